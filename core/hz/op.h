@@ -1,0 +1,74 @@
+/* op.h: what a node of a graph can compute. One row per op in op.def; attributes are plain structs where zero means default. */
+#ifndef HZ_OP_H
+#define HZ_OP_H
+#include "hz/tensor.h"
+#pragma GCC visibility push(default)
+
+typedef enum hz_act { HZ_LINEAR, HZ_RELU, HZ_ELU, HZ_GELU, HZ_LEAKY, HZ_TANH, HZ_SIGMOID, HZ_NACT } hz_act;
+typedef enum hz_pad { HZ_SAME, HZ_VALID } hz_pad;   /* same as TensorFlow: out = ceil(in/stride), odd padding at the bottom and right */
+
+/* Sliding window of conv2d, maxpool, avgpool. */
+typedef struct hz_window {
+    int32_t kh, kw;       /* kernel, >= 1 */
+    int32_t sh, sw;       /* stride, 0 means 1 */
+    int32_t pad;          /* hz_pad */
+    int32_t act;          /* conv2d: activation of the epilogue, put there by fusion; HZ_LINEAR otherwise */
+    float alpha;          /* slope or scale of that activation; 0 means its default */
+} hz_window;
+
+typedef struct hz_act_attr {
+    int32_t act;          /* hz_act; dense: epilogue put there by fusion */
+    float alpha;          /* elu: scale (default 1), leaky: slope (default 0.01) */
+} hz_act_attr;
+
+typedef struct hz_dropout {
+    float rate;           /* share of elements set to zero, 0 <= rate < 1; the others are divided by 1 - rate */
+    int32_t layer;        /* number of the layer, part of the random counter */
+} hz_dropout;
+
+typedef struct hz_norm {
+    int32_t axis;         /* axis that keeps its own statistics; 0 means the last (channels) */
+    float epsilon;        /* added to the variance; 0 means 1e-3 */
+    float momentum;       /* running = momentum*running + (1-momentum)*batch; 0 means 0.99 */
+    int32_t frozen;       /* 1: use the running statistics (evaluation) */
+} hz_norm;
+
+typedef struct hz_input {
+    int32_t batch;        /* rows of the output, >= 1 */
+    int32_t shift_y, shift_x;   /* whole pixels, uniform in -shift..shift, nearest fill */
+    int32_t flip;         /* 1: mirror left-right with probability one half */
+    int32_t shuffle;      /* 1: epoch's permutation of the items; 0: in order */
+    float mean[4];        /* output = (item*scale - mean) / deviation, per channel (channel modulo 4 if there are more) */
+    float deviation[4];   /* 0 means 1 */
+    float scale;          /* 0 means 1/255 for u8 data, 1 for f32 */
+} hz_input;
+
+typedef struct hz_xent {
+    float smoothing;      /* label smoothing: target = (1-s)*onehot + s/classes */
+} hz_xent;
+
+typedef struct hz_optim {
+    float momentum;       /* sgd */
+    int32_t nesterov;     /* sgd */
+    float beta1, beta2, epsilon;    /* adam, adamw: 0 means 0.9, 0.999, 1e-8 (adadelta: beta1 is rho, 0.95, epsilon 1e-7) */
+    float decay;          /* weight decay: added to the gradient (sgd, adam) or decoupled (adamw) */
+} hz_optim;
+
+typedef union hz_attr {
+    hz_window window;
+    hz_act_attr act;
+    hz_dropout dropout;
+    hz_norm norm;
+    hz_input input;
+    hz_xent xent;
+    hz_optim optim;
+} hz_attr;
+
+int hz_op_count(void);
+const char *hz_op_name(int op);            /* lent for ever; NULL when out of range */
+int hz_op_named(const char *name);         /* -1 if unknown */
+const char *hz_act_name(int act);
+int hz_act_named(const char *name);        /* -1 if unknown */
+
+#pragma GCC visibility pop
+#endif
