@@ -29,6 +29,7 @@ hz_tensor *hz_tensor_permute(const hz_tensor *t, const int32_t *order);         
 hz_tensor *hz_tensor_reshape(const hz_tensor *t, int ndim, const int64_t *shape); /* view if contiguous, else a copy; one -1 is inferred */
 hz_tensor *hz_tensor_expand(const hz_tensor *t, int ndim, const int64_t *shape);  /* broadcast view */
 void hz_tensor_free(hz_tensor *t);                                              /* taken; NULL is fine */
+void hz_tensor_clear(hz_tensor *t);             /* gives its storage up and becomes an empty 1-d tensor; header stays the caller's */
 
 /* --- asking --- */
 int64_t hz_tensor_count(const hz_tensor *t);

@@ -1,0 +1,121 @@
+-- c.lua: the one door to the core. Loads libhz, declares what it declares of itself, turns status codes into errors at the
+-- user's line, and lets Lua's collector feel native memory.
+local ffi = require 'ffi'
+
+local host = rawget(_G, '_HZ') or {}       -- set by the hz executable: root, library
+local M = {}
+
+M.root = host.root or os.getenv 'HZ_ROOT' or '.'
+M.library = host.library or M.root .. '/build/libhz.so'
+
+ffi.cdef 'const char *hz_cdef(void);'
+local C = ffi.load(M.library)
+ffi.cdef(ffi.string(C.hz_cdef()))
+M.C, M.ffi = C, ffi
+
+for _, name in ipairs { 'hz_tensor', 'hz_attr', 'hz_value', 'hz_node', 'hz_step', 'hz_node_stat', 'hz_plan_options' } do
+  local core, own = tonumber(C.hz_sizeof(name)), ffi.sizeof(name)
+  if core ~= own then
+    error(("hz: struct %s is %d bytes in %s and %d here; rebuild hz"):format(name, core, M.library, own), 0)
+  end
+end
+
+-- An interrupt is a value of its own, so that no pcall takes it for a mistake.
+local Interrupt = { __tostring = function() return 'interrupted' end }
+function M.is_interrupt(e) return getmetatable(e) == Interrupt end
+
+-- The library's own folder: frames from there are not the user's.
+local here = debug.getinfo(1, 'S').source:match '^@(.*/)' or '@'
+
+-- "file.lua:12: " of the innermost frame outside lua/hz, or "".
+function M.where()
+  local level = 2
+  while true do
+    local f = debug.getinfo(level, 'Sl')
+    if not f then return '' end
+    if f.what ~= 'C' and f.currentline > 0 and f.source:sub(2, #here + 1) ~= here then
+      return ('%s:%d: '):format(f.short_src, f.currentline)
+    end
+    level = level + 1
+  end
+end
+
+-- Raises `text` ("who: what was given; what is needed") at the user's line.
+function M.fail(text, ...)
+  if select('#', ...) > 0 then text = text:format(...) end
+  error(M.where() .. text, 0)
+end
+
+function M.message() return ffi.string(C.hz_message()) end
+
+-- While deferred, a pending signal does not raise: loops that must end tidily ask for it themselves.
+local deferred = 0
+function M.defer(on) deferred = deferred + (on and 1 or -1) end
+function M.interrupted() return C.hz_signal_pending() end
+
+function M.poll()
+  local signal = C.hz_signal_pending()
+  if signal ~= 0 and deferred == 0 then
+    C.hz_signal_clear()
+    error(setmetatable({ signal = signal }, Interrupt), 0)
+  end
+end
+
+-- Every status of the core passes through here.
+function M.check(status, context)
+  if status ~= 0 then M.fail('%s', (context or '') .. M.message()) end
+  if C.hz_signal_pending() ~= 0 then M.poll() end
+end
+
+-- An index that is negative, or a pointer that is NULL, on failure.
+function M.index(i, context)
+  if i < 0 then M.fail('%s', (context or '') .. M.message()) end
+  return i
+end
+
+-- Lua sees a few dozen bytes of a tensor; the collector must run when native memory has grown.
+local floor_bytes, mark = 96 * 2 ^ 20, 0
+local function press()
+  local live = tonumber(C.hz_live_bytes())
+  if live - mark > math.max(floor_bytes, mark / 2) then
+    collectgarbage()
+    mark = tonumber(C.hz_live_bytes())
+  elseif live < mark then
+    mark = live
+  end
+end
+
+-- Takes a new object: NULL raises, after a second try with an emptied heap; `free` runs when it is collected.
+function M.own(make, free, ...)
+  press()
+  local p = make(...)
+  if p == nil then
+    collectgarbage(); collectgarbage()
+    p = make(...)
+    if p == nil then M.fail('%s', M.message()) end
+  end
+  return ffi.gc(p, free)
+end
+
+function M.shape(list, who)
+  if type(list) ~= 'table' then M.fail('%s: a shape is a table of extents; %s was given', who or 'tensor', type(list)) end
+  local n = #list
+  if n > C.HZ_MAXDIM then M.fail('%s: %d dimensions were given; needs at most %d', who or 'tensor', n, C.HZ_MAXDIM) end
+  local shape = ffi.new 'int64_t[6]'
+  for i = 1, n do
+    local extent = list[i]
+    if type(extent) ~= 'number' or extent % 1 ~= 0 then
+      M.fail('%s: extent %d is %s; needs a whole number', who or 'tensor', i, tostring(extent))
+    end
+    shape[i - 1] = extent
+  end
+  return n, shape
+end
+
+function M.dtype(name, who)
+  local d = type(name) == 'string' and C.hz_dtype_named(name) or -1
+  if d < 0 then M.fail("%s: dtype '%s' is unknown; have f32 bf16 u8 i32 f64", who or 'tensor', tostring(name)) end
+  return d
+end
+
+return M
