@@ -296,6 +296,12 @@ void hz_tensor_clear(hz_tensor *t)
     *t = (hz_tensor){ .dtype = t->dtype, .ndim = 1, .stride = { 1 } };
 }
 
+void hz_tensor_move(hz_tensor *to, hz_tensor *from)
+{
+    *to = *from;
+    free(from);
+}
+
 /* ---- asking ---- */
 
 int64_t hz_tensor_count(const hz_tensor *t)

@@ -30,6 +30,7 @@ hz_tensor *hz_tensor_reshape(const hz_tensor *t, int ndim, const int64_t *shape)
 hz_tensor *hz_tensor_expand(const hz_tensor *t, int ndim, const int64_t *shape);  /* broadcast view */
 void hz_tensor_free(hz_tensor *t);                                              /* taken; NULL is fine */
 void hz_tensor_clear(hz_tensor *t);             /* gives its storage up and becomes an empty 1-d tensor; header stays the caller's */
+void hz_tensor_move(hz_tensor *to, hz_tensor *from);     /* from is taken; `to` holds what it held (and held nothing before) */
 
 /* --- asking --- */
 int64_t hz_tensor_count(const hz_tensor *t);

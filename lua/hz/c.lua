@@ -85,17 +85,21 @@ local function press()
   end
 end
 
--- Takes a new object: NULL raises, after a second try with an emptied heap; `free` runs when it is collected.
-function M.own(make, free, ...)
+-- Makes a new object: NULL raises, after a second try with an emptied heap.
+function M.new(make, ...)
   press()
   local p = make(...)
   if p == nil then
-    collectgarbage(); collectgarbage()
+    collectgarbage()
+    collectgarbage()
     p = make(...)
     if p == nil then M.fail('%s', M.message()) end
   end
-  return ffi.gc(p, free)
+  return p
 end
+
+-- The same, freed by `free` when it is collected.
+function M.own(make, free, ...) return ffi.gc(M.new(make, ...), free) end
 
 function M.shape(list, who)
   if type(list) ~= 'table' then M.fail('%s: a shape is a table of extents; %s was given', who or 'tensor', type(list)) end

@@ -6,10 +6,14 @@ local M, methods = {}, {}
 M.methods = methods               -- names for completion at the prompt
 local Tensor
 
-local function own(make, ...) return c.own(make, C.hz_tensor_free, ...) end
+-- A tensor in Lua is the struct itself, not a pointer to it: an integer index of a pointer would be pointer arithmetic.
+local function own(make, ...)
+  local t = Tensor()
+  C.hz_tensor_move(t, c.new(make, ...))
+  return t
+end
 local function is_tensor(x) return ffi.istype(Tensor, x) end
-M.is = is_tensor
-M.own = function(p) return ffi.gc(p, C.hz_tensor_free) end
+M.is, M.own = is_tensor, own
 
 local function need(t, who)
   if not is_tensor(t) then c.fail('%s: %s was given; needs a tensor', who, type(t)) end
@@ -286,7 +290,7 @@ Tensor = ffi.metatype('hz_tensor', {
   __index = index, __newindex = newindex,
   __len = function(t) return t.ndim > 0 and tonumber(t.shape[0]) or 0 end,
   __add = methods.add, __sub = methods.sub, __mul = methods.mul, __div = methods.div, __pow = methods.pow,
-  __unm = methods.neg,
+  __unm = methods.neg, __gc = C.hz_tensor_clear,
   __tostring = function(t) return require 'hz.pretty'.tensor(t) end,
 })
 
