@@ -22,10 +22,13 @@ PUBLIC  = $(wildcard $(HEADERS:%=core/hz/%.h))
 CORE    = $(filter-out core/main.c,$(wildcard core/*.c)) $(wildcard core/op/*.c core/cpu/*.c)
 OBJ     = $(CORE:core/%.c=$(BUILD)/%.o)
 
-all: $(BUILD)/hz plugins   ## build hz, its library and the plugins whose libraries are present
+all: tools $(BUILD)/hz plugins   ## build hz, its library and the plugins whose libraries are present
 
 include $(wildcard plugins/plugins.mk)
 plugins:
+
+tools:
+	@command -v $(CC) >/dev/null && pkg-config --exists luajit || { echo "hz: a C compiler, pkg-config or LuaJIT is missing; run 'make deps'"; exit 1; }
 
 $(BUILD)/cdef.inc: $(PUBLIC) Makefile
 	@mkdir -p $(@D)
@@ -45,15 +48,48 @@ $(BUILD)/libhz.so: $(OBJ)
 	$(CC) -shared -o $@ $^ $(SAN) $(LDLIBS) -Wl,--no-undefined
 
 $(BUILD)/main.o: CFLAGS += $(LUAJIT_CFLAGS) -DHZ_PREFIX='"$(PREFIX)"'
+$(BUILD)/main.o: | tools
 $(BUILD)/hz: $(BUILD)/main.o $(BUILD)/libhz.so
-	@test -n "$(LUAJIT_LIBS)" || { echo "luajit: not found; run 'make deps'"; exit 1; }
 	$(CC) -rdynamic -o $@ $< $(SAN) $(LUAJIT_LIBS) -L$(BUILD) -lhz $(LDLIBS) -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib/hz'
+
+# ---- running and testing ----
+
+CTEST = $(patsubst test/c/%.c,$(BUILD)/test/%,$(wildcard test/c/*_test.c))
+HAVE_CHECK := $(shell pkg-config --exists check 2>/dev/null && echo yes)
+
+$(BUILD)/test/%: test/c/%.c $(BUILD)/libhz.so
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(shell pkg-config --cflags check) -MMD -MF $@.d -o $@ $< $(SAN) -L$(BUILD) -lhz $(shell pkg-config --libs check) $(LDLIBS) -Wl,-rpath,'$$ORIGIN/..'
+
+ctests: $(if $(HAVE_CHECK),$(CTEST))
+	@mkdir -p $(BUILD)/test; rm -f $(BUILD)/test/no-check; $(if $(HAVE_CHECK),:,touch $(BUILD)/test/no-check)
+
+deps:  ## install what is missing through the system's package manager, saying what and why
+	@sh .ci/deps.sh
+repl: all  ## the prompt
+	@$(BUILD)/hz
+test: all ctests  ## C tests and Lua tests; HZ_TEST=PATTERN picks Lua cases
+	@sh test/all.sh $(BUILD)
+test-isa: all ctests  ## the tests once for every vector level of this machine
+	@sh test/isa.sh $(BUILD)
+lint: $(BUILD)/hz  ## the dependency rules and the house rules that a program can check
+	@$(BUILD)/hz test/lint.lua
+asan:  ## the tests under the address and undefined-behaviour sanitizers, in build-asan
+	@$(MAKE) BUILD=build-asan SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer' test
+tsan:  ## the tests under the thread sanitizer, in build-tsan
+	@$(MAKE) BUILD=build-tsan SAN='-fsanitize=thread -fno-omit-frame-pointer' test
+loc:  ## lines of code by folder
+	@git ls-files | grep -E '\.(c|h|lua|inc|def|cu|sh|mk)$$|Makefile$$' | xargs wc -l | awk '$$2 != "total" { n = split($$2, p, "/"); \
+	 d = n == 1 ? "." : n == 2 ? p[1] : p[1] "/" p[2]; l[d] += $$1; f[d]++; L += $$1; F++ } \
+	 END { for (d in l) printf "%-18s %4d files %7d lines\n", d, f[d], l[d] | "sort"; close("sort"); printf "%-18s %4d files %7d lines\n", "all", F, L }'
+install: all  ## copy hz to PREFIX (bin, lib/hz, share/hz)
+	@sh .ci/install.sh "$(DESTDIR)$(PREFIX)" $(BUILD)
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | sort | expand -t 16
 clean:  ## remove what was built
 	rm -rf build build-*
 FORCE:
-.PHONY: all plugins help clean FORCE
+.PHONY: all plugins tools ctests deps repl test test-isa lint asan tsan loc install help clean FORCE
 
--include $(OBJ:.o=.d) $(BUILD)/main.d
+-include $(OBJ:.o=.d) $(BUILD)/main.d $(CTEST:=.d)

@@ -99,8 +99,8 @@ static volatile sig_atomic_t pending;
 
 static void on_signal(int number)
 {
-    if (pending == SIGINT && number == SIGINT)
-        _exit(130);
+    if (pending == number)
+        _exit(128 + number);             /* asked twice: at once */
     pending = number;
 }
 

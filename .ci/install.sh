@@ -1,0 +1,19 @@
+#!/bin/sh
+# install.sh PREFIX BUILD: copies what `make` built, and the Lua that it runs, below PREFIX. Paths are found from the executable,
+# so the tree may be moved as a whole afterwards.
+set -e
+prefix=$1
+build=$2
+install -d "$prefix/bin" "$prefix/lib/hz" "$prefix/share/hz" "$prefix/include/hz"
+install -m 755 "$build/hz" "$prefix/bin/hz"
+install -m 755 "$build/libhz.so" "$prefix/lib/hz/libhz.so"
+for plugin in "$build"/plugins/*.so; do
+    [ -e "$plugin" ] && install -d "$prefix/lib/hz/plugins" && install -m 755 "$plugin" "$prefix/lib/hz/plugins/"
+done
+for folder in lua experiments datasets; do
+    find "$folder" -type f \( -name '*.lua' -o -name '*.md' \) | while read -r file; do
+        install -D -m 644 "$file" "$prefix/share/hz/$file"
+    done
+done
+[ ! -e core/hz/plugin.h ] || install -m 644 core/hz/plugin.h "$prefix/include/hz/plugin.h"
+echo "installed: $prefix/bin/hz, $prefix/lib/hz, $prefix/share/hz, $prefix/include/hz"

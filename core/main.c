@@ -1,0 +1,186 @@
+/* main.c: the hz executable. Makes one Lua state, tells it where things are (the global _HZ) and hands over to lua/hz/cli.lua,
+   whose return value is the exit status. The only file of the core that knows Lua. */
+#define _GNU_SOURCE
+#include "hz/base.h"
+#include <dlfcn.h>
+#include <lauxlib.h>
+#include <limits.h>
+#include <lua.h>
+#include <lualib.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MARK "lua/hz/cli.lua"      /* what makes a folder the root of hz */
+
+/* ---- where things are ---- */
+
+static int is_root(const char *folder)
+{
+    char path[PATH_MAX];
+    return snprintf(path, sizeof path, "%s/" MARK, folder) < (int)sizeof path && access(path, R_OK) == 0;
+}
+
+/* Cuts the last component off. */
+static void up(char *path)
+{
+    char *slash = strrchr(path, '/');
+    if (slash)
+        *slash = 0;
+}
+
+/* HZ_ROOT, the folder above the executable's (a source tree), or what `make install` made. 1 if found. */
+static int find_root(char root[PATH_MAX])
+{
+    char above[PATH_MAX], share[PATH_MAX + 16];
+    const char *named = getenv("HZ_ROOT");
+    if (named && *named)
+        return snprintf(root, PATH_MAX, "%s", named) < PATH_MAX && is_root(root);
+    ssize_t n = readlink("/proc/self/exe", above, sizeof above - 1);
+    if (n > 0) {
+        above[n] = 0;
+        up(above);
+        up(above);
+        snprintf(share, sizeof share, "%s/share/hz", above);
+        const char *found = is_root(above) ? above : is_root(share) ? share : NULL;
+        if (found)
+            return snprintf(root, PATH_MAX, "%s", found) < PATH_MAX;
+    }
+    return snprintf(root, PATH_MAX, "%s", HZ_PREFIX "/share/hz") < PATH_MAX && is_root(root);
+}
+
+/* The file of the core that this executable runs on, so that the FFI opens the very same one. */
+static const char *library_path(void)
+{
+    Dl_info info;
+    return dladdr((void *)(uintptr_t)hz_version, &info) && info.dli_fname ? info.dli_fname : "libhz.so";
+}
+
+/* ---- interrupting Lua ----
+   A hook set from the signal handler is the one thing that stops a loop written in Lua (compiled traces ignore it, so the
+   prompt runs its lines with the compiler off). The core's flag is set as well, which stops loops over the core. */
+
+static lua_State *running;             /* state of the guarded call, NULL outside one */
+static struct sigaction core_action;   /* the core's own handler for SIGINT */
+static int presses;                    /* of Ctrl-C since the guarded call began */
+
+static void raise_interrupt(lua_State *L, lua_Debug *ar)
+{
+    (void)ar;
+    lua_sethook(L, NULL, 0, 0);
+    hz_signal_clear();
+    lua_getfield(L, LUA_REGISTRYINDEX, "hz.interrupt");
+    lua_error(L);
+}
+
+static void on_interrupt(int number)
+{
+    if (++presses >= 3)                /* a C call that does not return: leave it and the session */
+        _exit(130);
+    if (!hz_signal_pending())
+        core_action.sa_handler(number);
+    if (running)
+        lua_sethook(running, raise_interrupt, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
+}
+
+/* guard(interrupt, handler, f, ...): xpcall(f, handler, ...) that Ctrl-C ends with the error value `interrupt`. */
+static int guard(lua_State *L)
+{
+    struct sigaction own = { .sa_handler = on_interrupt }, before;
+    int nargs = lua_gettop(L) - 3;
+    luaL_checktype(L, 3, LUA_TFUNCTION);
+    lua_pushvalue(L, 1);
+    lua_setfield(L, LUA_REGISTRYINDEX, "hz.interrupt");
+    presses = 0;
+    running = L;
+    sigaction(SIGINT, &own, &before);
+    int failed = lua_pcall(L, nargs, LUA_MULTRET, 2);
+    sigaction(SIGINT, &before, NULL);
+    running = NULL;
+    lua_sethook(L, NULL, 0, 0);
+    hz_signal_clear();
+    lua_pushboolean(L, !failed);
+    lua_replace(L, 2);                 /* the handler's slot: (ok, results...) */
+    return lua_gettop(L) - 1;
+}
+
+/* libedit asks a C function for its prompt, so that C never calls back into Lua; lua/hz/ext/edit.lua sets the text. */
+char *hz_prompt(void *editline);
+void hz_prompt_set(const char *text);
+static char prompt_text[64];
+__attribute__((visibility("default"))) char *hz_prompt(void *editline) { (void)editline; return prompt_text; }
+__attribute__((visibility("default"))) void hz_prompt_set(const char *text)
+{
+    snprintf(prompt_text, sizeof prompt_text, "%s", text);
+}
+
+/* ---- the state ---- */
+
+static void set_path(lua_State *L, const char *root)
+{
+    lua_getglobal(L, "package");
+    lua_pushfstring(L, "%s/lua/?.lua;%s/lua/?/init.lua;", root, root);
+    lua_getfield(L, -2, "path");
+    lua_concat(L, 2);
+    lua_setfield(L, -2, "path");
+    lua_pop(L, 1);
+}
+
+static void set_host(lua_State *L, const char *root)
+{
+    lua_newtable(L);
+    lua_pushstring(L, root);
+    lua_setfield(L, -2, "root");
+    lua_pushstring(L, library_path());
+    lua_setfield(L, -2, "library");
+    lua_pushcfunction(L, guard);
+    lua_setfield(L, -2, "guard");
+    lua_setglobal(L, "_HZ");
+}
+
+static void set_arguments(lua_State *L, int argc, char **argv)
+{
+    lua_createtable(L, argc, 1);
+    for (int i = 0; i < argc; i++) {
+        lua_pushstring(L, argv[i]);
+        lua_rawseti(L, -2, i);
+    }
+    lua_setglobal(L, "arg");
+}
+
+static int run(lua_State *L, const char *root)
+{
+    set_path(L, root);
+    set_host(L, root);
+    lua_pushfstring(L, "%s/" MARK, root);
+    if (luaL_loadfile(L, lua_tostring(L, -1)) || lua_pcall(L, 0, 1, 0)) {
+        const char *text = lua_tostring(L, -1);
+        fprintf(stderr, "hz: %s\n", text ? text : "an error that is no text");
+        return 1;
+    }
+    return (int)lua_tointeger(L, -1);
+}
+
+int main(int argc, char **argv)
+{
+    static char root[PATH_MAX];
+    if (!find_root(root)) {
+        fprintf(stderr, "hz: " MARK " is neither above the executable nor in " HZ_PREFIX "/share/hz%s; set HZ_ROOT to hz's folder\n",
+                getenv("HZ_ROOT") ? " (HZ_ROOT is set)" : "");
+        return 1;
+    }
+    lua_State *L = luaL_newstate();
+    if (!L) {
+        fprintf(stderr, "hz: no memory for a Lua state\n");
+        return 1;
+    }
+    hz_signal_catch();
+    sigaction(SIGINT, NULL, &core_action);
+    luaL_openlibs(L);
+    set_arguments(L, argc, argv);
+    int status = run(L, root);
+    lua_close(L);
+    return status;
+}

@@ -1,0 +1,45 @@
+-- version.lua: hz version [--json]: what this build is and what it runs on.
+local c = require 'hz.c'
+local exit = require 'hz.exit'
+
+local M = {}
+
+-- Rows of { name, value }, for the verb, the banner and records.
+function M.facts()
+  local C, text = c.C, c.ffi.string
+  return {
+    { 'version', text(C.hz_version()) },
+    { 'commit', text(C.hz_commit()) },
+    { 'numerics', C.hz_numerics() },
+    { 'isa', text(C.hz_cpu_isa()) },
+    { 'threads', C.hz_cpu_threads() },
+    { 'luajit', jit.version },
+    { 'root', c.root },
+    { 'library', c.library },
+  }
+end
+
+local function json(rows)
+  local parts = {}
+  for i, r in ipairs(rows) do
+    local v = type(r[2]) == 'number' and tostring(r[2]) or ('"%s"'):format((r[2]:gsub('[\\"]', '\\%0')))
+    parts[i] = ('  "%s": %s'):format(r[1], v)
+  end
+  return '{\n' .. table.concat(parts, ',\n') .. '\n}'
+end
+
+local function run(args)
+  local option = args[1]
+  if option == '--help' then
+    print 'usage: hz version [--json]'
+  elseif option == '--json' then
+    print(json(M.facts()))
+  elseif option then
+    exit.usage("version: '%s' is unknown; takes --json or nothing", option)
+  else
+    for _, r in ipairs(M.facts()) do print(('%-9s %s'):format(r[1], r[2])) end
+  end
+  return 0
+end
+
+return setmetatable(M, { __call = function(_, args) return run(args) end })

@@ -1,0 +1,96 @@
+-- The command line: options, scripts, verbs, exit statuses and messages.
+local t = ...
+
+local function script(text)
+  return t.write(t.folder() .. '/s.lua', text)
+end
+
+t.case('a script gets its arguments', function()
+  local path = script [[ print(..., #arg, arg[1], arg[0]:match '[^/]*$', type(hz)) ]]
+  local status, out = t.run { path, 'a=1' }
+  t.equal(out, 'a=1\t1\ta=1\ts.lua\ttable\n')
+  t.equal(status, 0)
+end)
+
+t.case('-e runs code, several times, in order', function()
+  local status, out = t.run { '-e', 'x = 1', '-e', 'print(x + 1)' }
+  t.equal(out, '2\n')
+  t.equal(status, 0)
+end)
+
+t.case('-l requires a module', function()
+  local _, out = t.run { '-l', 'ffi', '-e', 'print(type(ffi.new))' }
+  t.equal(out, 'function\n')
+end)
+
+t.case('- reads the script from stdin', function()
+  local status, out = t.run({ '-', 'k=v' }, 'print(...)')
+  t.equal(out, 'k=v\n')
+  t.equal(status, 0)
+end)
+
+t.case('an error is one line at the user\'s line, status 1', function()
+  local path = script 'local x\nlocal y = x.field\n'
+  local status, out, err = t.run { path }
+  t.equal(status, 1)
+  t.equal(out, '')
+  t.match(err, '^hz: [^\n]*s%.lua:2: attempt to index[^\n]*\n$')
+end)
+
+t.case('HZ_DEBUG=1 adds a traceback', function()
+  local path = script 'error "oops"'
+  local _, _, err = t.sh('HZ_DEBUG=1 ' .. t.quote(t.hz) .. ' ' .. path)
+  t.match(err, 'stack traceback')
+end)
+
+t.case('a syntax error is one line', function()
+  local status, _, err = t.run { script 'x = = 1' }
+  t.equal(status, 1)
+  t.match(err, '^hz: [^\n]*s%.lua:1: [^\n]*\n$')
+end)
+
+t.case('a missing script', function()
+  local status, _, err = t.run { 'nowhere.lua' }
+  t.equal(status, 1)
+  t.match(err, '^hz: [^\n]*nowhere%.lua[^\n]*No such file[^\n]*\n$')
+end)
+
+t.case('an unknown verb names the verbs, status 2', function()
+  local status, _, err = t.run { 'frobnicate' }
+  t.equal(status, 2)
+  t.match(err, "^hz: frobnicate: neither a script nor a verb; have .*version")
+end)
+
+t.case('an unknown option names the options, status 2', function()
+  local status, _, err = t.run { '--frobnicate' }
+  t.equal(status, 2)
+  t.match(err, '^hz: %-%-frobnicate: unknown option; have %-e')
+end)
+
+t.case('--help lists verbs, status 0', function()
+  local status, out = t.run { '--help' }
+  t.equal(status, 0)
+  t.match(out, '\n  version ')
+end)
+
+t.case('version as text and as JSON', function()
+  local _, text = t.run { 'version' }
+  t.match(text, '^version%s+%d')
+  local status, out = t.run { 'version', '--json' }
+  t.equal(status, 0)
+  t.match(out, '^{\n  "version": "%d[^"]*",\n')
+  local bad, _, err = t.run { 'version', '--what' }
+  t.equal(bad, 2)
+  t.match(err, '%-%-json')
+end)
+
+t.case('a script ends with the status it asks for', function()
+  t.equal((t.run { script 'os.exit(7)' }), 7)
+  t.equal((t.run { script "require 'hz.exit'.stop(3, 'partial')" }), 3)
+end)
+
+t.case('an error value that is a table is reported', function()
+  local status, _, err = t.run { script 'error({})' }
+  t.equal(status, 1)
+  t.match(err, '^hz: [^\n]+\n$')
+end)

@@ -1,0 +1,129 @@
+-- t.lua: what a test file works with: cases, skips, comparisons that raise at the caller's line, commands and scratch folders.
+local here = ...
+local t = {}
+
+-- ---- cases ----
+
+local cases
+function t.collect() cases = {}; return cases end
+function t.case(name, f) cases[#cases + 1] = { name = name, run = f } end
+
+local Skip = {}
+function t.skip(reason, ...)
+  error(setmetatable({ reason = select('#', ...) > 0 and reason:format(...) or reason }, Skip), 0)
+end
+function t.is_skip(e) return getmetatable(e) == Skip end
+
+-- ---- comparisons ----
+
+local function text(v)
+  if type(v) == 'string' then return ('%q'):format(v) end
+  return tostring(v)
+end
+
+local function fail(level, note, format, ...)
+  error((note and note .. ': ' or '') .. format:format(...), level + 1)
+end
+
+function t.ok(value, note)
+  if not value then fail(2, note, 'got %s; needs a true value', text(value)) end
+  return value
+end
+
+local function same(a, b)
+  if a == b then return true end
+  if type(a) ~= 'table' or type(b) ~= 'table' then return false end
+  for k, v in pairs(a) do if not same(v, b[k]) then return false end end
+  for k in pairs(b) do if a[k] == nil then return false end end
+  return true
+end
+
+local function flat(v)
+  if type(v) ~= 'table' then return text(v) end
+  local parts = {}
+  for k, x in pairs(v) do parts[#parts + 1] = (type(k) == 'number' and '' or tostring(k) .. '=') .. flat(x) end
+  return '{' .. table.concat(parts, ', ') .. '}'
+end
+
+-- Tables are compared by contents.
+function t.equal(got, wanted, note)
+  if not same(got, wanted) then fail(2, note, 'got %s; needs %s', flat(got), flat(wanted)) end
+end
+
+-- |got - wanted| <= tolerance (absolute); NaN is never near.
+function t.near(got, wanted, tolerance, note)
+  if type(got) ~= 'number' or not (math.abs(got - wanted) <= tolerance) then
+    fail(2, note, 'got %s; needs %s within %g', text(got), text(wanted), tolerance)
+  end
+end
+
+function t.match(got, pattern, note)
+  if type(got) ~= 'string' or not got:find(pattern) then fail(2, note, 'got %s; needs a match of %s', text(got), text(pattern)) end
+end
+
+-- f(...) must raise an error whose text holds `part` (plain). Returns the text.
+function t.raises(part, f, ...)
+  local ok, e = pcall(f, ...)
+  if ok then fail(2, nil, 'no error; needs one with %s', text(part)) end
+  if not tostring(e):find(part, 1, true) then fail(2, nil, 'got error %s; needs %s in it', text(tostring(e)), text(part)) end
+  return tostring(e)
+end
+
+-- ---- files and commands ----
+
+t.here = here                                            -- "test/"
+t.hz = os.getenv 'HZ_EXE' or here .. '../build/hz'       -- the executable under test
+
+function t.read(path)
+  local f = io.open(path, 'rb')
+  if not f then return nil end
+  local s = f:read '*a'
+  f:close()
+  return s
+end
+
+function t.write(path, s)
+  local f = assert(io.open(path, 'wb'))
+  f:write(s)
+  f:close()
+  return path
+end
+
+-- A scratch folder, removed after the case.
+local folders = {}
+function t.folder()
+  local p = io.popen 'mktemp -d'
+  local path = p:read '*l'
+  p:close()
+  folders[#folders + 1] = path
+  return path
+end
+
+function t.cleanup()
+  for _, path in ipairs(folders) do os.execute("rm -rf '" .. path .. "'") end
+  folders = {}
+end
+
+function t.quote(s) return "'" .. tostring(s):gsub("'", "'\\''") .. "'" end
+
+-- Runs a shell command: status, stdout, stderr. An ending by signal n is status 128 + n.
+function t.sh(command, input)
+  local d = t.folder()
+  t.write(d .. '/in', input or '')
+  os.execute(('( %s ) <%s/in >%s/out 2>%s/err; echo $? >%s/status'):format(command, d, d, d, d))
+  return tonumber(t.read(d .. '/status')), t.read(d .. '/out'), t.read(d .. '/err')
+end
+
+-- Runs hz with the given arguments (a list or one already quoted string).
+function t.run(args, input)
+  if type(args) == 'table' then
+    local q = {}
+    for i, a in ipairs(args) do q[i] = t.quote(a) end
+    args = table.concat(q, ' ')
+  end
+  return t.sh(t.quote(t.hz) .. ' ' .. args, input)
+end
+
+function t.tool(name) return os.execute('command -v ' .. name .. ' >/dev/null 2>&1') == 0 end
+
+return t
