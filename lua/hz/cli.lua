@@ -103,6 +103,7 @@ local function run_chunk(load, ...)
 end
 
 local function open_hz()
+  if not present 'hz' then return 0 end
   local ok, hz = xpcall(require, blame, 'hz')
   if not ok then return report(hz) end
   rawset(_G, 'hz', hz)
