@@ -17,7 +17,7 @@ LUAJIT_CFLAGS := $(shell pkg-config --cflags luajit 2>/dev/null)
 LUAJIT_LIBS   := $(shell pkg-config --libs luajit 2>/dev/null)
 
 # Public headers in the order of the ladder: each may include only those above it.
-HEADERS = base tensor op graph backend plan camera plugin
+HEADERS = base tensor op graph backend plan camera plugin codec quality
 PUBLIC  = $(wildcard $(HEADERS:%=core/hz/%.h))
 CORE    = $(filter-out core/main.c,$(wildcard core/*.c)) $(wildcard core/op/*.c core/cpu/*.c)
 OBJ     = $(CORE:core/%.c=$(BUILD)/%.o)

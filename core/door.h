@@ -1,0 +1,38 @@
+/* door.h: what plugin.c, host.c, codec.c and recode.c share behind hz/codec.h. */
+#ifndef HZ_CORE_DOOR_H
+#define HZ_CORE_DOOR_H
+#include "hz/codec.h"
+
+/* A loaded codec; lives for ever. */
+typedef struct codec_row {
+    const hz_plugin *plugin;
+    const hz_codec_api *api;
+    const hz_codec_bench *bench;     /* NULL: none */
+    hz_params params;
+} codec_row;
+
+/* NULL with a message that names what exists. [any] */
+const codec_row *codec_row_named(const char *name);
+
+/* The row a handle was made from. */
+const codec_row *codec_row_of(const hz_codec *c);
+
+/* ---- the host table, and what a plugin said through it ---- */
+
+const hz_host *host_table(void);      /* lent for ever [main] */
+/* Call listen before a plugin's function; if that fails, return blame: it puts "who: " before what the plugin said, and returns
+   `code`, or HZ_EMEM if the host itself ran out of memory. [any] */
+void host_listen(void);
+hz_status host_blame(const char *who, hz_status code);
+
+/* ---- one call of a codec with everything checked ---- */
+
+hz_status codec_encode(const codec_row *row, void *instance, const hz_media *in, hz_bytes *out, hz_account *account);
+hz_status codec_decode(const codec_row *row, void *instance, const uint8_t *data, size_t bytes, hz_media *out, hz_bytes *samples);
+
+/* ---- table segments ---- */
+
+hz_status tables_add(hz_tables *t, const uint8_t *data, int64_t bytes);
+hz_status tables_merge(hz_tables *t, const hz_tables *from);
+
+#endif

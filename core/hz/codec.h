@@ -1,0 +1,113 @@
+/* codec.h: the host's side of the plugin door: what is loaded, codecs with their parameters, bulk recoding of image sets. */
+#ifndef HZ_CODEC_H
+#define HZ_CODEC_H
+#include "hz/base.h"
+#include "hz/plugin.h"
+#pragma GCC visibility push(default)
+
+/* ---- plugins ---- */
+
+/* One shared object that was looked at. Strings are lent for ever. */
+typedef struct hz_plugin_row {
+    const char *path;
+    const char *skipped;             /* why it was not loaded; NULL: it was, and the following are set */
+    const char *name, *version, *about;
+    const char *codec;               /* name of its codec, NULL if it offers none that this host knows */
+    const char *library;             /* "libpng 1.6.39" */
+} hz_plugin_row;
+
+/* Looks at every *.so in each folder of a ':'-separated list, in order of name; a codec's name is taken by the first. Folders that
+   cannot be read, and files that are no good, become rows with a reason; a file already loaded is passed over. Fails only for want of
+   memory. [main] */
+hz_status hz_plugin_load(const char *folders);
+int hz_plugin_count(void);
+const hz_plugin_row *hz_plugin_at(int i);                    /* 0 <= i < count; lent for ever */
+const char *hz_plugin_log(void);                             /* lines that plugins noted, newest last; lent until the next call [main] */
+
+/* ---- codecs and their declared parameters ---- */
+
+typedef enum hz_param_type { HZ_PARAM_INT, HZ_PARAM_FLOAT, HZ_PARAM_BOOL, HZ_PARAM_ENUM } hz_param_type;
+
+/* One declared parameter (grammar: plugin.h). */
+typedef struct hz_param {
+    char name[32];
+    char unit[16];                   /* "" if none */
+    char help[96];                   /* "" if none */
+    int type;                        /* hz_param_type */
+    int length;                      /* 0: a single value; else a vector of that many */
+    int at;                          /* place of its first value in a list of values */
+    int bounded;                     /* 1: low and high hold */
+    double low, high;
+    int direction;                   /* +1 more bits as the value rises, -1 fewer, 0 neither */
+    int choices;                     /* enum: how many */
+    char choice[16][24];
+} hz_param;
+
+typedef struct hz_params {
+    int count, places;               /* parameters; values they take together */
+    hz_param *param;
+    double *standard;                /* default values, `places` of them */
+} hz_params;
+
+int hz_codec_count(void);
+const hz_codec_api *hz_codec_at(int i);                      /* 0 <= i < count; lent for ever */
+/* NULL with a message that names what exists. Lent for ever. [any] */
+const hz_codec_api *hz_codec_find(const char *name);
+const hz_params *hz_codec_params(const hz_codec_api *api);   /* lent for ever */
+
+/* ---- a codec with values for its parameters: one thread at a time ---- */
+
+typedef struct hz_codec hz_codec;
+
+/* values: "quality=10; subsampling=444", "" or NULL for the defaults; vectors as "1,2,3". new: hz_codec_free. NULL on failure. [any] */
+hz_codec *hz_codec_new(const char *name, const char *values);
+void hz_codec_free(hz_codec *c);                             /* taken; NULL is fine */
+const char *hz_codec_name(const hz_codec *c);                /* lent with c */
+/* All values in declared order, "quality=10;subsampling=420": the same text for the same values. Lent with c. */
+const char *hz_codec_text(const hz_codec *c);
+/* What decides the streams it makes: plugin version, interface draft, library. "jpeg 1 (hz.codec/0.1, libjpeg-turbo 2.1.5)". Lent with c. */
+const char *hz_codec_fingerprint(const hz_codec *c);
+const double *hz_codec_values(const hz_codec *c);            /* hz_params.places of them; lent with c */
+
+/* One encoded item; all of it lent until the next call with this codec. */
+typedef struct hz_stream {
+    const uint8_t *data;
+    int64_t bytes;
+    hz_account account;              /* its three sums add up to `bytes` */
+} hz_stream;
+
+hz_status hz_codec_encode(hz_codec *c, const hz_media *in, hz_stream *out);
+/* out->data is lent until the next call with this codec. */
+hz_status hz_codec_decode(hz_codec *c, const uint8_t *data, int64_t bytes, hz_media *out);
+
+/* ---- bulk recoding ---- */
+
+/* The distinct table segments of the files that went into it, so that a set pays for byte-identical ones once. [main] */
+typedef struct hz_tables hz_tables;
+hz_tables *hz_tables_new(void);                              /* new: hz_tables_free */
+void hz_tables_free(hz_tables *t);                           /* taken; NULL is fine */
+int64_t hz_tables_count(const hz_tables *t);                 /* distinct segments */
+int64_t hz_tables_bytes(const hz_tables *t);                 /* what they take together, each once */
+
+/* What became of one image: bytes of its complete stand-alone file, and the distortion. */
+typedef struct hz_recoded {
+    int64_t payload, tables, container;
+    int64_t squared_error;           /* summed over its samples */
+} hz_recoded;
+
+/* Encodes and decodes n images with one instance of the codec per thread.
+   pixels, decoded   uint8_t (n,height,width,channels), not overlapping
+   items             (n) or NULL
+   tables            gathers the table segments, or NULL
+   threads           1 .. 256; 0: one per core that this process may use
+   The lowest failing image is named. A pending signal ends it with HZ_ESTATE. The result is the same for any thread count. [main] */
+hz_status hz_codec_recode(hz_codec *c, const uint8_t *pixels, int64_t n, int64_t height, int64_t width, int channels,
+                          uint8_t *decoded, hz_recoded *items, hz_tables *tables, int threads);
+
+/* Seconds for the same work (encode, decode, all pixels written) by hz_codec_recode and by the library's plain loop, one loop per
+   thread over an equal share. Fails if the codec offers no "hz.codec.bench/0". [main] */
+hz_status hz_codec_race(hz_codec *c, const uint8_t *pixels, int64_t n, int64_t height, int64_t width, int channels,
+                        uint8_t *decoded, int threads, double *recode_seconds, double *plain_seconds);
+
+#pragma GCC visibility pop
+#endif

@@ -1,0 +1,178 @@
+/* param_value.c: values of declared parameters: from the text a user gives, and back to one text for equal values. */
+#define _GNU_SOURCE
+#include "param.h"
+#include "text.h"
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* "1..100", "a whole number of 1..100", "a number" */
+static const char *needs(const hz_param *p, int whole_said, char *text, size_t room)
+{
+    const char *what = p->type == HZ_PARAM_INT ? "a whole number" : "a number";
+    if (p->bounded)
+        snprintf(text, room, "%s%.15g..%.15g", whole_said ? "" : p->type == HZ_PARAM_INT ? "a whole number of " : "a number of ",
+                 p->low, p->high);
+    else
+        snprintf(text, room, "%s", what);
+    return text;
+}
+
+static hz_status unknown(const hz_params *p, const char *who, const char *name)
+{
+    char have[512] = "";
+    for (int i = 0; i < p->count; i++) {
+        size_t n = strlen(have);
+        snprintf(have + n, sizeof have - n, "%s%s", i ? ", " : "", p->param[i].name);
+    }
+    return hz_fail(HZ_EARG, "%s: '%s' is no parameter; has %s", who, name, *have ? have : "none");
+}
+
+static hz_status read_choice(const hz_param *p, const char *who, const char *text, double *value)
+{
+    char have[512] = "";
+    for (int i = 0; i < p->choices; i++) {
+        size_t n = strlen(have);
+        if (!strcmp(p->choice[i], text)) {
+            *value = i;
+            return HZ_OK;
+        }
+        snprintf(have + n, sizeof have - n, "%s%s", i ? ", " : "", p->choice[i]);
+    }
+    return hz_fail(HZ_EARG, "%s: %s is '%s'; needs %s", who, p->name, text, have);
+}
+
+static hz_status read_bool(const hz_param *p, const char *who, const char *text, double *value)
+{
+    *value = !strcmp(text, "true") || !strcmp(text, "1");
+    if (*value != 0 || !strcmp(text, "false") || !strcmp(text, "0"))
+        return HZ_OK;
+    return hz_fail(HZ_EARG, "%s: %s is '%s'; needs true or false", who, p->name, text);
+}
+
+static hz_status read_numbers(const hz_param *p, const char *who, const char *text, double *value)
+{
+    char need[80];
+    int places = p->length ? p->length : 1, n = 0;
+    const char *s = text;
+    do {
+        const char *start = text_skip(s);
+        double v;
+        int is_number = text_number(&s, &v);
+        if (!is_number || !param_holds(p, v))
+            return hz_fail(HZ_EARG, "%s: %s is %.*s; needs %s", who, p->name, *start ? (int)strcspn(start, p->length ? "," : "") : 5,
+                           *start ? start : "empty", needs(p, is_number && v == floor(v), need, sizeof need));
+        if (n < places)
+            value[n] = v;
+        n++;
+    } while (p->length && text_take(&s, ','));
+    if (*text_skip(s))
+        return hz_fail(HZ_EARG, "%s: %s is '%s'; needs %s", who, p->name, text, needs(p, 0, need, sizeof need));
+    if (n != places)
+        return hz_fail(HZ_EARG, "%s: %s has %d numbers; needs %d", who, p->name, n, places);
+    return HZ_OK;
+}
+
+/* One "name=value", already cut out and free of spaces around it. */
+static hz_status read_one(const hz_params *p, const char *who, char *text, double *values, unsigned char *seen)
+{
+    char *equals = strchr(text, '=');
+    if (!equals)
+        return hz_fail(HZ_EARG, "%s: '%s' has no value; needs name=value", who, text);
+    char *value = (char *)text_skip(equals + 1);
+    for (*equals = 0; equals > text && isspace((unsigned char)equals[-1]); )
+        *--equals = 0;
+    for (int i = 0; i < p->count; i++) {
+        const hz_param *q = &p->param[i];
+        if (strcmp(q->name, text))
+            continue;
+        if (seen[i]++)
+            return hz_fail(HZ_EARG, "%s: %s is given twice; needs one value", who, q->name);
+        return q->type == HZ_PARAM_ENUM ? read_choice(q, who, value, values + q->at)
+             : q->type == HZ_PARAM_BOOL ? read_bool(q, who, value, values + q->at)
+                                        : read_numbers(q, who, value, values + q->at);
+    }
+    return unknown(p, who, text);
+}
+
+static hz_status read_all(const hz_params *p, const char *who, char *text, double *values)
+{
+    unsigned char seen[PARAM_MAX] = { 0 };
+    for (char *s = text, *next; s; s = next) {
+        next = strchr(s, ';');
+        if (next)
+            *next++ = 0;
+        s = (char *)text_skip(s);
+        for (size_t n = strlen(s); n && isspace((unsigned char)s[n - 1]); )
+            s[--n] = 0;
+        if (!*s)
+            continue;
+        hz_status e = read_one(p, who, s, values, seen);
+        if (e)
+            return e;
+    }
+    return HZ_OK;
+}
+
+hz_status param_read(const hz_params *p, const char *who, const char *text, double *values)
+{
+    char *copy = strdup(text ? text : "");
+    if (!copy)
+        return hz_fail(HZ_EMEM, "%s: no memory for its parameters", who);
+    memcpy(values, p->standard, (size_t)p->places * sizeof *values);
+    locale_t before = text_locale_enter();
+    hz_status e = read_all(p, who, copy, values);
+    text_locale_leave(before);
+    free(copy);
+    return e;
+}
+
+static void print_number(FILE *f, double v)
+{
+    char text[40];
+    snprintf(text, sizeof text, "%.15g", v);
+    if (strtod(text, NULL) != v)
+        snprintf(text, sizeof text, "%.17g", v);
+    fputs(text, f);
+}
+
+static void print_one(FILE *f, const hz_param *p, const double *v)
+{
+    fprintf(f, "%s=", p->name);
+    if (p->type == HZ_PARAM_ENUM)
+        fputs(p->choice[(int)*v], f);
+    else if (p->type == HZ_PARAM_BOOL)
+        fputs(*v != 0 ? "true" : "false", f);
+    else
+        for (int i = 0; i < (p->length ? p->length : 1); i++) {
+            if (i)
+                fputc(',', f);
+            print_number(f, v[i]);
+        }
+}
+
+char *param_print(const hz_params *p, const double *values)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    if (!f) {
+        hz_fail(HZ_EMEM, "parameters: no memory for their text");
+        return NULL;
+    }
+    locale_t before = text_locale_enter();
+    for (int i = 0; i < p->count; i++) {
+        if (i)
+            fputc(';', f);
+        print_one(f, &p->param[i], values + p->param[i].at);
+    }
+    text_locale_leave(before);
+    if (fclose(f)) {
+        free(text);
+        text = NULL;
+        hz_fail(HZ_EMEM, "parameters: no memory for their text");
+    }
+    return text;
+}

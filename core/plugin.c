@@ -1,0 +1,251 @@
+/* plugin.c: finds plugins, checks them, and remembers both those that were loaded and those that were not, with the reason.
+   The list only grows, from one thread; rows stay where they are, so whoever holds one may read it from any thread. */
+#define _GNU_SOURCE
+#include "door.h"
+#include "param.h"
+#include <ctype.h>
+#include <dirent.h>
+#include <dlfcn.h>
+#include <elf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { MAX_ROWS = 1024, MAX_CODECS = 256 };
+static hz_plugin_row *rows[MAX_ROWS];
+static int row_count;
+static codec_row *codecs[MAX_CODECS];
+static int codec_count;
+
+/* ---- asking ---- */
+
+int hz_plugin_count(void) { return row_count; }
+const hz_plugin_row *hz_plugin_at(int i) { return i >= 0 && i < row_count ? rows[i] : NULL; }
+int hz_codec_count(void) { return codec_count; }
+const hz_codec_api *hz_codec_at(int i) { return i >= 0 && i < codec_count ? codecs[i]->api : NULL; }
+
+const codec_row *codec_row_named(const char *name)
+{
+    char have[512] = "";
+    int skipped = 0;
+    for (int i = 0; i < codec_count; i++) {
+        size_t n = strlen(have);
+        if (name && !strcmp(codecs[i]->api->name, name))
+            return codecs[i];
+        snprintf(have + n, sizeof have - n, "%s%s", i ? ", " : "", codecs[i]->api->name);
+    }
+    for (int i = 0; i < row_count; i++)
+        skipped += rows[i]->skipped != NULL;
+    hz_fail(HZ_EARG, "codec: '%s' is not loaded; have %s (see %s)", name ? name : "", *have ? have : "none",
+            skipped ? "why others were skipped: hz plugin list" : "plugins/README.md");
+    return NULL;
+}
+
+const hz_codec_api *hz_codec_find(const char *name)
+{
+    const codec_row *row = codec_row_named(name);
+    return row ? row->api : NULL;
+}
+
+const hz_params *hz_codec_params(const hz_codec_api *api)
+{
+    for (int i = 0; i < codec_count; i++)
+        if (codecs[i]->api == api)
+            return &codecs[i]->params;
+    return NULL;
+}
+
+/* ---- checking: each returns HZ_OK, or a message that becomes the row's reason ---- */
+
+/* The loader of the system maps what the headers promise: a file cut short would end in SIGBUS, so its length is checked first. */
+static hz_status check_elf(const char *path)
+{
+    Elf64_Ehdr h;
+    struct stat st;
+    FILE *f = fopen(path, "rb");
+    if (!f)
+        return hz_fail(HZ_EIO, "cannot be read: %s", strerror(errno));
+    size_t n = fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode) ? fread(&h, 1, sizeof h, f) : 0;
+    fclose(f);
+    if (n != sizeof h || memcmp(h.e_ident, ELFMAG, SELFMAG))
+        return hz_fail(HZ_EFORMAT, "is no shared object (ELF)");
+    if (h.e_ident[EI_CLASS] == ELFCLASS64 && h.e_shoff + (uint64_t)h.e_shnum * h.e_shentsize > (uint64_t)st.st_size)
+        return hz_fail(HZ_EFORMAT, "is cut short: it has %lld bytes, its headers promise %llu", (long long)st.st_size,
+                       (unsigned long long)(h.e_shoff + (uint64_t)h.e_shnum * h.e_shentsize));
+    return HZ_OK;
+}
+
+static int is_name(const char *s)
+{
+    if (!s || !isalpha((unsigned char)*s))
+        return 0;
+    while (isalnum((unsigned char)*s) || *s == '_')
+        s++;
+    return !*s;
+}
+
+static hz_status check_plugin(const hz_plugin *p)
+{
+    if (p->size < sizeof *p)
+        return hz_fail(HZ_EFORMAT, "its hz_plugin has %zu bytes; this hz needs %zu: build it against this hz's plugin.h", p->size, sizeof *p);
+    if (!is_name(p->name) || !p->version || !p->about || !p->open || !p->interface)
+        return hz_fail(HZ_EFORMAT, "its hz_plugin_main leaves a field empty; needs name (letters, digits, _), version, about, open, interface");
+    host_listen();
+    return p->open(host_table()) ? host_blame(p->name, HZ_EFORMAT) : HZ_OK;
+}
+
+static hz_status check_draft(const char *name, const char *id, size_t size, int draft, size_t need)
+{
+    if (draft != HZ_CODEC_DRAFT)
+        return hz_fail(HZ_EFORMAT, "'%s' speaks draft %d of %s; this hz speaks draft %d: build it against this hz's plugin.h", name, draft, id,
+                       HZ_CODEC_DRAFT);
+    if (size < need)
+        return hz_fail(HZ_EFORMAT, "'%s' offers a %s of %zu bytes; this hz needs %zu", name, id, size, need);
+    return HZ_OK;
+}
+
+static hz_status check_codec(const codec_row *row)
+{
+    const hz_codec_api *a = row->api;
+    if (!is_name(a->name) || strlen(a->name) > 31)
+        return hz_fail(HZ_EFORMAT, "its codec has no name of at most 31 letters, digits and _");
+    if (!a->params || !a->library || !a->create || !a->destroy || !a->encode || !a->decode || !a->channels ||
+        (a->kind != HZ_IMAGE && a->kind != HZ_AUDIO))
+        return hz_fail(HZ_EFORMAT, "codec '%s' leaves a field empty; only rates and timing may be", a->name);
+    for (int i = 0; i < codec_count; i++)
+        if (!strcmp(codecs[i]->api->name, a->name))
+            return hz_fail(HZ_EFORMAT, "codec '%s' is already loaded from plugin '%s'", a->name, codecs[i]->plugin->name);
+    if (codec_count == MAX_CODECS)
+        return hz_fail(HZ_EFORMAT, "%d codecs are loaded; there is room for no more", MAX_CODECS);
+    return HZ_OK;
+}
+
+/* ---- loading ---- */
+
+static hz_status add_codec(const hz_plugin *p, hz_plugin_row *out)
+{
+    codec_row row = { .plugin = p, .api = p->interface("hz.codec/0"), .bench = p->interface("hz.codec.bench/0") };
+    if (!row.api)
+        return HZ_OK;
+    hz_status e = check_draft(p->name, "hz.codec/0", row.api->size, row.api->draft, sizeof *row.api);
+    if (!e && row.bench)
+        e = check_draft(p->name, "hz.codec.bench/0", row.bench->size, row.bench->draft, sizeof *row.bench);
+    if (!e)
+        e = check_codec(&row);
+    if (!e && (e = param_parse(row.api->params, &row.params)))
+        hz_fail_in(e, "codec '%s': ", row.api->name);
+    if (e)
+        return e;
+    codec_row *kept = malloc(sizeof *kept);
+    if (!kept) {
+        param_free(&row.params);
+        return hz_fail(HZ_EMEM, "no memory for it");
+    }
+    *kept = row;
+    codecs[codec_count++] = kept;
+    out->codec = row.api->name;
+    out->library = row.api->library();
+    return HZ_OK;
+}
+
+static hz_status open_plugin(const char *path, hz_plugin_row *out)
+{
+    hz_status e = check_elf(path);
+    if (e)
+        return e;
+    void *so = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!so)
+        return hz_fail(HZ_EFORMAT, "%s", dlerror());
+    const hz_plugin *p = dlsym(so, "hz_plugin_main");
+    if (!p)
+        e = hz_fail(HZ_EFORMAT, "exports no hz_plugin_main; it is no plugin of hz");
+    if (!e)
+        e = check_plugin(p);
+    if (!e)
+        e = add_codec(p, out);
+    if (e) {
+        dlclose(so);
+        return e;
+    }
+    out->name = p->name;
+    out->version = p->version;
+    out->about = p->about;
+    return HZ_OK;
+}
+
+/* The row of this path, made if there is none; NULL with the message set. */
+static hz_plugin_row *row_of(const char *path)
+{
+    for (int i = 0; i < row_count; i++)
+        if (!strcmp(rows[i]->path, path))
+            return rows[i];
+    hz_plugin_row *row = row_count < MAX_ROWS ? calloc(1, sizeof *row) : NULL;
+    if (row && (row->path = strdup(path)))
+        return rows[row_count++] = row;
+    free(row);
+    hz_fail(HZ_EMEM, "plugins: '%s' is one too many (%d are listed)", path, row_count);
+    return NULL;
+}
+
+static hz_status note_skipped(const char *path)
+{
+    char *why = strdup(hz_message());
+    hz_plugin_row *row = why ? row_of(path) : NULL;
+    if (row && !row->name)
+        row->skipped = why;          /* a reason of an earlier look stays allocated: rows are lent for ever */
+    return row ? HZ_OK : HZ_EMEM;
+}
+
+static hz_status load_file(const char *path)
+{
+    hz_plugin_row *row = row_of(path);
+    if (!row)
+        return HZ_EMEM;
+    if (row->name)
+        return HZ_OK;
+    hz_plugin_row found = { .path = row->path };
+    if (open_plugin(path, &found))
+        return note_skipped(path);
+    *row = found;
+    return HZ_OK;
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
+
+static int is_shared_object(const struct dirent *d)
+{
+    size_t n = strlen(d->d_name);
+    return n > 3 && !strcmp(d->d_name + n - 3, ".so");
+}
+
+static hz_status load_folder(const char *folder)
+{
+    struct dirent **list;
+    char path[4096], real[4096];     /* PATH_MAX */
+    hz_status e = HZ_OK;
+    int n = scandir(folder, &list, is_shared_object, by_name);
+    if (n < 0) {
+        hz_fail(HZ_EIO, "this folder cannot be read: %s", strerror(errno));
+        return note_skipped(folder);
+    }
+    for (int i = 0; i < n; i++) {
+        if (!e && (size_t)snprintf(path, sizeof path, "%s/%s", folder, list[i]->d_name) < sizeof path)
+            e = load_file(realpath(path, real) ? real : path);
+        free(list[i]);
+    }
+    free(list);
+    return e;
+}
+
+hz_status hz_plugin_load(const char *folders)
+{
+    char *copy = strdup(folders ? folders : ""), *rest = copy, *folder;
+    hz_status e = copy ? HZ_OK : hz_fail(HZ_EMEM, "plugins: no memory for the list of folders");
+    while (!e && (folder = strsep(&rest, ":")))
+        if (*folder)
+            e = load_folder(folder);
+    free(copy);
+    return e;
+}

@@ -1,0 +1,105 @@
+/* tables.c: a set of table segments, so that a set of files counts byte-identical ones once.
+   A segment is kept as its length and a 128-bit digest: two independent mixing lanes, against accidents and not against attackers. */
+#include "door.h"
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct entry {
+    uint64_t a, b;
+    int64_t bytes;                   /* > 0; 0: the slot is free */
+} entry;
+
+struct hz_tables {
+    entry *slot;                     /* open addressing, a power of two, at most half full */
+    int64_t slots, count, bytes;
+};
+
+static uint64_t load(const uint8_t *p, size_t n)
+{
+    uint64_t w = 0;
+    memcpy(&w, p, n);
+    return w;
+}
+
+static entry digest(const uint8_t *p, int64_t bytes)
+{
+    entry e = { .a = 0x9e3779b97f4a7c15u ^ (uint64_t)bytes, .b = 0xc2b2ae3d27d4eb4fu + (uint64_t)bytes, .bytes = bytes };
+    for (int64_t left = bytes; left > 0; left -= 8, p += 8) {
+        uint64_t w = load(p, left < 8 ? (size_t)left : 8);
+        e.a = (e.a ^ w) * 0xff51afd7ed558ccdu;
+        e.a ^= e.a >> 32;
+        e.b = (e.b + w) * 0x9fb21c651e98df25u;
+        e.b ^= e.b >> 29;
+    }
+    return e;
+}
+
+static entry *place(const hz_tables *t, const entry *e)
+{
+    uint64_t mask = (uint64_t)t->slots - 1;
+    for (uint64_t i = e->a & mask;; i = (i + 1) & mask) {
+        entry *s = &t->slot[i];
+        if (!s->bytes || (s->a == e->a && s->b == e->b && s->bytes == e->bytes))
+            return s;
+    }
+}
+
+static hz_status widen(hz_tables *t)
+{
+    hz_tables wide = { .slots = t->slots ? 2 * t->slots : 64 };
+    wide.slot = calloc((size_t)wide.slots, sizeof *wide.slot);
+    if (!wide.slot)
+        return hz_fail(HZ_EMEM, "tables: no memory for %lld segments", (long long)wide.slots);
+    for (int64_t i = 0; i < t->slots; i++)
+        if (t->slot[i].bytes)
+            *place(&wide, &t->slot[i]) = t->slot[i];
+    free(t->slot);
+    t->slot = wide.slot;
+    t->slots = wide.slots;
+    return HZ_OK;
+}
+
+static hz_status add(hz_tables *t, const entry *e)
+{
+    if (2 * (t->count + 1) > t->slots && widen(t))
+        return HZ_EMEM;
+    entry *s = place(t, e);
+    if (!s->bytes) {
+        *s = *e;
+        t->count++;
+        t->bytes += e->bytes;
+    }
+    return HZ_OK;
+}
+
+hz_status tables_add(hz_tables *t, const uint8_t *data, int64_t bytes)
+{
+    entry e = digest(data, bytes);
+    return add(t, &e);
+}
+
+hz_status tables_merge(hz_tables *t, const hz_tables *from)
+{
+    for (int64_t i = 0; i < from->slots; i++)
+        if (from->slot[i].bytes && add(t, &from->slot[i]))
+            return HZ_EMEM;
+    return HZ_OK;
+}
+
+hz_tables *hz_tables_new(void)
+{
+    hz_tables *t = calloc(1, sizeof *t);
+    if (!t)
+        hz_fail(HZ_EMEM, "tables: no memory for a set of them");
+    return t;
+}
+
+void hz_tables_free(hz_tables *t)
+{
+    if (t)
+        free(t->slot);
+    free(t);
+}
+
+int64_t hz_tables_count(const hz_tables *t) { return t->count; }
+int64_t hz_tables_bytes(const hz_tables *t) { return t->bytes; }

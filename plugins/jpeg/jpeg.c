@@ -1,0 +1,254 @@
+/* jpeg.c: the JPEG codec over libjpeg's interface (libjpeg-turbo). The defaults are those of Pillow's save(quality=q): baseline, 4:2:0,
+   standard Huffman tables, islow DCT; decoding with fancy upsampling and islow. Both directions reuse their libjpeg object, and read and
+   write the host's memory directly. */
+#define _GNU_SOURCE
+#include "jpeg.h"
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+
+const hz_host *jpeg_host;
+
+enum { MOST_SAMPLES = 1 << 28, MOST_SCANS = 500, FIRST_ROOM = 4096, ROWS = 16 };
+
+typedef struct coder {
+    struct jpeg_compress_struct enc;
+    struct jpeg_decompress_struct dec;
+    struct jpeg_destination_mgr dest;
+    struct jpeg_progress_mgr progress;
+    catcher error;                   /* of both directions: an instance does one thing at a time */
+    hz_bytes *out;                   /* of the running encode */
+    int channels;                    /* what enc is configured for, 0: nothing yet */
+    double options[OPTIONS];
+} coder;
+
+/* ---- writing into the host's memory ---- */
+
+static void dest_point(j_compress_ptr enc)
+{
+    hz_bytes *out = ((coder *)enc->client_data)->out;
+    enc->dest->next_output_byte = out->data + out->size;
+    enc->dest->free_in_buffer = out->room - out->size;
+}
+
+static boolean dest_full(j_compress_ptr enc)
+{
+    coder *c = enc->client_data;
+    c->out->size = c->out->room;     /* libjpeg's rule: the whole buffer is full, whatever free_in_buffer says */
+    if (jpeg_host->grow(c->out, 2 * c->out->room)) {
+        c->error.said = 1;
+        catcher_throw((j_common_ptr)enc, "");
+    }
+    dest_point(enc);
+    return TRUE;
+}
+
+static void dest_end(j_compress_ptr enc)
+{
+    hz_bytes *out = ((coder *)enc->client_data)->out;
+    out->size = out->room - enc->dest->free_in_buffer;
+}
+
+/* A few bytes can ask for thousands of passes over a large picture. */
+static void limit_scans(j_common_ptr cinfo)
+{
+    if (((j_decompress_ptr)cinfo)->input_scan_number > MOST_SCANS)
+        catcher_throw(cinfo, "the stream has more than 500 scans");
+}
+
+/* ---- instances ---- */
+
+static void destroy(void *instance)
+{
+    coder *c = instance;
+    if (!c)
+        return;
+    jpeg_destroy_compress(&c->enc);
+    jpeg_destroy_decompress(&c->dec);
+    jpeg_host->free(c);
+}
+
+static void *create(const double *values)
+{
+    coder *c = jpeg_host->alloc(sizeof *c);
+    if (!c)
+        return NULL;
+    memcpy(c->options, values, sizeof *values * ARITHMETIC);
+#ifdef C_ARITH_CODING_SUPPORTED
+    c->options[ARITHMETIC] = values[ARITHMETIC];
+#endif
+    catcher_init(&c->error);
+    c->enc.err = c->dec.err = &c->error.manager;
+    if (setjmp(c->error.back)) {
+        catcher_fail(&c->error);
+        destroy(c);
+        return NULL;
+    }
+    jpeg_create_compress(&c->enc);
+    jpeg_create_decompress(&c->dec);
+    c->dest = (struct jpeg_destination_mgr){ .init_destination = dest_point, .empty_output_buffer = dest_full, .term_destination = dest_end };
+    c->progress.progress_monitor = limit_scans;
+    c->enc.dest = &c->dest;
+    c->enc.client_data = c;
+    return c;
+}
+
+/* ---- encode ---- */
+
+static void write_rows(j_compress_ptr enc, const uint8_t *pixels, size_t row)
+{
+    JSAMPROW rows[ROWS];
+    while (enc->next_scanline < enc->image_height) {
+        unsigned n = enc->image_height - enc->next_scanline;
+        n = n < ROWS ? n : ROWS;
+        for (unsigned i = 0; i < n; i++)
+            rows[i] = (JSAMPROW)(pixels + (enc->next_scanline + i) * row);
+        jpeg_write_scanlines(enc, rows, n);
+    }
+}
+
+static int encode(void *instance, const hz_media *in, hz_bytes *out, hz_account *account)
+{
+    coder *c = instance;
+    if (in->height > JPEG_MAX_DIMENSION || in->width > JPEG_MAX_DIMENSION)
+        return jpeg_host->fail("the image is %lld x %lld; needs at most %ld either way", (long long)in->height, (long long)in->width,
+                               JPEG_MAX_DIMENSION);
+    if (jpeg_host->grow(out, FIRST_ROOM))
+        return -1;
+    c->out = out;
+    if (setjmp(c->error.back)) {
+        jpeg_abort_compress(&c->enc);
+        return catcher_fail(&c->error);
+    }
+    if (c->channels != in->channels) {
+        c->channels = 0;             /* should this fail halfway, the next image starts over */
+        jpeg_configure(&c->enc, c->options, in->channels);
+        c->channels = in->channels;
+    }
+    c->enc.image_height = (JDIMENSION)in->height;
+    c->enc.image_width = (JDIMENSION)in->width;
+    jpeg_start_compress(&c->enc, TRUE);
+    write_rows(&c->enc, in->data, (size_t)in->width * (size_t)in->channels);
+    jpeg_finish_compress(&c->enc);
+    return jpeg_account(out->data, out->size, account);
+}
+
+/* ---- decode ---- */
+
+static void read_rows(j_decompress_ptr dec, uint8_t *pixels, size_t row)
+{
+    JSAMPROW rows[ROWS];
+    while (dec->output_scanline < dec->output_height) {
+        unsigned n = dec->output_height - dec->output_scanline;
+        n = n < ROWS ? n : ROWS;
+        for (unsigned i = 0; i < n; i++)
+            rows[i] = pixels + (dec->output_scanline + i) * row;
+        jpeg_read_scanlines(dec, rows, n);
+    }
+}
+
+static int check_header(const struct jpeg_decompress_struct *dec)
+{
+    if (dec->num_components != 1 && dec->num_components != 3)
+        return jpeg_host->fail("the stream has %d colour components; needs 1 (grey) or 3 (colour)", dec->num_components);
+    if ((uint64_t)dec->image_height * dec->image_width * (unsigned)dec->num_components > MOST_SAMPLES)
+        return jpeg_host->fail("the stream says %u x %u x %d; needs at most %d samples", dec->image_height, dec->image_width, dec->num_components,
+                               MOST_SAMPLES);
+    return 0;
+}
+
+static int decode(void *instance, const uint8_t *bytes, size_t count, hz_media *format, hz_bytes *out)
+{
+    coder *c = instance;
+    struct jpeg_decompress_struct *dec = &c->dec;
+    if (setjmp(c->error.back)) {
+        jpeg_abort_decompress(dec);
+        return catcher_fail(&c->error);
+    }
+    jpeg_mem_src(dec, (unsigned char *)bytes, count);        /* libjpeg only reads it */
+    jpeg_read_header(dec, TRUE);
+    format->height = dec->image_height;
+    format->width = dec->image_width;
+    format->channels = dec->num_components;
+    size_t row = (size_t)dec->image_width * (size_t)dec->num_components, size = row * dec->image_height;
+    if (check_header(dec) || jpeg_host->grow(out, size)) {
+        jpeg_abort_decompress(dec);
+        return -1;
+    }
+    dec->dct_method = jpeg_dct(c->options);
+    dec->progress = jpeg_has_multiple_scans(dec) ? &c->progress : NULL;
+    jpeg_start_decompress(dec);
+    read_rows(dec, out->data, row);
+    jpeg_finish_decompress(dec);
+    out->size = size;
+    return 0;
+}
+
+/* ---- the tables ---- */
+
+#define TEXT(x) #x
+#define VALUE(x) TEXT(x)
+#ifdef LIBJPEG_TURBO_VERSION
+#define LIBRARY "libjpeg-turbo " VALUE(LIBJPEG_TURBO_VERSION)
+#else
+#define LIBRARY "libjpeg " VALUE(JPEG_LIB_VERSION)
+#endif
+
+/* The headers' version, and the file that the system really loaded: libjpeg cannot be asked for its version. */
+static char library_text[160] = LIBRARY;
+
+static const char *library(void) { return library_text; }
+
+static void find_library(void)
+{
+    Dl_info info;
+    char real[4096];
+    if (!dladdr((void *)jpeg_std_error, &info) || !info.dli_fname || !realpath(info.dli_fname, real))
+        return;
+    const char *name = strrchr(real, '/') ? strrchr(real, '/') + 1 : real;
+    if (strstr(name, ".so"))
+        snprintf(library_text, sizeof library_text, "%s %.100s", LIBRARY, name);
+}
+
+static const hz_codec_api codec = {
+    .size = sizeof codec,
+    .draft = HZ_CODEC_DRAFT,
+    .kind = HZ_IMAGE,
+    .channels = 1 << 1 | 1 << 3,
+    .name = "jpeg",
+    .params = "quality:int=75[1..100]+ 'scale of the quantisers, as in libjpeg';"
+              "subsampling:enum=420|422|444+ 'of chroma; grey images have none';"
+              "optimize:bool=false- 'Huffman tables for each image';"
+              "progressive:bool=false 'several scans, optimized tables';"
+              "dct:enum=islow|ifast|float 'arithmetic of both directions';"
+              "restart:int=0[0..65535](MCUs) 'a marker after every so many; 0: none';"
+#ifdef C_ARITH_CODING_SUPPORTED
+              "arithmetic:bool=false- 'arithmetic coding in place of Huffman'"
+#endif
+    , .library = library,
+    .create = create,
+    .destroy = destroy,
+    .encode = encode,
+    .decode = decode,
+};
+
+static int open_plugin(const hz_host *lent)
+{
+    jpeg_host = lent;
+    find_library();
+    return 0;
+}
+
+static const void *interface(const char *id)
+{
+    return !strcmp(id, "hz.codec/0") ? (const void *)&codec : !strcmp(id, "hz.codec.bench/0") ? &jpeg_bench : NULL;
+}
+
+const hz_plugin hz_plugin_main = {
+    .size = sizeof(hz_plugin),
+    .name = "jpeg",
+    .version = "1",
+    .about = "JPEG, grey and colour, 8 bit",
+    .open = open_plugin,
+    .interface = interface,
+};

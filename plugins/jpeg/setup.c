@@ -1,0 +1,67 @@
+/* setup.c: what the plugin tells libjpeg: where errors go, and what the options mean. */
+#include "jpeg.h"
+
+/* ---- errors ---- */
+
+void catcher_throw(j_common_ptr cinfo, const char *text)
+{
+    catcher *c = (catcher *)cinfo->err;
+    snprintf(c->text, sizeof c->text, "%s", text);
+    longjmp(c->back, 1);
+}
+
+static void on_error(j_common_ptr cinfo)
+{
+    char text[JMSG_LENGTH_MAX];
+    cinfo->err->format_message(cinfo, text);
+    catcher_throw(cinfo, text);
+}
+
+static void on_message(j_common_ptr cinfo, int level)
+{
+    if (level < 0)
+        on_error(cinfo);
+}
+
+static void on_output(j_common_ptr cinfo) {}
+
+void catcher_init(catcher *c)
+{
+    jpeg_std_error(&c->manager);
+    c->manager.error_exit = on_error;
+    c->manager.emit_message = on_message;
+    c->manager.output_message = on_output;
+}
+
+int catcher_fail(const catcher *c)
+{
+    return c->said ? -1 : jpeg_host->fail("libjpeg says: %s", c->text);
+}
+
+/* ---- options ---- */
+
+J_DCT_METHOD jpeg_dct(const double *options)
+{
+    static const J_DCT_METHOD methods[] = { JDCT_ISLOW, JDCT_IFAST, JDCT_FLOAT };
+    return methods[(int)options[DCT]];
+}
+
+void jpeg_configure(struct jpeg_compress_struct *enc, const double *options, int channels)
+{
+    static const int across[] = { 2, 2, 1 }, down[] = { 2, 1, 1 };       /* 420 422 444 */
+    enc->input_components = channels;
+    enc->in_color_space = channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
+    jpeg_set_defaults(enc);
+    jpeg_set_quality(enc, (int)options[QUALITY], TRUE);                  /* TRUE: quantisers fit 8 bits, as baseline demands */
+    if (channels == 3) {
+        enc->comp_info[0].h_samp_factor = across[(int)options[SUBSAMPLING]];
+        enc->comp_info[0].v_samp_factor = down[(int)options[SUBSAMPLING]];
+    }
+    enc->dct_method = jpeg_dct(options);
+    enc->restart_interval = (unsigned)options[RESTART];
+    enc->optimize_coding = options[OPTIMIZE] != 0;
+    enc->arith_code = options[ARITHMETIC] != 0;
+    enc->scan_info = NULL;                                               /* of an earlier configuration */
+    if (options[PROGRESSIVE] != 0)
+        jpeg_simple_progression(enc);
+}

@@ -1,0 +1,24 @@
+# Plugins: each folder plugins/NAME with C files becomes build/plugins/NAME.so if the pkg-config packages in NEEDS_NAME are there.
+# A plugin includes hz/plugin.h and its library's headers, and links its library only.
+NEEDS_jpeg = libjpeg
+NEEDS_png  = libpng zlib
+
+PLUGINS       = $(filter-out skeleton,$(patsubst plugins/%/,%,$(sort $(dir $(wildcard plugins/*/*.c)))))
+PLUGIN_CFLAGS = -std=gnu99 $(OPT) -g -fPIC -fvisibility=hidden $(WARN) -Icore $(SAN)
+plugin_found  = $(if $(NEEDS_$1),$(shell pkg-config --exists $(NEEDS_$1) && echo yes),yes)
+plugin_pkg    = $(if $(NEEDS_$1),$(shell pkg-config $2 $(NEEDS_$1) 2>/dev/null))
+
+# $1 = name
+define plugin_rule
+$(BUILD)/plugins/$1.so: $(wildcard plugins/$1/*.c plugins/$1/*.h) core/hz/plugin.h plugins/plugins.mk
+	@mkdir -p $$(@D)
+	$(CC) $$(PLUGIN_CFLAGS) $$(call plugin_pkg,$1,--cflags) -shared -o $$@ $$(filter %.c,$$^) $$(call plugin_pkg,$1,--libs) -Wl,--no-undefined
+endef
+$(foreach p,$(PLUGINS) skeleton,$(eval $(call plugin_rule,$p)))
+
+PLUGINS_FOUND = $(foreach p,$(PLUGINS),$(if $(call plugin_found,$p),$p))
+
+plugins: $(PLUGINS_FOUND:%=$(BUILD)/plugins/%.so)   ## build the codec plugins whose libraries are present
+	@$(foreach p,$(PLUGINS),$(if $(filter $p,$(PLUGINS_FOUND)),\
+	  echo "$p: $(foreach n,$(NEEDS_$p),$n $(shell pkg-config --modversion $n 2>/dev/null)) -> $(BUILD)/plugins/$p.so";,\
+	  echo "$p: $(NEEDS_$p) not found, skipped";))
