@@ -193,9 +193,13 @@ static hz_status note_skipped(const char *path)
 {
     char *why = strdup(hz_message());
     hz_plugin_row *row = why ? row_of(path) : NULL;
-    if (row && !row->name)
-        row->skipped = why;          /* a reason of an earlier look stays allocated: rows are lent for ever */
-    return row ? HZ_OK : HZ_EMEM;
+    if (!row || row->name) {
+        free(why);
+        return row ? HZ_OK : HZ_EMEM;
+    }
+    free((char *)row->skipped);      /* the reason of an earlier look */
+    row->skipped = why;
+    return HZ_OK;
 }
 
 static hz_status load_file(const char *path)
@@ -208,6 +212,7 @@ static hz_status load_file(const char *path)
     hz_plugin_row found = { .path = row->path };
     if (open_plugin(path, &found))
         return note_skipped(path);
+    free((char *)row->skipped);
     *row = found;
     return HZ_OK;
 }

@@ -8,13 +8,14 @@ PLUGIN_CFLAGS = -std=gnu99 $(OPT) -g -fPIC -fvisibility=hidden $(WARN) -Icore $(
 plugin_found  = $(if $(NEEDS_$1),$(shell pkg-config --exists $(NEEDS_$1) && echo yes),yes)
 plugin_pkg    = $(if $(NEEDS_$1),$(shell pkg-config $2 $(NEEDS_$1) 2>/dev/null))
 
-# $1 = name
+# $1 = name, $2 = folder below BUILD
 define plugin_rule
-$(BUILD)/plugins/$1.so: $(wildcard plugins/$1/*.c plugins/$1/*.h) core/hz/plugin.h plugins/plugins.mk
+$(BUILD)/$2/$1.so: $(wildcard plugins/$1/*.c plugins/$1/*.h) core/hz/plugin.h plugins/plugins.mk
 	@mkdir -p $$(@D)
 	$(CC) $$(PLUGIN_CFLAGS) $$(call plugin_pkg,$1,--cflags) -shared -o $$@ $$(filter %.c,$$^) $$(call plugin_pkg,$1,--libs) -Wl,--no-undefined
 endef
-$(foreach p,$(PLUGINS) skeleton,$(eval $(call plugin_rule,$p)))
+$(foreach p,$(PLUGINS),$(eval $(call plugin_rule,$p,plugins)))
+$(eval $(call plugin_rule,skeleton,test/plugins))
 
 PLUGINS_FOUND = $(foreach p,$(PLUGINS),$(if $(call plugin_found,$p),$p))
 
@@ -22,3 +23,10 @@ plugins: $(PLUGINS_FOUND:%=$(BUILD)/plugins/%.so)   ## build the codec plugins w
 	@$(foreach p,$(PLUGINS),$(if $(filter $p,$(PLUGINS_FOUND)),\
 	  echo "$p: $(foreach n,$(NEEDS_$p),$n $(shell pkg-config --modversion $n 2>/dev/null)) -> $(BUILD)/plugins/$p.so";,\
 	  echo "$p: $(NEEDS_$p) not found, skipped";))
+
+# For the tests: the skeleton, and one plugin for each thing that a plugin can do wrong (test/plugins/odd.c).
+ODD = draft short unnamed closed grammar twice account silent overrun fails shrinks vector
+$(BUILD)/test/plugins/odd_%.so: test/plugins/odd.c core/hz/plugin.h
+	@mkdir -p $(@D)
+	$(CC) $(PLUGIN_CFLAGS) -DODD_$* -shared -o $@ $< -Wl,--no-undefined
+ctests: $(BUILD)/test/plugins/skeleton.so $(ODD:%=$(BUILD)/test/plugins/odd_%.so)

@@ -7,7 +7,7 @@
 
 /* ---- plugins ---- */
 
-/* One shared object that was looked at. Strings are lent for ever. */
+/* One shared object that was looked at. Strings are lent for ever, `skipped` until the next hz_plugin_load. */
 typedef struct hz_plugin_row {
     const char *path;
     const char *skipped;             /* why it was not loaded; NULL: it was, and the following are set */
