@@ -134,7 +134,7 @@ hz_status sensor_make(sensor *s, double full, double sigma)
 {
     double brightest = full * sensor_light((double)LEVEL_MAX / LEVEL_STEP / 255);
     draft d = { .full = full, .sigma = sigma, .reach = (int64_t)(SIGMAS * sigma) + 2 };
-    d.room = (int64_t)(20 * sqrt(brightest)) + 200;       /* 15 decimal digits end within 8.3 sigma, and 60 where the mean is small */
+    d.room = (int64_t)(20 * sqrt(brightest)) + 200;       /* NEGLIGIBLE is reached within 8.4 deviations and 30 electrons to each side */
     size_t bytes = sizeof(double) * (size_t)(VALUES * (2 * d.reach + 1) + 2 * d.room + 1);
     d.normal = hz_alloc(bytes);
     if (!d.normal)
