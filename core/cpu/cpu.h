@@ -5,27 +5,82 @@
 #define HZ_CPU_H
 #include "hz/backend.h"
 
+/* Row numbers of op.def. */
+enum {
+#define OP(name, ...) OP_##name,
+#include "hz/op.def"
+#undef OP
+    OP_COUNT
+};
+
 /* --- pool: persistent threads; the caller is worker 0 --- */
 typedef void pool_task(void *arg, int task, int worker);      /* worker: 0 .. pool_threads()-1 */
 void pool_run(int tasks, pool_task *fn, void *arg);           /* returns when all tasks are done; tasks are taken dynamically */
 int pool_threads(void);
+hz_status pool_check(void);                                   /* HZ_THREADS makes sense, else message set */
 enum { POOL_MAX = 256 };
+
+/* --- instruction sets --- */
+typedef struct cpu_micro cpu_micro;                           /* micro.h: micro-kernels and tile sizes of one level */
+const cpu_micro *cpu_micro_now(void);                         /* of the current level; lent for ever */
+hz_status cpu_isa_check(void);                                /* HZ_ISA names a level, else message set */
 
 /* --- kernels --- */
 typedef struct cpu_call {
     const hz_step *step;
+    const cpu_micro *micro;   /* level the program was made for */
     void *memory;             /* the node's own: packed weights, slots; as many bytes as memory() said, lives with the program */
     char *scratch;            /* worker i's part starts at scratch + i*scratch_stride; shared by all nodes, contents do not last */
     size_t scratch_stride;
 } cpu_call;
 
 typedef struct cpu_kernel {
-    const char *name;                               /* "direct", "gemm", "ref" */
-    double (*cost)(const hz_work *w);               /* predicted seconds; negative: does not run this node */
-    size_t (*memory)(const hz_work *w);             /* NULL: none */
-    size_t (*scratch)(const hz_work *w);            /* bytes per worker; NULL: none */
-    void (*pack)(const hz_work *w, void *memory);   /* NULL: none; called when the parameters' version changed */
-    void (*run)(const hz_work *w, const cpu_call *c);
+    const char *name;                                                 /* "direct", "gemm", "ref" */
+    double (*cost)(const hz_work *w, const cpu_micro *m);             /* predicted seconds; negative: does not run this node */
+    size_t (*memory)(const hz_work *w, const cpu_micro *m);           /* bytes, 64-byte aligned; NULL: none */
+    size_t (*scratch)(const hz_work *w, const cpu_micro *m);          /* bytes per worker; NULL: none */
+    void (*pack)(const hz_work *w, const cpu_call *c);                /* NULL: none; called when the parameters' version changed */
+    hz_status (*run)(const hz_work *w, const cpu_call *c);
 } cpu_kernel;
+
+enum { CPU_KERNELS = 6 };                                             /* rows of a list at most */
+const cpu_kernel *const *cpu_kernels(int op);                         /* fastest first, ends with NULL */
+
+extern const hz_backend cpu_null;                                     /* null.c */
+
+/* --- small questions every kernel asks --- */
+int64_t cpu_rows(const hz_work *w, const cpu_call *c);                /* rows of the batch in use: count, at most what input 0 has */
+int64_t cpu_count(const hz_arg *a, const cpu_call *c);                /* elements in use: count rows of an activation, else all */
+int64_t cpu_size(const hz_arg *a, int from, int to);                  /* product of dimensions from .. to-1 */
+double cpu_flops(const hz_work *w);                                   /* of the plain algorithm, full batch */
+int cpu_all(const hz_work *w, int dtype);                             /* every present float argument has this dtype */
+
+/* Sliding window over an image, from input to output: strides filled in, TensorFlow's padding before the first row and column. */
+typedef struct cpu_window {
+    int64_t h, w, oh, ow;     /* of the image and of the output */
+    int64_t kh, kw, sh, sw, top, left;
+} cpu_window;
+cpu_window cpu_window_of(const hz_window *a, const hz_arg *image, const hz_arg *output);
+
+/* Batch norm's view of in[arg] as (outer, n, inner), the axis with statistics in the middle; outer counts rows in use. */
+typedef struct cpu_axis { int64_t outer, n, inner; } cpu_axis;
+cpu_axis cpu_axis_of(const hz_work *w, const cpu_call *c, int arg);
+
+/* What the input node does, defaults filled in. Data that are not (N,H,W,C) count as (N,1,1,rest) and are not augmented. */
+typedef struct cpu_batch {
+    const hz_step *step;
+    int64_t rows, items, h, w, c;
+    int u8;                   /* data are bytes, else f32 */
+    int shift_y, shift_x, flip, shuffle;
+    float scale, mean[4], deviation[4];
+} cpu_batch;
+typedef struct cpu_item {
+    int64_t item;
+    int dy, dx, flip;         /* x[oy][ox] = data[clamp(oy+dy)][clamp(mirror(ox)+dx)] */
+} cpu_item;
+hz_status cpu_batch_of(const hz_work *w, const cpu_call *c, cpu_batch *out);
+cpu_item cpu_item_of(const cpu_batch *b, int64_t row);
+/* HZ_EARG, message set, if a label of the rows in use is no class. */
+hz_status cpu_check_labels(const hz_work *w, const int32_t *label, int64_t rows, int64_t classes);
 
 #endif

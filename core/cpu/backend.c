@@ -1,0 +1,190 @@
+/* backend.c: the "cpu" backend. A program is the nodes with the kernel chosen for each, each kernel's own memory, and one
+   scratch area per worker that all nodes share. Nothing is allocated in a run, unless there are more workers than before. */
+#include "cpu/micro.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct node {
+    hz_work work;
+    const cpu_kernel *kernel;
+    void *memory;
+    size_t bytes;
+    uint32_t version;         /* of the parameters in `memory`; meaningful once `packed` */
+    int packed;
+    double ms;
+} node;
+
+struct hz_program {
+    const cpu_micro *micro;
+    int count;
+    node *nodes;
+    char *scratch;
+    size_t stride;            /* bytes per worker, a multiple of 4096 */
+    int workers;              /* that scratch was made for */
+};
+
+/* ---- choice of kernels ---- */
+
+/* The cheapest row that accepts, or the one HZ_KERNEL names where it accepts; NULL if none does. */
+static const cpu_kernel *choose(const hz_work *w, const cpu_micro *m)
+{
+    const char *forced = getenv("HZ_KERNEL");
+    const cpu_kernel *best = NULL;
+    double least = 0;
+    for (const cpu_kernel *const *k = cpu_kernels(w->op); *k; k++) {
+        double cost = (*k)->cost(w, m);
+        if (cost < 0)
+            continue;
+        if (forced && !strcmp(forced, (*k)->name))
+            return *k;
+        if (!best || cost < least) {
+            best = *k;
+            least = cost;
+        }
+    }
+    return best;
+}
+
+static int accepts(const hz_work *w) { return choose(w, cpu_micro_now()) != NULL; }
+
+static hz_status refuse(const hz_work *w)
+{
+    char text[200] = "";
+    size_t n = 0;
+    for (int i = 0; i < w->nin && n < sizeof text - 16; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", i ? ", " : "",
+                              w->in[i].data ? hz_dtype_name(w->in[i].dtype) : "none");
+    return hz_fail(HZ_EDTYPE, "cpu: '%s' is a node over (%s) that no kernel runs; its floating-point values must be all f32 or all f64",
+                   w->name ? w->name : "?", text);
+}
+
+/* ---- programs ---- */
+
+static void program_free(hz_program *p)
+{
+    if (!p)
+        return;
+    for (int i = 0; i < p->count; i++)
+        hz_free(p->nodes[i].memory, p->nodes[i].bytes);
+    hz_free(p->scratch, p->stride * (size_t)p->workers);
+    free(p->nodes);
+    free(p);
+}
+
+static hz_status reserve_scratch(hz_program *p)
+{
+    int workers = pool_threads();
+    if (p->workers >= workers || !p->stride)
+        return HZ_OK;
+    char *more = hz_alloc(p->stride * (size_t)workers);
+    if (!more)
+        return HZ_EMEM;
+    hz_free(p->scratch, p->stride * (size_t)p->workers);
+    p->scratch = more;
+    p->workers = workers;
+    return HZ_OK;
+}
+
+static hz_status prepare(hz_program *p, node *n)
+{
+    n->kernel = choose(&n->work, p->micro);
+    if (!n->kernel)
+        return refuse(&n->work);
+    if (n->kernel->memory && (n->bytes = n->kernel->memory(&n->work, p->micro)) > 0 && !(n->memory = hz_alloc(n->bytes)))
+        return HZ_EMEM;
+    size_t scratch = n->kernel->scratch ? n->kernel->scratch(&n->work, p->micro) : 0;
+    scratch = (scratch + 4095) / 4096 * 4096;
+    p->stride = scratch > p->stride ? scratch : p->stride;
+    return HZ_OK;
+}
+
+static hz_program *program_new(const hz_work *works, int count, int train)
+{
+    hz_program *p = calloc(1, sizeof *p);
+    node *nodes = calloc((size_t)count + 1, sizeof *nodes);
+    if (!p || !nodes) {
+        free(p);
+        free(nodes);
+        hz_fail(HZ_EMEM, "cpu: a program of %d nodes was asked for; the system has no more memory", count);
+        return NULL;
+    }
+    *p = (hz_program){ .micro = cpu_micro_now(), .count = count, .nodes = nodes };
+    for (int i = 0; i < count; i++) {
+        nodes[i].work = works[i];
+        if (prepare(p, &nodes[i])) {
+            program_free(p);
+            return NULL;
+        }
+    }
+    if (reserve_scratch(p)) {
+        program_free(p);
+        return NULL;
+    }
+    return p;
+}
+
+/* ---- running ---- */
+
+static hz_status run_node(hz_program *p, node *n, const hz_step *s)
+{
+    const hz_work *w = &n->work;
+    cpu_call call = { .step = s, .micro = p->micro, .memory = n->memory, .scratch = p->scratch, .scratch_stride = p->stride };
+    if (w->nin && w->in[0].kind == HZ_ACTIVATION && w->in[0].ndim && s->count > w->in[0].shape[0])
+        return hz_fail(HZ_EARG, "%s: %lld rows were asked for; the plan's batch is %lld", w->name, (long long)s->count,
+                       (long long)w->in[0].shape[0]);
+    if (n->kernel->pack && (!n->packed || n->version != s->version)) {
+        n->kernel->pack(w, &call);
+        n->packed = 1;
+        n->version = s->version;
+    }
+    return n->kernel->run(w, &call);
+}
+
+static hz_status run(hz_program *p, int from, int to, const hz_step *s, int timed)
+{
+    if (from < 0 || to > p->count || from > to)
+        return hz_fail(HZ_EARG, "cpu: nodes %d to %d were asked for; the program has %d", from, to, p->count);
+    if (s->count < 1)
+        return hz_fail(HZ_EARG, "cpu: a step over %lld rows was asked for; need at least 1", (long long)s->count);
+    hz_status status = reserve_scratch(p);
+    for (int i = from; i < to && !status; i++) {
+        double begin = timed ? hz_seconds() : 0;
+        status = run_node(p, &p->nodes[i], s);
+        if (timed)
+            p->nodes[i].ms = 1e3 * (hz_seconds() - begin);
+    }
+    return status;
+}
+
+static hz_status stat(const hz_program *p, int i, hz_node_stat *out)
+{
+    if (i < 0 || i >= p->count)
+        return hz_fail(HZ_EARG, "cpu: node %d was asked for; the program has %d", i, p->count);
+    const node *n = &p->nodes[i];
+    *out = (hz_node_stat){ .kernel = n->kernel->name, .ms = n->ms, .flops = cpu_flops(&n->work) };
+    return HZ_OK;
+}
+
+static const char *describe(void)
+{
+    static _Thread_local char text[64];
+    int n = pool_threads();
+    snprintf(text, sizeof text, "cpu %s, %d thread%s", hz_cpu_isa(), n, n == 1 ? "" : "s");
+    return text;
+}
+
+static const hz_backend cpu = {
+    .size = sizeof(hz_backend), .name = "cpu", .describe = describe, .alloc = hz_alloc, .free = hz_free, .accepts = accepts,
+    .program_new = program_new, .program_free = program_free, .run = run, .stat = stat,
+};
+
+const hz_backend *hz_backend_named(const char *name)
+{
+    if (!strcmp(name, "cpu"))
+        return pool_check() || cpu_isa_check() ? NULL : &cpu;
+    if (!strcmp(name, "null"))
+        return &cpu_null;
+    hz_fail(HZ_EDEVICE, "device: '%s' is not known; have cpu, null", name);
+    return NULL;
+}

@@ -1,0 +1,129 @@
+/* cpu.c: which instruction sets this machine and its system grant, the level in force, and the FMA peak at that level. */
+#include "cpu/micro.h"
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* __builtin_cpu_supports asks cpuid for the instructions and xgetbv whether the system saves the registers. */
+static int has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+static int has_avx512(void)
+{
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+}
+static int has_avx512bf16(void) { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }
+static int always(void) { return 1; }
+
+static const struct level {
+    const char *name;
+    int (*granted)(void);
+    void (*fill)(cpu_micro *m);
+} levels[] = {
+    { "portable",   always,         cpu_micro_portable },
+    { "avx2",       has_avx2,       cpu_micro_avx2 },
+    { "avx512",     has_avx512,     cpu_micro_avx512 },
+    { "avx512bf16", has_avx512bf16, cpu_micro_avx512bf16 },
+};
+enum { LEVELS = sizeof levels / sizeof *levels };
+
+static cpu_micro table[LEVELS];
+static int detected;          /* highest level the machine grants */
+static int cap = -1;          /* level in force; -1 before the first question */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static int level_named(const char *name)
+{
+    for (int i = 0; i < LEVELS; i++)
+        if (!strcmp(levels[i].name, name))
+            return i;
+    return -1;
+}
+
+static void detect(void)
+{
+    for (int i = 0; i < LEVELS && levels[i].granted(); i++) {
+        detected = i;
+        if (i)
+            table[i] = table[i - 1];
+        levels[i].fill(&table[i]);
+        table[i].isa = levels[i].name;
+    }
+    const char *asked = getenv("HZ_ISA");
+    int level = asked && *asked ? level_named(asked) : detected;
+    cap = level < 0 || level > detected ? detected : level;
+}
+
+static hz_status unknown(const char *who, const char *name)
+{
+    return hz_fail(HZ_EARG, "%s: '%s' is not known; have portable, avx2, avx512, avx512bf16", who, name);
+}
+
+hz_status cpu_isa_check(void)
+{
+    const char *asked = getenv("HZ_ISA");
+    return asked && *asked && level_named(asked) < 0 ? unknown("HZ_ISA", asked) : HZ_OK;
+}
+
+const cpu_micro *cpu_micro_now(void)
+{
+    pthread_once(&once, detect);
+    return &table[cap];
+}
+
+const char *hz_cpu_isa(void) { return cpu_micro_now()->isa; }
+
+hz_status hz_cpu_set_isa(const char *name)
+{
+    pthread_once(&once, detect);
+    int level = level_named(name);
+    if (level < 0)
+        return unknown("isa", name);
+    if (level > detected)
+        return hz_fail(HZ_EDEVICE, "isa: '%s' is not granted by this machine; its highest is '%s'", name, levels[detected].name);
+    cap = level;
+    return HZ_OK;
+}
+
+/* ---- FMA peak ---- */
+
+typedef struct race {
+    double (*flops)(long steps);
+    double seconds;
+    int threads;
+    atomic_int arrived;
+    double rate[POOL_MAX];    /* flops per second of each task */
+} race;
+
+/* Tasks wait for each other (at most 50 ms), so that all cores are measured under the same load. */
+static void race_task(void *arg, int task, int worker)
+{
+    race *r = arg;
+    double begin = hz_seconds(), done = 0, now;
+    atomic_fetch_add(&r->arrived, 1);
+    while (atomic_load(&r->arrived) < r->threads && hz_seconds() - begin < 0.05) {}
+    r->flops(2000);
+    begin = hz_seconds();
+    do {
+        done += r->flops(20000);
+        now = hz_seconds();
+    } while (now - begin < r->seconds);
+    r->rate[task] = done / (now - begin);
+}
+
+double hz_cpu_peak(int dtype, int threads, double seconds)
+{
+    const cpu_micro *m = cpu_micro_now();
+    int before = pool_threads();
+    race r = { .flops = dtype == HZ_BF16 && m->peak_bf16 ? m->peak_bf16 : m->peak_f32, .seconds = seconds };
+    r.threads = threads < 1 ? 1 : threads > POOL_MAX ? POOL_MAX : threads;
+    if (r.threads != before)
+        hz_cpu_set_threads(r.threads);
+    pool_run(r.threads, race_task, &r);
+    if (r.threads != before)
+        hz_cpu_set_threads(before);
+    double sum = 0;
+    for (int i = 0; i < r.threads; i++)
+        sum += r.rate[i];
+    return sum * 1e-9;
+}

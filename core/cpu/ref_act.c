@@ -1,0 +1,18 @@
+/* ref_act.c: activations, dropout, addition, softmax and its loss as plain loops (ref.h). */
+#include "cpu/ref.h"
+#include "hz/philox.h"
+
+#define TEMPLATE "cpu/ref_elements.inc.h"
+#include "cpu/ref.inc.h"
+
+REF_KERNEL(act)
+REF_KERNEL(act_grad)
+REF_KERNEL(add)
+REF_KERNEL(softmax)
+REF_KERNEL(softmax_grad)
+REF_KERNEL(xent)
+REF_KERNEL(xent_grad)
+REF_KERNEL(dropout)
+
+static hz_status dropout_grad_run(const hz_work *w, const cpu_call *c) { return dropout_run(w, c); }
+const cpu_kernel ref_dropout_grad = { .name = "ref", .cost = ref_cost, .run = dropout_grad_run };

@@ -1,0 +1,12 @@
+/* ref_optim.c: the input node and the optimisers as plain loops (ref.h). */
+#include "cpu/ref.h"
+#include "hz/philox.h"
+
+#define TEMPLATE "cpu/ref_optim.inc.h"
+#include "cpu/ref.inc.h"
+
+REF_KERNEL(input)
+REF_KERNEL(sgd)
+REF_KERNEL(adam)
+REF_KERNEL(adamw)
+REF_KERNEL(adadelta)

@@ -1,0 +1,18 @@
+/* vector.h: V, a vector of LANES floats, through the compiler's vector extension: loads, arithmetic and comparisons are plain
+   operators, so one text serves every width. Included by each isa_*.c after it has set LANES; all bodies are static,
+   because a shared inline could be linked from the widest file. */
+#include <stdint.h>
+#include <string.h>
+
+typedef float V __attribute__((vector_size(4 * LANES), may_alias));
+typedef int32_t VI __attribute__((vector_size(4 * LANES), may_alias));
+typedef float VU __attribute__((vector_size(4 * LANES), may_alias, aligned(4)));       /* unaligned, in memory */
+
+#define INLINE static inline __attribute__((always_inline, unused))
+
+INLINE V v_load(const float *p) { return *(const VU *)p; }
+INLINE void v_store(float *p, V v) { *(VU *)p = v; }
+INLINE V v_set(float x) { return x - (V){ 0 }; }
+INLINE V v_add(V a, V b) { return a + b; }
+INLINE V v_fma(V a, V b, V c) { return a * b + c; }                                    /* contracted where there is an instruction */
+INLINE float v_first(V a) { return a[0]; }
