@@ -1,7 +1,7 @@
 /* ref_act.inc.h: activations over T. NaN goes in and comes out.
    relu max(x,0) · elu x or alpha*(e^x - 1) · leaky x or alpha*x · gelu x*Phi(x), exact by erf · sigmoid 1/(1+e^-x) */
 
-static T F(activate)(T x, int act, float attr_alpha)
+static inline T F(activate)(T x, int act, float attr_alpha)
 {
     T alpha = attr_alpha != 0 ? (T)attr_alpha : act == HZ_ELU ? 1 : (T)0.01;
     switch (act) {
@@ -16,7 +16,7 @@ static T F(activate)(T x, int act, float attr_alpha)
 }
 
 /* Derivative from the output y, except for gelu, where y is the input x. At 0 relu, elu and leaky take the left branch. */
-static T F(slope)(T y, int act, float attr_alpha)
+static inline T F(slope)(T y, int act, float attr_alpha)
 {
     T alpha = attr_alpha != 0 ? (T)attr_alpha : act == HZ_ELU ? 1 : (T)0.01;
     switch (act) {
