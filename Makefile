@@ -8,6 +8,7 @@ CFLAGS   += -std=c11 $(OPT) -g -fPIC -fvisibility=hidden -ffp-contract=off $(WAR
 LDLIBS    = -lm -lpthread -ldl
 
 # A file's name decides its compiler flags: the same algorithm text is compiled once per vector width.
+FLAGS_quality        = -O3
 FLAGS_isa_portable   = -O3 -ffp-contract=fast
 FLAGS_isa_avx2       = -O3 -ffp-contract=fast -mavx2 -mfma -mf16c
 FLAGS_isa_avx512     = -O3 -ffp-contract=fast -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512

@@ -9,7 +9,7 @@
 
 const hz_host *jpeg_host;
 
-enum { MOST_SAMPLES = 1 << 28, MOST_SCANS = 500, FIRST_ROOM = 4096, ROWS = 16 };
+enum { MOST_SAMPLES = 1 << 28, MOST_SCANS = 500, FIRST_ROOM = 4096 };
 
 typedef struct coder {
     struct jpeg_compress_struct enc;
@@ -19,6 +19,8 @@ typedef struct coder {
     catcher error;                   /* of both directions: an instance does one thing at a time */
     hz_bytes *out;                   /* of the running encode */
     int channels;                    /* what enc is configured for, 0: nothing yet */
+    JSAMPROW *rows;                  /* new: one pointer per row of the running image; libjpeg is quickest when given all at once */
+    size_t row_room;
     double options[OPTIONS];
 } coder;
 
@@ -65,6 +67,7 @@ static void destroy(void *instance)
         return;
     jpeg_destroy_compress(&c->enc);
     jpeg_destroy_decompress(&c->dec);
+    jpeg_host->free(c->rows);
     jpeg_host->free(c);
 }
 
@@ -93,19 +96,22 @@ static void *create(const double *values)
     return c;
 }
 
-/* ---- encode ---- */
-
-static void write_rows(j_compress_ptr enc, const uint8_t *pixels, size_t row)
+static int point_rows(coder *c, const uint8_t *pixels, size_t height, size_t row)
 {
-    JSAMPROW rows[ROWS];
-    while (enc->next_scanline < enc->image_height) {
-        unsigned n = enc->image_height - enc->next_scanline;
-        n = n < ROWS ? n : ROWS;
-        for (unsigned i = 0; i < n; i++)
-            rows[i] = (JSAMPROW)(pixels + (enc->next_scanline + i) * row);
-        jpeg_write_scanlines(enc, rows, n);
+    if (c->row_room < height) {
+        jpeg_host->free(c->rows);
+        c->row_room = 0;
+        c->rows = jpeg_host->alloc(height * sizeof *c->rows);
+        if (!c->rows)
+            return -1;
+        c->row_room = height;
     }
+    for (size_t y = 0; y < height; y++)
+        c->rows[y] = (JSAMPROW)(pixels + y * row);
+    return 0;
 }
+
+/* ---- encode ---- */
 
 static int encode(void *instance, const hz_media *in, hz_bytes *out, hz_account *account)
 {
@@ -113,7 +119,7 @@ static int encode(void *instance, const hz_media *in, hz_bytes *out, hz_account 
     if (in->height > JPEG_MAX_DIMENSION || in->width > JPEG_MAX_DIMENSION)
         return jpeg_host->fail("the image is %lld x %lld; needs at most %ld either way", (long long)in->height, (long long)in->width,
                                JPEG_MAX_DIMENSION);
-    if (jpeg_host->grow(out, FIRST_ROOM))
+    if (jpeg_host->grow(out, FIRST_ROOM) || point_rows(c, in->data, (size_t)in->height, (size_t)in->width * (size_t)in->channels))
         return -1;
     c->out = out;
     if (setjmp(c->error.back)) {
@@ -128,24 +134,13 @@ static int encode(void *instance, const hz_media *in, hz_bytes *out, hz_account 
     c->enc.image_height = (JDIMENSION)in->height;
     c->enc.image_width = (JDIMENSION)in->width;
     jpeg_start_compress(&c->enc, TRUE);
-    write_rows(&c->enc, in->data, (size_t)in->width * (size_t)in->channels);
+    while (c->enc.next_scanline < c->enc.image_height)
+        jpeg_write_scanlines(&c->enc, c->rows + c->enc.next_scanline, c->enc.image_height - c->enc.next_scanline);
     jpeg_finish_compress(&c->enc);
     return jpeg_account(out->data, out->size, account);
 }
 
 /* ---- decode ---- */
-
-static void read_rows(j_decompress_ptr dec, uint8_t *pixels, size_t row)
-{
-    JSAMPROW rows[ROWS];
-    while (dec->output_scanline < dec->output_height) {
-        unsigned n = dec->output_height - dec->output_scanline;
-        n = n < ROWS ? n : ROWS;
-        for (unsigned i = 0; i < n; i++)
-            rows[i] = pixels + (dec->output_scanline + i) * row;
-        jpeg_read_scanlines(dec, rows, n);
-    }
-}
 
 static int check_header(const struct jpeg_decompress_struct *dec)
 {
@@ -171,14 +166,15 @@ static int decode(void *instance, const uint8_t *bytes, size_t count, hz_media *
     format->width = dec->image_width;
     format->channels = dec->num_components;
     size_t row = (size_t)dec->image_width * (size_t)dec->num_components, size = row * dec->image_height;
-    if (check_header(dec) || jpeg_host->grow(out, size)) {
+    if (check_header(dec) || jpeg_host->grow(out, size) || point_rows(c, out->data, dec->image_height, row)) {
         jpeg_abort_decompress(dec);
         return -1;
     }
     dec->dct_method = jpeg_dct(c->options);
     dec->progress = jpeg_has_multiple_scans(dec) ? &c->progress : NULL;
     jpeg_start_decompress(dec);
-    read_rows(dec, out->data, row);
+    while (dec->output_scanline < dec->output_height)
+        jpeg_read_scanlines(dec, c->rows + dec->output_scanline, dec->output_height - dec->output_scanline);
     jpeg_finish_decompress(dec);
     out->size = size;
     return 0;
