@@ -10,7 +10,7 @@ enum { HZ_MAXIN = 6, HZ_MAXOUT = 3, HZ_NAMELEN = 48 };
 
 typedef enum hz_kind {
     HZ_ACTIVATION,        /* lives in the arena, dimension 0 is the batch */
-    HZ_GRADIENT,          /* of a parameter: lives in the arena, has no batch dimension */
+    HZ_GRADIENT,          /* lives in the arena without a batch dimension: gradients of parameters, losses, batch statistics */
     HZ_BOUND              /* a tensor of the caller's: parameter, buffer, optimiser state, data set */
 } hz_kind;
 

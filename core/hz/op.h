@@ -41,6 +41,7 @@ typedef struct hz_input {
     float mean[4];        /* output = (item*scale - mean) / deviation, per channel (channel modulo 4 if there are more) */
     float deviation[4];   /* 0 means 1 */
     float scale;          /* 0 means 1/255 for u8 data, 1 for f32 */
+    int32_t dtype;        /* of the output: f32 (0), f64 */
 } hz_input;
 
 typedef struct hz_xent {
@@ -67,6 +68,7 @@ typedef union hz_attr {
 int hz_op_count(void);
 const char *hz_op_name(int op);            /* lent for ever; NULL when out of range */
 int hz_op_named(const char *name);         /* -1 if unknown */
+const char *hz_op_inputs(int op);          /* "x w [b]"; lent for ever */
 const char *hz_act_name(int act);
 int hz_act_named(const char *name);        /* -1 if unknown */
 

@@ -22,8 +22,9 @@ for _, name in ipairs { 'hz_tensor', 'hz_attr', 'hz_value', 'hz_node', 'hz_step'
 end
 
 -- An interrupt is a value of its own, so that no pcall takes it for a mistake.
-local Interrupt = { __tostring = function() return 'interrupted' end }
+local Interrupt = { __tostring = function(e) return e.message end }
 function M.is_interrupt(e) return getmetatable(e) == Interrupt end
+function M.interrupt(signal, message) error(setmetatable({ signal = signal, message = message or 'interrupted' }, Interrupt), 0) end
 
 -- The library's own folder: frames from there are not the user's.
 local here = debug.getinfo(1, 'S').source:match '^@(.*/)' or '@'
@@ -58,7 +59,7 @@ function M.poll()
   local signal = C.hz_signal_pending()
   if signal ~= 0 and deferred == 0 then
     C.hz_signal_clear()
-    error(setmetatable({ signal = signal }, Interrupt), 0)
+    M.interrupt(signal)
   end
 end
 

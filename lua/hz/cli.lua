@@ -54,7 +54,7 @@ end
 
 local function is_interrupt(e)
   local c = package.loaded['hz.c']
-  return c and c.is_interrupt(e)
+  return type(c) == 'table' and c.is_interrupt(e)
 end
 
 local debugging = tonumber(os.getenv 'HZ_DEBUG' or '') or 0

@@ -1,0 +1,82 @@
+/* grad.c: appends the backward nodes. Reverse-mode: the node list is walked from its end; each op's grad turns gradients of
+   outputs into gradients of inputs. Values that feed several nodes get the sum of what comes back. */
+#include "graph.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* Marks every value from which a gradient must reach something wanted. */
+static void mark_needed(const hz_graph *g, int32_t *needed, int wrt_entries)
+{
+    for (int v = 0; v < g->nvalues; v++)
+        needed[v] = g->parameter[v] || (wrt_entries && g->values[v].kind == HZ_ACTIVATION && g->values[v].node < 0);
+    for (int i = 0; i < g->nnodes; i++) {
+        const hz_node *n = &g->nodes[i];
+        int any = 0;
+        for (int k = 0; k < n->nin; k++)
+            any |= n->in[k] >= 0 && needed[n->in[k]];
+        for (int k = 0; k < n->nout; k++)
+            needed[n->out[k]] = any && op_get(n->op)->grad;
+    }
+}
+
+/* Adds `d` to what has already come back to `value`. */
+static hz_status accumulate(hz_graph *g, int value, int d)
+{
+    int before = g->gradient[value];
+    if (before >= 0) {
+        int32_t in[] = { before, d };
+        out_spec out = like(&g->values[d]);
+        d = graph_append(g, OP_add, g->values[value].name, NULL, in, 2, &out, 1);
+        if (d < 0)
+            return HZ_EMEM;
+    }
+    g->gradient[value] = d;
+    return HZ_OK;
+}
+
+static hz_status through(hz_graph *g, int i, const int32_t *needed)
+{
+    hz_node n = g->nodes[i];
+    grad_call c;
+    int flows = 0, wanted = 0;
+    for (int k = 0; k < HZ_MAXOUT; k++) {
+        c.dy[k] = k < n.nout ? g->gradient[n.out[k]] : -1;
+        flows |= c.dy[k] >= 0;
+    }
+    for (int k = 0; k < HZ_MAXIN; k++) {
+        c.want[k] = k < n.nin && n.in[k] >= 0 && needed[n.in[k]];
+        c.dx[k] = -1;
+        wanted |= c.want[k];
+    }
+    if (!flows || !wanted)
+        return HZ_OK;
+    hz_status st = op_get(n.op)->grad(g, n, &c);
+    for (int k = 0; k < n.nin && !st; k++)
+        if (c.dx[k] >= 0 && c.want[k])
+            st = accumulate(g, n.in[k], c.dx[k]);
+    return st;
+}
+
+hz_status hz_graph_grad(hz_graph *g, int value, int seed, int wrt_entries)
+{
+    if (value < 0 || value >= g->nvalues)
+        return hz_fail(HZ_EARG, "gradient: value %d; have 0..%d", value, g->nvalues - 1);
+    int node = g->values[value].node;
+    if (seed < 0 && (node < 0 || g->nodes[node].op != OP_xent))
+        return hz_fail(HZ_EARG, "gradient: '%s' is not a loss; needs a seed of its shape", g->values[value].name);
+    int32_t *needed = calloc((size_t)g->nvalues, sizeof *needed);
+    if (!needed)
+        return hz_fail(HZ_EMEM, "gradient: no memory for %d values", g->nvalues);
+    mark_needed(g, needed, wrt_entries);
+    g->gradient[value] = seed >= 0 ? seed : value;       /* a loss is its own seed: d(loss)/d(loss) = 1 is built into xent_grad */
+    hz_status st = HZ_OK;
+    for (int i = g->nnodes - 1; i >= 0 && !st; i--)
+        st = through(g, i, needed);
+    free(needed);
+    return st;
+}
+
+int hz_graph_gradient_of(const hz_graph *g, int value)
+{
+    return value >= 0 && value < g->nvalues ? g->gradient[value] : -1;
+}

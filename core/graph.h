@@ -1,0 +1,58 @@
+/* graph.h: the inside of hz_graph and of the op table; core only. */
+#ifndef GRAPH_H
+#define GRAPH_H
+#include "hz/graph.h"
+
+struct hz_graph {
+    char name[HZ_NAMELEN];
+    hz_node *nodes;
+    hz_value *values;
+    int32_t *gradient;        /* per value: value of its gradient, -1 if none */
+    int32_t *parameter;       /* per value: 1 if its gradient is wanted */
+    int nnodes, nvalues, node_room, value_room;
+};
+
+/* Shape of an output, as infer gives it. */
+typedef struct out_spec {
+    int32_t dtype, kind, ndim;
+    int64_t shape[HZ_MAXDIM];
+} out_spec;
+
+/* What grad asks for: gradients of the outputs (-1: none flows), which inputs want one; it fills dx. */
+typedef struct grad_call {
+    int32_t dy[HZ_MAXOUT];
+    int32_t want[HZ_MAXIN];
+    int32_t dx[HZ_MAXIN];
+} grad_call;
+
+typedef hz_status op_infer(const hz_graph *g, const hz_node *n, out_spec *out);
+typedef hz_status op_grad(hz_graph *g, hz_node n, grad_call *c);      /* n by value: adding nodes moves the array */
+
+typedef struct op_row {
+    const char *name, *inputs, *outputs, *flags;
+    op_infer *infer;
+    op_grad *grad;
+} op_row;
+
+enum {
+#define OP(name, attr, inputs, outputs, flags) OP_##name,
+#include "hz/op.def"
+#undef OP
+    OP_COUNT
+};
+
+const op_row *op_get(int op);
+int op_has(int op, char flag);
+
+/* An input's value, NULL when absent. */
+static inline const hz_value *in_value(const hz_graph *g, const hz_node *n, int i)
+{
+    return i < n->nin && n->in[i] >= 0 ? &g->values[n->in[i]] : NULL;
+}
+out_spec like(const hz_value *v);                          /* the same shape, dtype and kind */
+out_spec like_whole(const hz_value *v);                    /* the same shape without a batch: a parameter's gradient */
+/* Appends a node with given outputs. First output value, -1 on failure (message set). */
+int graph_append(hz_graph *g, int op, const char *layer, const hz_attr *attr, const int32_t *in, int nin, const out_spec *out, int nout);
+/* "(128,32,32,3)" into a buffer of 96 bytes. */
+const char *shape_text(char *text, const hz_value *v);
+#endif

@@ -1,0 +1,222 @@
+/* plan.c: the life of a plan. Made: fuse -> place -> bind pointers -> the backend chooses kernels. Run: nodes from..to in order.
+   The plan owns its graph, its arena (a counted storage: peeked tensors keep it alive) and the backend's program. */
+#include "planner.h"
+#include "storage.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct hz_plan {
+    hz_graph *graph;
+    const hz_backend *backend;
+    hz_program *program;
+    hz_storage *arena;
+    arena_map map;
+    hz_work *works;           /* live nodes only */
+    int *first_work;          /* per node, and one more: index of the first work at or after it */
+    int nworks, timed, train;
+};
+
+hz_work work_of(const hz_graph *g, const hz_node *n)
+{
+    hz_work w = { .op = n->op, .nin = n->nin, .nout = n->nout, .name = n->name, .attr = n->attr };
+    for (int k = 0; k < n->nin + n->nout; k++) {
+        int v = k < n->nin ? n->in[k] : n->out[k - n->nin];
+        hz_arg *a = k < n->nin ? &w.in[k] : &w.out[k - n->nin];
+        if (v < 0)
+            continue;
+        const hz_value *value = &g->values[v];
+        a->dtype = value->dtype;
+        a->ndim = value->ndim;
+        a->kind = value->kind;
+        memcpy(a->shape, value->shape, sizeof a->shape);
+    }
+    return w;
+}
+
+static void *value_data(const hz_plan *p, int v)
+{
+    if (v < 0)
+        return NULL;
+    const hz_value *root = &p->graph->values[root_of(p->graph, v)];
+    if (root->kind == HZ_BOUND)
+        return root->tensor->data;
+    return p->map.offset[v] < 0 ? NULL : (char *)p->arena->data + p->map.offset[v];
+}
+
+static hz_status make_works(hz_plan *p)
+{
+    const hz_graph *g = p->graph;
+    p->works = calloc((size_t)g->nnodes + 1, sizeof *p->works);
+    p->first_work = calloc((size_t)g->nnodes + 1, sizeof *p->first_work);
+    if (!p->works || !p->first_work)
+        return hz_fail(HZ_EMEM, "plan: no memory for %d nodes", g->nnodes);
+    for (int i = 0; i < g->nnodes; i++) {
+        const hz_node *n = &g->nodes[i];
+        p->first_work[i] = p->nworks;
+        if (n->dead || op_has(n->op, 'V'))
+            continue;
+        hz_work *w = &p->works[p->nworks++];
+        *w = work_of(g, n);
+        for (int k = 0; k < n->nin; k++)
+            w->in[k].data = value_data(p, n->in[k]);
+        for (int k = 0; k < n->nout; k++)
+            w->out[k].data = value_data(p, n->out[k]);
+    }
+    p->first_work[g->nnodes] = p->nworks;
+    return HZ_OK;
+}
+
+static hz_status build(hz_plan *p, const hz_plan_options *o)
+{
+    p->backend = hz_backend_named(o && o->device ? o->device : "cpu");
+    if (!p->backend)
+        return HZ_EDEVICE;
+    if (!o || !(o->no_fuse || o->keep))
+        graph_fuse(p->graph, p->backend);
+    hz_status st = arena_place(p->graph, o && o->keep, &p->map);
+    if (st)
+        return st;
+    p->arena = storage_new((size_t)p->map.bytes, p->backend->alloc, p->backend->free);
+    if (!p->arena)
+        return HZ_EMEM;
+    memset(p->arena->data, 0, p->arena->bytes);
+    st = make_works(p);
+    if (st)
+        return st;
+    p->train = o && o->train;
+    p->program = p->backend->program_new(p->works, p->nworks, p->train);
+    return p->program ? HZ_OK : HZ_EMEM;
+}
+
+hz_plan *hz_plan_new(hz_graph *graph, const hz_plan_options *options)
+{
+    hz_plan *p = calloc(1, sizeof *p);
+    if (!p) {
+        hz_graph_free(graph);
+        hz_fail(HZ_EMEM, "plan: no memory");
+        return NULL;
+    }
+    p->graph = graph;
+    if (build(p, options)) {
+        hz_plan_free(p);
+        return NULL;
+    }
+    return p;
+}
+
+void hz_plan_free(hz_plan *p)
+{
+    if (!p)
+        return;
+    if (p->program)
+        p->backend->program_free(p->program);
+    storage_drop(p->arena);
+    free(p->map.offset);
+    free(p->works);
+    free(p->first_work);
+    hz_graph_free(p->graph);
+    free(p);
+}
+
+hz_status hz_plan_run(hz_plan *p, int from, int to, const hz_step *step)
+{
+    int n = p->graph->nnodes;
+    if (to < 0)
+        to = n;
+    if (from < 0 || from > to || to > n)
+        return hz_fail(HZ_EARG, "plan: nodes %d to %d were asked for; have 0 to %d", from, to, n);
+    if (step->count < 1)
+        return hz_fail(HZ_EARG, "plan: a step of %lld rows; needs 1 or more", (long long)step->count);
+    return p->backend->run(p->program, p->first_work[from], p->first_work[to], step, p->timed);
+}
+
+int hz_plan_nodes(const hz_plan *p) { return p->graph->nnodes; }
+const hz_graph *hz_plan_graph(const hz_plan *p) { return p->graph; }
+int64_t hz_plan_arena_bytes(const hz_plan *p) { return p->map.bytes; }
+void hz_plan_timed(hz_plan *p, int on) { p->timed = on; }
+
+int64_t hz_plan_offset(const hz_plan *p, int value)
+{
+    return value >= 0 && value < p->graph->nvalues ? p->map.offset[value] : -1;
+}
+
+hz_tensor *hz_plan_peek(hz_plan *p, int value, int64_t rows)
+{
+    if (value < 0 || value >= p->graph->nvalues) {
+        hz_fail(HZ_EARG, "peek: value %d; have 0..%d", value, p->graph->nvalues - 1);
+        return NULL;
+    }
+    const hz_value *v = &p->graph->values[value];
+    if (v->kind == HZ_BOUND)
+        return hz_tensor_alias(v->tensor);
+    if (p->map.offset[value] < 0) {
+        hz_fail(HZ_ESTATE, "peek: '%s' was fused away; plan with keep to see it", v->name);
+        return NULL;
+    }
+    int64_t shape[HZ_MAXDIM];
+    memcpy(shape, v->shape, sizeof shape);
+    if (v->kind == HZ_ACTIVATION && rows >= 0 && rows < shape[0])
+        shape[0] = rows;
+    return storage_tensor(p->arena, (size_t)p->map.offset[value], v->dtype, v->ndim, shape);
+}
+
+hz_status hz_plan_stat(const hz_plan *p, int node, hz_node_stat *out)
+{
+    if (node < 0 || node >= p->graph->nnodes)
+        return hz_fail(HZ_EARG, "plan: node %d; have 0..%d", node, p->graph->nnodes - 1);
+    *out = (hz_node_stat){ .kernel = p->graph->nodes[node].dead ? "fused" : "view" };
+    if (p->first_work[node] == p->first_work[node + 1])
+        return HZ_OK;
+    return p->backend->stat(p->program, p->first_work[node], out);
+}
+
+static int finite(const hz_arg *a, int64_t rows)
+{
+    int64_t n = 1;
+    for (int i = 0; i < a->ndim; i++)
+        n *= i == 0 && a->kind == HZ_ACTIVATION && rows < a->shape[0] ? rows : a->shape[i];
+    for (int64_t i = 0; i < n; i++) {
+        if (a->dtype == HZ_F32 && !isfinite(((const float *)a->data)[i]))
+            return 0;
+        if (a->dtype == HZ_F64 && !isfinite(((const double *)a->data)[i]))
+            return 0;
+        if (a->dtype == HZ_BF16 && (((const uint16_t *)a->data)[i] & 0x7f80) == 0x7f80)
+            return 0;
+    }
+    return 1;
+}
+
+int hz_plan_not_finite(hz_plan *p, int64_t rows)
+{
+    for (int node = 0; node < p->graph->nnodes; node++)
+        for (int i = p->first_work[node]; i < p->first_work[node + 1]; i++)
+            for (int k = 0; k < p->works[i].nout; k++)
+                if (p->works[i].out[k].data && !finite(&p->works[i].out[k], rows))
+                    return node;
+    return -1;
+}
+
+/* FNV-1a, 64 bits: Fowler, Noll, Vo. */
+static uint64_t fnv(uint64_t h, const void *data, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++)
+        h = (h ^ ((const unsigned char *)data)[i]) * 0x100000001b3u;
+    return h;
+}
+
+uint64_t hz_plan_digest(const hz_plan *p)
+{
+    uint64_t h = 0xcbf29ce484222325u;
+    for (int i = 0; i < p->nworks; i++) {
+        const hz_work *w = &p->works[i];
+        hz_node_stat s = { 0 };
+        p->backend->stat(p->program, i, &s);
+        h = fnv(h, op_get(w->op)->name, strlen(op_get(w->op)->name));
+        h = fnv(h, &w->attr, sizeof w->attr);
+        for (int k = 0; k < w->nin; k++)
+            h = fnv(h, w->in[k].shape, sizeof w->in[k].shape);
+        h = fnv(h, s.kernel, s.kernel ? strlen(s.kernel) : 0);
+    }
+    return h;
+}
