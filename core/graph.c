@@ -211,12 +211,6 @@ int hz_graph_find(const hz_graph *g, const char *name)
 
 /* ---- the op table ---- */
 
-#define OP(name, attr, inputs, outputs, flags) op_infer op_##name##_infer; op_grad op_##name##_grad;
-#define UPDATE(name, attr, inputs, outputs, flags) op_infer op_##name##_infer;
-#define BACKWARD(name, attr, inputs, outputs, flags)
-#include "hz/op.def"
-#undef OP
-
 #define OP(name, attr, inputs, outputs, flags) { #name, inputs, outputs, flags, op_##name##_infer, op_##name##_grad },
 #define UPDATE(name, attr, inputs, outputs, flags) { #name, inputs, outputs, flags, op_##name##_infer, NULL },
 #define BACKWARD(name, attr, inputs, outputs, flags) { #name, inputs, outputs, flags, NULL, NULL },

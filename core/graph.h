@@ -41,6 +41,12 @@ enum {
     OP_COUNT
 };
 
+#define OP(name, attr, inputs, outputs, flags) op_infer op_##name##_infer; op_grad op_##name##_grad;
+#define UPDATE(name, attr, inputs, outputs, flags) op_infer op_##name##_infer;
+#define BACKWARD(name, attr, inputs, outputs, flags)
+#include "hz/op.def"
+#undef OP
+
 const op_row *op_get(int op);
 int op_has(int op, char flag);
 
