@@ -16,7 +16,7 @@ so libedit.so     | libedit2           | libedit              | libedit        |
 so libsqlite3.so.0 | libsqlite3-0      | sqlite-libs          | sqlite         | useful | the index of runs
 so libcurl.so.4   | libcurl4           | libcurl              | curl           | useful | hz data fetch
 so libarchive.so.13 | libarchive13     | libarchive           | libarchive     | useful | unpacking what was fetched
-so libcrypto.so   | libssl3            | openssl-libs         | openssl        | useful | HTTPS for hz data fetch
+so libcrypto.so   | libssl3            | openssl-libs         | openssl        | needed | digests of data and results
 cmd script        | bsdutils           | util-linux-script    | util-linux     | useful | the tests of the prompt
 '
 

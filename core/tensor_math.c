@@ -62,6 +62,29 @@ static int same_shape(const hz_tensor *a, const hz_tensor *b)
     return a->ndim == b->ndim && !memcmp(a->shape, b->shape, sizeof *a->shape * (size_t)a->ndim);
 }
 
+#define MOVE(type) for (int64_t i = 0; i < n; i++) memcpy(to + i * to_step, from + i * from_step, sizeof(type))
+
+/* Moves n elements of one size from one stride (bytes) to another. */
+static void move_row(char *to, int64_t to_step, const char *from, int64_t from_step, int64_t n, size_t bytes)
+{
+    switch (bytes) {
+    case 1: MOVE(uint8_t); break;
+    case 2: MOVE(uint16_t); break;
+    case 4: MOVE(uint32_t); break;
+    default: MOVE(uint64_t);
+    }
+}
+
+/* Same dtype and shape, any strides: nothing is converted, the last dimension is one tight loop. */
+static void move(hz_tensor *to, const hz_tensor *from)
+{
+    int64_t count = hz_tensor_count(to), n = to->shape[to->ndim - 1];
+    walk w = walk_over(to, from, NULL);
+    w.ndim--;
+    for (int64_t i = 0; i < count; i += n, walk_next(&w))
+        move_row(w.t[0].p, w.t[0].step[w.ndim], w.t[1].p, w.t[1].step[w.ndim], n, hz_dtype_bytes(to->dtype));
+}
+
 hz_status hz_tensor_copy(hz_tensor *to, const hz_tensor *from)
 {
     int64_t count = hz_tensor_count(to);
@@ -72,9 +95,13 @@ hz_status hz_tensor_copy(hz_tensor *to, const hz_tensor *from)
     hz_tensor *source = hz_tensor_expand(from, to->ndim, to->shape);
     if (!source)
         return hz_fail_in(HZ_ESHAPE, "copy: ");
-    walk w = walk_over(to, source, NULL);
-    for (int64_t i = 0; i < count; i++, walk_next(&w))
-        number_put(w.t[0].p, to->dtype, number_get(w.t[1].p, from->dtype));
+    if (to->dtype == from->dtype && to->ndim > 0) {
+        move(to, source);
+    } else {
+        walk w = walk_over(to, source, NULL);
+        for (int64_t i = 0; i < count; i++, walk_next(&w))
+            number_put(w.t[0].p, to->dtype, number_get(w.t[1].p, from->dtype));
+    }
     hz_tensor_free(source);
     return HZ_OK;
 }

@@ -1,0 +1,170 @@
+-- posix.lua: the one door to libc, for what Lua's io and os lack: durable writes, folders, locks, processes. Linux, 64 bit.
+-- Every call returns its value, or nil and the system's reason; messages with a name in them are made by file.lua.
+-- Numbers here are of the generic Linux ABI (x86-64, arm64, riscv64); statx is used because its struct is the same everywhere.
+local ffi = require 'ffi'
+
+ffi.cdef [[
+typedef struct hz_dir hz_dir;
+typedef struct hz_FILE hz_FILE;
+struct hz_dirent { uint64_t ino; int64_t off; uint16_t reclen; uint8_t type; char name[256]; };
+struct hz_statx_time { int64_t sec; uint32_t nsec; int32_t pad; };
+struct hz_statx { uint32_t mask, blksize; uint64_t attributes; uint32_t nlink, uid, gid; uint16_t mode, pad; uint64_t ino, size, blocks,
+                  attributes_mask; struct hz_statx_time atime, btime, ctime, mtime; uint32_t rdev_major, rdev_minor, dev_major, dev_minor;
+                  uint64_t spare[14]; };
+struct hz_statvfs { unsigned long bsize, frsize; uint64_t blocks, bfree, bavail, files, ffree, favail; unsigned long fsid, flag, namemax;
+                    int spare[6]; };
+int open(const char *path, int flags, ...);
+int close(int fd);
+long read(int fd, void *buffer, size_t bytes);
+long write(int fd, const void *buffer, size_t bytes);
+int fsync(int fd);
+int rename(const char *from, const char *to);
+int link(const char *from, const char *to);
+int mkdir(const char *path, unsigned mode);
+int unlink(const char *path);
+int rmdir(const char *path);
+hz_dir *opendir(const char *path);
+struct hz_dirent *readdir(hz_dir *d);
+int closedir(hz_dir *d);
+int statx(int folder, const char *path, int flags, unsigned mask, struct hz_statx *out);
+int statvfs(const char *path, struct hz_statvfs *out);
+int flock(int fd, int operation);
+int ftruncate(int fd, long bytes);
+int kill(int pid, int signal);
+int getpid(void);
+int isatty(int fd);
+int gethostname(char *name, size_t bytes);
+char *strerror(int code);
+hz_FILE *fopen(const char *path, const char *mode);
+int fclose(hz_FILE *f);
+int fflush(hz_FILE *f);
+]]
+
+local C = ffi.C
+local M = {}
+
+local RDONLY, WRONLY, RDWR, CREAT, EXCL, CLOEXEC = 0, 1, 2, 0x40, 0x80, 0x80000
+local EINTR, ENOENT, EEXIST, EAGAIN, EPERM = 4, 2, 17, 11, 1
+local LOCK_EX_NB = 2 + 4
+local AT_FDCWD, AT_EMPTY_PATH, STATX_BASIC = -100, 0x1000, 0x7ff
+local kinds = { [0x8000] = 'file', [0x4000] = 'folder', [0xa000] = 'link' }
+
+-- nil, the text of errno, its number
+local function why()
+  local code = ffi.errno()
+  return nil, ffi.string(C.strerror(code)), code
+end
+local function done(status)
+  if status == 0 then return true end
+  return why()
+end
+
+local openings = { read = RDONLY, new = WRONLY + CREAT + EXCL, lock = RDWR + CREAT }
+-- A descriptor; how is 'read', 'new' (must not exist yet) or 'lock' (made if it is missing).
+function M.open(path, how)
+  local fd = C.open(path, openings[how] + CLOEXEC, ffi.cast('unsigned', 0x1b6))      -- rw-rw-rw- less the umask
+  if fd >= 0 then return fd end
+  return why()
+end
+function M.close(fd) return done(C.close(fd)) end
+
+-- Writes all bytes at `pointer`.
+function M.write(fd, pointer, bytes)
+  local p, left = ffi.cast('const char *', pointer), bytes
+  while left > 0 do
+    local n = tonumber(C.write(fd, p, math.min(left, 2 ^ 30)))
+    if n < 0 then
+      if ffi.errno() ~= EINTR then return why() end
+    else
+      p, left = p + n, left - n
+    end
+  end
+  return true
+end
+
+-- Reads up to `bytes` to `pointer`; returns how many there were.
+function M.read(fd, pointer, bytes)
+  local p, got = ffi.cast('char *', pointer), 0
+  while got < bytes do
+    local n = tonumber(C.read(fd, p + got, math.min(bytes - got, 2 ^ 30)))
+    if n == 0 then break end
+    if n < 0 then
+      if ffi.errno() ~= EINTR then return why() end
+    else
+      got = got + n
+    end
+  end
+  return got
+end
+
+function M.sync(fd) return done(C.fsync(fd)) end
+function M.truncate(fd) return done(C.ftruncate(fd, 0)) end
+function M.rename(from, to) return done(C.rename(from, to)) end
+function M.link(from, to) return done(C.link(from, to)) end
+function M.unlink(path) return done(C.unlink(path)) end
+function M.rmdir(path) return done(C.rmdir(path)) end
+
+-- Makes one folder; one that is there already is fine.
+function M.mkdir(path)
+  if C.mkdir(path, 0x1ff) == 0 or ffi.errno() == EEXIST then return true end
+  return why()
+end
+
+local function stat(fd, path, flags)
+  local s = ffi.new 'struct hz_statx'
+  if C.statx(fd, path, flags, STATX_BASIC, s) ~= 0 then return why() end
+  return { kind = kinds[bit.band(s.mode, 0xf000)] or 'other', bytes = tonumber(s.size), modified = tonumber(s.mtime.sec),
+           id = ('%x:%x:%s'):format(s.dev_major, s.dev_minor, tostring(s.ino)) }
+end
+-- { kind = 'file'|'folder'|'other', bytes, modified (seconds since 1970), id }; symbolic links are followed.
+function M.stat(path) return stat(AT_FDCWD, path, 0) end
+function M.fstat(fd) return stat(fd, '', AT_EMPTY_PATH) end
+function M.missing(code) return code == ENOENT end
+
+-- Names in a folder, without . and .., in no particular order.
+function M.list(path)
+  local d = C.opendir(path)
+  if d == nil then return why() end
+  local names = {}
+  while true do
+    local e = C.readdir(d)
+    if e == nil then break end
+    local name = ffi.string(e.name)
+    if name ~= '.' and name ~= '..' then names[#names + 1] = name end
+  end
+  C.closedir(d)
+  return names
+end
+
+-- Bytes that this user may still write on the file system of `path`.
+function M.free_bytes(path)
+  local s = ffi.new 'struct hz_statvfs'
+  if C.statvfs(path, s) ~= 0 then return why() end
+  return tonumber(s.bavail) * tonumber(s.frsize)
+end
+
+-- Takes the advisory lock of an open file: true; false when another process has it. The kernel gives it up with the process.
+function M.lock(fd)
+  if C.flock(fd, LOCK_EX_NB) == 0 then return true end
+  if ffi.errno() == EAGAIN then return false end
+  return why()
+end
+
+function M.pid() return C.getpid() end
+-- Whether a process of this machine lives (also one of another user's).
+function M.alive(pid) return C.kill(pid, 0) == 0 or ffi.errno() == EPERM end
+function M.terminal(fd) return C.isatty(fd) == 1 end
+function M.host()
+  local name = ffi.new 'char[256]'
+  return C.gethostname(name, 255) == 0 and ffi.string(name) or 'unknown'
+end
+
+-- A C stream for libraries that write to one; mode as in C.
+function M.fopen(path, mode)
+  local f = C.fopen(path, mode .. 'e')
+  if f ~= nil then return f end
+  return why()
+end
+function M.fclose(f) return done(C.fclose(f)) end
+
+return M

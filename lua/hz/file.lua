@@ -1,0 +1,217 @@
+-- file.lua: whole files, folders and locks, with messages that name the path and the system's reason. What is written is either
+-- there completely or not at all: a temporary file in the same folder, synced, then renamed over the old one.
+local ffi = require 'ffi'
+local c = require 'hz.c'
+local posix = require 'hz.ext.posix'
+
+local M = {}
+
+-- Passes value, reason on; a missing value is raised with who and path.
+local function need(who, path, value, reason)
+  if not value then c.fail('%s: %s: %s', who, path, reason) end
+  return value
+end
+
+-- ---- names ----
+
+function M.join(folder, name)
+  if folder == '' then return name end
+  return (folder:gsub('/+$', '')) .. '/' .. name
+end
+function M.folder_of(path) return path:match '^(.*[^/])/+[^/]*$' or path:match '^/' or '.' end
+function M.name_of(path) return path:match '[^/]*$' end
+
+local function home(variable, below)
+  local base = os.getenv(variable)
+  if not base or base:sub(1, 1) ~= '/' then           -- relative ones are to be ignored (XDG base directory specification)
+    local own = os.getenv 'HOME'
+    if not own or own == '' then c.fail('hz: neither %s nor HOME is set; needs one of them', variable) end
+    base = own .. below
+  end
+  return base .. '/hz'
+end
+function M.data_home() return home('XDG_DATA_HOME', '/.local/share') end
+function M.state_home() return home('XDG_STATE_HOME', '/.local/state') end
+function M.cache_home()
+  local own = os.getenv 'HZ_CACHE'
+  return own and own ~= '' and own or home('XDG_CACHE_HOME', '/.cache')
+end
+
+-- ---- asking ----
+
+-- 'file', 'folder' or 'other'; nil when there is nothing.
+function M.exists(path)
+  local s = posix.stat(path)
+  return s and s.kind
+end
+-- { kind, bytes, modified (seconds since 1970), id }
+function M.stat(path) return need('file', path, posix.stat(path)) end
+function M.size(path) return M.stat(path).bytes end
+function M.free_bytes(path) return need('file', path, posix.free_bytes(path)) end
+M.terminal = posix.terminal
+
+-- Sorted names in a folder.
+function M.list(path)
+  local names = need('list', path, posix.list(path))
+  table.sort(names)
+  return names
+end
+
+-- ---- reading ----
+
+local function opened(path, use)
+  local fd = need('read', path, posix.open(path, 'read'))
+  local ok, value = pcall(use, fd)
+  posix.close(fd)
+  if not ok then error(value, 0) end
+  return value
+end
+
+-- Reads `bytes` from the current place of an open file to `pointer`; fewer is an error.
+local function fill(path, fd, pointer, bytes)
+  local got = need('read', path, posix.read(fd, pointer, bytes))
+  if got < bytes then c.fail('read: %s: ends %d bytes early; needs %d', path, bytes - got, bytes) end
+end
+
+-- A whole file as a string.
+function M.read_all(path)
+  return opened(path, function(fd)
+    local s = need('read', path, posix.fstat(fd))
+    if s.kind == 'folder' then c.fail('read: %s: is a folder; needs a file', path) end
+    if s.kind == 'file' and s.bytes > 0 then
+      local buffer = ffi.new('char[?]', s.bytes)
+      return ffi.string(buffer, need('read', path, posix.read(fd, buffer, s.bytes)))
+    end
+    local parts, buffer = {}, ffi.new('char[?]', 65536)          -- pipes and /proc do not know their size
+    repeat
+      local n = need('read', path, posix.read(fd, buffer, 65536))
+      parts[#parts + 1] = ffi.string(buffer, n)
+    until n < 65536
+    return table.concat(parts)
+  end)
+end
+
+-- Calls use(read, bytes) with the file's size and a function read(pointer, n) that fills n bytes from where the last call ended.
+function M.with(path, use)
+  return opened(path, function(fd)
+    local s = need('read', path, posix.fstat(fd))
+    if s.kind ~= 'file' then c.fail('read: %s: is a %s; needs a file', path, s.kind) end
+    return use(function(pointer, n) fill(path, fd, pointer, n) end, s.bytes)
+  end)
+end
+
+-- ---- writing ----
+
+local count = 0
+local function temporary(path)
+  count = count + 1
+  return M.join(M.folder_of(path), ('.%s.%s-%d-%d.tmp'):format(M.name_of(path), posix.host(), posix.pid(), count))
+end
+
+-- Makes a folder and those above it.
+function M.mkdir(path)
+  if posix.mkdir(path) then
+    if M.exists(path) ~= 'folder' then c.fail('mkdir: %s: is not a folder; needs another name', path) end
+    return path
+  end
+  local above = M.folder_of(path)
+  if above ~= path and not M.exists(above) then M.mkdir(above) end
+  need('mkdir', path, posix.mkdir(path))
+  return path
+end
+
+-- The folder's entry of a new or renamed file is durable only after this.
+local function sync_folder(path)
+  local fd = need('write', path, posix.open(path, 'read'))
+  posix.sync(fd)                                      -- some network file systems refuse; the rename stands all the same
+  posix.close(fd)
+end
+
+local function write_chunks(fd, chunks)
+  for _, chunk in ipairs(chunks) do
+    local pointer, bytes = chunk, nil
+    if type(chunk) == 'string' then bytes = #chunk else pointer, bytes = chunk[1], chunk[2] end
+    local ok, reason = posix.write(fd, pointer, bytes)
+    if not ok then return nil, reason end
+  end
+  return posix.sync(fd)
+end
+
+-- Writes a file as a whole. content: a string, or a list of strings and { pointer, bytes }. On any failure the old file is as it was.
+function M.write(path, content)
+  local chunks = type(content) == 'table' and content or { content }
+  local fresh = temporary(path)
+  local fd = need('write', path, posix.open(fresh, 'new'))
+  local ok, reason = write_chunks(fd, chunks)
+  local closed, late = posix.close(fd)
+  if ok and closed then ok, reason = posix.rename(fresh, path) end
+  if not ok or not closed then
+    posix.unlink(fresh)
+    c.fail('write: %s: %s', path, reason or late)
+  end
+  sync_folder(M.folder_of(path))
+  return path
+end
+
+-- Removes the temporary files that dead processes of this machine left in a folder.
+function M.sweep(folder)
+  local mine = posix.host()
+  for _, name in ipairs(posix.list(folder) or {}) do
+    local host, pid = name:match '^%..*%.([^/]+)%-(%d+)%-%d+%.tmp$'
+    if host == mine and not posix.alive(tonumber(pid)) then posix.unlink(M.join(folder, name)) end
+  end
+end
+
+function M.rename(from, to)
+  need('rename', from .. ' to ' .. to, posix.rename(from, to))
+  sync_folder(M.folder_of(to))
+end
+
+-- Removes a file, or a folder with all that is in it; nothing there is fine.
+function M.remove(path)
+  local ok, reason, code = posix.unlink(path)          -- a link to a folder is unlinked, never followed
+  if ok or posix.missing(code) then return end
+  if M.exists(path) ~= 'folder' then c.fail('remove: %s: %s', path, reason) end
+  for _, name in ipairs(M.list(path)) do M.remove(M.join(path, name)) end
+  need('remove', path, posix.rmdir(path))
+end
+
+-- ---- locks ----
+
+local Lock = {}
+Lock.__index = Lock
+
+-- Gives the lock up. The file is removed while it is still locked, so nobody can lock a file that is about to vanish unseen.
+function Lock:release()
+  if not self.fd then return end
+  posix.unlink(self.path)
+  posix.close(self.fd)
+  self.fd = nil
+end
+
+local function owner(path)
+  local ok, text = pcall(M.read_all, path)
+  local pid, host = (ok and text or ''):match '^(%d+) (%S+)\n'
+  return { pid = tonumber(pid), host = host, text = pid and ('process %s on %s'):format(pid, host) or 'another process' }
+end
+
+-- Tries to lock `path` (a file of its own, made when missing). Returns a lock with :release(), or nil and its owner
+-- { pid, host, text }. The lock dies with the process that holds it, however it ends.
+function M.lock(path)
+  while true do
+    local fd = need('lock', path, posix.open(path, 'lock'))
+    local got, reason = posix.lock(fd)
+    local s = got and posix.stat(path)
+    if got and s and s.id == posix.fstat(fd).id then
+      local text = ('%d %s\n'):format(posix.pid(), posix.host())
+      posix.truncate(fd)
+      posix.write(fd, text, #text)
+      return setmetatable({ fd = fd, path = path }, Lock)
+    end
+    posix.close(fd)
+    if got == nil then c.fail('lock: %s: %s', path, reason) end
+    if got == false then return nil, owner(path) end
+  end                                                  -- the file was removed by its last owner meanwhile: once more
+end
+
+return M

@@ -1,0 +1,252 @@
+-- json.lua: JSON (RFC 8259), strict both ways. Encoding is deterministic: sorted keys, shortest numbers that read back equal,
+-- so that equal values have equal texts and digests. json.null stands for null; json.array{} marks a table that is empty as a list.
+local c = require 'hz.c'
+
+local M = {}
+
+M.null = setmetatable({}, { __tostring = function() return 'null' end })
+local Array = {}
+-- Marks t as a list; only an empty one needs it. Decoded lists are marked.
+function M.array(t) return setmetatable(t, Array) end
+
+local deepest = 200
+
+-- ---- encoding ----
+
+local escapes = { ['"'] = '\\"', ['\\'] = '\\\\', ['\b'] = '\\b', ['\f'] = '\\f', ['\n'] = '\\n', ['\r'] = '\\r', ['\t'] = '\\t' }
+
+-- Length of the UTF-8 sequence at i (RFC 3629: no overlong forms, no surrogates), or nil.
+local function sequence(s, i)
+  local a, b, d, e = s:byte(i, i + 3)
+  local function tail(x) return x and x >= 0x80 and x <= 0xbf end
+  if a < 0x80 then return 1 end
+  if a >= 0xc2 and a <= 0xdf then return tail(b) and 2 or nil end
+  if not tail(b) or not tail(d) then return nil end
+  if a >= 0xe0 and a <= 0xef then
+    return not (a == 0xe0 and b < 0xa0 or a == 0xed and b > 0x9f) and 3 or nil
+  end
+  if not tail(e) or a < 0xf0 or a > 0xf4 then return nil end
+  return not (a == 0xf0 and b < 0x90 or a == 0xf4 and b > 0x8f) and 4 or nil
+end
+
+-- First byte that is not UTF-8, or nil.
+local function stray(s)
+  local i = s:find '[\128-\255]'
+  while i do
+    local n = sequence(s, i)
+    if not n then return i end
+    i = s:find('[\128-\255]', i + n)
+  end
+end
+
+-- File names may hold anything; JSON may not: what is not UTF-8 becomes U+FFFD.
+local function mended(s)
+  local i = stray(s)
+  while i do
+    s = s:sub(1, i - 1) .. '\239\191\189' .. s:sub(i + 1)
+    i = stray(s)
+  end
+  return s
+end
+
+local function quote(s)
+  return '"' .. mended(s):gsub('[%c"\\]', function(ch)
+    return escapes[ch] or ch == '\127' and ch or ('\\u%04x'):format(ch:byte())
+  end) .. '"'
+end
+
+local function number(v, path)
+  if v ~= v or v == 1 / 0 or v == -1 / 0 then
+    c.fail('json: %s is %s; needs a finite number or json.null', path, tostring(v))
+  end
+  if v % 1 == 0 and math.abs(v) < 2 ^ 53 then return v == 0 and 1 / v < 0 and '-0' or ('%d'):format(v) end
+  for digits = 15, 17 do
+    local s = ('%.' .. digits .. 'g'):format(v)
+    if tonumber(s) == v then return s end
+  end
+end
+
+-- Sorted keys of an object, or nil and the length of a list.
+local function keys_of(t, path)
+  local n, keys = 0, {}
+  for k in pairs(t) do
+    n = n + 1
+    if type(k) == 'string' then keys[#keys + 1] = k end
+  end
+  if #keys == n and not (n == 0 and getmetatable(t) == Array) then
+    table.sort(keys)
+    return keys
+  end
+  if #keys > 0 or #t ~= n then
+    c.fail('json: %s has keys that are neither 1..n nor all strings; needs one or the other', path)
+  end
+  return nil, n
+end
+
+local write
+
+local function brackets(open, parts, close, pad)
+  if #parts == 0 then return open .. close end
+  if not pad then return open .. table.concat(parts, ',') .. close end
+  local inner = '\n' .. pad .. '  '
+  return open .. inner .. table.concat(parts, ',' .. inner) .. '\n' .. pad .. close
+end
+
+-- pad: the indentation of this line in pretty text, nil in compact text.
+local function write_table(t, path, pad, depth)
+  if depth > deepest then c.fail('json: %s is more than %d levels deep (or holds itself); needs fewer', path, deepest) end
+  local keys, n = keys_of(t, path)
+  local parts, inner = {}, pad and pad .. '  '
+  for i = 1, n or #keys do
+    if n then
+      parts[i] = write(t[i], path .. '[' .. i .. ']', inner, depth + 1)
+    else
+      parts[i] = quote(keys[i]) .. (pad and ': ' or ':') .. write(t[keys[i]], path .. '.' .. keys[i], inner, depth + 1)
+    end
+  end
+  return brackets(n and '[' or '{', parts, n and ']' or '}', pad)
+end
+
+function write(v, path, pad, depth)
+  local kind = type(v)
+  if v == M.null then return 'null' end
+  if kind == 'string' then return quote(v) end
+  if kind == 'number' then return number(v, path) end
+  if kind == 'boolean' then return tostring(v) end
+  if kind == 'table' then return write_table(v, path, pad, depth) end
+  c.fail('json: %s is a %s; needs a string, number, boolean, table or json.null', path, kind)
+end
+
+-- Text of a value; options: pretty = true for one entry a line.
+function M.encode(v, options)
+  return write(v, 'value', options and options.pretty and '' or nil, 1)
+end
+
+-- ---- decoding ----
+
+local function bad(state, at, text)
+  c.fail('%s: byte %d: %s', state.who, at - 1, text)
+end
+
+local function blank(state, at) return state.text:find('[^ \t\r\n]', at) or #state.text + 1 end
+
+local function found(state, at)
+  if at > #state.text then return 'the text ends' end
+  return ("found '%s'"):format((state.text:sub(at, at):gsub('%c', '?')))
+end
+
+local unescape = { b = '\b', f = '\f', n = '\n', r = '\r', t = '\t', ['"'] = '"', ['\\'] = '\\', ['/'] = '/' }
+
+local function utf8(code)
+  local function cont(shift) return string.char(0x80 + math.floor(code / 2 ^ shift) % 64) end
+  if code < 0x80 then return string.char(code) end
+  if code < 0x800 then return string.char(0xc0 + math.floor(code / 64)) .. cont(0) end
+  if code < 0x10000 then return string.char(0xe0 + math.floor(code / 4096)) .. cont(6) .. cont(0) end
+  return string.char(0xf0 + math.floor(code / 262144)) .. cont(12) .. cont(6) .. cont(0)
+end
+
+-- The character of the \u escape whose backslash stands at `at`, and where it ends.
+local function read_unicode(state, at)
+  local hex = state.text:match('^\\u(%x%x%x%x)', at)
+  if not hex then bad(state, at, 'the escape \\u is not followed by four hexadecimal digits') end
+  local code = tonumber(hex, 16)
+  if code < 0xd800 or code > 0xdfff then return utf8(code), at + 6 end
+  local low = code < 0xdc00 and state.text:match('^\\u(%x%x%x%x)', at + 6)
+  low = low and tonumber(low, 16)
+  if not low or low < 0xdc00 or low > 0xdfff then bad(state, at, 'half of a surrogate pair; needs both') end
+  return utf8(0x10000 + (code - 0xd800) * 1024 + low - 0xdc00), at + 12
+end
+
+local function read_string(state, at)
+  local parts, from = {}, at + 1
+  while true do
+    local stop = state.text:find('[%z\1-\31"\\]', from)
+    if not stop then bad(state, at, 'a string does not end') end
+    parts[#parts + 1] = state.text:sub(from, stop - 1)
+    local ch, letter = state.text:sub(stop, stop), state.text:sub(stop + 1, stop + 1)
+    if ch == '"' then return table.concat(parts), stop + 1 end
+    if ch ~= '\\' then bad(state, stop, 'a control character in a string; needs an escape') end
+    if letter == 'u' then
+      parts[#parts + 1], from = read_unicode(state, stop)
+    elseif unescape[letter] then
+      parts[#parts + 1], from = unescape[letter], stop + 2
+    else
+      bad(state, stop, 'an unknown escape; have \\" \\\\ \\/ \\b \\f \\n \\r \\t \\u')
+    end
+  end
+end
+
+local function read_number(state, at)
+  local text = state.text:match('^-?%d+%.?%d*[eE]?[+-]?%d*', at)
+  local whole, rest = (text or ''):match '^-?(%d+)(.*)$'
+  local fraction, exponent = (rest or ''):match '^(%.?%d*)(.*)$'
+  if not whole or whole:find '^0%d' or fraction == '.' or not (exponent == '' or exponent:find '^[eE][+-]?%d+$') then
+    bad(state, at, 'not a number as JSON writes them')
+  end
+  return tonumber(text), at + #text
+end
+
+local read
+
+local function read_list(state, at, depth)
+  local list = M.array {}
+  at = blank(state, at + 1)
+  if state.text:sub(at, at) == ']' then return list, at + 1 end
+  while true do
+    list[#list + 1], at = read(state, at, depth + 1)
+    at = blank(state, at)
+    local ch = state.text:sub(at, at)
+    if ch == ']' then return list, at + 1 end
+    if ch ~= ',' then bad(state, at, found(state, at) .. " in a list; needs ',' or ']'") end
+    at = at + 1
+  end
+end
+
+local function read_object(state, at, depth)
+  local object = {}
+  at = blank(state, at + 1)
+  if state.text:sub(at, at) == '}' then return object, at + 1 end
+  while true do
+    at = blank(state, at)
+    if state.text:sub(at, at) ~= '"' then bad(state, at, found(state, at) .. '; needs a key in double quotes') end
+    local key, after = read_string(state, at)
+    if object[key] ~= nil then bad(state, at, ("the key '%s' is there twice"):format(key)) end
+    at = blank(state, after)
+    if state.text:sub(at, at) ~= ':' then bad(state, at, found(state, at) .. " after a key; needs ':'") end
+    object[key], at = read(state, at + 1, depth + 1)
+    at = blank(state, at)
+    local ch = state.text:sub(at, at)
+    if ch == '}' then return object, at + 1 end
+    if ch ~= ',' then bad(state, at, found(state, at) .. " in an object; needs ',' or '}'") end
+    at = at + 1
+  end
+end
+
+local words = { { 'true', true }, { 'false', false }, { 'null', M.null } }
+
+function read(state, at, depth)
+  at = blank(state, at)
+  if depth > deepest then bad(state, at, ('more than %d levels deep'):format(deepest)) end
+  local ch = state.text:sub(at, at)
+  if ch == '"' then return read_string(state, at) end
+  if ch == '[' then return read_list(state, at, depth) end
+  if ch == '{' then return read_object(state, at, depth) end
+  if ch:find '[-%d]' then return read_number(state, at) end
+  for _, w in ipairs(words) do
+    if state.text:sub(at, at + #w[1] - 1) == w[1] then return w[2], at + #w[1] end
+  end
+  bad(state, at, found(state, at) .. '; needs a value')
+end
+
+-- Value of a text. Errors name the byte, counted from 0, after `who` (default 'json').
+function M.decode(text, who)
+  local state = { text = text, who = who or 'json' }
+  local odd = stray(text)
+  if odd then bad(state, odd, 'not UTF-8') end
+  local value, at = read(state, 1, 1)
+  at = blank(state, at)
+  if at <= #text then bad(state, at, found(state, at) .. ' after the value; needs the end') end
+  return value
+end
+
+return M

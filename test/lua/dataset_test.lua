@@ -1,0 +1,158 @@
+-- Sets: order, digest, subsets and splits follow from the contents alone.
+local t = ...
+local dataset = require 'hz.dataset'
+local tensor = require 'hz.tensor'
+
+-- n items of 2x2x1 whose bytes follow from their number; written to the set in the order of `order`.
+local function small(order, extra)
+  local n = #order
+  local items, labels = tensor.zeros({ n, 2, 2, 1 }, 'u8'), tensor.zeros({ n }, 'i32')
+  local p, l = items:pointer(), labels:pointer()
+  for r, k in ipairs(order) do
+    p[4 * (r - 1)], p[4 * (r - 1) + 1], l[r - 1] = k % 256, k * 7 % 256, k % 3
+  end
+  local raw = { name = 'small', part = 'train', items = items, labels = labels, classes = { 'a', 'b', 'c' } }
+  for k, v in pairs(extra or {}) do raw[k] = v end
+  return dataset.new(raw)
+end
+
+local function counting(n, step)
+  local order = {}
+  for i = 0, n - 1 do order[i + 1] = i * (step or 1) % n end
+  return order
+end
+
+local function content(set)
+  local out = {}
+  for i = 1, #set do
+    local image, label = set:item(i)
+    out[i] = ('%d,%d:%d'):format(image[1][1][1], image[1][2][1], label)
+  end
+  return table.concat(out, ' ')
+end
+
+t.case('order and digest follow from the contents, not from the order given', function()
+  local a, b = small(counting(100)), small(counting(100, 37))
+  t.equal(#a, 100)
+  t.equal(content(a), content(b))
+  t.equal(a.digest, b.digest)
+  t.match(a.digest, '^%x+$')
+  t.ok(a.digest ~= small(counting(99)).digest)
+  t.ok(a.digest ~= small(counting(100), { classes = { 'a', 'b', 'x' } }).digest)
+  local labels = tensor.zeros({ 100 }, 'i32')
+  t.ok(a.digest ~= small(counting(100), { labels = labels }).digest)
+end)
+
+t.case('the digest is what it is said to be', function()
+  local crypto = require 'hz.ext.crypto'
+  local set = small { 5, 9 }
+  local rows = {}
+  for _, k in ipairs { 5, 9 } do
+    rows[#rows + 1] = crypto.new 'sha256':add(string.char(k, k * 7, 0, 0)):raw() .. string.char(0, 0, 0, k % 3)
+  end
+  table.sort(rows)
+  t.equal(set.digest, crypto.sha256('hz set 1\nu8 2x2x1\na\nb\nc\n' .. table.concat(rows)))
+  t.equal(crypto.sha256 'abc', 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad')      -- FIPS 180-2, appendix B.1
+  t.equal(crypto.md5 'abc', '900150983cd24fb0d6963f7d28e17f72')                                         -- RFC 1321, appendix A.5
+end)
+
+t.case('indices, items and printing', function()
+  local set = small(counting(10))
+  t.equal(set[1]:size(), { 2, 2, 1 })
+  local image, label, class = set:item(3)
+  t.equal(image:size(), { 2, 2, 1 })
+  t.equal(class, set.classes[label + 1])
+  t.raises('index 11 was given; needs 1..10', function() return set[11] end)
+  t.raises('index 0 was given', function() return set[0] end)
+  t.equal(set:per_class(), { 4, 3, 3 })
+  t.match(tostring(set), '^small train: 10 items u8 2x2x1, 3 classes, digest %x+, from memory$')
+  t.ok(dataset.is(set) and not dataset.is {})
+end)
+
+t.case('subset and select keep rows together', function()
+  local set = small(counting(50), { entropy = tensor.range(1, 50) })
+  local part = set:subset(11, 20)
+  t.equal(#part, 20)
+  t.equal({ part:item(1) == nil, part.labels[1], part.entropy[1] }, { false, set.labels[11], set.entropy[11] })
+  t.equal(content(part), content(set:select((function() local l = {} for i = 11, 30 do l[#l + 1] = i end return l end)())))
+  t.equal(part.digest, set:subset(11, 20).digest)
+  t.ok(part.digest ~= set.digest)
+  t.equal(set:select { 3, 3, 1 }.labels[2], set.labels[3])
+  t.raises('subset: first 1, count 51 of small train were given; needs whole numbers within 1..50', set.subset, set, 1, 51)
+  t.raises('index 51', set.select, set, { 51 })
+end)
+
+t.case('a split follows from the original contents and the salt', function()
+  local set = small(counting(200))
+  local rest, held = set:split(40, 'validation')
+  t.equal({ #rest, #held }, { 160, 40 })
+  local again = select(2, small(counting(200, 77)):split(40, 'validation'))
+  t.equal(held.digest, again.digest)
+  t.ok(held.digest ~= select(2, set:split(40, 'other')).digest)
+  local recoded = set:replace(tensor.zeros({ 200, 3 }, 'f32'), 'zeroed')
+  local _, held_recoded = recoded:split(40, 'validation')
+  t.equal(held_recoded.digest, held.digest)
+  t.equal(held_recoded[1]:size(), { 3 })
+  local seen = {}
+  for _, s in ipairs { rest, held } do
+    for i = 1, #s do seen[content(s:select { i })] = true end
+  end
+  local n = 0
+  for _ in pairs(seen) do n = n + 1 end
+  t.equal(n, 200)
+  t.raises('split: 200 of the 200 items', set.split, set, 200, 'x')
+end)
+
+t.case('a recoded set keeps labels, hashes and digest of the original', function()
+  local set = small(counting(10))
+  local new = set:replace(tensor.ones({ 10, 4, 4, 3 }, 'u8'), 'ones')
+  t.equal({ new.digest, new.labels[4], new[1]:size() }, { set.digest, set.labels[4], { 4, 4, 3 } })
+  t.equal(new:subset(1, 5).digest, set:subset(1, 5).digest)
+  t.match(tostring(new), 'u8 4x4x3.*, ones$')
+  t.raises('replace: (9,4) was given', set.replace, set, tensor.ones { 9, 4 })
+end)
+
+t.case('equal items are ordered by label, then stay', function()
+  local items = tensor.zeros({ 4, 2 }, 'u8')
+  local set = dataset.new { name = 'equal', items = items, labels = tensor.from({ 2, 0, 1, 0 }, 'i32'), classes = { 'a', 'b', 'c' } }
+  t.equal({ set.labels[1], set.labels[2], set.labels[3], set.labels[4] }, { 0, 0, 1, 2 })
+end)
+
+t.case('raw data that do not fit together', function()
+  local items, labels = tensor.zeros({ 3, 2 }, 'u8'), tensor.zeros({ 3 }, 'i32')
+  local function made(o) return function() return dataset.new(o) end end
+  t.raises('labels is (2); needs a tensor of 3 numbers', made { name = 'x', items = items, labels = tensor.zeros({ 2 }, 'i32'), classes = { 'a' } })
+  t.raises('item 2 has label 1; needs 0..0', made { name = 'x', items = items, labels = tensor.from({ 0, 1, 0 }, 'i32'), classes = { 'a' } })
+  t.raises('items is nil', made { name = 'x', labels = labels, classes = { 'a' } })
+  t.raises('has no items', made { name = 'x', items = tensor.zeros({ 0, 2 }, 'u8'), labels = tensor.zeros({ 0 }, 'i32'), classes = { 'a' } })
+  t.raises('classes is nil', made { name = 'x', items = items, labels = labels })
+end)
+
+t.case('names, options and files that are not there', function()
+  t.raises("data: 'mnist' is unknown; have ", dataset.data, 'mnist')
+  t.raises('cifar10', dataset.data, 'mnist')
+  t.raises("split is 'valid'; needs train or test", dataset.data, 'cifar10', { split = 'valid' })
+  t.raises("option 'sede' is unknown; have split", dataset.data, 'cifar10', { sede = 1 })
+  local s = t.write(t.folder() .. '/s.lua', "require 'hz.dataset'.data 'cifar10'")
+  local status, _, err = t.sh(('HZ_DATA=/nowhere/a XDG_DATA_HOME=/nowhere/b %s %s'):format(t.quote(t.hz), s))
+  t.equal(status, 1)
+  t.match(err, '^hz: [^\n]*s%.lua:1: data: cifar10 was not found; looked for /nowhere/a/cifar%-10%-batches%-bin and /nowhere/b/hz/cifar%-10%-batches%-bin; '
+    .. 'fetch it with: hz data fetch cifar10, or set HZ_DATA[^\n]*\n$')
+end)
+
+t.case('a description of one\'s own, by its path', function()
+  local path = t.write(t.folder() .. '/mine.lua', [[
+    local dataset, tensor = require 'hz.dataset', require 'hz.tensor'
+    return { name = 'mine', options = { count = { default = 4, min = 1, whole = true } }, read = function(where, o, want)
+      local function part(name) return dataset.new { name = 'mine', part = name, items = tensor.zeros({ o.count, 2 }, 'u8'),
+                                                     labels = tensor.zeros({ o.count }, 'i32'), classes = { 'one' } } end
+      return { train = want.train and part 'train', test = want.test and part 'test' }
+    end }
+  ]])
+  local train, test = dataset(path)
+  t.equal({ #train, #test, train.part, test.part }, { 4, 4, 'train', 'test' })
+  t.equal(#dataset(path, { split = 'test', count = '7' }), 7)
+  t.raises('data mine: count is 0; needs a whole number from 1', dataset.data, path, { count = 0 })
+  t.raises("option 'size' is unknown; have count, split", dataset.data, path, { size = 0 })
+  t.raises('does not return a description', dataset.data, t.write(t.folder() .. '/bad.lua', 'return 1'))
+end)

@@ -1,0 +1,112 @@
+-- safetensors: tensors and metadata come back; every damage is noticed before anything is handed out.
+local t = ...
+local ffi = require 'ffi'
+local file = require 'hz.file'
+local safetensors = require 'hz.safetensors'
+local tensor = require 'hz.tensor'
+
+local function example()
+  return { weight = tensor.from { { 1, 2, 3 }, { 4, 5, -6.5 } }, bytes = tensor.from({ 1, 2, 255 }, 'u8'), scalar = tensor.full({}, 1 / 3, 'f64'),
+           none = tensor.empty { 0, 4 }, half = tensor.full({ 5 }, 1.5, 'bf16'), whole = tensor.from({ 1, -2 ^ 31 }, 'i32') }
+end
+
+local function flat(x) return x:count() > 0 and ffi.string(x:contiguous().data, x:count() * ({ f32 = 4, u8 = 1, f64 = 8, bf16 = 2, i32 = 4 })[x:type()]) or '' end
+
+t.case('tensors and metadata come back', function()
+  local path, given = t.folder() .. '/a.safetensors', example()
+  safetensors.write(path, given, { note = 'wörld "x"' })
+  local got, metadata = safetensors.read(path)
+  for name, x in pairs(given) do
+    t.equal(got[name]:type(), x:type(), name)
+    t.equal(got[name]:size(), x:size(), name)
+    t.ok(flat(got[name]) == flat(x), name)
+    got[name] = nil
+  end
+  t.equal(next(got), nil)
+  t.equal(metadata, { note = 'wörld "x"' })
+  t.equal(safetensors.metadata(path), metadata)
+end)
+
+t.case('strided views are written as what they show', function()
+  local path = t.folder() .. '/a'
+  safetensors.write(path, { w = tensor.from { { 1, 2 }, { 3, 4 } }:transpose() })
+  local w = safetensors.read(path).w
+  t.equal({ w[1][1], w[1][2], w[2][1], w[2][2] }, { 1, 3, 2, 4 })
+end)
+
+t.case('equal contents are equal bytes, aligned to 8', function()
+  local d = t.folder()
+  safetensors.write(d .. '/a', example(), { b = '1', a = '2' })
+  safetensors.write(d .. '/b', example(), { a = '2', b = '1' })
+  local bytes = file.read_all(d .. '/a')
+  t.ok(bytes == file.read_all(d .. '/b'))
+  local length = bytes:byte(1) + 256 * bytes:byte(2)
+  t.equal(length % 8, 0)
+  t.equal(bytes:sub(9, 9), '{')
+end)
+
+t.case('a changed byte anywhere is noticed', function()
+  local path = t.folder() .. '/a'
+  safetensors.write(path, example(), { note = 'some text' })
+  local bytes = file.read_all(path)
+  local from, to = bytes:find('"hz.sha256"', 1, true)
+  for i = 1, #bytes do
+    if i <= from or i >= to then                       -- without its key the file is one of another program
+      t.write(path, bytes:sub(1, i - 1) .. string.char(bit.bxor(bytes:byte(i), 2 ^ (i % 8))) .. bytes:sub(i + 1))
+      local ok, e = pcall(safetensors.read, path)
+      if ok then error(('byte %d was changed unnoticed'):format(i - 1)) end
+      t.match(e, 'safetensors: ' .. path:gsub('%p', '%%%0'))
+    end
+  end
+end)
+
+t.case('a truncated file is noticed, whatever its length', function()
+  local path = t.folder() .. '/a'
+  safetensors.write(path, example())
+  local bytes = file.read_all(path)
+  for n = 0, #bytes - 1 do
+    t.write(path, bytes:sub(1, n))
+    t.raises('safetensors: ' .. path .. ': byte ' .. n .. ': the file ends', safetensors.read, path)
+  end
+  t.write(path, bytes .. 'x')
+  t.raises('1 bytes belong to no tensor', safetensors.read, path)
+end)
+
+-- A file of one's own making: the header as text, then `data`.
+local function forged(header, data, length)
+  local path = t.folder() .. '/f.safetensors'
+  return t.write(path, ffi.string(ffi.new('uint64_t[1]', length or #header), 8) .. header .. (data or ''))
+end
+
+t.case('headers that lie are refused with the reason', function()
+  local function entry(dtype, shape, from, to) return ('{"dtype":"%s","shape":%s,"data_offsets":[%s,%s]}'):format(dtype, shape, from, to) end
+  for _, row in ipairs {
+    { forged('{}', '', 2 ^ 40), 'byte 0: the header is said to have 1099511627776 bytes' },
+    { forged('{}', '', 90), 'the file ends in the header' },
+    { forged '[1]', 'the header is no object' }, { forged '"x"', 'the header is no object' }, { forged '{', 'header: byte 1' },
+    { forged('{"a":' .. entry('F16', '[1]', 0, 2) .. '}', 'xx'), "tensor 'a' has dtype F16; have F32" },
+    { forged('{"a":' .. entry('F32', '[2]', 0, 4) .. '}', 'xxxx'), "tensor 'a' spans 4 bytes; its shape and dtype need 8" },
+    { forged('{"a":' .. entry('F32', '[-1]', 0, 4) .. '}', 'xxxx'), 'extent -1' },
+    { forged('{"a":' .. entry('U8', '[4294967296,4294967296,4294967296]', 0, 4) .. '}', 'xxxx'), 'its shape and dtype need' },
+    { forged('{"a":' .. entry('U8', '[1,1,1,1,1,1,1]', 0, 1) .. '}', 'x'), '7 dimensions; needs at most 6' },
+    { forged('{"a":' .. entry('U8', '[2]', 0, 2) .. ',"b":' .. entry('U8', '[2]', 1, 3) .. '}', 'xxx'), "tensor 'b' overlaps the one before it" },
+    { forged('{"a":' .. entry('U8', '[2]', 0, 2) .. ',"b":' .. entry('U8', '[2]', 3, 5) .. '}', 'xxxxx'), "tensor 'b' leaves a gap" },
+    { forged('{"a":' .. entry('U8', '[2]', 2, 0) .. '}', 'xx'), 'no usable data_offsets' },
+    { forged('{"a":' .. entry('U8', '[9]', 0, 9) .. '}', 'xx'), "the file ends in tensor 'a'; needs 7 bytes more" },
+    { forged('{"a":3}', ''), "tensor 'a' lacks dtype" }, { forged('{"__metadata__":{"a":1}}', ''), "metadata 'a' is no string" },
+    { forged('{"__metadata__":3}', ''), '__metadata__ is no object' },
+    { forged('{"__metadata__":{"hz.sha256":"00"}}', ''), 'do not have the checksum' },
+  } do
+    t.raises(row[2], safetensors.read, row[1])
+  end
+  t.equal(next((safetensors.read(forged('{}  ', '')))), nil, 'an empty file of another program')
+end)
+
+t.case('what cannot be written is refused', function()
+  local path = t.folder() .. '/a'
+  t.raises("'w' is a number; needs a tensor", safetensors.write, path, { w = 1 })
+  t.raises("the name '__metadata__'", safetensors.write, path, { __metadata__ = tensor.zeros { 1 } })
+  t.raises("metadata 'a' is a number", safetensors.write, path, {}, { a = 1 })
+  t.raises("metadata 'hz.sha256'", safetensors.write, path, {}, { ['hz.sha256'] = 'x' })
+  t.equal(file.exists(path), nil)
+end)
