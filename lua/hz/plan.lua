@@ -246,6 +246,18 @@ function methods.evaluate(self)
   return out
 end
 
+-- One batch through an evaluation plan with weights as they were packed last; measures inference. Data are walked batch by batch.
+function methods.forward_again(self)
+  local s, data = self.args, self.options.data
+  if s.version == 0 then s.version = next_version() end
+  if data then
+    s.offset = self.offset
+    s.count = math.min(self.batch, #data.labels - self.offset)
+    self.offset = (self.offset + tonumber(s.count)) % #data.labels
+  end
+  run(self, 0, self.forward_nodes)
+end
+
 -- Fills the entries of a plan without data; x is (batch, ...), labels count from 0.
 function methods.write(self, x, labels)
   if self.options.data then c.fail('plan: it reads its own data; write needs a plan without data=') end
