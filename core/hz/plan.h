@@ -17,7 +17,7 @@ typedef struct hz_plan_options {
 hz_plan *hz_plan_new(hz_graph *graph, const hz_plan_options *options);
 void hz_plan_free(hz_plan *p);                             /* taken; NULL is fine */
 
-/* Runs nodes from..to-1 (to = -1: the end). HZ_DEBUG and HZ_CHECK act here. */
+/* Runs nodes from..to-1 (to = -1: the end). [main] */
 hz_status hz_plan_run(hz_plan *p, int from, int to, const hz_step *step);
 
 int hz_plan_nodes(const hz_plan *p);
