@@ -144,7 +144,7 @@ end
 
 local function run(args)
   if args[1] == 'codec' then return require 'hz.bench_codec'({ unpack(args, 2) }) end
-  local knob = require 'hz.args'(spec, unpack(words(args)))
+  local knob = require 'hz.args'.parse(spec, unpack(words(args)))
   if knob.threads then c.check(C.hz_cpu_set_threads(knob.threads)) end
   local records = {}
   if not knob.json then print(head:format('net', 'dtype', 'pass', 'batch', 'threads', 'images/s', 'GFLOP/s', 'x peak', 'memory')) end

@@ -14,11 +14,11 @@ local lazy = {
   is_tensor = { 'hz.tensor', 'is' },
   sgd = { 'hz.optim', 'sgd' }, adam = { 'hz.optim', 'adam' }, adamw = { 'hz.optim', 'adamw' }, adadelta = { 'hz.optim', 'adadelta' },
   optimizer = { 'hz.optim', 'new' },
-  train = { 'hz.train', 'run' }, run = { 'hz.run', 'new' }, per_class = { 'hz.metrics', 'per_class' }, data = { 'hz.dataset', 'load' }, codec = { 'hz.codec' }, show = { 'hz.show' },
+  train = { 'hz.train', 'run' }, run = { 'hz.run', 'new' }, per_class = { 'hz.metrics', 'per_class' }, data = { 'hz.dataset', 'data' }, available = { 'hz.dataset', 'available' }, codec = { 'hz.codec' }, show = { 'hz.show' },
   matmul = { 'hz.linalg', 'matmul' }, solve = { 'hz.linalg', 'solve' }, svd = { 'hz.linalg', 'svd' }, eigh = { 'hz.linalg', 'eigh' },
   inv = { 'hz.linalg', 'inv' }, det = { 'hz.linalg', 'det' }, lstsq = { 'hz.linalg', 'lstsq' }, qr = { 'hz.linalg', 'qr' },
   cholesky = { 'hz.linalg', 'cholesky' },
-  args = { 'hz.args' }, json = { 'hz.json' }, file = { 'hz.file' }, safetensors = { 'hz.safetensors' },
+  args = { 'hz.args', 'parse' }, json = { 'hz.json' }, file = { 'hz.file' }, safetensors = { 'hz.safetensors' },
   fail = { 'hz.c', 'fail' },
 }
 hz.names = {}                       -- for completion at the prompt

@@ -312,7 +312,6 @@ Net.__newindex = function(net, k, v)
   net.layers[k], net.generation = layer, net.generation + 1
   name_layers(net)
 end
-Net.__len = function(net) return #net.layers end
 Net.__tostring = function(net)
   if net.input then return net:summary() end
   local list = {}

@@ -43,8 +43,8 @@ function M.new(o)
   return self
 end
 
-local function line_of(row, epochs)
-  local watch = row.watch_accuracy and ('  watch loss %.4f  accuracy %.2f %%'):format(row.watch_loss, 100 * row.watch_accuracy) or ''
+local function line_of(row, epochs, name)
+  local watch = row.watch_accuracy and ('  ' .. name .. ' loss %.4f  accuracy %.2f %%'):format(row.watch_loss, 100 * row.watch_accuracy) or ''
   return ('epoch %d/%d  loss %.4f  accuracy %.2f %%%s  %.1f s'):format(row.epoch, epochs, row.loss, 100 * row.accuracy, watch, row.seconds)
 end
 
@@ -66,7 +66,7 @@ local function read_back(self, o)
   local done = json.decode(file.read_all(path(self, 'result.json')), path(self, 'result.json'))
   o.net:load(path(self, 'model.safetensors'))
   local result = { curve = done.curve, seconds = done.seconds, finished_before = true }
-  if o.test then result.test = o.net:plan { data = o.test, batch = math.min(256, #o.test), dtype = o.dtype }:evaluate() end
+  if o.test then result.test = o.net:plan { data = o.test, batch = math.min(256, #o.test.labels), dtype = o.dtype }:evaluate() end
   io.stderr:write(('%s: finished before; fresh=true trains anew\n'):format(self.folder))
   return result
 end
@@ -79,7 +79,7 @@ function Run:train(o)
   o.on_step = function(run) progress:show(function() return status_of(run) end) end
   o.on_epoch = function(row, run)
     progress:clear()
-    progress:line(line_of(row, run.epochs))
+    progress:line(line_of(row, run.epochs, o.watch == o.test and 'test' or 'validation'))
     write_log(self, run.curve)
   end
   if file.exists(o.resume) then progress:line('resuming from ' .. o.resume) end
