@@ -36,7 +36,7 @@ local function check_options(o)
   if o.dtype and o.dtype ~= 'f32' and o.dtype ~= 'f64' then c.fail("plan: dtype '%s' is not computed here; have f32, f64", tostring(o.dtype)) end
   if o.batch and (type(o.batch) ~= 'number' or o.batch % 1 ~= 0 or o.batch < 1) then c.fail('plan: batch is %s; needs a whole number of at least 1', tostring(o.batch)) end
   if o.optimizer and not require 'hz.optim'.is(o.optimizer) then c.fail('plan: optimizer is %s; needs one made by hz.sgd, hz.adam, ...', type(o.optimizer)) end
-  if o.data and not (type(o.data) == 'table' and tensor.is(o.data.items) and tensor.is(o.data.labels)) then
+  if o.data and not ((type(o.data) == 'table' or type(o.data) == 'userdata') and tensor.is(o.data.items) and tensor.is(o.data.labels)) then
     c.fail('plan: data is %s; needs a set with items and labels', type(o.data))
   end
   if o.loss and o.loss ~= 'xent' then c.fail("plan: loss '%s' is unknown; have xent", tostring(o.loss)) end
