@@ -141,6 +141,7 @@ function M.new(net, o)
     self.loss_view = self:value 'loss'
     self.correct_view = self:value 'correct'
   end
+  M.debug_new(self)
   return self
 end
 
@@ -157,6 +158,22 @@ end
 
 local function run(self, from, to)
   c.check(C.hz_plan_run(self.handle, from, to, self.args), self.net.who .. ': ')
+end
+
+-- HZ_DEBUG=1: every new plan on stderr; 2: kernel and time of each node after every step.
+local level = tonumber(os.getenv 'HZ_DEBUG' or '') or 0
+function M.debug_new(self)
+  if level >= 2 then C.hz_plan_timed(self.handle, 1) end
+  if level >= 1 then io.stderr:write(tostring(self), '\n') end
+end
+local function debug_step(self)
+  if level < 2 then return end
+  local sum = 0
+  for _, r in ipairs(self:nodes()) do
+    sum = sum + r.ms
+    if r.ms > 0 then io.stderr:write(('%-10s %-18s %-12s %9.3f ms\n'):format(r.layer, r.op, r.kernel, r.ms)) end
+  end
+  io.stderr:write(('%-42s %9.3f ms in all nodes\n'):format('', sum))
 end
 
 -- Loss of the last run.
@@ -210,6 +227,7 @@ function methods.step(self)
   local loss = self.loss_view[1]
   if loss ~= loss or loss == math.huge or loss == -math.huge then diverged(self, loss) end
   run(self, self.forward_nodes, -1)
+  debug_step(self)
   if opt then opt.steps = opt.steps + 1 end
   if data then
     self.offset = self.offset + tonumber(s.count)
