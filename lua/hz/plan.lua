@@ -74,6 +74,15 @@ local function begin(self, o)
   return x, labels
 end
 
+-- Kernels index by label: one out of range would read foreign memory.
+local function check_labels(self, labels)
+  local classes = tonumber(C.hz_graph_value(self.graph, self.values.logits).shape[1])
+  local low, high = labels:min(), labels:max()
+  if low < 0 or high >= classes then
+    c.fail('%s: labels run from %g to %g; the net has %d outputs and needs labels 0..%d', self.net.who, low, high, classes, classes - 1)
+  end
+end
+
 local function add_loss(self, o, logits, labels)
   local attr = ffi.new 'hz_attr'
   attr.xent.smoothing = o.smoothing or 0
@@ -123,6 +132,7 @@ function M.new(net, o)
   self.forward_nodes = C.hz_graph_nodes(self.graph)
   if self.loss_wanted then
     add_loss(self, o, logits, labels)
+    if o.data then check_labels(self, o.data.labels) end
     C.hz_graph_keep(self.graph, self.values.loss)
     C.hz_graph_keep(self.graph, self.values.correct)
     if not o.train then C.hz_graph_keep(self.graph, self.values.probs) end
@@ -280,7 +290,10 @@ end
 function methods.write(self, x, labels)
   if self.options.data then c.fail('plan: it reads its own data; write needs a plan without data=') end
   self:value('x'):copy(x)
-  if labels then self:value('labels'):copy(labels) end
+  if labels then
+    check_labels(self, labels)
+    self:value('labels'):copy(labels)
+  end
   return self
 end
 
