@@ -151,7 +151,7 @@ hz_tensor *hz_plan_peek(hz_plan *p, int value, int64_t rows)
     if (v->kind == HZ_BOUND)
         return hz_tensor_alias(v->tensor);
     if (p->map.offset[value] < 0) {
-        hz_fail(HZ_ESTATE, "peek: '%s' was fused away; plan with keep to see it", v->name);
+        hz_fail(HZ_ESTATE, "peek: '%s' was fused away; needs a plan with keep=true", v->name);
         return NULL;
     }
     int64_t shape[HZ_MAXDIM];
