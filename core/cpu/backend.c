@@ -46,6 +46,15 @@ static const cpu_kernel *choose(const hz_work *w, const cpu_micro *m)
     return best;
 }
 
+const char *hz_cpu_kernel(int op, int i)
+{
+    const cpu_kernel *const *k = cpu_kernels(op);
+    for (int n = 0; k[n]; n++)
+        if (n == i)
+            return k[n]->name;
+    return NULL;
+}
+
 static int accepts(const hz_work *w) { return choose(w, cpu_micro_now()) != NULL; }
 
 static hz_status refuse(const hz_work *w)

@@ -1,0 +1,261 @@
+-- graph.lua: a row of ops.lua as a running plan. One node of the row's op (and an activation behind it, where the row says so)
+-- over made-up values, with the gradient of sum(y*seed) where asked. Contents depend on the row alone: the f64 plan sees the very
+-- numbers the f32 plan sees, and a smaller batch sees the first rows of the larger one.
+local c = require 'hz.c'
+local tensor = require 'hz.tensor'
+local ffi, C = c.ffi, c.C
+ffi.cdef 'int setenv(const char *, const char *, int); int unsetenv(const char *);'
+
+local M, Bench = {}, {}
+Bench.__index = Bench
+
+M.SENTINEL = 77            -- stands in every output before a run
+
+-- Per op: the member of hz_attr, and what its inputs are (role: 'entry' in the arena, 'wanted' bound with a gradient, 'bound').
+local known = {
+  input    = { 'input', { 'data', 'labels' } },
+  conv2d   = { 'window', { 'x', 'w', 'bias' } },       dense   = { 'act', { 'x', 'w', 'bias' } },
+  act      = { 'act', { 'x' } },                       dropout = { 'dropout', { 'x', 'item' } },
+  maxpool  = { 'window', { 'x' } },                    avgpool = { 'window', { 'x' } },
+  meanpool = { 'act', { 'x' } },                       flatten = { 'act', { 'x' } },
+  norm     = { 'norm', { 'x', 'gamma', 'bias', 'buffer', 'variance' } },
+  add      = { 'act', { 'x', 'x' } },                  softmax = { 'act', { 'x' } },
+  xent     = { 'xent', { 'x', 'label' } },
+  sgd      = { 'optim', { 'p', 'dp', 'p' } },          adam     = { 'optim', { 'p', 'dp', 'p', 'positive' } },
+  adamw    = { 'optim', { 'p', 'dp', 'p', 'positive' } }, adadelta = { 'optim', { 'p', 'dp', 'positive', 'positive' } },
+}
+local entry = { x = true, item = true, label = true, dp = true }
+local wanted = { w = true, bias = true, gamma = true }
+local integer = { item = true, label = true, labels = true }
+
+-- ---- contents ----
+
+local function normal(shape, mean, deviation, stream)
+  local t = tensor.empty(shape, 'f32')
+  c.check(C.hz_tensor_normal(t, mean, deviation, 5, stream))
+  return t
+end
+
+local function uniform(shape, a, b, stream)
+  local t = tensor.empty(shape, 'f32')
+  c.check(C.hz_tensor_uniform(t, a, b, 5, stream))
+  return t
+end
+
+local function count(shape)
+  local n = 1
+  for _, e in ipairs(shape) do n = n * e end
+  return n
+end
+
+-- The i-th input of a row; stream keeps rows and inputs apart.
+local function contents(row, i, role, shape)
+  local stream = row.stream * 8 + i
+  local classes = row.inputs[1][#row.inputs[1]]
+  if role == 'w' then return normal(shape, 0, math.sqrt(shape[1] / count(shape)), stream) end
+  if role == 'gamma' then return normal(shape, 1, 0.3, stream) end
+  if role == 'positive' or role == 'variance' then return uniform(shape, 0.5, 1.5, stream) end
+  if role == 'item' then return uniform(shape, 0, 50000, stream):floor():to 'i32' end
+  if role == 'label' then return uniform(shape, 0, classes, stream):floor():to 'i32' end
+  if role == 'labels' then return uniform(shape, 0, 10, stream):floor():to 'i32' end
+  if role == 'data' and row.bytes then return uniform(shape, 0, 256, stream):floor():to 'u8' end
+  return normal(shape, 0, 1, stream)
+end
+
+-- ---- attributes ----
+
+local enums = { pad = { same = 'HZ_SAME', valid = 'HZ_VALID' } }
+
+local function attr_of(op, given)
+  local attr = ffi.new 'hz_attr'
+  local a = attr[known[op][1]]
+  for k, v in pairs(given or {}) do
+    if type(v) == 'table' then
+      for i, x in ipairs(v) do a[k][i - 1] = x end
+    elseif k == 'act' then
+      a.act = C.hz_act_named(v)
+    elseif type(v) == 'string' then
+      a[k] = C[enums[k][v]]
+    else
+      a[k] = v
+    end
+  end
+  return attr
+end
+
+-- ---- making ----
+
+local function cut(shape, batch)
+  local s = { unpack(shape) }
+  s[1] = batch or s[1]
+  return s
+end
+
+function Bench:input(i, role, shape)
+  local values = contents(self.row, i, role, shape)
+  local dtype = integer[role] and 'i32' or role == 'data' and values:type() or self.dtype
+  local name = role .. i
+  if entry[role] then
+    local s = role == 'dp' and shape or cut(shape, self.batch)
+    local n, extents = c.shape(s)
+    local v = c.index(C.hz_graph_entry(self.graph, name, c.dtype(dtype), n, extents))
+    self.entries[#self.entries + 1] = { value = v, contents = values:slice(1, 1, s[1]) }
+    if role == 'x' then self.wrt[#self.wrt + 1] = { name = name, value = v, contents = values:slice(1, 1, s[1]) } end
+    return v
+  end
+  local t = values:to(dtype)
+  local v = c.index(C.hz_graph_bind(self.graph, name, t, wanted[role] and 1 or 0))
+  self.bound[#self.bound + 1] = { name = name, value = v, tensor = t, original = t:clone() }
+  if wanted[role] then self.wrt[#self.wrt + 1] = { name = name, value = v, tensor = t } end
+  return v
+end
+
+function Bench:node(op, name, attr, inputs)
+  local list = ffi.new 'int32_t[6]'
+  for i, v in ipairs(inputs) do list[i - 1] = v end
+  return c.index(C.hz_graph_add(self.graph, op, name, attr, list, #inputs))
+end
+
+local function output_count(graph, node) return C.hz_graph_node(graph, node).nout end
+
+-- d(sum(y*seed)) for every entry and parameter; a loss is its own seed.
+function Bench:gradient(y)
+  local seed = -1
+  if self.row.op ~= 'xent' then
+    local v = C.hz_graph_value(self.graph, y)
+    local shape, extents = {}, ffi.new 'int64_t[6]'
+    for i = 1, v.ndim do shape[i] = tonumber(v.shape[i - 1]); extents[i - 1] = v.shape[i - 1] end
+    seed = c.index(C.hz_graph_entry(self.graph, 'seed', c.dtype(self.dtype), v.ndim, extents))
+    self.seed = normal(shape, 0, 1, self.row.stream * 8 + 7)
+    self.entries[#self.entries + 1] = { value = seed, contents = self.seed }
+  end
+  c.check(C.hz_graph_grad(self.graph, y, seed, 1))
+  for _, w in ipairs(self.wrt) do
+    local d = c.index(C.hz_graph_gradient_of(self.graph, w.value))
+    self.outputs[#self.outputs + 1] = { name = 'd ' .. w.name, value = d }
+  end
+end
+
+-- o: dtype, batch (default: the row's), grad, fuse (default true), keep.
+function M.bench(row, o)
+  local self = setmetatable({ row = row, dtype = o.dtype or 'f32', batch = o.batch or row.batch, entries = {}, bound = {}, wrt = {}, outputs = {} }, Bench)
+  self.graph = ffi.gc(C.hz_graph_new 'test', C.hz_graph_free)
+  local attr, inputs = attr_of(row.op, row.attr), {}
+  if row.op == 'input' then attr.input.batch, attr.input.dtype = self.batch, c.dtype(self.dtype) end
+  for i, shape in ipairs(row.inputs) do inputs[i] = self:input(i, known[row.op][2][i], shape) end
+  local y = self:node(row.op, 'op', attr, inputs)
+  for k = 0, output_count(self.graph, 0) - 1 do self.outputs[k + 1] = { name = ffi.string(C.hz_graph_value(self.graph, y + k).name), value = y + k } end
+  if row.act then
+    self.pre = y
+    y = self:node('act', 'then', attr_of('act', { act = row.act, alpha = row.alpha }), { y })
+    self.outputs[1] = { name = 'then.y', value = y }
+  end
+  if o.grad then self:gradient(y) end
+  for _, out in ipairs(self.outputs) do c.check(C.hz_graph_keep(self.graph, out.value)) end
+  self:plan(o)
+  return self
+end
+
+-- Whether a node writes the value's memory: an entry, or a view of one, has what was put there.
+local function computed(graph, v)
+  while v.view >= 0 do v = C.hz_graph_value(graph, v.view) end
+  return v.node >= 0
+end
+
+-- What the plan shows of a value: outputs and entries are fetched once, as views.
+function Bench:plan(o)
+  local po = ffi.new('hz_plan_options', { train = o.grad and 1 or 0, keep = o.keep and 1 or 0, no_fuse = o.fuse == false and 1 or 0 })
+  local graph = ffi.gc(self.graph, nil)
+  self.graph = nil
+  self.handle = c.own(C.hz_plan_new, C.hz_plan_free, graph, po)
+  self.graph = C.hz_plan_graph(self.handle)
+  for _, e in ipairs(self.entries) do e.view = tensor.own(C.hz_plan_peek, self.handle, e.value, -1) end
+  for _, out in ipairs(self.outputs) do
+    local v = C.hz_graph_value(self.graph, out.value)
+    out.view, out.rows = tensor.own(C.hz_plan_peek, self.handle, out.value, -1), v.kind == C.HZ_ACTIVATION
+    out.computed = computed(self.graph, v)
+    out.maker = v.node >= 0 and ffi.string(C.hz_op_name(C.hz_graph_node(self.graph, v.node).op)) or 'fused'
+  end
+end
+
+-- ---- running ----
+
+-- step: fields of hz_step. Bound tensors and entries start from their first contents, outputs from the sentinel.
+function Bench:run(step)
+  for _, b in ipairs(self.bound) do b.tensor:copy(b.original) end
+  for _, out in ipairs(self.outputs) do out.view:fill(M.SENTINEL) end
+  for _, e in ipairs(self.entries) do e.view:copy(e.contents) end      -- a gradient may be the seed itself: outputs first
+  self:again(step)
+end
+
+function Bench:again(step)
+  local s = ffi.new('hz_step', { seed = 11, epoch = 2, step = 4, rate = 0.05, version = 1, count = self.batch })
+  for k, v in pairs(step or {}) do s[k] = v end
+  c.check(C.hz_plan_run(self.handle, 0, -1, s))
+end
+
+-- Copies of everything the last run computed: name -> { tensor, maker }, rows in use only. State that an op writes counts too.
+function Bench:results(rows)
+  local found = {}
+  for _, out in ipairs(self.outputs) do
+    local t = out.rows and rows and out.view:slice(1, 1, rows) or out.view
+    found[out.name] = { tensor = t:clone(), maker = out.maker }
+  end
+  for _, b in ipairs(self.bound) do
+    if b.name:find '^buffer' or b.name:find '^variance' or b.name:find '^p%d' or b.name:find '^positive' then
+      found[b.name] = { tensor = b.tensor:clone(), maker = self.row.op }
+    end
+  end
+  return found
+end
+
+-- Rows beyond `rows` that no longer hold the sentinel: the name of the first such output.
+function Bench:touched(rows)
+  for _, out in ipairs(self.outputs) do
+    if out.rows and out.computed and rows < self.batch and out.view:slice(1, rows + 1, self.batch):ne(M.SENTINEL):max() ~= 0 then return out.name end
+  end
+end
+
+-- Any value of the last run, as a view (of a plan that keeps all).
+function M.value(bench, value) return tensor.own(C.hz_plan_peek, bench.handle, value, -1) end
+
+-- Op and kernel of every node.
+function Bench:kernels()
+  local used, stat = {}, ffi.new 'hz_node_stat'
+  for i = 0, C.hz_graph_nodes(self.graph) - 1 do
+    c.check(C.hz_plan_stat(self.handle, i, stat))
+    used[#used + 1] = { op = ffi.string(C.hz_op_name(C.hz_graph_node(self.graph, i).op)), kernel = ffi.string(stat.kernel) }
+  end
+  return used
+end
+
+-- ---- comparing ----
+
+-- Relative L2 distance of two tensors (of small integers: how many differ).
+function M.distance(a, b)
+  local n, pa, pb = a:count(), a:pointer(), b:pointer()
+  local whole = a:type() == 'u8' or a:type() == 'i32'
+  local d2, n2 = 0, 0
+  for i = 0, n - 1 do
+    local x, y = tonumber(pa[i]), tonumber(pb[i])
+    if whole then d2 = d2 + (x ~= y and 1 or 0) else d2, n2 = d2 + (x - y) ^ 2, n2 + y * y end
+  end
+  return whole and d2 or math.sqrt(d2 / (n2 > 0 and n2 or 1))
+end
+
+function M.same_bits(a, b)
+  return a:count() == b:count() and ffi.string(a.data, a:count() * tonumber(C.hz_dtype_bytes(a.dtype)))
+    == ffi.string(b.data, b:count() * tonumber(C.hz_dtype_bytes(b.dtype)))
+end
+
+-- Runs f with HZ_KERNEL set to `name`; nil leaves the choice to the backend.
+function M.forced(name, f)
+  local before = os.getenv 'HZ_KERNEL'
+  if name then ffi.C.setenv('HZ_KERNEL', name, 1) end
+  local ok, e = pcall(f)
+  if before then ffi.C.setenv('HZ_KERNEL', before, 1) else ffi.C.unsetenv 'HZ_KERNEL' end
+  if not ok then error(e, 0) end
+  return e
+end
+
+return M

@@ -1,0 +1,235 @@
+-- ops_test.lua: what hz promises of every row of test/ops.lua.
+local t = ...
+local c = require 'hz.c'
+local C, ffi = c.C, c.ffi
+local ops = assert(loadfile(t.here .. 'ops.lua'))()
+local G = assert(loadfile(t.here .. 'graph.lua'))()
+
+-- ---- levels and kernels ----
+
+local first_level = ffi.string(C.hz_cpu_isa())
+local function levels()
+  if (os.getenv 'HZ_ISA' or '') ~= '' then return { first_level } end           -- make test-isa asks each level by itself
+  local list = {}
+  for _, name in ipairs { 'portable', 'avx2', 'avx512', 'avx512bf16' } do
+    if C.hz_cpu_set_isa(name) == 0 then list[#list + 1] = name end
+  end
+  C.hz_cpu_set_isa(first_level)
+  return list
+end
+
+-- Names of all kernels of the ops of a bench, but for those the backend would choose anyway.
+local function other_kernels(bench)
+  local names, seen = {}, {}
+  for _, k in ipairs(bench:kernels()) do
+    local op, i = C.hz_op_named(k.op), 0
+    while C.hz_cpu_kernel(op, i) ~= nil do
+      local name = ffi.string(C.hz_cpu_kernel(op, i))
+      if name ~= k.kernel and not seen[name] then names[#names + 1], seen[name] = name, true end
+      i = i + 1
+    end
+  end
+  return names
+end
+
+local function runs(bench, name)
+  if not name then return true end
+  for _, k in ipairs(bench:kernels()) do if k.kernel == name then return true end end
+end
+
+local function each_row(f)
+  for _, row in ipairs(ops.rows) do
+    if not (os.getenv 'HZ_TEST_ROW') or row.title:find(os.getenv 'HZ_TEST_ROW', 1, true) then f(row) end
+  end
+end
+
+local function on_levels(f)
+  for _, level in ipairs(levels()) do
+    c.check(C.hz_cpu_set_isa(level))
+    local ok, e = pcall(f, level)
+    C.hz_cpu_set_isa(first_level)
+    if not ok then error(e, 0) end
+  end
+end
+
+-- ---- the truth: plain loops in double ----
+
+local kinked = { relu = true, leaky = true, elu = true }
+
+-- An activation with a kink must see no pre-activation near it, or a rounding turns a whole gradient: another stream of numbers then.
+local function away_from_kinks(row)
+  local act = row.act or row.op == 'act' and row.attr.act
+  if not kinked[act] then return end
+  for attempt = 1, 50 do
+    local b = G.bench(row, { dtype = 'f64', keep = true })
+    b:run()
+    local x = row.act and G.value(b, b.pre) or G.value(b, b.wrt[1].value)
+    local nearest, scale = x:abs():min(), math.sqrt((x * x):mean())
+    if nearest > 2e-5 * scale then return end
+    row.stream = row.stream + 1000
+    if attempt == 50 then error(row.title .. ': no numbers without a pre-activation near zero; needs a smaller row') end
+  end
+end
+
+local truths = {}
+-- Results in double of the row at a batch and count. grad: with gradients.
+local function truth(row, batch)
+  batch = batch or row.batch
+  truths[row] = truths[row] or {}
+  if not truths[row][batch] then
+    local b = G.bench(row, { dtype = 'f64', batch = batch, grad = not row.no_grad, fuse = false })
+    b:run()
+    truths[row][batch] = b:results(batch)
+  end
+  return truths[row][batch]
+end
+
+local function limit(row, maker)
+  return row.tolerance or (ops.tolerance[maker] or ops.tolerance.other)[1]
+end
+
+-- Every result within its tolerance of the truth.
+local function close(row, got, wanted, how)
+  for name, r in pairs(got) do
+    local d = G.distance(r.tensor, wanted[name].tensor)
+    local maker = wanted[name].maker
+    if not (d <= limit(row, maker)) then
+      t.ok(false, ('%s, %s: %s (made by %s) is off by %.3g; at most %.3g'):format(row.title, how, name, maker, d, limit(row, maker)))
+    end
+  end
+end
+
+-- ---- the questions ----
+
+t.case('every op has a row', function()
+  local seen = {}
+  each_row(function(row)
+    local b = G.bench(row, { grad = not row.no_grad })
+    for _, k in ipairs(b:kernels()) do seen[k.op] = true end
+  end)
+  for i = 0, C.hz_op_count() - 1 do
+    local name = ffi.string(C.hz_op_name(i))
+    t.ok(seen[name], ('op %s has no row in test/ops.lua'):format(name))
+  end
+end)
+
+t.case('every kernel of every level equals the plain loops', function()
+  each_row(away_from_kinks)
+  on_levels(function(level)
+    each_row(function(row)
+      local function ask(name)
+        local b = G.bench(row, { grad = not row.no_grad })
+        if not runs(b, name) then return b end
+        b:run()
+        close(row, b:results(row.batch), truth(row), ('%s, %s'):format(level, name or 'chosen kernel'))
+        return b
+      end
+      for _, name in ipairs(other_kernels(ask())) do G.forced(name, function() ask(name) end) end
+    end)
+  end)
+end)
+
+t.case('fused equals unfused', function()
+  local fused = 0
+  on_levels(function(level)
+    each_row(function(row)
+      if not row.act then return end
+      for _, grad in ipairs { false, true } do
+        local a = G.bench(row, { fuse = true, grad = grad and not row.no_grad })
+        local b = G.bench(row, { fuse = false, grad = grad and not row.no_grad })
+        for _, k in ipairs(a:kernels()) do fused = fused + (k.kernel == 'fused' and 1 or 0) end
+        for _, k in ipairs(b:kernels()) do t.ok(k.kernel ~= 'fused', row.title .. ': fused although no_fuse was asked') end
+        a:run()
+        b:run()
+        close(row, a:results(row.batch), truth(row), level .. ', fused')
+        close(row, b:results(row.batch), truth(row), level .. ', unfused')
+      end
+    end)
+  end)
+  t.ok(fused > 0, 'nothing was fused')
+end)
+
+t.case('the same bits for 1, 2, 3 and 5 threads', function()
+  local before = C.hz_cpu_threads()
+  local ok, e = pcall(on_levels, function(level)
+    each_row(function(row)
+      local function ask(name)
+        local b, first = G.bench(row, { grad = not row.no_grad }), nil
+        if not runs(b, name) then return b end
+        for _, n in ipairs { 1, 2, 3, 5 } do
+          c.check(C.hz_cpu_set_threads(n))
+          b:run()
+          local r = b:results(row.batch)
+          first = first or r
+          for what, v in pairs(r) do
+            t.ok(G.same_bits(v.tensor, first[what].tensor), ('%s, %s, %s: %s has other bits with %d threads'):format(row.title, level, name or 'chosen', what, n))
+          end
+        end
+        return b
+      end
+      for _, name in ipairs(other_kernels(ask())) do
+        if name ~= 'ref' then G.forced(name, function() ask(name) end) end
+      end
+    end)
+  end)
+  C.hz_cpu_set_threads(before)
+  if not ok then error(e, 0) end
+end)
+
+-- Rows in use give what a plan of that batch gives; the others are not written.
+t.case('count < batch leaves other rows alone', function()
+  on_levels(function(level)
+    each_row(function(row)
+      if row.batch < 2 then return end
+      for _, n in ipairs { row.batch - 1, 1 } do
+        local b = G.bench(row, { grad = not row.no_grad })
+        b:run { count = n }
+        local touched = b:touched(n)
+        t.ok(not touched, ('%s, %s, %d rows: %s was written beyond them'):format(row.title, level, n, tostring(touched)))
+        close(row, b:results(n), truth(row, n), ('%s, %d of %d rows'):format(level, n, row.batch))
+      end
+    end)
+  end)
+end)
+
+-- ---- gradients against central differences, in double ----
+
+-- sum(y*seed), or the loss.
+local function objective(b)
+  b:again()
+  local y = b.outputs[1].view
+  return b.seed and (y * b.seed:to 'f64'):sum() or y[1]
+end
+
+local function difference(b, w, element)
+  local target = w.tensor or w.view
+  local p, h = target:pointer(), 1e-6
+  local x = p[element]
+  p[element] = x + h
+  local above = objective(b)
+  p[element] = x - h
+  local below = objective(b)
+  p[element] = x
+  return (above - below) / (2 * h)
+end
+
+t.case('gradient equals finite differences', function()
+  each_row(away_from_kinks)
+  each_row(function(row)
+    if row.no_grad or row.slow then return end
+    local b = G.bench(row, { dtype = 'f64', grad = true, fuse = false })
+    b:run()
+    local all = b:results()
+    for k, w in ipairs(b.wrt) do
+      local d = all['d ' .. w.name].tensor
+      if not w.tensor then w.view = require 'hz.tensor'.own(C.hz_plan_peek, b.handle, w.value, -1) end
+      local n, p = d:count(), d:pointer()
+      for s = 0, math.min(n, 16) - 1 do
+        local element = n <= 16 and s or (s * 7919 + k * 104729) % n
+        local slope, got = difference(b, w, element), p[element]
+        t.ok(math.abs(got - slope) <= 2e-7 * (1 + math.abs(slope) + math.sqrt(n)),
+          ('%s: d %s, element %d: gradient %.10g, difference %.10g'):format(row.title, w.name, element, got, slope))
+      end
+    end
+  end)
+end)
