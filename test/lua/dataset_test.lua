@@ -156,3 +156,39 @@ t.case('a description of one\'s own, by its path', function()
   t.raises("option 'size' is unknown; have count, split", dataset.data, path, { size = 0 })
   t.raises('does not return a description', dataset.data, t.write(t.folder() .. '/bad.lua', 'return 1'))
 end)
+
+t.case('the camera set: counts, knobs, entropy beside each image', function()
+  local train, test = dataset('camera', { train = 60, test = 20 })
+  t.equal({ #train, #test, train[1]:size(), train.classes[1] }, { 60, 20, { 32, 32, 3 }, 'ball' })
+  t.equal(train:per_class(), { 6, 6, 6, 6, 6, 6, 6, 6, 6, 6 })
+  t.equal(dataset('camera', { train = 30, test = 20, split = 'test' }).digest, test.digest, 'the test set does not depend on the training set')
+  t.ok(dataset('camera', { train = 60, split = 'train', seed = 1 }).digest ~= train.digest)
+  -- the entropies stand beside the images they belong to
+  local items, labels, entropy = require 'hz.camera'.render({}, 0, 60)
+  local crypto, ffi, found = require 'hz.ext.crypto', require 'ffi', 0
+  for k = 1, 60 do
+    local bytes = ffi.string(items:pointer() + (k - 1) * 3072, 3072)
+    for i = 1, 60 do
+      if ffi.string(train.hashes:pointer() + 32 * (i - 1), 32) == crypto.new 'sha256':add(bytes):raw() then
+        t.equal({ train.entropy[i], train.labels[i] }, { entropy[k], labels[k] })
+        found = found + 1
+      end
+    end
+  end
+  t.equal(found, 60)
+  t.equal(dataset('camera', { train = 10, split = 'train', noise = 0 }).entropy:max(), 0)
+  t.equal(dataset('camera', { train = 10, split = 'train', size = 16 })[1]:size(), { 16, 16, 3 })
+  t.raises('data camera: train is 5; needs a whole number within 10..1e+06', dataset.data, 'camera', { train = 5 })
+  t.raises("option 'train_count' is unknown; have noise, seed, size, split, test, texture, train", dataset.data, 'camera', { train_count = 5 })
+  t.raises('camera: noise is 0.05', dataset.data, 'camera', { noise = 0.05 })
+end)
+
+t.case('a net trains on a set', function()
+  local hz = require 'hz'
+  local set = dataset('camera', { train = 20, split = 'train' })
+  local L = hz.layers
+  local net = hz.net 'tiny' { L.flatten, L.dense { 10 } }
+  local plan = net:plan { batch = 10, train = true, data = set, optimizer = hz.sgd { rate = 0.01 } }
+  plan:step()
+  t.ok(plan:loss() > 0)
+end)
