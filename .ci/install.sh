@@ -15,5 +15,7 @@ for folder in lua experiments datasets; do
         install -D -m 644 "$file" "$prefix/share/hz/$file"
     done
 done
-[ ! -e core/hz/plugin.h ] || install -m 644 core/hz/plugin.h "$prefix/include/hz/plugin.h"
+install -m 644 core/hz/plugin.h "$prefix/include/hz/plugin.h"
+install -D -m 644 plugins/README.md "$prefix/share/hz/plugins/README.md"
+install -D -m 644 plugins/skeleton/skeleton.c "$prefix/share/hz/plugins/skeleton/skeleton.c"
 echo "installed: $prefix/bin/hz, $prefix/lib/hz, $prefix/share/hz, $prefix/include/hz"

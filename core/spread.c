@@ -1,8 +1,7 @@
 /* spread.c: threads that live as long as one call. A thread that cannot be started is made up for by the caller. */
-#define _GNU_SOURCE
 #include "spread.h"
+#include "hz/backend.h"
 #include <pthread.h>
-#include <sched.h>
 
 enum { MOST = 256 };
 
@@ -15,10 +14,9 @@ typedef struct share {
 
 int spread_threads(int asked)
 {
-    cpu_set_t set;
     if (asked <= 0)
-        asked = sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
-    return asked < 1 ? 1 : asked > MOST ? MOST : asked;
+        asked = hz_cpu_threads();
+    return asked < MOST ? asked : MOST;
 }
 
 static void *start(void *arg)

@@ -1,10 +1,11 @@
 /* codec_fuzz.c: feeds streams to the decoder of one codec; what decodes is encoded and decoded again. For libFuzzer:
 
-     make plugins build/libhz.so
-     clang -g -O1 -fsanitize=fuzzer,address -Icore -o build/codec_fuzz test/c/codec_fuzz.c -Lbuild -lhz -Wl,-rpath,$PWD/build
-     HZ_FUZZ_CODEC=jpeg HZ_PLUGIN_PATH=build/plugins build/codec_fuzz CORPUS_FOLDER
+     make build/libhz.so && mkdir -p build/fuzz
+     clang -g -fPIC -shared -fsanitize=fuzzer-no-link,address -Icore plugins/jpeg/{jpeg,setup,account,bench}.c -ljpeg -o build/fuzz/jpeg.so
+     clang -g -fsanitize=fuzzer,address -Icore -o build/fuzz/run test/c/codec_fuzz.c -Lbuild -lhz -Wl,-rpath,$PWD/build
+     HZ_FUZZ_CODEC=jpeg HZ_PLUGIN_PATH=build/fuzz build/fuzz/run CORPUS_FOLDER
 
-   CORPUS_FOLDER holds some good streams to start from; the library that decodes is only looked into if it is built with -fsanitize=fuzzer, too. */
+   CORPUS_FOLDER holds some good streams to start from. A library that decodes is only looked into if it is built in the same way. */
 #include "hz/codec.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,0 +1,130 @@
+-- plugins.lua: which plugins and codecs there are, as Lua tables. Looks once: beside the library, then along HZ_PLUGIN_PATH.
+local c = require 'hz.c'
+local ffi, C = c.ffi, c.C
+
+local M = {}
+
+local function text(p) return p ~= nil and ffi.string(p) or nil end
+
+-- Folders that are searched, in order; an empty one beside the library is no mistake.
+function M.folders()
+  local list = { (c.library:match '^(.*)/' or '.') .. '/plugins' }
+  for folder in (os.getenv 'HZ_PLUGIN_PATH' or ''):gmatch '[^:]+' do list[#list + 1] = folder end
+  return list
+end
+
+local loaded
+local function load()
+  if loaded then return end
+  c.check(C.hz_plugin_load(table.concat(M.folders(), ':')))
+  loaded = true
+end
+
+-- Rows { path, name, version, about, codec, library } of what was loaded and { path, skipped = reason } of what was not.
+function M.list()
+  load()
+  local rows = {}
+  for i = 0, C.hz_plugin_count() - 1 do
+    local r = C.hz_plugin_at(i)
+    rows[#rows + 1] = { path = text(r.path), skipped = text(r.skipped), name = text(r.name), version = text(r.version),
+                        about = text(r.about), codec = text(r.codec), library = text(r.library) }
+  end
+  return rows
+end
+
+-- ---- declared parameters ----
+
+local types = { [0] = 'int', 'float', 'bool', 'enum' }
+
+local function standard_of(p, values)
+  if p.type == C.HZ_PARAM_ENUM then return ffi.string(p.choice[values[p.at]]) end
+  if p.type == C.HZ_PARAM_BOOL then return values[p.at] ~= 0 end
+  if p.length == 0 then return values[p.at] end
+  local list = {}
+  for i = 1, p.length do list[i] = values[p.at + i - 1] end
+  return list
+end
+
+local function param(p, values)
+  local choices
+  if p.type == C.HZ_PARAM_ENUM then
+    choices = {}
+    for i = 1, p.choices do choices[i] = ffi.string(p.choice[i - 1]) end
+  end
+  return {
+    name = ffi.string(p.name), type = types[p.type], length = p.length > 0 and p.length or nil, choices = choices,
+    low = p.bounded ~= 0 and p.low or nil, high = p.bounded ~= 0 and p.high or nil,
+    unit = p.unit[0] ~= 0 and ffi.string(p.unit) or nil, help = p.help[0] ~= 0 and ffi.string(p.help) or nil,
+    direction = p.direction, standard = standard_of(p, values),
+  }
+end
+
+local function describe(api)
+  local list, params = C.hz_codec_params(api), {}
+  for i = 0, list.count - 1 do params[i + 1] = param(list.param[i], list.standard) end
+  return { name = ffi.string(api.name), kind = api.kind == C.HZ_AUDIO and 'audio' or 'image', lossless = api.lossless ~= 0,
+           library = ffi.string(api.library()), params = params }
+end
+
+-- Names of the loaded codecs, sorted.
+function M.codecs()
+  load()
+  local names = {}
+  for i = 0, C.hz_codec_count() - 1 do names[#names + 1] = ffi.string(C.hz_codec_at(i).name) end
+  table.sort(names)
+  return names
+end
+
+-- { name, kind, lossless, library, params = { { name, type, length, choices, low, high, unit, help, direction, standard } } };
+-- an unknown name is an error that names what exists.
+function M.codec(name)
+  load()
+  local api = C.hz_codec_find(name)
+  if api == nil then c.fail('%s', c.message()) end
+  return describe(api)
+end
+
+function M.has(name)
+  load()
+  return C.hz_codec_find(name) ~= nil
+end
+
+-- ---- text ----
+
+-- What a parameter takes: "1..100", "420 422 444", "true false", "3 of 0..1".
+function M.takes(p)
+  local one = p.choices and table.concat(p.choices, ' ') or p.type == 'bool' and 'true false'
+    or p.low and ('%.15g..%.15g'):format(p.low, p.high) or p.type
+  return (p.length and p.length .. ' of ' or '') .. one .. (p.unit and ' ' .. p.unit or '')
+end
+
+local directions = { [1] = 'rising: more bits', [0] = '', [-1] = 'rising: fewer bits' }
+local function direction(p)
+  if p.direction == 0 or p.type ~= 'bool' then return directions[p.direction] end
+  return p.direction > 0 and 'true: more bits' or 'true: fewer bits'
+end
+
+local function value_text(v)
+  if type(v) ~= 'table' then return type(v) == 'number' and ('%.15g'):format(v) or tostring(v) end
+  local parts = {}
+  for i, x in ipairs(v) do parts[i] = value_text(x) end
+  return #parts > 6 and table.concat(parts, ',', 1, 3) .. ',...,' .. parts[#parts] or table.concat(parts, ',')
+end
+M.value_text = value_text
+
+-- One line a parameter: name, value (the default unless `values` has another), what it takes, direction, help.
+function M.param_lines(params, values)
+  local lines, width = {}, { 0, 0, 0, 0 }
+  for i, p in ipairs(params) do
+    local v = p.standard
+    if values and values[p.name] ~= nil then v = values[p.name] end
+    lines[i] = { p.name, value_text(v), M.takes(p), direction(p), p.help or '' }
+    for k = 1, 4 do width[k] = math.max(width[k], #lines[i][k]) end
+  end
+  for i, l in ipairs(lines) do
+    lines[i] = (('  %%-%ds = %%-%ds  %%-%ds  %%-%ds  %%s'):format(unpack(width))):format(unpack(l)):gsub('%s+$', '')
+  end
+  return lines
+end
+
+return M
