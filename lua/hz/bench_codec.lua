@@ -1,4 +1,4 @@
--- codec_bench.lua: hz bench codec: round trips (encode and decode) per second of bulk recoding and of the library's plain loop, one after
+-- bench_codec.lua: hz bench codec: round trips (encode and decode) per second of bulk recoding and of the library's plain loop, one after
 -- the other within the same run, so that both see the same machine.
 local exit = require 'hz.exit'
 
