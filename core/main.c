@@ -64,12 +64,28 @@ static const char *library_path(void)
 
 static lua_State *running;             /* state of the guarded call, NULL outside one */
 static struct sigaction core_action;   /* the core's own handler for SIGINT */
-static int presses;                    /* of Ctrl-C since the guarded call began */
+static int presses;                    /* of Ctrl-C that Lua has not noticed yet */
+static int raised;                     /* interrupts raised in this guarded call: a pcall may have swallowed them */
+
+/* Loops that must end tidily (c.defer) see the flag themselves; a second Ctrl-C stops them all the same. */
+static int is_deferred(lua_State *L)
+{
+    lua_getglobal(L, "_HZ");
+    lua_getfield(L, -1, "deferred");
+    int deferred = lua_tointeger(L, -1) > 0 && presses < 2;
+    lua_pop(L, 2);
+    return deferred;
+}
 
 static void raise_interrupt(lua_State *L, lua_Debug *ar)
 {
     (void)ar;
-    lua_sethook(L, NULL, 0, 0);
+    if (raised == 0)                   /* later ones stay until the call has ended, whatever catches them */
+        lua_sethook(L, NULL, 0, 0);
+    if (is_deferred(L))
+        return;
+    raised++;
+    presses = 0;
     hz_signal_clear();
     lua_getfield(L, LUA_REGISTRYINDEX, "hz.interrupt");
     lua_error(L);
@@ -93,15 +109,19 @@ static int guard(lua_State *L)
     luaL_checktype(L, 3, LUA_TFUNCTION);
     lua_pushvalue(L, 1);
     lua_setfield(L, LUA_REGISTRYINDEX, "hz.interrupt");
-    presses = 0;
+    presses = raised = 0;
     running = L;
     sigaction(SIGINT, &own, &before);
-    int failed = lua_pcall(L, nargs, LUA_MULTRET, 2);
+    int status = lua_pcall(L, nargs, LUA_MULTRET, 2);
     sigaction(SIGINT, &before, NULL);
     running = NULL;
     lua_sethook(L, NULL, 0, 0);
     hz_signal_clear();
-    lua_pushboolean(L, !failed);
+    if (status == LUA_ERRERR && raised) {      /* the handler itself was interrupted */
+        lua_pushvalue(L, 1);
+        lua_replace(L, -2);
+    }
+    lua_pushboolean(L, !status);
     lua_replace(L, 2);                 /* the handler's slot: (ok, results...) */
     return lua_gettop(L) - 1;
 }

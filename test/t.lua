@@ -124,6 +124,35 @@ function t.run(args, input)
   return t.sh(t.quote(t.hz) .. ' ' .. args, input)
 end
 
+-- A command on a pseudo-terminal: send(keys), expect(text, seconds) waits until the output since the last call holds the text and
+-- returns what came, finish() ends it and returns its status.
+function t.terminal(command)
+  if not t.tool 'script' then t.skip 'script (util-linux) is not installed' end
+  local d = t.folder()
+  local pipe = io.popen(("TERM=xterm timeout 60 script -qfec %s %s/out >/dev/null 2>&1; echo $? >%s/status"):format(t.quote(command), d, d), 'w')
+  local seen = 0
+  local s = {}
+  function s.send(keys) pipe:write(keys); pipe:flush() end
+  function s.expect(part, seconds)
+    local all
+    for _ = 1, (seconds or 10) * 20 do
+      all = (t.read(d .. '/out') or ''):sub(seen + 1)
+      local _, last = all:find(part, 1, true)
+      if last then
+        seen = seen + last
+        return all:sub(1, last)
+      end
+      os.execute 'sleep 0.05'
+    end
+    error(('the terminal showed %q; needs %q'):format(all, part), 2)
+  end
+  function s.finish()
+    pipe:close()
+    return tonumber(t.read(d .. '/status'))
+  end
+  return s
+end
+
 function t.tool(name) return os.execute('command -v ' .. name .. ' >/dev/null 2>&1') == 0 end
 
 return t

@@ -51,13 +51,13 @@ end
 function M.message() return ffi.string(C.hz_message()) end
 
 -- While deferred, a pending signal does not raise: loops that must end tidily ask for it themselves.
-local deferred = 0
-function M.defer(on) deferred = deferred + (on and 1 or -1) end
+host.deferred = 0                          -- the hook of core/main.c reads it, too
+function M.defer(on) host.deferred = host.deferred + (on and 1 or -1) end
 function M.interrupted() return C.hz_signal_pending() end
 
 function M.poll()
   local signal = C.hz_signal_pending()
-  if signal ~= 0 and deferred == 0 then
+  if signal ~= 0 and host.deferred == 0 then
     C.hz_signal_clear()
     M.interrupt(signal)
   end

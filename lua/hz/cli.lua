@@ -78,7 +78,7 @@ local function report(e)
     end
     return e.status
   elseif is_interrupt(e) then
-    io.stderr:write('hz: interrupted\n')
+    io.stderr:write('hz: ', tostring(e), '\n')
     return e.signal == SIGTERM and 75 or 130
   end
   io.stderr:write('hz: ', tostring(e), '\n')
@@ -103,7 +103,6 @@ local function run_chunk(load, ...)
 end
 
 local function open_hz()
-  if not present 'hz' then return 0 end
   local ok, hz = xpcall(require, blame, 'hz')
   if not ok then return report(hz) end
   rawset(_G, 'hz', hz)

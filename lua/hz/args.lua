@@ -1,0 +1,227 @@
+-- args.lua: the knobs of a script, from key=value arguments. One row each: { name, default, type, help, ... }.
+--
+--   local knob, given = hz.args({
+--     about = 'Trains a network on CIFAR-10.',
+--     { 'epochs',  10,            'int',    'passes over the training data', min = 1 },
+--     { 'quality', { 10, 'raw' }, 'int',    'JPEG quality', list = true, min = 1, max = 100, also = { 'raw' } },
+--     { 'data',    'camera',      'string', 'data set', choices = { 'camera', 'cifar10' } },
+--   }, ...)
+--
+-- Types: int, float, string, bool. list: comma lists, for int also ranges (seed=1..5); the value is a table. also: words allowed
+-- beside the type's values. check = function(value) -> nil, or what is needed instead. A default may be nil.
+-- `given` says which keys were given. Mistakes end the script with status 2; --help prints the rows and ends it with 0.
+local c = require 'hz.c'
+local exit = require 'hz.exit'
+
+local M = {}
+
+local longest_range = 100000
+
+-- ---- values of one word: value, or nil and what is needed ----
+
+local read = {}
+
+function read.int(text)
+  local v = tonumber(text)
+  if v and v % 1 == 0 and math.abs(v) <= 2 ^ 53 then return v end
+  return nil, 'a whole number'
+end
+
+function read.float(text)
+  local v = tonumber(text)
+  if v and v - v == 0 then return v end                 -- neither NaN nor infinite
+  return nil, 'a number'
+end
+
+function read.string(text) return text end
+
+local truth = { ['true'] = true, yes = true, on = true, ['1'] = true, ['false'] = false, no = false, off = false, ['0'] = false }
+function read.bool(text)
+  local v = truth[text]
+  if v ~= nil then return v end
+  return nil, 'true or false'
+end
+
+local function among(list, v)
+  for _, x in ipairs(list or {}) do
+    if x == v then return true end
+  end
+  return false
+end
+
+local function limits(row)
+  if row.min and row.max then return ('%s..%s'):format(row.min, row.max) end
+  return row.min and ('%s or more'):format(row.min) or row.max and ('%s or less'):format(row.max)
+end
+
+local function or_also(row, need)
+  return row.also and need .. ' or ' .. table.concat(row.also, ', ') or need
+end
+
+-- The value of one word, or nil and what the row needs.
+local function word(row, text)
+  if among(row.also, text) then return text end
+  local v, need = read[row[3]](text)
+  if v == nil then return nil, or_also(row, limits(row) and row[3] ~= 'string' and need .. ', ' .. limits(row) or need) end
+  if type(v) == 'number' and (row.min and v < row.min or row.max and v > row.max) then return nil, or_also(row, limits(row)) end
+  if row.choices and not among(row.choices, v) then return nil, 'one of ' .. table.concat(row.choices, ', ') end
+  need = row.check and row.check(v)
+  if need then return nil, need end
+  return v
+end
+
+-- a..b of an int list
+local function range(row, text, into)
+  local a, b = text:match '^(%-?%d+)%.%.(%-?%d+)$'
+  if not a or row[3] ~= 'int' then return false end
+  a, b = tonumber(a), tonumber(b)
+  if b < a then return nil, ('a rising range such as %d..%d'):format(b, a) end
+  if b - a >= longest_range then return nil, ('a range of at most %d values'):format(longest_range) end
+  for i = a, b do
+    local v, need = word(row, tostring(i))
+    if v == nil then return nil, need end
+    into[#into + 1] = v
+  end
+  return true
+end
+
+local function words(row, text)
+  local list = {}
+  for part in (text .. ','):gmatch '([^,]*),' do
+    local done, need = range(row, part, list)
+    if done == false then
+      list[#list + 1], need = word(row, part)
+    end
+    if need then return nil, need end
+  end
+  return list
+end
+
+local function value_of(row, text)
+  if text == '' then return nil, 'a value' end
+  if row.list then return words(row, text) end
+  if text:find ',' and row[3] ~= 'string' then return nil, 'one value' end
+  return word(row, text)
+end
+
+-- ---- names ----
+
+-- Edit distance, to guess what was meant.
+local function distance(a, b)
+  local before = {}
+  for j = 0, #b do before[j] = j end
+  for i = 1, #a do
+    local now = { [0] = i }
+    for j = 1, #b do
+      local change = a:byte(i) == b:byte(j) and 0 or 1
+      now[j] = math.min(before[j] + 1, now[j - 1] + 1, before[j - 1] + change)
+    end
+    before = now
+  end
+  return before[#b]
+end
+
+-- The name in the list that is close enough to be what was meant, or nil.
+function M.nearest(name, names)
+  local best, least
+  for _, n in ipairs(names) do
+    local d = distance(name:lower(), n:lower())
+    if n:sub(1, #name) == name then d = math.min(d, 1) end
+    if not least or d < least then best, least = n, d end
+  end
+  return least and least <= math.max(1, math.floor(#name / 3)) and best or nil
+end
+
+local function names_of(spec)
+  local names = {}
+  for i, row in ipairs(spec) do names[i] = row[1] end
+  return names
+end
+
+local function unknown(who, key, spec)
+  local names = names_of(spec)
+  local near = M.nearest(key, names)
+  exit.usage("%s: '%s' is no key%s; have %s", who, key, near and (", did you mean '%s'"):format(near) or '', table.concat(names, ' '))
+end
+
+-- ---- help ----
+
+local function default_text(v)
+  if v == nil then return '' end
+  if type(v) ~= 'table' then return tostring(v) end
+  local parts = {}
+  for i, x in ipairs(v) do parts[i] = tostring(x) end
+  return table.concat(parts, ',')
+end
+
+local function domain(row)
+  if row.choices then return table.concat(row.choices, '|') end
+  local kind = row[3] .. (row.list and ' list' or '')
+  local lim = limits(row)
+  return or_also(row, lim and kind .. ' ' .. lim or kind)
+end
+
+function M.help(who, spec)
+  local lines = { 'usage: hz ' .. who .. ' [key=value ...]' }
+  if spec.about then table.insert(lines, 1, spec.about) end
+  local wide = { 0, 0 }
+  for _, row in ipairs(spec) do
+    wide[1], wide[2] = math.max(wide[1], #row[1]), math.max(wide[2], #default_text(row[2]))
+  end
+  for _, row in ipairs(spec) do
+    lines[#lines + 1] = ('  %-' .. wide[1] .. 's = %-' .. wide[2] .. 's  %s (%s)'):format(row[1], default_text(row[2]), row[4] or '', domain(row))
+  end
+  return table.concat(lines, '\n')
+end
+
+-- ---- parsing ----
+
+-- Mistakes in the rows are the script author's: errors at the place of the call.
+local function check_rows(spec)
+  if type(spec) ~= 'table' then c.fail('args: %s was given; needs a table of rows {name, default, type, help}', type(spec)) end
+  local rows = {}
+  for i, row in ipairs(spec) do
+    if type(row) ~= 'table' or type(row[1]) ~= 'string' then c.fail('args: row %d has no name; needs {name, default, type, help}', i) end
+    if not read[row[3]] then
+      c.fail("args: knob '%s' has type %s; needs int, float, string or bool", row[1], tostring(row[3]))
+    end
+    if rows[row[1]] then c.fail("args: knob '%s' stands there twice", row[1]) end
+    rows[row[1]] = row
+  end
+  return rows
+end
+
+local function copy(v)
+  if type(v) ~= 'table' then return v end
+  local t = {}
+  for k, x in pairs(v) do t[k] = x end
+  return t
+end
+
+local function script_name()
+  local list = rawget(_G, 'arg')
+  return list and list[0] and list[0]:match '[^/]+$' or 'hz'
+end
+
+local function parse(who, spec, ...)
+  local rows, knob, given = check_rows(spec), {}, {}
+  for _, row in ipairs(spec) do knob[row[1]] = copy(row[2]) end
+  for i = 1, select('#', ...) do
+    local text = tostring((select(i, ...)))
+    if text == '--help' or text == '-h' then exit.stop(0, M.help(who, spec)) end
+    local key, given_text = text:match '^([^=]+)=(.*)$'
+    if not key then exit.usage("%s: '%s' was given; needs key=value (--help lists the keys)", who, text) end
+    local row = rows[key]
+    if not row then unknown(who, key, spec) end
+    if given[key] then exit.usage("%s: '%s' was given twice; needs one value", who, key) end
+    local value, need = value_of(row, given_text)
+    if value == nil then exit.usage("%s: %s=%s was given; needs %s", who, key, given_text, need) end
+    knob[key], given[key] = value, true
+  end
+  return knob, given
+end
+
+-- hz.args: the values by name, and which of them were given.
+function M.parse(spec, ...) return parse(script_name(), spec, ...) end
+
+return M
