@@ -1,10 +1,18 @@
-/* isa.inc.h: everything an isa_*.c includes after it has set LANES and FILL: the vector type, the micro-kernels, the filler. */
+/* isa.inc.h: everything an isa_*.c includes after it has set LANES, FILL and TILES: the vector type, the micro-kernels, the filler. */
 #include "cpu/micro.h"
 #include "cpu/vector.h"
 #include "cpu/peak.inc.h"
+#include "cpu/tile.inc.h"
+#include "cpu/act.inc.h"
+#include "cpu/rows.inc.h"
 
 void FILL(cpu_micro *m)
 {
     m->lanes = LANES;
     m->peak_f32 = peak_f32;
+    tile_fill(m);
+    m->act = act;
+    m->sum_rows = sum_rows;
+    m->act_grad = act_grad;
+    m->act_add = act_add;
 }

@@ -1,4 +1,6 @@
-/* isa_avx512.c: micro-kernels for AVX-512 F, BW, VL, DQ. */
+/* isa_avx512.c: micro-kernels for AVX-512 F, BW, VL, DQ. Tiles are ROW(vectors, rows of tile, rows of outer).
+   32 registers: 24 sums; tile rows are pointers in general registers, so at most 8. */
 #define LANES 16
 #define FILL cpu_micro_avx512
+#define TILES(ROW) ROW(1, 8, 12) ROW(2, 8, 12) ROW(3, 8, 8) ROW(4, 6, 6)
 #include "cpu/isa.inc.h"

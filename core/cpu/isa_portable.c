@@ -1,4 +1,6 @@
-/* isa_portable.c: micro-kernels for SSE2, which every x86-64 has. */
+/* isa_portable.c: micro-kernels for SSE2, which every x86-64 has. Tiles are ROW(vectors, rows of tile, rows of outer).
+   16 registers, no fused multiply-add: 8 sums and their products. */
 #define LANES 4
 #define FILL cpu_micro_portable
+#define TILES(ROW) ROW(1, 8, 8) ROW(2, 4, 4)
 #include "cpu/isa.inc.h"

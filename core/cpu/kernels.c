@@ -2,6 +2,7 @@
 #include "cpu/cpu.h"
 
 extern const cpu_kernel
+    conv2d_gather, conv2d_dx_gather, conv2d_dw_outer, dense_dw_outer,
     ref_input, ref_conv2d, ref_conv2d_dx, ref_conv2d_dw, ref_dense, ref_dense_dx, ref_dense_dw, ref_act, ref_act_grad,
     ref_dropout, ref_dropout_grad, ref_maxpool, ref_maxpool_grad, ref_avgpool, ref_avgpool_grad, ref_meanpool, ref_meanpool_grad,
     ref_norm, ref_norm_grad, ref_add, ref_softmax, ref_softmax_grad, ref_xent, ref_xent_grad, ref_sgd, ref_adam, ref_adamw,
@@ -9,12 +10,12 @@ extern const cpu_kernel
 
 static const cpu_kernel *const lists[OP_COUNT][CPU_KERNELS] = {
     [OP_input]         = { &ref_input },
-    [OP_conv2d]        = { &ref_conv2d },
-    [OP_conv2d_dx]     = { &ref_conv2d_dx },
-    [OP_conv2d_dw]     = { &ref_conv2d_dw },
+    [OP_conv2d]        = { &conv2d_gather, &ref_conv2d },
+    [OP_conv2d_dx]     = { &conv2d_dx_gather, &ref_conv2d_dx },
+    [OP_conv2d_dw]     = { &conv2d_dw_outer, &ref_conv2d_dw },
     [OP_dense]         = { &ref_dense },
     [OP_dense_dx]      = { &ref_dense_dx },
-    [OP_dense_dw]      = { &ref_dense_dw },
+    [OP_dense_dw]      = { &dense_dw_outer, &ref_dense_dw },
     [OP_act]           = { &ref_act },
     [OP_act_grad]      = { &ref_act_grad },
     [OP_dropout]       = { &ref_dropout },

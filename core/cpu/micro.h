@@ -1,12 +1,55 @@
 /* micro.h: the table of micro-kernels. One row per ISA level; each level begins as a copy of the one below and overwrites the
-   slots it improves (isa_*.c). Drivers take tile sizes from the same row, so they need no ISA names. */
+   slots it improves (isa_*.c). Drivers take tile sizes from the same row, so they need no ISA names.
+   Words: a panel is up to max_nv vectors of output channels whose packed weights lie together; a tile is tile_rows[nv] rows
+   of outputs over one panel, all of whose sums stay in registers. */
 #ifndef HZ_CPU_MICRO_H
 #define HZ_CPU_MICRO_H
 #include "cpu/cpu.h"
 
+enum { MICRO_NV = 4, MICRO_ROWS = 12 };          /* at most, over all levels */
+
+/* y[r][j] = max(low, start + sum over segments s and k of a[r][s*a_step + k] * b[s*b_step + k*width + j]), width = nv*lanes */
+typedef struct cpu_tile {
+    const float *const *a;    /* tile_rows[nv] rows of inputs */
+    float *const *y;          /* as many rows of outputs; a row may be named twice */
+    const float *b;           /* packed weights of the panel */
+    const float *bias;        /* (width) start of the sums; NULL: 0 */
+    int64_t segments, a_step, b_step, k;
+    float low;                /* 0 for relu, -infinity for none */
+    int accumulate;           /* 1: start from y instead */
+    int last;                 /* lanes of the last vector that exist, 1..lanes */
+} cpu_tile;
+
+/* c[r][j] (+)= sum over planes, rows and columns of a[.. + r] * b[.. + j]: the product of a transposed matrix with another, over
+   pixels. Pixel (p,y,x) of a lies at p*a_plane + y*a_row + x*a_column, the same for b. */
+typedef struct cpu_outer {
+    const float *a, *b;
+    float *c;
+    int64_t c_step;           /* floats between rows of c */
+    int64_t planes, rows, columns;
+    int64_t a_plane, a_row, a_column, b_plane, b_row, b_column;
+    int accumulate;
+} cpu_outer;
+
 struct cpu_micro {
     const char *isa;
     int lanes;                /* f32 per vector */
+    int max_nv;               /* widest panel, vectors */
+
+    int tile_rows[MICRO_NV + 1];
+    void (*tile[MICRO_NV + 1])(const cpu_tile *t);                        /* by nv */
+
+    /* rows of c: 1, 2, 4 or outer_rows[nv] */
+    int outer_rows[MICRO_NV + 1];
+    void (*outer[MICRO_NV + 1])(const cpu_outer *t, int rows);            /* by nv */
+
+    /* element-wise: in and out may be the same */
+    void (*act)(float *y, const float *x, int64_t n, int act, float alpha);
+    void (*act_grad)(float *dx, const float *dy, const float *y, int64_t n, int act, float alpha);
+    void (*act_add)(float *y, const float *a, const float *b, int64_t n, int act, float alpha);      /* act(a + b) */
+
+    /* sum[c] = sum over rows of x[row*step + c], c < n */
+    void (*sum_rows)(float *sum, const float *x, int64_t rows, int64_t step, int64_t n);
 
     /* FMA peak: `steps` rounds of register-only multiply-adds; returns how many flops those were. bf16: NULL without instructions */
     double (*peak_f32)(long steps);

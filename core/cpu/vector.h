@@ -12,7 +12,16 @@ typedef float VU __attribute__((vector_size(4 * LANES), may_alias, aligned(4)));
 
 INLINE V v_load(const float *p) { return *(const VU *)p; }
 INLINE void v_store(float *p, V v) { *(VU *)p = v; }
+/* The first n lanes, 0 <= n <= LANES; the others are 0. Touches no memory beyond. */
+INLINE V v_load_some(const float *p, int n)
+{
+    V v = { 0 };
+    memcpy(&v, p, (size_t)n * sizeof(float));
+    return v;
+}
+INLINE void v_store_some(float *p, V v, int n) { memcpy(p, &v, (size_t)n * sizeof(float)); }
 INLINE V v_set(float x) { return x - (V){ 0 }; }
+INLINE V v_max(V a, V b) { return (V)(((VI)a & (a > b)) | ((VI)b & ~(a > b))); }        /* b where one is NaN, like maxps */
 INLINE V v_add(V a, V b) { return a + b; }
 INLINE V v_fma(V a, V b, V c) { return a * b + c; }                                    /* contracted where there is an instruction */
 INLINE float v_first(V a) { return a[0]; }

@@ -1,0 +1,74 @@
+/* math.inc.h: exp, tanh, erf over V, each within a few units in the last place; NaN goes in and comes out. */
+
+INLINE V v_select(VI mask, V a, V b) { return (V)((mask & (VI)a) | (~mask & (VI)b)); }
+INLINE V v_abs(V x) { return (V)((VI)x & 0x7fffffff); }
+
+/* e^x = 2^n * e^r, |r| <= ln2/2, e^r by its polynomial of degree 6 (Cephes expf). Below -103 it is 0, above 88.7 infinite. */
+INLINE V v_exp(V x)
+{
+    V y = v_select(x > 88.8f, v_set(88.8f), x);
+    y = v_select(y < -104.0f, v_set(-104.0f), y);
+    V shifted = v_fma(y, v_set(1.44269504088896341f), v_set(12582912.0f));      /* 1.5*2^23: rounds to an integer in the low bits */
+    VI n = (VI)shifted - 0x4b400000;
+    V whole = shifted - 12582912.0f;
+    V r = v_fma(whole, v_set(-0.693359375f), y);
+    r = v_fma(whole, v_set(2.12194440e-4f), r);
+    V p = v_set(1.9875691500e-4f);
+    p = v_fma(p, r, v_set(1.3981999507e-3f));
+    p = v_fma(p, r, v_set(8.3334519073e-3f));
+    p = v_fma(p, r, v_set(4.1665795894e-2f));
+    p = v_fma(p, r, v_set(1.6666665459e-1f));
+    p = v_fma(p, r, v_set(5.0000001201e-1f));
+    p = v_fma(p, r * r, r) + 1.0f;
+    VI half = n >> 1;                                                           /* in two steps: 2^128 and denormals come out right */
+    p = p * (V)((half + 127) << 23) * (V)((n - half + 127) << 23);
+    return v_select(x != x, x, p);
+}
+
+/* e^x - 1 without cancellation: the polynomial alone near 0. */
+INLINE V v_expm1(V x)
+{
+    V p = v_set(1.9875691500e-4f);
+    p = v_fma(p, x, v_set(1.3981999507e-3f));
+    p = v_fma(p, x, v_set(8.3334519073e-3f));
+    p = v_fma(p, x, v_set(4.1665795894e-2f));
+    p = v_fma(p, x, v_set(1.6666665459e-1f));
+    p = v_fma(p, x, v_set(5.0000001201e-1f));
+    p = v_fma(p, x * x, x);
+    return v_select(v_abs(x) < 0.34f, p, v_exp(x) - 1.0f);
+}
+
+/* Near 0 an odd polynomial (Cephes tanhf), else 1 - 2/(e^2|x| + 1). */
+INLINE V v_tanh(V x)
+{
+    V z = x * x, p = v_set(-5.70498872745e-3f);
+    p = v_fma(p, z, v_set(2.06390887954e-2f));
+    p = v_fma(p, z, v_set(-5.37397155531e-2f));
+    p = v_fma(p, z, v_set(1.33314422036e-1f));
+    p = v_fma(p, z, v_set(-3.33332819422e-1f));
+    p = v_fma(p * z, x, x);
+    V a = v_abs(x), big = 1.0f - 2.0f / (v_exp(a + a) + 1.0f);
+    big = (V)((VI)big | ((VI)x & (int32_t)0x80000000));
+    return v_select(a < 0.625f, p, big);
+}
+
+INLINE V v_sigmoid(V x) { return 1.0f / (1.0f + v_exp(-x)); }
+
+/* erf as a ratio of polynomials in x^2 on [-4,4], where it reaches 1 in f32 (the coefficients of Eigen's perf). */
+INLINE V v_erf(V x)
+{
+    V y = v_select(x > 4.0f, v_set(4.0f), x);
+    y = v_select(y < -4.0f, v_set(-4.0f), y);
+    V z = y * y, p = v_set(-2.72614225801306e-10f), q = v_set(-1.45660718464996e-05f);
+    p = v_fma(p, z, v_set(2.77068142495902e-08f));
+    p = v_fma(p, z, v_set(-2.10102402082508e-06f));
+    p = v_fma(p, z, v_set(-5.69250639462346e-05f));
+    p = v_fma(p, z, v_set(-7.34990630326855e-04f));
+    p = v_fma(p, z, v_set(-2.95459980854025e-03f));
+    p = v_fma(p, z, v_set(-1.60960333262415e-02f));
+    q = v_fma(q, z, v_set(-2.13374055278905e-04f));
+    q = v_fma(q, z, v_set(-1.68282697438203e-03f));
+    q = v_fma(q, z, v_set(-7.37332916720468e-03f));
+    q = v_fma(q, z, v_set(-1.42647390514189e-02f));
+    return y * p / q;
+}
