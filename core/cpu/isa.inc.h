@@ -1,10 +1,12 @@
 /* isa.inc.h: everything an isa_*.c includes after it has set LANES, FILL and TILES: the vector type, the micro-kernels, the filler. */
 #include "cpu/micro.h"
+#include <math.h>
 #include "cpu/vector.h"
 #include "cpu/peak.inc.h"
 #include "cpu/tile.inc.h"
 #include "cpu/act.inc.h"
 #include "cpu/rows.inc.h"
+#include "cpu/elements.inc.h"
 
 void FILL(cpu_micro *m)
 {
@@ -12,7 +14,13 @@ void FILL(cpu_micro *m)
     m->peak_f32 = peak_f32;
     tile_fill(m);
     m->act = act;
-    m->sum_rows = sum_rows;
     m->act_grad = act_grad;
     m->act_add = act_add;
+    m->dropout = dropout;
+    m->sgd = sgd;
+    m->adam = adam;
+    m->adadelta = adadelta;
+    m->scale_bytes = scale_bytes;
+    m->scale_floats = scale_floats;
+    m->sum_rows = sum_rows;
 }

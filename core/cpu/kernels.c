@@ -2,24 +2,25 @@
 #include "cpu/cpu.h"
 
 extern const cpu_kernel
-    conv2d_gather, conv2d_dx_gather, conv2d_dw_outer, dense_dw_outer,
+    input_rows, conv2d_gather, conv2d_dx_gather, conv2d_dw_outer, dense_dw_outer, act_vector, act_grad_vector,
+    add_vector, dropout_vector, dropout_grad_vector, sgd_vector, adam_vector, adamw_vector, adadelta_vector,
     ref_input, ref_conv2d, ref_conv2d_dx, ref_conv2d_dw, ref_dense, ref_dense_dx, ref_dense_dw, ref_act, ref_act_grad,
     ref_dropout, ref_dropout_grad, ref_maxpool, ref_maxpool_grad, ref_avgpool, ref_avgpool_grad, ref_meanpool, ref_meanpool_grad,
     ref_norm, ref_norm_grad, ref_add, ref_softmax, ref_softmax_grad, ref_xent, ref_xent_grad, ref_sgd, ref_adam, ref_adamw,
     ref_adadelta;
 
 static const cpu_kernel *const lists[OP_COUNT][CPU_KERNELS] = {
-    [OP_input]         = { &ref_input },
+    [OP_input]         = { &input_rows, &ref_input },
     [OP_conv2d]        = { &conv2d_gather, &ref_conv2d },
     [OP_conv2d_dx]     = { &conv2d_dx_gather, &ref_conv2d_dx },
     [OP_conv2d_dw]     = { &conv2d_dw_outer, &ref_conv2d_dw },
     [OP_dense]         = { &ref_dense },
     [OP_dense_dx]      = { &ref_dense_dx },
     [OP_dense_dw]      = { &dense_dw_outer, &ref_dense_dw },
-    [OP_act]           = { &ref_act },
-    [OP_act_grad]      = { &ref_act_grad },
-    [OP_dropout]       = { &ref_dropout },
-    [OP_dropout_grad]  = { &ref_dropout_grad },
+    [OP_act]           = { &act_vector, &ref_act },
+    [OP_act_grad]      = { &act_grad_vector, &ref_act_grad },
+    [OP_dropout]       = { &dropout_vector, &ref_dropout },
+    [OP_dropout_grad]  = { &dropout_grad_vector, &ref_dropout_grad },
     [OP_maxpool]       = { &ref_maxpool },
     [OP_maxpool_grad]  = { &ref_maxpool_grad },
     [OP_avgpool]       = { &ref_avgpool },
@@ -28,15 +29,15 @@ static const cpu_kernel *const lists[OP_COUNT][CPU_KERNELS] = {
     [OP_meanpool_grad] = { &ref_meanpool_grad },
     [OP_norm]          = { &ref_norm },
     [OP_norm_grad]     = { &ref_norm_grad },
-    [OP_add]           = { &ref_add },
+    [OP_add]           = { &add_vector, &ref_add },
     [OP_softmax]       = { &ref_softmax },
     [OP_softmax_grad]  = { &ref_softmax_grad },
     [OP_xent]          = { &ref_xent },
     [OP_xent_grad]     = { &ref_xent_grad },
-    [OP_sgd]           = { &ref_sgd },
-    [OP_adam]          = { &ref_adam },
-    [OP_adamw]         = { &ref_adamw },
-    [OP_adadelta]      = { &ref_adadelta },
+    [OP_sgd]           = { &sgd_vector, &ref_sgd },
+    [OP_adam]          = { &adam_vector, &ref_adam },
+    [OP_adamw]         = { &adamw_vector, &ref_adamw },
+    [OP_adadelta]      = { &adadelta_vector, &ref_adadelta },
 };
 
 const cpu_kernel *const *cpu_kernels(int op)

@@ -31,6 +31,20 @@ typedef struct cpu_outer {
     int accumulate;
 } cpu_outer;
 
+typedef struct cpu_dropout {
+    float rate;
+    uint64_t seed;
+    uint32_t item, epoch, layer;
+} cpu_dropout;
+
+/* A parameter, its gradient and the optimiser's state (NULL where it has none), with the step's coefficients. */
+typedef struct cpu_update {
+    float *p, *m, *v;
+    const float *dp;
+    float rate, momentum, beta1, beta2, epsilon, decay, shrink, root;
+    int nesterov;
+} cpu_update;
+
 struct cpu_micro {
     const char *isa;
     int lanes;                /* f32 per vector */
@@ -47,6 +61,14 @@ struct cpu_micro {
     void (*act)(float *y, const float *x, int64_t n, int act, float alpha);
     void (*act_grad)(float *dx, const float *dy, const float *y, int64_t n, int act, float alpha);
     void (*act_add)(float *y, const float *a, const float *b, int64_t n, int act, float alpha);      /* act(a + b) */
+
+    void (*dropout)(float *y, const float *x, int64_t n, int64_t first, const cpu_dropout *d);       /* first: of the item, 4*k */
+    void (*sgd)(const cpu_update *u, int64_t from, int64_t to);
+    void (*adam)(const cpu_update *u, int64_t from, int64_t to);
+    void (*adadelta)(const cpu_update *u, int64_t from, int64_t to);
+    /* y = x*a + b */
+    void (*scale_bytes)(float *restrict y, const uint8_t *restrict x, const float *restrict a, const float *restrict b, int64_t n);
+    void (*scale_floats)(float *restrict y, const float *restrict x, const float *restrict a, const float *restrict b, int64_t n);
 
     /* sum[c] = sum over rows of x[row*step + c], c < n */
     void (*sum_rows)(float *sum, const float *x, int64_t rows, int64_t step, int64_t n);

@@ -98,20 +98,26 @@ static void direct(const block *b, int64_t n0, int64_t n1)
             direct_block(b, n, least(n + planes, n1), y, least(y + rows, v->oh), first);
 }
 
-/* The panel's columns of output pixel (n,oy,ox), zeros where a tap falls outside. */
+/* Columns from..to-1 of output pixel (n,oy,ox), zeros where a tap falls outside. One row of taps is one run of memory. */
 static void copy_columns(const grad *g, int64_t n, int64_t oy, int64_t ox, int64_t from, int64_t to, float *out)
 {
     const cpu_window *v = &g->v;
-    memset(out, 0, (size_t)(to - from) * sizeof(float));
-    for (int64_t tap = from / g->I; tap < v->kh * v->kw && tap * g->I < to; tap++) {
-        int64_t iy = oy * v->sh - v->top + tap / v->kw, ix = ox * v->sw - v->left + tap % v->kw;
-        int64_t c0 = most(from, tap * g->I), c1 = least(to, (tap + 1) * g->I);
-        if (iy < 0 || iy >= v->h || ix < 0 || ix >= v->w)
-            continue;
-        const float *x = g->x + ((n * v->h + iy) * v->w + ix) * g->I + c0 - tap * g->I;
-        for (int64_t i = 0; i < c1 - c0; i++)
-            out[c0 - from + i] = x[i];
+    int64_t row = v->kw * g->I, ix = ox * v->sw - v->left;
+    int64_t kx0 = most(0, -ix), kx1 = most(kx0, least(v->kw, v->w - ix));
+    int whole = kx0 == 0 && kx1 == v->kw;
+    for (int64_t ky = from / row; ky < v->kh && ky * row < to; ky++) {
+        int64_t iy = oy * v->sh - v->top + ky, c0 = most(from, ky * row), c1 = least(to, (ky + 1) * row);
+        int outside = iy < 0 || iy >= v->h;
+        int64_t d0 = most(c0, ky * row + kx0 * g->I), d1 = outside ? d0 : least(c1, ky * row + kx1 * g->I);
+        const float *x = g->x + ((n * v->h + iy) * v->w + ix) * g->I - ky * row;
+        if (outside || !whole)
+            for (int64_t i = c0; i < c1; i++)
+                out[i - from] = 0;
+        for (int64_t i = d0; i < d1; i++)
+            out[i - from] = x[i];
     }
+    for (int64_t i = most(from, g->columns); i < to; i++)
+        out[i - from] = 0;
 }
 
 static void copied(const block *b, int64_t n0, int64_t n1, float *scratch)

@@ -4,6 +4,7 @@
    outer: both operands stream; the sums are read and written once per call. */
 enum { AHEAD = 8 };
 #define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL_2 _Pragma("GCC unroll 2")        /* the counters take slots of the multiply-add ports otherwise: 0.79 -> 0.86 of peak */
 
 INLINE void tile_store(const cpu_tile *t, V s[MICRO_ROWS][MICRO_NV], const int rows, const int nv)
 {
@@ -64,7 +65,7 @@ INLINE void outer(const cpu_outer *t, const int rows, const int nv)
     for (int64_t p = 0; p < t->planes; p++)
         for (int64_t y = 0; y < t->rows; y++) {
             const float *a = t->a + p * t->a_plane + y * t->a_row, *b = t->b + p * t->b_plane + y * t->b_row;
-            for (int64_t x = t->columns; x > 0; x--, a += t->a_column, b += t->b_column) {
+            UNROLL_2 for (int64_t x = t->columns; x > 0; x--, a += t->a_column, b += t->b_column) {
                 V w[MICRO_NV];
                 UNROLL for (int j = 0; j < nv; j++)
                     w[j] = v_load(b + j * LANES);

@@ -6,6 +6,7 @@
 
 typedef float V __attribute__((vector_size(4 * LANES), may_alias));
 typedef int32_t VI __attribute__((vector_size(4 * LANES), may_alias));
+typedef uint64_t VL __attribute__((vector_size(4 * LANES), may_alias));
 typedef float VU __attribute__((vector_size(4 * LANES), may_alias, aligned(4)));       /* unaligned, in memory */
 
 #define INLINE static inline __attribute__((always_inline, unused))
@@ -25,3 +26,6 @@ INLINE V v_max(V a, V b) { return (V)(((VI)a & (a > b)) | ((VI)b & ~(a > b))); }
 INLINE V v_add(V a, V b) { return a + b; }
 INLINE V v_fma(V a, V b, V c) { return a * b + c; }                                    /* contracted where there is an instruction */
 INLINE float v_first(V a) { return a[0]; }
+
+/* Products of the low halves of 64-bit lanes. The extension has no operator for it. */
+INLINE VL v_mul_wide(VL a, VL b) { return (VL)MUL_WIDE(a, b); }

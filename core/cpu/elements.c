@@ -1,0 +1,128 @@
+/* elements.c: element-wise kernels ("vector"): activations, addition, dropout, parameter updates. Cut into tasks of CHUNK elements. */
+#include "cpu/micro.h"
+#include <math.h>
+
+enum { CHUNK = 16384 };
+
+static double cost(const hz_work *w, const cpu_micro *m) { return cpu_all(w, HZ_F32) ? 1e-6 : -1; }
+
+typedef struct elements {
+    const hz_work *w;
+    const cpu_call *c;
+    int64_t n;
+    cpu_update update;
+    void (*step)(const cpu_update *u, int64_t from, int64_t to);
+} elements;
+
+static int chunks(int64_t n) { return (int)((n + CHUNK - 1) / CHUNK); }
+static int64_t end_of(const elements *e, int64_t from) { return from + CHUNK < e->n ? from + CHUNK : e->n; }
+
+/* ---- activations ---- */
+
+static void act_task(void *arg, int task, int worker)
+{
+    const elements *e = arg;
+    const hz_work *w = e->w;
+    const cpu_micro *m = e->c->micro;
+    int64_t from = (int64_t)task * CHUNK, n = end_of(e, from) - from;
+    float *y = (float *)w->out[0].data + from;
+    const float *a = (const float *)w->in[0].data + from, *b = w->nin > 1 ? (const float *)w->in[1].data + from : NULL;
+    if (w->op == OP_act)
+        m->act(y, a, n, w->attr.act.act, w->attr.act.alpha);
+    else
+        (w->op == OP_add ? m->act_add : m->act_grad)(y, a, b, n, w->attr.act.act, w->attr.act.alpha);
+}
+
+static hz_status act_run(const hz_work *w, const cpu_call *c)
+{
+    elements e = { .w = w, .c = c, .n = cpu_count(&w->out[0], c) };
+    pool_run(chunks(e.n), act_task, &e);
+    return HZ_OK;
+}
+
+const cpu_kernel act_vector = { .name = "vector", .cost = cost, .run = act_run };
+const cpu_kernel act_grad_vector = { .name = "vector", .cost = cost, .run = act_run };
+const cpu_kernel add_vector = { .name = "vector", .cost = cost, .run = act_run };
+
+/* ---- dropout: an item is cut into parts of CHUNK elements, or a task has several small items ---- */
+
+typedef struct items {
+    const hz_work *w;
+    const cpu_call *c;
+    int64_t rows, size, parts, group;        /* parts per item, items per task; one of them is 1 */
+} items;
+
+static void dropout_task(void *arg, int task, int worker)
+{
+    const items *t = arg;
+    const hz_work *w = t->w;
+    const hz_step *s = t->c->step;
+    int64_t first = task % t->parts * CHUNK, r = task / t->parts * t->group, end = r + t->group < t->rows ? r + t->group : t->rows;
+    int64_t n = t->size - first < CHUNK ? t->size - first : CHUNK;
+    for (; r < end; r++) {
+        cpu_dropout d = { .rate = w->attr.dropout.rate, .seed = s->seed, .item = (uint32_t)((const int32_t *)w->in[1].data)[r],
+                          .epoch = (uint32_t)s->epoch, .layer = (uint32_t)w->attr.dropout.layer };
+        t->c->micro->dropout((float *)w->out[0].data + r * t->size + first, (const float *)w->in[0].data + r * t->size + first,
+                             n, first, &d);
+    }
+}
+
+static hz_status dropout_run(const hz_work *w, const cpu_call *c)
+{
+    items t = { .w = w, .c = c, .rows = cpu_rows(w, c), .size = cpu_size(&w->in[0], 1, w->in[0].ndim), .parts = 1, .group = 1 };
+    if (t.size > CHUNK)
+        t.parts = (t.size + CHUNK - 1) / CHUNK;
+    else if (t.size > 0)
+        t.group = CHUNK / t.size;
+    pool_run((int)((t.rows + t.group - 1) / t.group * t.parts), dropout_task, &t);
+    return HZ_OK;
+}
+
+const cpu_kernel dropout_vector = { .name = "vector", .cost = cost, .run = dropout_run };
+const cpu_kernel dropout_grad_vector = { .name = "vector", .cost = cost, .run = dropout_run };
+
+/* ---- parameter updates ---- */
+
+static void update_task(void *arg, int task, int worker)
+{
+    const elements *e = arg;
+    int64_t from = (int64_t)task * CHUNK;
+    e->step(&e->update, from, end_of(e, from));
+}
+
+static hz_status update_run(const hz_work *w, const cpu_call *c)
+{
+    const hz_optim *a = &w->attr.optim;
+    float rate = c->step->rate;
+    elements e = { .w = w, .c = c, .n = cpu_size(&w->in[0], 0, w->in[0].ndim), .update = {
+        .p = w->in[0].data, .dp = w->in[1].data, .m = w->nin > 2 ? w->in[2].data : NULL, .v = w->nin > 3 ? w->in[3].data : NULL,
+        .rate = rate, .momentum = a->momentum, .nesterov = a->nesterov, .decay = a->decay, .shrink = 1 } };
+    cpu_update *u = &e.update;
+    if (w->op == OP_sgd)
+        e.step = c->micro->sgd;
+    if (w->op == OP_adadelta) {
+        e.step = c->micro->adadelta;
+        u->beta1 = a->beta1 != 0 ? a->beta1 : 0.95f;
+        u->epsilon = a->epsilon != 0 ? a->epsilon : 1e-7f;
+    }
+    if (w->op == OP_adam || w->op == OP_adamw) {
+        double steps = (double)c->step->step + 1;
+        e.step = c->micro->adam;
+        u->beta1 = a->beta1 != 0 ? a->beta1 : 0.9f;
+        u->beta2 = a->beta2 != 0 ? a->beta2 : 0.999f;
+        u->epsilon = a->epsilon != 0 ? a->epsilon : 1e-8f;
+        u->rate = (float)(rate / (1 - pow(u->beta1, steps)));
+        u->root = (float)sqrt(1 - pow(u->beta2, steps));
+    }
+    if (w->op == OP_adamw) {
+        u->shrink = 1 - rate * a->decay;
+        u->decay = 0;
+    }
+    pool_run(chunks(e.n), update_task, &e);
+    return HZ_OK;
+}
+
+const cpu_kernel sgd_vector = { .name = "vector", .cost = cost, .run = update_run };
+const cpu_kernel adam_vector = { .name = "vector", .cost = cost, .run = update_run };
+const cpu_kernel adamw_vector = { .name = "vector", .cost = cost, .run = update_run };
+const cpu_kernel adadelta_vector = { .name = "vector", .cost = cost, .run = update_run };
