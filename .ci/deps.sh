@@ -17,6 +17,7 @@ so libsqlite3.so.0 | libsqlite3-0      | sqlite-libs          | sqlite         |
 so libcurl.so.4   | libcurl4           | libcurl              | curl           | useful | hz data fetch
 so libarchive.so.13 | libarchive13     | libarchive           | libarchive     | useful | unpacking what was fetched
 so libcrypto.so   | libssl3            | openssl-libs         | openssl        | needed | digests of data and results
+cmd cjpeg         | libjpeg-turbo-progs | libjpeg-turbo-utils | libjpeg-turbo | useful | the tests of the JPEG codec
 cmd script        | bsdutils           | util-linux-script    | util-linux     | useful | the tests of the prompt
 '
 
