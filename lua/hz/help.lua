@@ -2,7 +2,7 @@
 -- Rows stand in lua/hz/help/*.lua, one file a subject: { subject = '...', { 'name', 'usage', 'what it does', 'example' }, ... }.
 local M = {}
 
-local subjects = { 'prompt', 'tensor', 'linalg' }
+local subjects = { 'prompt', 'tensor', 'linalg', 'codec' }
 
 local rows, order            -- rows by name; subjects with their names in order
 
@@ -20,8 +20,13 @@ local function load_rows()
   end
 end
 
--- Functions that may know a name no row has (a codec, say): f(name) -> text or nil.
-M.others = {}
+-- Functions that may know a name no row has: f(name) -> text or nil.
+M.others = {
+  function(name)
+    local codec = name:match '^codec%.([%w_]+)$' or name
+    return require 'hz.plugins'.has(codec) and tostring(require 'hz.codec'[codec]) or nil
+  end,
+}
 
 -- All rows by name: { usage, text, example }.
 function M.rows()

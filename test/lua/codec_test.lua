@@ -173,6 +173,9 @@ t.case('values, text and printing', function()
   t.match(tostring(x), '^jpeg{quality=10, optimize=true}  libjpeg')
   t.match(tostring(codec.jpeg), '\n  quality .* 75 .* 1%.%.100')
   t.match(tostring(codec), 'jpeg')
+  local help = require 'hz.help'
+  t.equal(help.text 'jpeg', tostring(codec.jpeg))
+  t.equal(help.text 'hz.codec.jpeg', tostring(codec.jpeg))
 end)
 
 -- ---- hz plugin ----
