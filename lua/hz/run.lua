@@ -44,7 +44,7 @@ function M.new(o)
 end
 
 local function line_of(row, epochs, name)
-  local watch = row.watch_accuracy and ('  ' .. name .. ' loss %.4f  accuracy %.2f %%'):format(row.watch_loss, 100 * row.watch_accuracy) or ''
+  local watch = row.watch_accuracy and ('  ' .. name .. ' loss %.4f  accuracy %.2f %%'):format(row.watch_loss or 0 / 0, 100 * row.watch_accuracy) or ''
   return ('epoch %d/%d  loss %.4f  accuracy %.2f %%%s  %.1f s'):format(row.epoch, epochs, row.loss, 100 * row.accuracy, watch, row.seconds)
 end
 

@@ -9,7 +9,7 @@ local M = {}
 local EVERY = 300                  -- seconds between resume points inside an epoch
 
 local known = {}
-for name in ('net train watch test epochs batch optimizer augment seed smoothing device dtype resume key on_epoch on_step mean deviation'):gmatch '%S+' do
+for name in ('net train watch test epochs batch optimizer augment seed smoothing device dtype resume key on_epoch on_step mean deviation keep_best'):gmatch '%S+' do
   known[name] = true
 end
 
@@ -44,6 +44,7 @@ end
 
 -- ---- resume points ----
 
+local outcomes = { 'correct', 'class', 'confidence' }     -- per item, as evaluate gives them
 local prefixes = { net = 'net.', optimizer = 'optimizer.' }
 
 local function save(path, run)
@@ -51,8 +52,10 @@ local function save(path, run)
   for name, t in pairs(run.net:state()) do named[prefixes.net .. name] = t end
   for name, t in pairs(run.optimizer.state) do named[prefixes.optimizer .. name] = t end
   if #run.bits > 0 then named['watch.bits'] = stack(run.bits) end
+  for _, name in ipairs(outcomes) do named['best.' .. name] = run.best and run.best[name] end
   local state = { key = run.key, epoch = run.plan.epoch, offset = run.plan.offset, steps = run.optimizer.steps, loss_sum = run.loss_sum,
-    correct = run.correct, seen = run.seen, seconds = run.seconds, epoch_seconds = run.epoch_seconds, curve = require 'hz.json'.array(run.curve) }
+    correct = run.correct, seen = run.seen, seconds = run.seconds, epoch_seconds = run.epoch_seconds, curve = require 'hz.json'.array(run.curve),
+    best_epoch = run.best and run.best.epoch, best_accuracy = run.best and run.best.accuracy }
   require 'hz.safetensors'.write(path, named, { ['hz.resume'] = require 'hz.json'.encode(state) })
 end
 
@@ -73,6 +76,10 @@ local function restore(path, run)
   run.plan.epoch, run.plan.offset, run.optimizer.steps = state.epoch, state.offset, state.steps
   run.loss_sum, run.correct, run.seen, run.seconds, run.epoch_seconds = state.loss_sum, state.correct, state.seen, state.seconds, state.epoch_seconds
   run.curve = state.curve
+  if state.best_epoch then
+    run.best = { epoch = state.best_epoch, accuracy = state.best_accuracy }
+    for _, name in ipairs(outcomes) do run.best[name] = named['best.' .. name] end
+  end
   for i = 1, #run.curve do
     if named['watch.bits'] then run.bits[i] = named['watch.bits'][i]:clone() end
   end
@@ -101,7 +108,10 @@ local function finish_epoch(run, o)
   local row = { epoch = run.plan.epoch, loss = run.loss_sum / run.seen, accuracy = run.correct / run.seen }
   if run.watch then
     local e = run.watch:evaluate()
-    row.watch_loss, row.watch_accuracy = e.loss, e.accuracy
+    row.watch_loss, row.watch_accuracy = math.abs(e.loss) < math.huge and e.loss or nil, e.accuracy
+    if o.keep_best and e.accuracy > (run.best and run.best.accuracy or -1) then
+      run.best = { epoch = run.plan.epoch, accuracy = e.accuracy, correct = e.correct, class = e.class, confidence = e.confidence }
+    end
     run.bits[#run.bits + 1] = pack_bits(e.correct)
   end
   row.seconds = run.epoch_seconds
@@ -143,8 +153,9 @@ local function loop(run, o)
 end
 
 -- Trains o.net. Sets: train; watch is scored after every epoch, test once at the end. resume: file of the resume point, read when
--- it is there (key must agree) and removed by the caller. on_epoch(row, run), on_step(run).
--- Returns { curve = rows of epoch, loss, accuracy, watch_loss, watch_accuracy, seconds; test = evaluation; bits; seconds }.
+-- it is there (key must agree) and removed by the caller. on_epoch(row, run), on_step(run). keep_best: the watch split's outcomes
+-- at its best epoch are returned as `best`.
+-- Returns { curve = rows of epoch, loss, accuracy, watch_loss (nil if not finite), watch_accuracy, seconds; test = evaluation; bits; seconds }.
 -- A signal raises an interrupt after the resume point was written; a loss that is not finite raises an error that names the layer.
 function M.run(o)
   check(o)
@@ -158,7 +169,7 @@ function M.run(o)
   c.defer(false)
   if not ok then error(e, 0) end
   return { curve = run.curve, bits = #run.bits > 0 and stack(run.bits) or nil, seconds = run.seconds, test = run.test and run.test:evaluate() or nil,
-    steps = o.optimizer.steps, resumed = run.resumed, plan = run.plan }
+    best = run.best, steps = o.optimizer.steps, resumed = run.resumed, plan = run.plan }
 end
 
 return M

@@ -33,6 +33,7 @@ int ftruncate(int fd, long bytes);
 int kill(int pid, int signal);
 int getpid(void);
 int isatty(int fd);
+int usleep(unsigned microseconds);
 int gethostname(char *name, size_t bytes);
 char *strerror(int code);
 hz_FILE *fopen(const char *path, const char *mode);
@@ -149,6 +150,9 @@ function M.lock(fd)
   if ffi.errno() == EAGAIN then return false end
   return why()
 end
+
+-- Ends early when a signal arrives.
+function M.sleep(seconds) C.usleep(math.min(seconds, 0.99) * 1e6) end
 
 function M.pid() return C.getpid() end
 -- Whether a process of this machine lives (also one of another user's).

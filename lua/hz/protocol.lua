@@ -1,0 +1,82 @@
+-- protocol.lua: what is trained, watched and scored, and which numbers come of it. Two protocols:
+--   strict  the default: curves on a validation part of the training data, the test set scored once with the final weights
+--   paper   as published (arXiv 1807.10569): the test set is watched, accuracy is the mean of the ten best epochs
+local c = require 'hz.c'
+
+local M = {}
+
+local BEST = 10                    -- epochs whose mean is the published accuracy, and the window of its convergence
+M.margin = 0.01                    -- strict: convergence is reached this close to the untouched data
+
+local function largest(list)
+  local best, at = -1, 0
+  for i, v in ipairs(list) do if v > best then best, at = v, i end end
+  return best, at
+end
+M.largest = largest
+
+local function first(set, n, knob)
+  if not n then return set end
+  if n > #set.labels then c.fail('%s=%d was given; %s has %d items', knob, n, set.name, #set.labels) end
+  return set:subset(1, n)
+end
+
+-- Items held out for validation when `train` of n are trained on (nil: as many as possible): a fifth of them, at least 100; a tenth of all.
+local function validation_count(set, train)
+  local n = #set.labels
+  if not train then return math.max(1, math.floor(n / 10)) end
+  local count = math.min(math.max(100, math.floor(train / 5)), n - train)
+  if count < 1 then c.fail('train=%d was given; %s has %d items to train on, and strict needs some of them for validation', train, set.name, n) end
+  return count
+end
+
+local rows = {}
+
+-- Splits follow the content hash of the original items: the same at every quality, and validation sets of different size nest.
+rows.strict = {
+  sets = function(train, test, o)
+    local rest, held = train:split(validation_count(train, o.train), 'validation')
+    return first(rest, o.train, 'train'), held, first(test, o.test, 'test')
+  end,
+  split = function(train, watch, test) return ('train=%d validation=%d test=%d'):format(#train.labels, #watch.labels, #test.labels) end,
+  accuracy = function(_, test) return test end,
+  -- First epoch that comes within the margin of where the untouched data end (target; nil without such a cell).
+  convergence = function(curve, target)
+    for e = 1, target and #curve or 0 do
+      if curve[e] >= target then return e end
+    end
+  end,
+}
+
+rows.paper = {
+  sets = function(train, test, o)
+    test = first(test, o.test, 'test')
+    return first(train, o.train, 'train'), test, test
+  end,
+  split = function(train, _, test) return ('train=%d validation=test test=%d'):format(#train.labels, #test.labels) end,
+  accuracy = function(curve, test)
+    if #curve == 0 then return test end
+    local sorted, sum = { unpack(curve) }, 0
+    table.sort(sorted, function(a, b) return a > b end)
+    local n = math.min(BEST, #sorted)
+    for i = 1, n do sum = sum + sorted[i] end
+    return sum / n
+  end,
+  -- First epoch e whose mean over e .. e+9 exceeds 99 % of the best epoch.
+  convergence = function(curve)
+    local bar = 0.99 * largest(curve)
+    for e = 1, #curve - BEST + 1 do
+      local sum = 0
+      for i = e, e + BEST - 1 do sum = sum + curve[i] end
+      if sum / BEST > bar then return e end
+    end
+  end,
+}
+
+-- sets(train, test, {train=, test=}) -> train, watch, test; split(...) in words; accuracy(watch curve, final test accuracy);
+-- convergence(watch curve, target) -> epoch or nil.
+function M.named(name)
+  return rows[name] or c.fail("protocol: '%s' is unknown; have strict, paper", tostring(name))
+end
+
+return M
