@@ -79,7 +79,7 @@ return {
   files = expected,
   classes = classes,
   counts = { train = 50000, test = 10000 },
-  -- What dataset.lua computes of the 60,000 images, in whatever order the files hold them.
+  -- What dataset.lua computes of the 60,000 images, in whatever order the files hold them; recorded from a pixel-exact copy.
   digest = { train = '4d508793fea924befe26129ed85e8daf2e9308cf9d1a225e213825dabc37fd2a',
              test = 'dd57007805f16ec53f9ca60c451d25d38d5d6c1d38341e5059448ad913169719' },
   read = function(where, _, want)

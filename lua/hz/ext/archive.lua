@@ -1,0 +1,82 @@
+-- archive.lua: the one door to libarchive: walks the entries of an archive and hands out those that are asked for. It writes
+-- nothing itself, so no name in an archive ever becomes a path by itself. Opened at the first use.
+local ffi = require 'ffi'
+
+ffi.cdef [[
+typedef struct hz_archive hz_archive;
+typedef struct hz_archive_entry hz_archive_entry;
+hz_archive *archive_read_new(void);
+int archive_read_free(hz_archive *a);
+int archive_read_support_filter_all(hz_archive *a);
+int archive_read_support_format_tar(hz_archive *a);
+int archive_read_support_format_zip(hz_archive *a);
+int archive_read_open_filename(hz_archive *a, const char *path, size_t block);
+int archive_read_next_header(hz_archive *a, hz_archive_entry **entry);
+int64_t archive_read_data(hz_archive *a, void *buffer, size_t bytes);
+const char *archive_error_string(hz_archive *a);
+const char *archive_entry_pathname(hz_archive_entry *e);
+const char *archive_entry_hardlink(hz_archive_entry *e);
+unsigned archive_entry_filetype(hz_archive_entry *e);
+]]
+
+local M = {}
+
+local EOF, WARN = 1, -20
+local kinds = { [0x8000] = 'file', [0x4000] = 'folder', [0xa000] = 'symbolic link' }
+
+local library
+local function open()
+  if library then return library end
+  local ok, lib = pcall(ffi.load, 'libarchive.so.13')
+  if not ok then require 'hz.c'.fail('unpack: libarchive.so.13 was not found; needs the package libarchive13 (make deps)') end
+  library = lib
+  return lib
+end
+function M.present() return (pcall(open)) end
+
+local function fail(path, text, ...) require 'hz.c'.fail('unpack: %s: %s', path, text:format(...)) end
+
+local function why(lib, a)
+  local text = lib.archive_error_string(a)
+  return text ~= nil and ffi.string(text) or 'damaged'
+end
+
+local function describe(lib, entry)
+  local name = lib.archive_entry_pathname(entry)
+  local kind = lib.archive_entry_hardlink(entry) ~= nil and 'hard link' or kinds[lib.archive_entry_filetype(entry)] or 'special file'
+  return name ~= nil and ffi.string(name) or '?', kind
+end
+
+-- Contents of the current entry: buffer, bytes. More than `most` bytes is an error, whatever the header says.
+local function contents(lib, a, path, name, most)
+  local buffer, got = ffi.new('char[?]', most + 1), 0
+  while got <= most do
+    local n = tonumber(lib.archive_read_data(a, buffer + got, most + 1 - got))
+    if n < 0 then fail(path, '%s: %s', name, why(lib, a)) end
+    if n == 0 then break end
+    got = got + n
+  end
+  if got > most then fail(path, '%s holds more than %d bytes', name, most) end
+  return buffer, got
+end
+
+-- Calls each(name, kind, read) for every entry: kind is 'file', 'folder', 'symbolic link', 'hard link' or 'special file'; read(most)
+-- returns the contents as pointer and bytes (at most so many), valid until the pointer is dropped.
+function M.walk(path, each)
+  local lib = open()
+  local a = ffi.gc(lib.archive_read_new(), lib.archive_read_free)
+  lib.archive_read_support_filter_all(a)
+  lib.archive_read_support_format_tar(a)
+  lib.archive_read_support_format_zip(a)
+  if lib.archive_read_open_filename(a, path, 65536) ~= 0 then fail(path, '%s', why(lib, a)) end
+  local entry = ffi.new 'hz_archive_entry *[1]'
+  while true do
+    local status = lib.archive_read_next_header(a, entry)
+    if status == EOF then return end
+    if status < WARN then fail(path, '%s', why(lib, a)) end
+    local name, kind = describe(lib, entry[0])
+    each(name, kind, function(most) return contents(lib, a, path, name, most) end)
+  end
+end
+
+return M
