@@ -17,7 +17,7 @@ NAME is one of the list, or a description of your own: FILE.lua (see datasets/RE
 local function parse(verb, args, allowed)
   local o = { names = {}, given = {} }
   for _, a in ipairs(args) do
-    local key, value = a:match '^(%w+)=(.*)$'
+    local key, value = a:match '^([%w_]+)=(.*)$'
     if a == '--json' and allowed.json then
       o.json = true
     elseif a:sub(1, 1) == '-' then

@@ -184,6 +184,9 @@ function methods.split(set, count, salt)
   return set:select(rest), set:select(out)
 end
 
+-- The same set under another name of its part.
+function methods.as(set, part) return derive(set, function(t) return t end, { part = part }) end
+
 -- The same items recoded: labels, hashes and digest stay those of the original. `how` says what was done, in words.
 function methods.replace(set, items, how)
   if not tensor.is(items) or items.ndim < 2 or #items ~= #set.items then
