@@ -2,6 +2,7 @@
    Every value passes through a double, so one loop serves all dtypes. */
 #include "number.h"
 #include "hz/tensor.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,16 +86,26 @@ static void move(hz_tensor *to, const hz_tensor *from)
         move_row(w.t[0].p, w.t[0].step[w.ndim], w.t[1].p, w.t[1].step[w.ndim], n, hz_dtype_bytes(to->dtype));
 }
 
+static const char *shape_text(char text[128], const hz_tensor *t)
+{
+    int n = 0;
+    for (int i = 0; i < t->ndim; i++)
+        n += snprintf(text + n, (size_t)(128 - n), "%s%lld", i ? "," : "", (long long)t->shape[i]);
+    text[n] = 0;
+    return text;
+}
+
 hz_status hz_tensor_copy(hz_tensor *to, const hz_tensor *from)
 {
     int64_t count = hz_tensor_count(to);
+    char given[128], needed[128];
     if (to->dtype == from->dtype && same_shape(to, from) && hz_tensor_contiguous(to) && hz_tensor_contiguous(from)) {
         memmove(to->data, from->data, (size_t)count * hz_dtype_bytes(to->dtype));
         return HZ_OK;
     }
     hz_tensor *source = hz_tensor_expand(from, to->ndim, to->shape);
     if (!source)
-        return hz_fail_in(HZ_ESHAPE, "copy: ");
+        return hz_fail(HZ_ESHAPE, "copy: (%s) was given; needs (%s), or extents of 1", shape_text(given, from), shape_text(needed, to));
     if (to->dtype == from->dtype && to->ndim > 0) {
         move(to, source);
     } else {

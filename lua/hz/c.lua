@@ -100,6 +100,14 @@ function M.new(make, ...)
   return p
 end
 
+-- Makes an object of arguments that are taken, also on failure: they are gone, so there is no second try.
+function M.own_taking(make, free, ...)
+  press()
+  local p = make(...)
+  if p == nil then M.fail('%s', M.message()) end
+  return ffi.gc(p, free)
+end
+
 -- The same, freed by `free` when it is collected.
 function M.own(make, free, ...) return ffi.gc(M.new(make, ...), free) end
 

@@ -40,6 +40,7 @@ local function describe(name, list)
   if type(list) ~= 'table' then c.fail('net: %s was given; needs a table of layers', type(list)) end
   local net = setmetatable({
     name = name, who = ("net '%s'"):format(name), names = {}, generation = 0,    -- generation: raised when tensors are replaced
+    replaced = false,            -- a layer was, and no plan made since
     order = {}, parameters = {}, buffers = {}, trainable = {},
     input = list.input,          -- {height, width, channels} without the batch; plans and data set it otherwise
   }, Net)
@@ -82,10 +83,14 @@ local function same_shape(t, shape)
   return true
 end
 
--- The net's tensor `name`, made by `fill` if it is missing or has another shape (a layer was replaced).
+-- The net's tensor `name`, made by `fill` if it is missing or if a layer was replaced and it has another shape. Without a replaced
+-- layer another shape is a wrong input, which must not cost the user's weights.
 function Builder:own(kind, short, shape, fill)
   local net, name = self.net, self.layer_name .. '.' .. short
   local t = net[kind][name]
+  if t and not same_shape(t, shape) and not net.replaced then
+    self:fail('%s is %s, this input would need (%s); needs the input the net was made for, or net:init{input=...}', short, tensor.shape_text(t), table.concat(shape, ','))
+  end
   if not t or not same_shape(t, shape) or t:type() ~= self.dtype then
     local fresh = tensor.empty(shape, self.dtype)
     if t and same_shape(t, shape) then fresh:copy(t) else fill(fresh) end
@@ -142,6 +147,7 @@ function M.build(net, graph, x, o)
     outputs[i] = x
   end
   M.drop_unused(net, b.used)
+  net.replaced = false
   return x, outputs
 end
 
@@ -166,6 +172,7 @@ M.methods = methods
 local function input_shape(net, o)
   local shape = o.input or net.input
   if not shape then c.fail('%s: the input shape is not known; needs input={height, width, channels} in the net, or a plan with data', net.who) end
+  if type(shape) ~= 'table' then c.fail('%s: input is %s; needs {height, width, channels}', net.who, type(shape)) end
   return shape
 end
 
@@ -183,7 +190,7 @@ end
 function methods.init(net, o)
   o = o or {}
   net.seed, net.input = o.seed or 0, o.input or net.input
-  net.parameters, net.buffers, net.trainable, net.order = {}, {}, {}, {}
+  net.parameters, net.buffers, net.trainable, net.order, net.replaced = {}, {}, {}, {}, false
   net.generation = net.generation + 1
   trial(net, { dtype = o.dtype })
   return net
@@ -309,7 +316,7 @@ Net.__newindex = function(net, k, v)
   if type(k) ~= 'number' then rawset(net, k, v) return end
   local layer = layers.as_layer(v)
   if not layer or not net.layers[k] then c.fail('%s: layer %s cannot be set; needs a layer and a number 1..%d', net.who, tostring(k), #net.layers) end
-  net.layers[k], net.generation = layer, net.generation + 1
+  net.layers[k], net.generation, net.replaced = layer, net.generation + 1, true
   name_layers(net)
 end
 Net.__tostring = function(net)

@@ -24,6 +24,8 @@ local function next_version() version = (version + 1) % 2 ^ 32; return version e
 local known = {}
 for name in ('batch train device dtype data augment optimizer loss smoothing seed keep fuse input total mean deviation'):gmatch '%S+' do known[name] = true end
 
+function M.is_set(x) return (type(x) == 'table' or type(x) == 'userdata') and tensor.is(x.items) and tensor.is(x.labels) end
+
 local function check_options(o)
   for k in pairs(o) do
     if not known[k] then
@@ -36,7 +38,7 @@ local function check_options(o)
   if o.dtype and o.dtype ~= 'f32' and o.dtype ~= 'f64' then c.fail("plan: dtype '%s' is not computed here; have f32, f64", tostring(o.dtype)) end
   if o.batch and (type(o.batch) ~= 'number' or o.batch % 1 ~= 0 or o.batch < 1) then c.fail('plan: batch is %s; needs a whole number of at least 1', tostring(o.batch)) end
   if o.optimizer and not require 'hz.optim'.is(o.optimizer) then c.fail('plan: optimizer is %s; needs one made by hz.sgd, hz.adam, ...', type(o.optimizer)) end
-  if o.data and not ((type(o.data) == 'table' or type(o.data) == 'userdata') and tensor.is(o.data.items) and tensor.is(o.data.labels)) then
+  if o.data and not M.is_set(o.data) then
     c.fail('plan: data is %s; needs a set with items and labels', type(o.data))
   end
   if o.loss and o.loss ~= 'xent' then c.fail("plan: loss '%s' is unknown; have xent", tostring(o.loss)) end
@@ -120,13 +122,13 @@ end
 function M.new(net, o)
   if not nets.is(net) then c.fail('plan: %s was given; needs a net', type(net)) end
   check_options(o)
-  own_input(net, o)
   local self = setmetatable({ net = net, options = o, values = {}, batch = o.batch or (o.data and 128 or 1), epoch = 0, offset = 0,
     train = o.train or false, optimizer = o.optimizer, loss_wanted = o.loss ~= false and (o.data ~= nil or o.loss ~= nil or o.train) }, Plan)
   local dtype = o.dtype or 'f32'
   self.graph = ffi.gc(C.hz_graph_new(net.name), C.hz_graph_free)
   local x, labels, items = begin(self, o)
   local logits, outputs = nets.build(net, self.graph, x, { train = o.train, items = items, dtype = dtype })
+  own_input(net, o)
   self.values.x, self.values.labels, self.values.logits, self.values.item, self.outputs = x, labels, logits, items, outputs
   C.hz_graph_keep(self.graph, logits)
   self.forward_nodes = C.hz_graph_nodes(self.graph)
@@ -143,7 +145,7 @@ function M.new(net, o)
   self.anchor = po                                      -- keeps the device's text alive
   local graph = self.graph
   self.graph = nil
-  self.handle = c.own(C.hz_plan_new, C.hz_plan_free, ffi.gc(graph, nil), po)
+  self.handle = c.own_taking(C.hz_plan_new, C.hz_plan_free, ffi.gc(graph, nil), po)
   self.graph = C.hz_plan_graph(self.handle)
   self.generation = net.generation
   self.args = ffi.new('hz_step', { seed = o.seed or net.seed or 0, count = self.batch })
@@ -201,8 +203,8 @@ end
 
 -- Where the first number that is not finite stands; only weights and counters matter, so the step can be repeated with all memory kept.
 local function diagnose(self)
-  for _, p in ipairs(self.net:tensors()) do
-    if p.tensor:isfinite():min() == 0 then return p.name:match '^(.*)%.', ("'%s' already was not finite"):format(p.name) end
+  for _, p in ipairs(self.net:tensors()) do             -- not the buffers: this very step may have spoilt running statistics
+    if p.trainable and p.tensor:isfinite():min() == 0 then return p.name:match '^(.*)%.', ("'%s' already was not finite"):format(p.name) end
   end
   local o = {}
   for k, v in pairs(self.options) do o[k] = v end
@@ -391,6 +393,7 @@ function M.forward(net, x)
   if not plan then
     local batch = table.remove(shape, 1)
     plan = M.new(net, { batch = batch, input = shape, loss = false, train = false, dtype = x:type() == 'f64' and 'f64' or 'f32' })
+    if rawget(net, 'cache_generation') ~= net.generation then cache = {} end       -- another dtype made the tensors anew
     cache[key] = plan
   end
   rawset(net, 'cache', cache)

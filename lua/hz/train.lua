@@ -20,6 +20,10 @@ local function check(o)
   for _, k in ipairs { 'net', 'train', 'optimizer', 'epochs' } do
     if o[k] == nil then c.fail('train: %s is missing; needs net, train (a set), optimizer and epochs', k) end
   end
+  if not require 'hz.net'.is(o.net) then c.fail('train: net is %s; needs a net', type(o.net)) end
+  for _, k in ipairs { 'train', 'watch', 'test' } do
+    if o[k] and not require 'hz.plan'.is_set(o[k]) then c.fail('train: %s is %s; needs a set with items and labels', k, type(o[k])) end
+  end
   if type(o.epochs) ~= 'number' or o.epochs % 1 ~= 0 or o.epochs < 1 then c.fail('train: epochs is %s; needs a whole number of at least 1', tostring(o.epochs)) end
 end
 
