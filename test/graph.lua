@@ -167,7 +167,7 @@ function Bench:plan(o)
   local po = ffi.new('hz_plan_options', { train = o.grad and 1 or 0, keep = o.keep and 1 or 0, no_fuse = o.fuse == false and 1 or 0 })
   local graph = ffi.gc(self.graph, nil)
   self.graph = nil
-  self.handle = c.own(C.hz_plan_new, C.hz_plan_free, graph, po)
+  self.handle = c.own_taking(C.hz_plan_new, C.hz_plan_free, graph, po)
   self.graph = C.hz_plan_graph(self.handle)
   for _, e in ipairs(self.entries) do e.view = tensor.own(C.hz_plan_peek, self.handle, e.value, -1) end
   for _, out in ipairs(self.outputs) do

@@ -110,7 +110,7 @@ function t.quote(s) return "'" .. tostring(s):gsub("'", "'\\''") .. "'" end
 function t.sh(command, input)
   local d = t.folder()
   t.write(d .. '/in', input or '')
-  os.execute(('( %s ) <%s/in >%s/out 2>%s/err; echo $? >%s/status'):format(command, d, d, d, d))
+  os.execute(('exec 2>/dev/null; ( %s ) <%s/in >%s/out 2>%s/err; echo $? >%s/status'):format(command, d, d, d, d))
   return tonumber(t.read(d .. '/status')), t.read(d .. '/out'), t.read(d .. '/err')
 end
 
