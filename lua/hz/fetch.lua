@@ -137,13 +137,21 @@ end
 -- Where a set is fetched to: beside the others of HZ_DATA, else the XDG data folder.
 function M.base(spec) return file.folder_of(dataset.places(spec)[1]) end
 
+-- A folder that is there is left alone, complete or not: it may be the user's own.
+local function check_there(spec, folder)
+  for _, f in ipairs(spec.files) do
+    if not file.exists(file.join(folder, f[1])) then c.fail('fetch: %s is there but lacks %s; remove or complete the folder first', folder, f[1]) end
+  end
+  return folder
+end
+
 -- Fetches the set named or described. options: url (instead of the described one), show(done, total) and say(text) for progress.
 -- Returns the folder, and whether it had to be fetched.
 function M.fetch(name, options)
   local spec = type(name) == 'table' and name or dataset.describe(name)
   if not spec.folder then c.fail('fetch: %s needs no files', spec.name) end
   local there = dataset.where(spec)
-  if there then return there, false end
+  if there then return check_there(spec, there), false end
   local url = options.url or spec.url
   if not url then c.fail('fetch: %s cannot be fetched; its files belong into %s', spec.name, dataset.places(spec)[1]) end
   if not url:find '^https?://' then c.fail("fetch: '%s' was given; needs an address with https:// (or http://)", url) end

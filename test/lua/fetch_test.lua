@@ -55,6 +55,8 @@ case('downloads, checks, unpacks; a second time it is there already', function(s
   t.equal(status, 0)
   t.match(out, 'was there already')
   t.equal(server.log(), '/range/good.tar.gz -\n', 'one request')
+  file.remove(base .. '/standin/b.txt')
+  t.match(select(3, hz(path)), 'standin is there but lacks b%.txt')
 end)
 
 case('a broken download is kept and carried on', function(server, describe, hz, base)

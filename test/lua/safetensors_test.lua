@@ -29,9 +29,12 @@ end)
 
 t.case('strided views are written as what they show', function()
   local path = t.folder() .. '/a'
-  safetensors.write(path, { w = tensor.from { { 1, 2 }, { 3, 4 } }:transpose() })
-  local w = safetensors.read(path).w
-  t.equal({ w[1][1], w[1][2], w[2][1], w[2][2] }, { 1, 3, 2, 4 })
+  for _, dtype in ipairs { 'f32', 'bf16', 'u8', 'i32', 'f64' } do
+    safetensors.write(path, { w = tensor.from({ { 1, 2, 3 }, { 4, 5, 6 } }, dtype):transpose(), row = tensor.from({ 1, 2, 3, 4 }, dtype):slice(1, 1, 4, 2) })
+    local got = safetensors.read(path)
+    local w, row = got.w:to 'f64', got.row:to 'f64'
+    t.equal({ w[1][1], w[1][2], w[2][1], w[2][2], w[3][1], w[3][2], row[1], row[2] }, { 1, 4, 2, 5, 3, 6, 1, 3 }, dtype)
+  end
 end)
 
 t.case('equal contents are equal bytes, aligned to 8', function()
