@@ -34,14 +34,9 @@ INLINE void act_loop(float *to, const float *a, const float *b, int64_t n, const
 {
     for (int64_t i = 0; i < n; i += LANES) {
         int have = n - i < LANES ? (int)(n - i) : LANES;
-        V x = have == LANES ? v_load(a + i) : v_load_some(a + i, have), y = x;
-        if (kind != ACT_ONE)
-            y = have == LANES ? v_load(b + i) : v_load_some(b + i, have);
-        V v = kind == ACT_ONE ? act_one(x, act, alpha) : kind == ACT_GRAD ? act_slope(x, y, act, alpha) : act_one(x + y, act, alpha);
-        if (have == LANES)
-            v_store(to + i, v);
-        else
-            v_store_some(to + i, v, have);
+        V x = v_part(a + i, have), y = kind == ACT_ONE ? x : v_part(b + i, have);
+        v_store_part(to + i, kind == ACT_ONE ? act_one(x, act, alpha) : kind == ACT_GRAD ? act_slope(x, y, act, alpha)
+                                                                                         : act_one(x + y, act, alpha), have);
     }
 }
 

@@ -36,10 +36,7 @@ static void dropout(float *y, const float *x, int64_t n, int64_t first, const cp
             const float *from = x + i + j * LANES;
             int have = n - i - j * LANES < LANES ? (int)(n - i - j * LANES) : LANES;
             VI keep = (words[j] >> 8 & 0xffffff) >= least;
-            if (have == LANES)
-                v_store(y + i + j * LANES, (V)(keep & (VI)(v_load(from) * scale)));
-            else
-                v_store_some(y + i + j * LANES, (V)(keep & (VI)(v_load_some(from, have) * scale)), have);
+            v_store_part(y + i + j * LANES, (V)(keep & (VI)(v_part(from, have) * scale)), have);
         }
     }
 }

@@ -2,14 +2,20 @@
    A row of the product is one output pixel; its inputs for one row of taps are contiguous in (H,W,C), so a tile needs only a
    pointer per row, a step from tap row to tap row, and a length. Taps that fall outside the image are left out (axis.h): no
    padded copy, no multiplication by zeros. The gradient to the input is the same product over dy, once per phase of the stride.
-   Work: tasks = groups of images x panels of channels x bands of rows. Weights are packed once per version of the parameters,
+   Layers of one tap and stride 1 (1x1, dense) are flat: all pixels of all images are one row.
+   Work: tasks = groups of images x panels of channels x bands of rows (flat: of pixels). Weights are packed once per version of the parameters,
    [phase][panel][tap row][tap][input channel][nv*lanes], and stream from L2 once per tile. */
 #include "cpu/axis.h"
 #include "cpu/panel.h"
 #include <math.h>
 #include <string.h>
 
-enum { GROUP = 8, TASKS = 32 };       /* images of a task at most; tasks wanted at least, for the sake of small batches */
+enum {
+    GROUP = 8,            /* images of a task at most */
+    TASKS = 32,           /* wanted at least, for the sake of small batches */
+    FLAT = 24,            /* pixels of a flat band are a multiple of this: whole tiles of 4, 6 or 8 rows */
+    DEPTH = 1024          /* inputs of a flat sum at a time: weights of DEPTH x 64 stay in L2 while a band passes */
+};
 
 typedef struct gather {
     const cpu_micro *m;
@@ -21,7 +27,8 @@ typedef struct gather {
     const float *packed, *bias;       /* bias: padded to whole vectors, NULL for none */
     int act;
     float alpha;
-    int64_t group, groups, bands;
+    int64_t group, groups, bands, band;          /* band: output rows, or pixels where flat */
+    int flat;
 } gather;
 
 /* Rows of a tile, gathered until there are enough of them. */
@@ -31,7 +38,8 @@ typedef struct rows {
     int n;
 } rows;
 
-static void flush(const gather *g, cpu_tile *t, rows *r, int panel)
+/* end: the sums are complete, so the activation may follow. */
+static void flush(const gather *g, cpu_tile *t, rows *r, int panel, int end)
 {
     int nv = panel_nv(&g->p, panel), most = g->m->tile_rows[nv];
     if (!r->n)
@@ -41,36 +49,44 @@ static void flush(const gather *g, cpu_tile *t, rows *r, int panel)
         r->y[i] = r->y[r->n - 1];
     }
     g->m->tile[nv](t);
-    if (g->act != HZ_LINEAR && g->act != HZ_RELU)
+    if (end && g->act != HZ_LINEAR && g->act != HZ_RELU)
         for (int i = 0; i < r->n; i++)
             g->m->act(r->y[i], r->y[i], (nv - 1) * g->p.lanes + t->last, g->act, g->alpha);
     r->n = 0;
 }
 
-/* Outputs of one pair of runs for images from..to-1, one panel; `packed` is the phase's. */
+/* Outputs of one pair of runs for images from..to-1, one panel; `packed` is the phase's. k0 and k: part of the inputs (flat). */
 static void rectangle(const gather *g, const axis_run *y, const axis_run *x, const float *packed, int64_t taps_x, int panel,
-                      int64_t from, int64_t to)
+                      int64_t from, int64_t to, int64_t k0, int64_t k)
 {
-    int nv = panel_nv(&g->p, panel), most = g->m->tile_rows[nv];
+    int nv = panel_nv(&g->p, panel), most = g->m->tile_rows[nv], end = k0 + k == x->taps * g->ic;
     int64_t width = (int64_t)nv * g->p.lanes, first = (int64_t)panel_first(&g->p, panel) * g->p.lanes;
     rows r = { .n = 0 };
     cpu_tile t = {
-        .a = r.a, .y = r.y, .b = packed + (y->tap * taps_x + x->tap) * g->ic * width, .bias = g->bias ? g->bias + first : NULL,
-        .segments = y->taps, .a_step = g->iw * g->ic, .b_step = taps_x * g->ic * width, .k = x->taps * g->ic,
-        .low = g->act == HZ_RELU ? 0 : -INFINITY, .last = panel_last(&g->p, panel),
+        .a = r.a, .y = r.y, .b = packed + ((y->tap * taps_x + x->tap) * g->ic + k0) * width, .bias = g->bias ? g->bias + first : NULL,
+        .segments = y->taps, .a_step = g->iw * g->ic, .b_step = taps_x * g->ic * width, .k = k, .accumulate = k0 > 0,
+        .low = end && g->act == HZ_RELU ? 0 : -INFINITY, .last = panel_last(&g->p, panel),
     };
     for (int64_t n = from; n < to; n++)
         for (int64_t i = 0; i < y->count; i++) {
-            const float *a = g->in + ((n * g->ih + y->in + i * y->in_step) * g->iw + x->in) * g->ic;
+            const float *a = g->in + ((n * g->ih + y->in + i * y->in_step) * g->iw + x->in) * g->ic + k0;
             float *out = g->out + ((n * g->oh + y->out + i * y->out_step) * g->ow + x->out) * g->oc + first;
             for (int64_t j = 0; j < x->count; j++, a += x->in_step * g->ic, out += x->out_step * g->oc) {
                 r.a[r.n] = a;
                 r.y[r.n] = out;
                 if (++r.n == most)
-                    flush(g, &t, &r, panel);
+                    flush(g, &t, &r, panel, end);
             }
         }
-    flush(g, &t, &r, panel);
+    flush(g, &t, &r, panel, end);
+}
+
+static void flat_task(const gather *g, int panel, int64_t band)
+{
+    axis_run x = axis_cut(&g->ax.phase[0].run[0], band * g->band, (band + 1) * g->band);
+    const float *packed = g->packed + g->ic * g->p.lanes * panel_first(&g->p, panel);
+    for (int64_t k = 0; k < g->ic; k += DEPTH)
+        rectangle(g, &g->ay.phase[0].run[0], &x, packed, 1, panel, 0, 1, k, g->ic - k < DEPTH ? g->ic - k : DEPTH);
 }
 
 static void task(void *arg, int number, int worker)
@@ -80,14 +96,19 @@ static void task(void *arg, int number, int worker)
     int64_t band = number / g->p.count % g->bands, at = number / g->p.count / g->bands;
     int64_t from = at * g->group, to = from + g->group < g->rows ? from + g->group : g->rows;
     const float *packed = g->packed;
+    if (g->flat) {
+        flat_task(g, panel, band);
+        return;
+    }
     for (int fy = 0; fy < g->ay.phases; fy++)
         for (int fx = 0; fx < g->ax.phases; fx++) {
             const axis_phase *hy = &g->ay.phase[fy], *hx = &g->ax.phase[fx];
             int64_t vector = hy->taps * hx->taps * g->ic * g->p.lanes;       /* packed floats per vector of channels */
             for (int i = 0; i < hy->runs; i++) {
-                axis_run y = axis_cut(&hy->run[i], g->oh * band / g->bands, g->oh * (band + 1) / g->bands);
+                axis_run y = axis_cut(&hy->run[i], band * g->band, (band + 1) * g->band);
                 for (int j = 0; j < hx->runs && y.count; j++)
-                    rectangle(g, &y, &hx->run[j], packed + vector * panel_first(&g->p, panel), hx->taps, panel, from, to);
+                    rectangle(g, &y, &hx->run[j], packed + vector * panel_first(&g->p, panel), hx->taps, panel, from, to, 0,
+                              hx->run[j].taps * g->ic);
             }
             packed += vector * g->p.vectors;
         }
@@ -130,62 +151,89 @@ static void pack_vector(void *arg, int vector, int worker)
 
 /* ---- rows of the kernel lists ---- */
 
-static int fits(const hz_window *a)
-{
-    return a->kh <= AXIS_TAPS && a->kw <= AXIS_TAPS && a->sh <= AXIS_PHASES && a->sw <= AXIS_PHASES;
-}
+static int is_conv(const hz_work *w) { return w->op == OP_conv2d || w->op == OP_conv2d_dx; }
+static int is_forward(const hz_work *w) { return w->op == OP_conv2d || w->op == OP_dense; }
+static int64_t last(const hz_arg *a) { return a->shape[a->ndim - 1]; }
 
 static double cost(const hz_work *w, const cpu_micro *m)
 {
-    return fits(&w->attr.window) && cpu_all(w, HZ_F32) ? 1e-6 + cpu_flops(w) * 1e-11 : -1;
+    const hz_window *a = &w->attr.window;
+    if (is_conv(w) && (a->kh > AXIS_TAPS || a->kw > AXIS_TAPS || a->sh > AXIS_PHASES || a->sw > AXIS_PHASES))
+        return -1;
+    return cpu_all(w, HZ_F32) ? 1e-6 + cpu_flops(w) * 1e-11 : -1;
 }
-
-static const hz_arg *image_of(const hz_work *w) { return w->op == OP_conv2d ? &w->in[0] : &w->out[0]; }
-static const hz_arg *output_of(const hz_work *w) { return w->op == OP_conv2d ? &w->out[0] : &w->in[0]; }
 
 /* Floats of packed weights; the bias stands behind them. */
 static size_t packed_floats(const hz_work *w, const cpu_micro *m)
 {
-    panels p = panels_of(w->out[0].shape[3], m);
-    return (size_t)w->attr.window.kh * w->attr.window.kw * w->in[0].shape[3] * p.vectors * m->lanes;
+    size_t taps = is_conv(w) ? (size_t)w->attr.window.kh * w->attr.window.kw : 1;
+    return taps * last(&w->in[0]) * panels_of(last(&w->out[0]), m).vectors * m->lanes;
 }
 
 static size_t memory(const hz_work *w, const cpu_micro *m)
 {
-    return (packed_floats(w, m) + (size_t)panels_of(w->out[0].shape[3], m).vectors * m->lanes) * sizeof(float);
+    return (packed_floats(w, m) + (size_t)panels_of(last(&w->out[0]), m).vectors * m->lanes) * sizeof(float);
+}
+
+static cpu_window window_of(const hz_work *w)
+{
+    if (!is_conv(w))
+        return (cpu_window){ .h = 1, .w = 1, .oh = 1, .ow = 1, .kh = 1, .kw = 1, .sh = 1, .sw = 1 };
+    return is_forward(w) ? cpu_window_of(&w->attr.window, &w->in[0], &w->out[0])
+                         : cpu_window_of(&w->attr.window, &w->out[0], &w->in[0]);
+}
+
+/* Groups and bands by the plan's batch, so that a smaller count leaves the cut as it is. */
+static void cut(gather *g, int64_t images)
+{
+    int64_t each = images * g->p.count / TASKS;
+    if (g->flat) {
+        int64_t bands = TASKS / g->p.count > 1 ? TASKS / g->p.count : 1, all = images * g->iw / g->rows;
+        g->band = (all + bands * FLAT - 1) / (bands * FLAT) * FLAT;
+        g->bands = (g->iw + g->band - 1) / g->band;
+        g->group = g->groups = g->rows = 1;
+        return;
+    }
+    g->group = each < 1 ? 1 : each < GROUP ? each : GROUP;
+    g->groups = (g->rows + g->group - 1) / g->group;
+    int64_t tasks = (images + g->group - 1) / g->group * g->p.count, bands = tasks >= TASKS ? 1 : (TASKS + tasks - 1) / tasks;
+    g->band = (g->oh + bands - 1) / bands > 4 ? (g->oh + bands - 1) / bands : 4;
+    g->bands = (g->oh + g->band - 1) / g->band;
 }
 
 static gather gather_of(const hz_work *w, const cpu_call *c)
 {
     const hz_arg *in = &w->in[0], *out = &w->out[0];
-    cpu_window v = cpu_window_of(&w->attr.window, image_of(w), output_of(w));
-    gather g = { .m = c->micro, .p = panels_of(out->shape[3], c->micro), .in = in->data, .out = out->data, .rows = cpu_rows(w, c),
-                 .ih = in->shape[1], .iw = in->shape[2], .ic = in->shape[3],
-                 .oh = out->shape[1], .ow = out->shape[2], .oc = out->shape[3], .packed = c->memory };
-    void (*axis)(axis_plan *, int64_t, int64_t, int64_t, int64_t, int64_t) = axis_backward;
-    if (w->op == OP_conv2d) {
-        axis = axis_forward;
-        g.act = w->attr.window.act;
-        g.alpha = w->attr.window.alpha;
+    cpu_window v = window_of(w);
+    int forward = is_forward(w);
+    gather g = { .m = c->micro, .p = panels_of(last(out), c->micro), .in = in->data, .out = out->data, .rows = cpu_rows(w, c),
+                 .ic = last(in), .oc = last(out), .packed = c->memory, .flat = v.kh * v.kw * v.sh * v.sw == 1 };
+    if (forward) {
+        g.act = is_conv(w) ? w->attr.window.act : w->attr.act.act;
+        g.alpha = is_conv(w) ? w->attr.window.alpha : w->attr.act.alpha;
         if (w->nin > 2 && w->in[2].data)
             g.bias = g.packed + packed_floats(w, c->micro);
     }
-    axis(&g.ay, v.h, v.oh, v.kh, v.sh, v.top);
-    axis(&g.ax, v.w, v.ow, v.kw, v.sw, v.left);
-    int64_t images = in->shape[0], each = images * g.p.count / TASKS;           /* tasks are cut by the plan's batch */
-    g.group = each < 1 ? 1 : each < GROUP ? each : GROUP;
-    g.groups = (g.rows + g.group - 1) / g.group;
-    int64_t tasks = (images + g.group - 1) / g.group * g.p.count, most = g.oh / 4 > 1 ? g.oh / 4 : 1;
-    g.bands = tasks >= TASKS ? 1 : (TASKS + tasks - 1) / tasks < most ? (TASKS + tasks - 1) / tasks : most;
+    if (g.flat) {
+        v.w = v.ow = v.w * v.h * g.rows;
+        v.h = v.oh = 1;
+    }
+    g.ih = forward ? v.h : v.oh;
+    g.iw = forward ? v.w : v.ow;
+    g.oh = forward ? v.oh : v.h;
+    g.ow = forward ? v.ow : v.w;
+    (forward ? axis_forward : axis_backward)(&g.ay, v.h, v.oh, v.kh, v.sh, v.top);
+    (forward ? axis_forward : axis_backward)(&g.ax, v.w, v.ow, v.kw, v.sw, v.left);
+    cut(&g, in->shape[0]);
     return g;
 }
 
 static void pack(const hz_work *w, const cpu_call *c)
 {
     gather g = gather_of(w, c);
-    int64_t taps = (int64_t)w->attr.window.kh * w->attr.window.kw, inputs = w->in[1].shape[3];
-    packing k = { .g = &g, .w = w->in[1].data, .packed = c->memory, .taps_x = w->attr.window.kw, .tap_step = inputs,
-                  .lane_step = w->op == OP_conv2d ? taps * inputs : 1, .k_step = w->op == OP_conv2d ? 1 : taps * inputs };
+    int64_t taps = is_conv(w) ? (int64_t)w->attr.window.kh * w->attr.window.kw : 1, inputs = last(&w->in[1]);
+    packing k = { .g = &g, .w = w->in[1].data, .packed = c->memory, .taps_x = is_conv(w) ? w->attr.window.kw : 1, .tap_step = inputs,
+                  .lane_step = is_forward(w) ? taps * inputs : 1, .k_step = is_forward(w) ? 1 : taps * inputs };
     pool_run(g.p.vectors, pack_vector, &k);
     if (g.bias) {
         float *bias = k.packed + packed_floats(w, c->micro);
@@ -203,3 +251,5 @@ static hz_status run(const hz_work *w, const cpu_call *c)
 
 const cpu_kernel conv2d_gather = { .name = "gather", .cost = cost, .memory = memory, .pack = pack, .run = run };
 const cpu_kernel conv2d_dx_gather = { .name = "gather", .cost = cost, .memory = memory, .pack = pack, .run = run };
+const cpu_kernel dense_gather = { .name = "gather", .cost = cost, .memory = memory, .pack = pack, .run = run };
+const cpu_kernel dense_dx_gather = { .name = "gather", .cost = cost, .memory = memory, .pack = pack, .run = run };

@@ -23,4 +23,11 @@ void FILL(cpu_micro *m)
     m->scale_bytes = scale_bytes;
     m->scale_floats = scale_floats;
     m->sum_rows = sum_rows;
+    m->pool_max = pool_max;
+    m->pool_max_grad = pool_max_grad;
+    m->pool_mean = pool_mean;
+    m->pool_mean_grad = pool_mean_grad;
+    m->norm_squares = norm_squares;
+    m->norm_dots = norm_dots;
+    m->norm_apply = norm_apply;
 }

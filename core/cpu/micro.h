@@ -45,6 +45,17 @@ typedef struct cpu_update {
     int nesterov;
 } cpu_update;
 
+/* Taps of a pooling window that lie in the image; floats from row to row and column to column of the image. */
+typedef struct cpu_taps {
+    int ky0, ky1, kx0, kx1, kw;
+    int64_t row, column;
+} cpu_taps;
+
+/* Coefficients per column of norm_apply. */
+typedef struct cpu_affine {
+    const float *mean, *a, *b, *g;
+} cpu_affine;
+
 struct cpu_micro {
     const char *isa;
     int lanes;                /* f32 per vector */
@@ -72,6 +83,17 @@ struct cpu_micro {
 
     /* sum[c] = sum over rows of x[row*step + c], c < n */
     void (*sum_rows)(float *sum, const float *x, int64_t rows, int64_t step, int64_t n);
+
+    /* one output pixel, n channels; x and dx point at tap (0,0) of its window. pool_*_grad add to dx. argmax may be NULL */
+    void (*pool_max)(float *y, uint8_t *argmax, const float *x, const cpu_taps *t, int64_t n);
+    void (*pool_max_grad)(float *dx, const float *dy, const uint8_t *argmax, const cpu_taps *t, int64_t n);
+    void (*pool_mean)(float *y, const float *x, const cpu_taps *t, int64_t n);
+    void (*pool_mean_grad)(float *dx, const float *dy, const cpu_taps *t, int64_t n);
+
+    /* batch norm over (rows,n), see rows.inc.h */
+    void (*norm_squares)(float *sum, const float *x, const float *mean, int64_t rows, int64_t n);
+    void (*norm_dots)(float *sum, const float *dy, const float *x, const float *mean, int64_t rows, int64_t n);
+    void (*norm_apply)(float *y, const float *x, const float *d, const cpu_affine *k, int64_t rows, int64_t n);
 
     /* FMA peak: `steps` rounds of register-only multiply-adds; returns how many flops those were. bf16: NULL without instructions */
     double (*peak_f32)(long steps);

@@ -21,6 +21,15 @@ INLINE V v_load_some(const float *p, int n)
     return v;
 }
 INLINE void v_store_some(float *p, V v, int n) { memcpy(p, &v, (size_t)n * sizeof(float)); }
+/* The same where n is nearly always LANES. */
+INLINE V v_part(const float *p, int n) { return n == LANES ? v_load(p) : v_load_some(p, n); }
+INLINE void v_store_part(float *p, V v, int n)
+{
+    if (n == LANES)
+        v_store(p, v);
+    else
+        v_store_some(p, v, n);
+}
 INLINE V v_set(float x) { return x - (V){ 0 }; }
 INLINE V v_max(V a, V b) { return (V)(((VI)a & (a > b)) | ((VI)b & ~(a > b))); }        /* b where one is NaN, like maxps */
 INLINE V v_add(V a, V b) { return a + b; }

@@ -54,6 +54,8 @@ static const wcase cases[] = {
     { OP_dense, "n8,200 N64,200 N64", "o8,64", ACT(HZ_RELU) },
     { OP_dense, "n1,37 N10,37 -", "o1,10", ACT(HZ_LINEAR) },
     { OP_dense, "n33,512 N129,512 N129", "o33,129", ACT(HZ_TANH) },
+    { OP_dense, "n37,2100 N40,2100 N40", "o37,40", ACT(HZ_RELU), 2e-6 },
+    { OP_dense, "n5,1100 N70,1100 N70", "o5,70", ACT(HZ_ELU), 2e-6 },
     { OP_dense_dx, "n8,64 N64,200", "o8,200", ACT(HZ_LINEAR) },
     { OP_dense_dx, "n1,10 N10,37", "o1,37", ACT(HZ_LINEAR) },
     { OP_dense_dw, "n8,200 n8,64", "O64,200 O64", ACT(HZ_LINEAR) },
@@ -103,6 +105,11 @@ static const wcase cases[] = {
     { OP_norm_grad, "n4,6,5,32 n4,6,5,32 N32 N32 P32", "o4,6,5,32 O32 O32", { .norm = { 0 } }, 2e-6 },
     { OP_norm_grad, "n4,6,5,7 n4,6,5,7 N6 N6 P6", "o4,6,5,7 O6 O6", { .norm = { .axis = 1 } }, 2e-6 },
     { OP_norm_grad, "n4,6,5,33 n4,6,5,33 N33 N33 P33", "o4,6,5,33 O33 O33", { .norm = { .frozen = 1 } }, 2e-6 },
+
+    { OP_norm, "n3,7,9,11 N7 N7 P7 P7", "o3,7,9,11 O7 O7", { .norm = { .axis = 1 } }, 2e-6 },
+    { OP_norm, "n40,5,9 N5 N5 P5 P5", "o40,5,9 O5 O5", { .norm = { .axis = 1, .frozen = 1 } }, 2e-6 },
+    { OP_norm_grad, "n3,7,9,11 n3,7,9,11 N7 N7 P7", "o3,7,9,11 O7 O7", { .norm = { .axis = 1 } }, 2e-6 },
+    { OP_norm_grad, "n40,3,100 n40,3,100 N100 N100 P100", "o40,3,100 O100 O100", { .norm = { 0 } }, 2e-6 },
 
     { OP_softmax, "n7,10", "o7,10", { .act = { 0 } } },
     { OP_softmax, "n3,4,37", "o3,4,37", { .act = { 0 } } },

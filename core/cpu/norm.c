@@ -1,0 +1,187 @@
+/* norm.c: kernel "vector" of norm and norm_grad. x is seen as (outer, n, inner), statistics along n (cpu_axis).
+   inner 1 (channels last): slots of rows, each column a statistic. Otherwise a task is one (outer) with n runs of `inner` numbers;
+   a run is read as rows of WIDE columns that share one statistic, so both cases use the same loops over rows.
+   Sums live in slots (inner 1: SLOTS of them, else one per outer) and are added in slot order, in double. */
+#include "cpu/micro.h"
+#include <math.h>
+#include <string.h>
+
+enum { SLOTS = 16, WIDE = 64 };
+
+typedef struct norm {
+    const cpu_micro *m;
+    cpu_axis v;
+    const float *x, *dy;
+    float *out;                       /* y or dx */
+    const float *mean, *a, *b, *g;    /* (n) of norm_apply */
+    float *slot;                      /* (slots,2,n): partial sums */
+    int slots, pass;
+} norm;
+
+enum { SUM, SQUARES, DOTS, APPLY };
+
+/* The first and past-the-last outer index of a slot. */
+static int64_t from_of(const norm *k, int s) { return k->v.outer * s / k->slots; }
+
+/* One pass over (rows,n) numbers with coefficients per column; sums go to out[0..n-1] and, for DOTS, those of dy to out[n..]. */
+static void pass_rows(const norm *k, int64_t at, int64_t rows, int64_t n, const cpu_affine *c, float *sum, float *second)
+{
+    const float *x = k->x + at, *dy = k->dy ? k->dy + at : NULL;
+    switch (k->pass) {
+    case SUM:     k->m->sum_rows(sum, x, rows, n, n); break;
+    case SQUARES: k->m->norm_squares(sum, x, c->mean, rows, n); break;
+    case DOTS:
+        k->m->norm_dots(sum, dy, x, c->mean, rows, n);
+        k->m->sum_rows(second, dy, rows, n, n);
+        break;
+    default:      k->m->norm_apply(k->out + at, x, dy, c, rows, n); break;
+    }
+}
+
+/* `count` numbers that share one statistic, as rows of `wide` columns. */
+static void run_of(const norm *k, int64_t at, int64_t count, int64_t wide, const cpu_affine *c, double sum[2])
+{
+    float first[WIDE], second[WIDE];
+    int64_t rows = count / wide;
+    if (!rows)
+        return;
+    pass_rows(k, at, rows, wide, c, first, second);
+    for (int64_t i = 0; i < wide && k->pass != APPLY; i++) {
+        sum[0] += first[i];
+        sum[1] += k->pass == DOTS ? second[i] : 0;
+    }
+}
+
+static void spread_out(float *to, const float *from, int64_t at)
+{
+    for (int i = 0; i < WIDE && from; i++)
+        to[i] = from[at];
+}
+
+static void slot_task(void *arg, int s, int worker)
+{
+    const norm *k = arg;
+    int64_t n = k->v.n, inner = k->v.inner, o0 = from_of(k, s), o1 = from_of(k, s + 1);
+    float *slot = k->slot + (int64_t)s * 2 * n;
+    cpu_affine c = { .mean = k->mean, .a = k->a, .b = k->b, .g = k->g };
+    if (inner == 1) {
+        pass_rows(k, o0 * n, o1 - o0, n, &c, slot, slot + n);
+        return;
+    }
+    float mean[WIDE], a[WIDE], b[WIDE], g[WIDE];
+    cpu_affine same = { .mean = mean, .a = a, .b = b, .g = g };
+    for (int64_t i = 0; i < n; i++) {
+        double sum[2] = { 0, 0 };
+        spread_out(mean, k->mean, i);
+        spread_out(a, k->a, i);
+        spread_out(b, k->b, i);
+        spread_out(g, k->g, i);
+        for (int64_t o = o0; o < o1; o++) {
+            int64_t at = (o * n + i) * inner, whole = inner / WIDE * WIDE;
+            run_of(k, at, whole, WIDE, &same, sum);
+            run_of(k, at + whole, inner - whole, inner > whole ? inner - whole : 1, &same, sum);
+        }
+        slot[i] = (float)sum[0];
+        slot[n + i] = (float)sum[1];
+    }
+}
+
+static void pass(norm *k, int which)
+{
+    k->pass = which;
+    pool_run(k->slots, slot_task, k);
+}
+
+static double total(const norm *k, int second, int64_t i)
+{
+    double sum = 0;
+    for (int s = 0; s < k->slots; s++)
+        sum += k->slot[((int64_t)s * 2 + second) * k->v.n + i];
+    return sum;
+}
+
+static int64_t extent(const hz_work *w)
+{
+    const hz_arg *x = &w->in[0];
+    return x->shape[w->attr.norm.axis > 0 ? w->attr.norm.axis : x->ndim - 1];
+}
+
+/* Slots, then four rows of coefficients. */
+static size_t memory(const hz_work *w, const cpu_micro *m) { return (size_t)extent(w) * (2 * SLOTS + 4) * sizeof(float); }
+
+static norm norm_of(const hz_work *w, const cpu_call *c, int arg)
+{
+    norm k = { .m = c->micro, .v = cpu_axis_of(w, c, arg), .slot = c->memory, .x = w->in[arg].data, .out = w->out[0].data };
+    k.slots = k.v.outer < SLOTS ? (int)k.v.outer : SLOTS;
+    return k;
+}
+
+static hz_status forward(const hz_work *w, const cpu_call *c)
+{
+    const hz_norm *attr = &w->attr.norm;
+    norm k = norm_of(w, c, 0);
+    const float *gamma = w->in[1].data;
+    float *running_mean = w->in[3].data, *running_variance = w->in[4].data;
+    float *mean = k.slot + k.v.n * 2 * SLOTS, *scale = mean + k.v.n, *a = scale + k.v.n;
+    float epsilon = attr->epsilon != 0 ? attr->epsilon : 1e-3f, momentum = attr->momentum != 0 ? attr->momentum : 0.99f;
+    double count = (double)(k.v.outer * k.v.inner);
+    k.mean = mean;
+    if (attr->frozen)
+        memcpy(mean, running_mean, (size_t)k.v.n * sizeof(float));
+    else {
+        pass(&k, SUM);
+        for (int64_t i = 0; i < k.v.n; i++)
+            mean[i] = (float)(total(&k, 0, i) / count);
+        pass(&k, SQUARES);
+    }
+    for (int64_t i = 0; i < k.v.n; i++) {
+        float variance = attr->frozen ? running_variance[i] : (float)(total(&k, 0, i) / count);
+        scale[i] = 1 / sqrtf(variance + epsilon);
+        a[i] = scale[i] * gamma[i];
+        if (!attr->frozen) {
+            running_mean[i] = momentum * running_mean[i] + (1 - momentum) * mean[i];
+            running_variance[i] = momentum * running_variance[i] + (1 - momentum) * variance;
+        }
+    }
+    k.a = a;
+    k.b = w->in[2].data;
+    pass(&k, APPLY);
+    if (w->out[1].data)
+        memcpy(w->out[1].data, mean, (size_t)k.v.n * sizeof(float));
+    if (w->out[2].data)
+        memcpy(w->out[2].data, scale, (size_t)k.v.n * sizeof(float));
+    return HZ_OK;
+}
+
+/* dx = g*dy + a*(x - mean) + b with g = gamma*scale, a = -g*scale*mean(dy*xhat), b = -g*mean(dy). */
+static hz_status backward(const hz_work *w, const cpu_call *c)
+{
+    norm k = norm_of(w, c, 1);
+    const float *gamma = w->in[2].data, *scale = w->in[4].data;
+    float *a = k.slot + k.v.n * 2 * SLOTS, *b = a + k.v.n, *g = b + k.v.n, *dgamma = w->out[1].data, *dbeta = w->out[2].data;
+    double count = (double)(k.v.outer * k.v.inner);
+    k.dy = w->in[0].data;
+    k.mean = w->in[3].data;
+    pass(&k, DOTS);
+    for (int64_t i = 0; i < k.v.n; i++) {
+        double dot = total(&k, 0, i) * scale[i], sum = total(&k, 1, i);
+        if (dgamma)
+            dgamma[i] = (float)dot;
+        if (dbeta)
+            dbeta[i] = (float)sum;
+        g[i] = gamma[i] * scale[i];
+        a[i] = w->attr.norm.frozen ? 0 : (float)(-g[i] * scale[i] * dot / count);
+        b[i] = w->attr.norm.frozen ? 0 : (float)(-g[i] * sum / count);
+    }
+    k.a = a;
+    k.b = b;
+    k.g = g;
+    if (k.out)
+        pass(&k, APPLY);
+    return HZ_OK;
+}
+
+static double cost(const hz_work *w, const cpu_micro *m) { return cpu_all(w, HZ_F32) ? 1e-6 : -1; }
+
+const cpu_kernel norm_vector = { .name = "vector", .cost = cost, .memory = memory, .run = forward };
+const cpu_kernel norm_grad_vector = { .name = "vector", .cost = cost, .memory = memory, .run = backward };
