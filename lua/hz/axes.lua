@@ -62,6 +62,9 @@ local function describe_model(o, model, set)
   return { name = model:match '[^/]*$':gsub('%.lua$', ''), path = model, layers = layers, params = net:count(), madds = madds, input = shape_of(set) }
 end
 
+local element_bytes = { u8 = 1, bf16 = 2, i32 = 4, f32 = 4, f64 = 8 }
+
+-- Of the tensors of a file, whatever else it says.
 local function weights_digest(path)
   local digest, names = require 'hz.ext.crypto'.new 'sha256', {}
   local tensors = require 'hz.safetensors'.read(path)
@@ -69,7 +72,7 @@ local function weights_digest(path)
   table.sort(names)
   for _, name in ipairs(names) do
     local t = tensors[name]:contiguous()
-    digest:add(('%s %s\n'):format(name, require 'hz.tensor'.shape_text(t))):add(t.data, c.ffi.sizeof(t:pointer()[0]) * t:count())
+    digest:add(('%s %s\n'):format(name, require 'hz.tensor'.shape_text(t))):add(t.data, element_bytes[t:type()] * t:count())
   end
   return digest:hex()
 end

@@ -1,0 +1,306 @@
+-- Sweeps that are killed, shared, copied, starved and damaged end with the very same cells as undisturbed ones.
+local t = ...
+local file, json, safetensors = require 'hz.file', require 'hz.json', require 'hz.safetensors'
+
+local element_bytes = { u8 = 1, i32 = 4, f32 = 4, f64 = 8 }
+
+local net = [[
+-- A net so small that a cell takes a tenth of a second.
+local hz = require 'hz'
+local l = hz.layers
+return function(o) return hz.net 'tiny' { l.conv{4, 3, stride=2}, l.relu, l.dropout{0.2}, l.conv{o.classes, 1}, l.meanpool } end
+]]
+
+local script = [[
+local hz = require 'hz'
+local knob = hz.args({
+  { 'runs', 'runs', 'string', '' }, { 'epochs', 12, 'int', '' }, { 'seed', { 1, 2 }, 'int', '', list = true }, { 'rate', 0.01, 'float', '' },
+  { 'quality', { 20, 'raw' }, 'float', '', list = true, also = { 'raw' } }, { 'quality_test', nil, 'float', '', list = true, also = { 'raw' } },
+  { 'weights', nil, 'string', '' }, { 'protocol', 'strict', 'string', '' }, { 'train', 60, 'int', '' }, { 'dry', false, 'bool', '' },
+  { 'model', { 'net.lua' }, 'string', '', list = true }, { 'optimizer', 'adam', 'string', '' }, { 'codec', { 'jpeg' }, 'string', '', list = true },
+}, ...)
+local train, test = hz.data('camera', { size = 8, train = 160, test = 40 })
+local sweep = hz.sweep { name = 'tiny', runs = knob.runs, dry = knob.dry, data = { { name = 'camera', train = train, test = test } }, quality = knob.quality,
+  quality_test = knob.quality_test, codec = knob.codec, model = knob.model, seed = knob.seed, epochs = knob.epochs, weights = knob.weights, protocol = knob.protocol,
+  batch = 16, train = knob.train, test = 40, optimizer = function() return hz.optimizer(knob.optimizer, { rate = knob.rate, schedule = 'cosine' }) end,
+  augment = { shift = 1, flip = true } }
+if knob.dry then return end
+print(sweep)
+sweep:finish()
+]]
+
+-- A folder with net and script; returns the folder and a function that runs the script there.
+local function place()
+  local dir = t.folder()
+  t.write(dir .. '/net.lua', net)
+  t.write(dir .. '/sweep.lua', script)
+  local env = ('cd %s && export HZ_CACHE=%s/cache; '):format(t.quote(dir), t.quote(dir))
+  return dir, function(args, before) return t.sh(env .. (before or '') .. t.quote(t.hz) .. ' sweep.lua ' .. (args or '') .. '; exit $?') end, env
+end
+
+-- What a folder of cells says, without times: name -> text of everything else.
+local function contents(runs)
+  local out, n = {}, 0
+  for _, name in ipairs(file.list(runs .. '/cells')) do
+    if name:find '%.safetensors$' then
+      local tensors, meta = safetensors.read(runs .. '/cells/' .. name)
+      meta['hz.run'] = nil
+      local parts, names = { json.encode(meta) }, {}
+      for k in pairs(tensors) do names[#names + 1] = k end
+      table.sort(names)
+      for _, k in ipairs(names) do
+        local x = tensors[k]
+        parts[#parts + 1] = k .. ' ' .. x:type() .. ' ' .. require 'ffi'.string(x.data, x:count() * element_bytes[x:type()])
+      end
+      out[name], n = table.concat(parts, '\n'), n + 1
+    end
+  end
+  return out, n
+end
+
+local function same_cells(a, b)
+  local x, n = contents(a)
+  local y, m = contents(b)
+  t.equal(n, m, 'number of files')
+  for name, text in pairs(x) do t.ok(y[name] == text, name .. ' differs') end
+  t.ok(n > 0, 'there are cells')
+end
+
+t.case('sweep: killed at random moments and run again, the cells are those of an undisturbed one', function()
+  local dir, run = place()
+  t.equal((run 'runs=a'), 0)
+  local seed = os.time()
+  math.randomseed(seed)
+  local kills, status = 0, nil
+  for i = 1, 60 do
+    local seconds = math.random() * 0.35 + 0.01 * i
+    status = run('runs=b', ('timeout -s KILL %.3f '):format(seconds))
+    if status == 0 then break end
+    t.equal(status, 137, 'seed ' .. seed)
+    kills = kills + 1
+  end
+  t.equal(status, 0)
+  t.ok(kills > 0, 'it was killed at least once')
+  same_cells(dir .. '/a', dir .. '/b')
+end)
+
+t.case('sweep: two processes share a folder, one is killed again and again, each cell is trained once', function()
+  local dir, run, env = place()
+  t.equal((run 'runs=a seed=1..3'), 0)
+  local one = t.quote(t.hz) .. ' sweep.lua runs=b seed=1..3'
+  local status, _, err = t.sh(env .. ('(for s in 0.2 0.3 0.4; do timeout -s KILL $s %s >/dev/null 2>&1; done) & %s & wait $!'):format(one, one))
+  t.equal(status, 0, err)
+  same_cells(dir .. '/a', dir .. '/b')
+end)
+
+t.case('sweep: two undisturbed processes compute no cell twice', function()
+  local dir, _, env = place()
+  local one = t.quote(t.hz) .. ' sweep.lua runs=b seed=1..3'
+  local status = t.sh(env .. ('%s 2>one.err >one.out & %s 2>two.err >two.out; s=$?; wait; exit $s'):format(one, one))
+  t.equal(status, 0)
+  local trained = {}
+  for _, name in ipairs { 'one', 'two' } do
+    for cell in t.read(dir .. '/' .. name .. '.err'):gmatch 'cell (%d+)/6[^\n]*epoch 12/12' do
+      t.ok(not trained[cell], 'cell ' .. cell .. ' was trained twice')
+      trained[cell] = true
+    end
+    t.match(t.read(dir .. '/' .. name .. '.out'), 'jpeg 20 .*raw ')
+  end
+  local n = 0
+  for _ in pairs(trained) do n = n + 1 end
+  t.equal(n, 6)
+end)
+
+t.case('sweep: half of the cells copied from another folder are taken as they are', function()
+  local dir, run = place()
+  t.equal((run 'runs=a'), 0)
+  file.mkdir(dir .. '/b/cells')
+  local copied = 0
+  for i, name in ipairs(file.list(dir .. '/a/cells')) do
+    if name:find '^%x+%.safetensors$' and copied < 2 then
+      t.write(dir .. '/b/cells/' .. name, t.read(dir .. '/a/cells/' .. name))
+      copied = copied + 1
+    end
+  end
+  local status, out = run 'runs=b'
+  t.equal(status, 0)
+  t.match(out, '4 cells, 2 of them finished')
+  local a, b = contents(dir .. '/a'), contents(dir .. '/b')
+  for name, text in pairs(a) do
+    if name:find '^%x+%.safetensors$' then t.ok(b[name] == text, name) end
+  end
+end)
+
+t.case('sweep: Ctrl-C ends it with 130, SIGTERM with 75, and the same command goes on', function()
+  local dir, run, env = place()
+  for _, case in ipairs { { 'INT', 130 }, { 'TERM', 75 } } do
+    local status, _, err = t.sh(env .. ([[rm -rf b; %s sweep.lua runs=b epochs=4000 seed=1 quality=20 & p=$!
+      i=0; while [ $i -lt 200 ] && ! ls b/cells/*.resume.safetensors >/dev/null 2>&1; do i=$((i+1)); sleep 0.05; done; sleep 0.1; kill -%s $p; wait $p]]):format(t.quote(t.hz), case[1]))
+    t.equal(status, case[2], err)
+    t.match(err, 'resumes')
+    t.ok(#file.list(dir .. '/b/cells') >= 1)
+  end
+  local _, _, err = run('runs=b epochs=4000 seed=1 quality=20', 'timeout -s KILL 1 ')
+  local first = err:match 'epoch (%d+)/4000'
+  t.ok(first and tonumber(first) > 1, 'it begins where it was')
+end)
+
+t.case('sweep: a cell whose loss is no number is recorded, the others go on, status 3', function()
+  local dir, run = place()
+  local status, out, err = run 'runs=a optimizer=sgd rate=1e30 seed=1..2 quality=20'
+  t.equal(status, 3, err)
+  t.match(out, 'failed: jpeg 20, net, seed 1: epoch 1, layer %w+')
+  t.match(out, 'failed: jpeg 20, net, seed 2')
+  t.match(err, '2 of 2 cells failed')
+  status, out, err = run 'runs=a optimizer=sgd rate=1e30 seed=1..2 quality=20'
+  t.equal(status, 3)
+  t.match(out, '2 of them finished')
+  t.ok(not err:find 'epoch 1/', 'they are not trained again')
+end)
+
+t.case('sweep: the same seed sees the same weights, order and augmentation at every quality', function()
+  local dir, run = place()
+  t.equal((run 'runs=a seed=3 quality=raw'), 0)
+  t.equal((run 'runs=b seed=3 quality=raw codec=png'), 0)
+  t.equal((run 'runs=c seed=3 codec=png quality=1'), 0)      -- lossless: other bytes, the same pixels
+  local function curve(runs)
+    local path
+    for _, name in ipairs(file.list(dir .. '/' .. runs .. '/cells')) do path = name:find '^%x+%.safetensors$' and name or path end
+    return json.decode(safetensors.metadata(dir .. '/' .. runs .. '/cells/' .. path)['hz.cell']).curve
+  end
+  t.equal(curve 'a', curve 'b')
+  t.equal(curve 'a', curve 'c')
+end)
+
+t.case('sweep: test encodings beside those of training share the training', function()
+  local dir, run = place()
+  local status, _, err = run 'runs=a seed=1 quality=20,raw quality_test=20,raw'
+  t.equal(status, 0, err)
+  local cells, trainings = 0, 0
+  for _, name in ipairs(file.list(dir .. '/a/cells')) do
+    if name:find 'weights' then trainings = trainings + 1 elseif name:find '%.safetensors$' then cells = cells + 1 end
+  end
+  t.equal({ cells, trainings }, { 4, 2 })
+  t.equal((run 'runs=b seed=1'), 0)                            -- the diagonal alone, trained on its own
+  local a, b = contents(dir .. '/a'), contents(dir .. '/b')
+  for name, text in pairs(b) do t.ok(a[name] == text, name) end
+end)
+
+t.case('sweep: weights=FILE epochs=0 scores saved weights at every quality', function()
+  local dir, run = place()
+  t.equal((run 'runs=a seed=1 quality=raw'), 0)
+  local weights
+  for _, name in ipairs(file.list(dir .. '/a/cells')) do weights = name:find 'weights' and 'a/cells/' .. name or weights end
+  local status, out, err = run('runs=b epochs=0 quality=5,20,raw weights=' .. weights)
+  t.equal(status, 0, err)
+  t.match(out, '3 cells')
+  local a = contents(dir .. '/a')
+  local b = contents(dir .. '/b')
+  local function accuracy(list, pattern)
+    for name, text in pairs(list) do
+      if name:find '^%x+%.safetensors$' and text:find(pattern) then
+        return tonumber(text:match 'test_accuracy\\":([%d.]+)')
+      end
+    end
+  end
+  t.equal(accuracy(b, '\\"codec\\":\\"raw\\"'), accuracy(a, '\\"codec\\":\\"raw\\"'))
+  t.equal((run 'runs=b epochs=0'), 1)
+end)
+
+t.case('sweep: dry=true counts and predicts, and writes nothing', function()
+  local dir, run = place()
+  local status, out = run 'runs=a dry=true'
+  t.equal(status, 0)
+  t.match(out, '4 cells, about %d+:%d%d to go')
+  t.ok(not file.exists(dir .. '/a'))
+end)
+
+t.case('sweep: what cannot be is said before the first step', function()
+  local _, run = place()
+  for _, case in ipairs {
+    { 'quality=500', 'quality is 500; needs' }, { 'codec=mp9', "'mp9'" }, { 'model=nonet', "'nonet' is unknown; have" }, { 'train=159', 'train=159 was given; camera has 160' , ok = true },
+    { 'train=160', 'train=160 was given' }, { 'protocol=loose', "'loose' is unknown; have strict, paper" }, { 'train=8', 'batch=16 was given; 8 items train' },
+    { 'epochs=0', 'needs weights=FILE' }, { 'weights=nowhere', 'nowhere' },
+  } do
+    local status, _, err = run('dry=true ' .. case[1])
+    t.equal(status, case.ok and 0 or 1, case[1] .. ': ' .. err)
+    if not case.ok then t.ok(err:find(case[2], 1, true), case[1] .. ': ' .. err) end
+  end
+end)
+
+-- ---- damage ----
+
+local function any(dir, pattern)
+  for _, name in ipairs(file.list(dir)) do
+    if name:find(pattern) then return dir .. '/' .. name end
+  end
+end
+
+t.case('sweep: a damaged cell is named and left alone; removed, the same command computes it anew', function()
+  local dir, run = place()
+  t.equal((run 'runs=a'), 0)
+  local before = contents(dir .. '/a')
+  local path = any(dir .. '/a/cells', '^%x+%.safetensors$')
+  local good = t.read(path)
+  local bad = good:sub(1, -20) .. 'x' .. good:sub(-18)
+  t.write(path, bad)
+  local status, _, err = run 'runs=a'
+  t.equal(status, 3)
+  t.ok(err:find(path:match '[^/]*$', 1, true) and err:find('checksum', 1, true), err)
+  t.equal(t.read(path), bad)
+  file.remove(path)
+  t.equal((run 'runs=a'), 0)
+  t.ok(contents(dir .. '/a')[path:match '[^/]*$'] == before[path:match '[^/]*$'])
+end)
+
+t.case('sweep: a damaged resume point is named and left alone, the other cells go on', function()
+  local dir, run = place()
+  t.equal((run 'runs=a'), 0)
+  local path
+  for _ = 1, 20 do
+    run('runs=b', 'timeout -s KILL 0.4 ')
+    path = any(dir .. '/b/cells', 'resume%.safetensors$')
+    if path then break end
+  end
+  t.ok(path, 'a resume point is there')
+  local good = t.read(path)
+  t.write(path, good:sub(1, #good / 2))
+  local status, _, err = run 'runs=b'
+  t.equal(status, 3, err)
+  t.ok(err:find(path:match '[^/]*$', 1, true), err)
+  t.equal(t.read(path), good:sub(1, #good / 2))
+  t.write(path, good)
+  t.equal((run 'runs=b'), 0)
+  same_cells(dir .. '/a', dir .. '/b')
+end)
+
+t.case('sweep: a full disk ends it with a message, and the same command goes on', function()
+  local dir, run, env = place()
+  t.equal((run 'runs=a seed=1 quality=20'), 0)
+  local status, _, err = t.sh(env .. ("trap '' XFSZ; ulimit -f 8; exec %s sweep.lua runs=b seed=1 quality=20"):format(t.quote(t.hz)))
+  if status == 0 then t.skip('ulimit -f does not hold here') end
+  t.equal(status, 1, err)
+  t.match(err, 'write: [^\n]*b/cells/[^\n]*: File too large')
+  t.equal((run 'runs=b seed=1 quality=20'), 0)
+  same_cells(dir .. '/a', dir .. '/b')
+end)
+
+t.case('sweep: a folder that cannot be written is named', function()
+  local dir, run = place()
+  t.write(dir .. '/a', 'a file')
+  local status, _, err = run 'runs=a'
+  t.equal(status, 1)
+  t.match(err, 'mkdir: a')
+end)
+
+t.case('sweep: a read-only folder of finished cells is reported; new cells are refused with a message', function()
+  local dir, run, env = place()
+  t.equal((run 'runs=a seed=1'), 0)
+  local mount = ('mount --bind %s/a %s/a && mount -o remount,ro,bind %s/a'):format(dir, dir, dir)
+  local inside = ('unshare -m sh -c %s'):format(t.quote(('%s || exit 99; %s report runs=a; %s sweep.lua runs=a seed=1..2; echo status $?'):format(mount, t.hz, t.hz)))
+  local status, out, err = t.sh(env .. inside)
+  if status ~= 0 then t.skip('a folder cannot be mounted read-only here') end
+  t.match(out, 'jpeg 20 ')
+  t.match(out, 'status 1')
+  t.match(err, 'Read%-only file system')
+end)
