@@ -7,11 +7,14 @@
 #include "cpu/act.inc.h"
 #include "cpu/rows.inc.h"
 #include "cpu/elements.inc.h"
+#include "cpu/wino.inc.h"
+#include "cpu/wino_gemm.inc.h"
 
 void FILL(cpu_micro *m)
 {
     m->lanes = LANES;
     m->peak_f32 = peak_f32;
+    m->wino = &wino_table;
     tile_fill(m);
     m->act = act;
     m->act_grad = act_grad;

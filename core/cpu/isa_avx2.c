@@ -3,6 +3,7 @@
 #define LANES 8
 #define FILL cpu_micro_avx2
 #define TILES(ROW) ROW(1, 8, 8) ROW(2, 6, 6)
+#define WINO_TILES(ROW) ROW(1, 12) ROW(2, 6)
 #define MUL_WIDE(a, b) _mm256_mul_epu32((__m256i)(a), (__m256i)(b))
 #include <immintrin.h>
 #include "cpu/isa.inc.h"

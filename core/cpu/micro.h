@@ -58,6 +58,7 @@ typedef struct cpu_affine {
 
 struct cpu_micro {
     const char *isa;
+    const struct cpu_wino *wino;      /* fast convolution: wino.h */
     int lanes;                /* f32 per vector */
     int max_nv;               /* widest panel, vectors */
 

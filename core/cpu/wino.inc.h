@@ -1,0 +1,255 @@
+/* wino.inc.h: the micro-kernels of wino.h, written once over V. Channels must fill a vector at least; where they are no multiple
+   of it, the last vector overlaps the one before (same inputs, same bits). Transforms are bound by the reading and writing of 36
+   planes, so they work on whole vectors of channels and keep a tile in registers (and on the stack) in between.
+   Points a = 2/3, b = 3/2: a*b = 1 makes the constant terms of the polynomials 1. */
+#include "cpu/wino.h"
+
+
+static const float WA = 2.0f / 3, WB = 1.5f, WA2 = 4.0f / 9, WB2 = 2.25f, WA3 = 8.0f / 27, WB3 = 3.375f, WS = 4.0f / 9 + 2.25f;
+static const float WG[6] = { 1, -81.0f / 130, -81.0f / 130, 8.0f / 65, 8.0f / 65, 1 };          /* scales of the rows of G */
+
+/* B': 6 -> 6, by pairs of rows: 0 and 5, 1 and 2, 3 and 4. A pair of rows of a tile is 12 vectors: it stays in registers. */
+INLINE void wino_b_pair(V *d, V *e, V s0, V s1, V s2, V s3, V s4, V s5, const int pair)
+{
+    if (pair == 0) {
+        *d = (s0 + s4) - WS * s2;
+        *e = (s1 + s5) - WS * s3;
+    } else {
+        float outer = pair == 1 ? WA : WB, inner = pair == 1 ? WB2 : WA2;
+        V p = s4 - inner * s2, q = s3 - inner * s1;
+        *d = p + outer * q;
+        *e = p - outer * q;
+    }
+}
+
+INLINE void wino_b(V d[6], const V s[6])
+{
+    wino_b_pair(&d[0], &d[5], s[0], s[1], s[2], s[3], s[4], s[5], 0);
+    wino_b_pair(&d[1], &d[2], s[0], s[1], s[2], s[3], s[4], s[5], 1);
+    wino_b_pair(&d[3], &d[4], s[0], s[1], s[2], s[3], s[4], s[5], 2);
+}
+
+/* A': 6 -> 4 */
+INLINE void wino_a(V d[4], const V s[6])
+{
+    V p = s[1] + s[2], q = s[3] + s[4], u = s[1] - s[2], w = s[3] - s[4];
+    d[0] = s[0] + (p + q);
+    d[1] = WA * u + WB * w;
+    d[2] = WA2 * p + WB2 * q;
+    d[3] = (WA3 * u + s[5]) + WB3 * w;
+}
+
+/* A: 4 -> 6 */
+INLINE void wino_a_back(V d[6], const V s[4])
+{
+    V p = s[0] + WA2 * s[2], q = s[1] + WA2 * s[3], r = s[0] + WB2 * s[2], t = s[1] + WB2 * s[3];
+    d[0] = s[0];
+    d[1] = p + WA * q;
+    d[2] = p - WA * q;
+    d[3] = r + WB * t;
+    d[4] = r - WB * t;
+    d[5] = s[3];
+}
+
+/* G: 3 -> 6 */
+INLINE void wino_g(V d[6], const V s[3])
+{
+    V p = s[0] + WA2 * s[2], q = WA * s[1], r = s[0] + WB2 * s[2], t = WB * s[1];
+    d[0] = s[0];
+    d[1] = WG[1] * (p + q);
+    d[2] = WG[2] * (p - q);
+    d[3] = WG[3] * (r + t);
+    d[4] = WG[4] * (r - t);
+    d[5] = s[2];
+}
+
+/* G': 6 -> 3 */
+INLINE void wino_g_back(V d[3], const V s[6])
+{
+    V p = WG[1] * (s[1] + s[2]), q = WG[1] * (s[1] - s[2]), r = WG[3] * (s[3] + s[4]), t = WG[3] * (s[3] - s[4]);
+    d[0] = s[0] + (p + r);
+    d[1] = WA * q + WB * t;
+    d[2] = (WA2 * p + s[5]) + WB2 * r;
+}
+
+/* ---- transforms of images ---- */
+
+/* Rows i of a tile of n x n pixels as pointers to its column 0 (zeros where the row is outside) and the columns that exist. */
+INLINE void wino_rows(const wino_image *g, const wino_spot *s, const float *x, const float *zero, const int n, const float **row,
+                      int *from, int *to)
+{
+    int64_t y = s->y * WINO_OUT - g->top, left = s->x * WINO_OUT - g->left;
+    *from = left < 0 ? (int)-left : 0;
+    *to = g->w - left < n ? (int)(g->w - left) : n;
+    UNROLL for (int i = 0; i < n; i++)
+        row[i] = y + i >= 0 && y + i < g->h ? x + ((s->n * g->h + y + i) * g->w + left) * g->c : zero;
+}
+
+INLINE int64_t wino_chunk(int64_t c, int64_t channels) { return c + LANES <= channels ? c : channels - LANES; }
+
+/* One vector of channels of a tile, one pair of rows of B' x B. */
+INLINE void wino_input_pair(const float *const row[6], int64_t step, int from, int to, float *d, int64_t plane, const int pair)
+{
+    V b[2][6], out[6];
+    const int first = pair == 0 ? 0 : pair == 1 ? 1 : 3, second = pair == 0 ? 5 : first + 1;
+    UNROLL for (int j = 0; j < 6; j++) {
+        V s[6] = { 0 };
+        if (j >= from && j < to)
+            UNROLL for (int i = 0; i < 6; i++)
+                s[i] = v_load(row[i] + j * step);
+        wino_b_pair(&b[0][j], &b[1][j], s[0], s[1], s[2], s[3], s[4], s[5], pair);
+    }
+    UNROLL for (int r = 0; r < 2; r++) {
+        wino_b(out, b[r]);
+        UNROLL for (int j = 0; j < 6; j++)
+            v_store(d + ((r ? second : first) * 6 + j) * plane, out[j]);
+    }
+}
+
+static void wino_input(const wino_image *g, const float *x, const float *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
+                       int64_t pitch)
+{
+    wino_spot s = wino_at(g, first);
+    for (int64_t t = 0; t < tiles; t++, wino_next(g, &s)) {
+        const float *row[6];
+        int from, to;
+        wino_rows(g, &s, x, zero, 6, row, &from, &to);
+        for (int64_t c = 0; c < g->c; c += LANES) {
+            int64_t at = wino_chunk(c, g->c);
+            const float *here[6];
+            UNROLL for (int i = 0; i < 6; i++)
+                here[i] = row[i] + at;
+            wino_input_pair(here, g->c, from, to, v + t * pitch + at, plane, 0);
+            wino_input_pair(here, g->c, from, to, v + t * pitch + at, plane, 1);
+            wino_input_pair(here, g->c, from, to, v + t * pitch + at, plane, 2);
+        }
+    }
+}
+
+static void wino_grad(const wino_image *g, const float *dy, const float *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
+                      int64_t pitch, float *bias)
+{
+    wino_spot s = wino_at(g, first);
+    for (int64_t t = 0; t < tiles; t++, wino_next(g, &s)) {
+        const float *row[4];
+        int from, to;
+        wino_rows(g, &s, dy, zero, 4, row, &from, &to);
+        for (int64_t c = 0; c < g->c; c += LANES) {
+            int64_t at = wino_chunk(c, g->c);
+            float *d = v + t * pitch + at;
+            V b[6][4], sum = { 0 };
+            UNROLL for (int j = 0; j < 4; j++) {
+                V in[4] = { 0 }, out[6] = { 0 };
+                if (j < to) {
+                    UNROLL for (int i = 0; i < 4; i++)
+                        in[i] = v_load(row[i] + j * g->c + at);
+                    wino_a_back(out, in);
+                    sum += (in[0] + in[1]) + (in[2] + in[3]);
+                }
+                UNROLL for (int i = 0; i < 6; i++)
+                    b[i][j] = out[i];
+            }
+            UNROLL for (int i = 0; i < 6; i++) {
+                V out[6];
+                wino_a_back(out, b[i]);
+                UNROLL for (int j = 0; j < 6; j++)
+                    v_store(d + (i * 6 + j) * plane, out[j]);
+            }
+            if (bias)
+                v_store(bias + c, v_load(bias + c) + sum);           /* whole vectors: the overlap keeps sums of its own */
+        }
+    }
+}
+
+static void wino_output(const wino_image *g, float *y, int64_t first, int64_t tiles, const float *m, int64_t plane, int64_t pitch,
+                        int64_t channel, int64_t channels, const float *bias, float low)
+{
+    wino_spot s = wino_at(g, first);
+    V least = v_set(low);
+    for (int64_t t = 0; t < tiles; t++, wino_next(g, &s)) {
+        int64_t top = s.y * WINO_OUT, left = s.x * WINO_OUT;
+        int rows = g->h - top < 4 ? (int)(g->h - top) : 4, columns = g->w - left < 4 ? (int)(g->w - left) : 4;
+        float *corner = y + ((s.n * g->h + top) * g->w + left) * g->c + channel;
+        for (int64_t c = 0; c < channels; c += LANES) {
+            int64_t at = wino_chunk(c, channels);
+            const float *from = m + t * pitch + at;
+            V b[4][6], start = bias ? v_load(bias + channel + at) : v_set(0);
+            UNROLL for (int j = 0; j < 6; j++) {
+                V in[6], out[4];
+                UNROLL for (int i = 0; i < 6; i++)
+                    in[i] = v_load(from + (i * 6 + j) * plane);
+                wino_a(out, in);
+                UNROLL for (int i = 0; i < 4; i++)
+                    b[i][j] = out[i];
+            }
+            UNROLL for (int i = 0; i < 4; i++) {
+                V out[4];
+                if (i >= rows)
+                    break;
+                wino_a(out, b[i]);
+                UNROLL for (int j = 0; j < 4; j++)
+                    if (j < columns)
+                        v_store(corner + (i * g->w + j) * g->c + at, v_max(least, out[j] + start));
+            }
+        }
+    }
+}
+
+/* ---- transforms of weights ---- */
+
+INLINE void wino_taps_one(V u[6][6], const float *g, int64_t step, int turned)
+{
+    V b[6][3];
+    UNROLL for (int x = 0; x < 3; x++) {
+        V in[3], out[6];
+        UNROLL for (int y = 0; y < 3; y++)
+            in[y] = v_load(g + (turned ? 8 - (y * 3 + x) : y * 3 + x) * step);
+        wino_g(out, in);
+        UNROLL for (int i = 0; i < 6; i++)
+            b[i][x] = out[i];
+    }
+    UNROLL for (int i = 0; i < 6; i++)
+        wino_g(u[i], b[i]);
+}
+
+static void wino_taps(const float *g, int64_t step, int turned, float *u, int64_t plane)
+{
+    V t[6][6];
+    wino_taps_one(t, g, step, turned);
+    for (int p = 0; p < WINO_PLANES; p++)
+        v_store(u + p * plane, t[p / 6][p % 6]);
+}
+
+static void wino_taps_across(const float *g, int64_t step, int64_t filter, int filters, float *u, int64_t plane, int64_t width)
+{
+    float block[WINO_PLANES][LANES][LANES];      /* [plane][filter][input channel] */
+    memset(block, 0, sizeof block);
+    for (int f = 0; f < filters; f++)
+        wino_taps(g + f * filter, step, 0, block[0][f], LANES * LANES);
+    for (int p = 0; p < WINO_PLANES; p++)
+        for (int i = 0; i < LANES; i++) {
+            float line[LANES];
+            UNROLL for (int f = 0; f < LANES; f++)
+                line[f] = block[p][f][i];
+            v_store(u + p * plane + i * width, v_load(line));
+        }
+}
+
+static void wino_fold(const float *d, int64_t plane, float *g, int64_t step)
+{
+    V b[3][6];
+    UNROLL for (int j = 0; j < 6; j++) {
+        V in[6], out[3];
+        UNROLL for (int i = 0; i < 6; i++)
+            in[i] = v_load(d + (i * 6 + j) * plane);
+        wino_g_back(out, in);
+        UNROLL for (int y = 0; y < 3; y++)
+            b[y][j] = out[y];
+    }
+    UNROLL for (int y = 0; y < 3; y++) {
+        V out[3];
+        wino_g_back(out, b[y]);
+        UNROLL for (int x = 0; x < 3; x++)
+            v_store(g + (y * 3 + x) * step, out[x]);
+    }
+}
