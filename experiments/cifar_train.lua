@@ -24,13 +24,12 @@ local knob, given = hz.args({
 -- ---- data ----
 
 local name = knob.data or (hz.available 'cifar10' and 'cifar10' or 'camera')
-local train, test = hz.data(name, { split = 'train' }), hz.data(name, { split = 'test' })
-local function first(set, n, what)
-  if not n then return set end
-  if n > #set.labels then hz.fail('%s=%d was given; %s has %d images', what, n, name, #set.labels) end
-  return set:subset(1, n)
+local function load(split, n)
+  local set = hz.data(name, name == 'camera' and { split = split, [split] = n } or { split = split })
+  if n and n > #set then hz.fail('%s=%d was given; %s has %d images', split, n, name, #set) end
+  return n and set:subset(1, n) or set
 end
-train, test = first(train, knob.train, 'train'), first(test, knob.test, 'test')
+local train, test = load('train', knob.train), load('test', knob.test)
 
 -- ---- net and optimiser ----
 
@@ -49,7 +48,7 @@ local run = hz.run {
   settings = { data = name, digest = train.digest, test_digest = test.digest, model = model, layers = tostring(net), epochs = knob.epochs, batch = knob.batch,
     optimizer = optimizer:describe(), shift = knob.shift, flip = knob.flip, seed = knob.seed },
 }
-print(('%s: %d training and %d test images (%s)'):format(name, #train.labels, #test.labels, train.source))
+print(('%s: %d training and %d test images (%s)'):format(name, #train, #test, train.source))
 print(('%s: %s parameters; %s'):format(net.who, net:count(), run.folder))
 
 local result = run:train {
@@ -60,7 +59,7 @@ local result = run:train {
 -- ---- what came out ----
 
 print(('test accuracy %.2f %% after %d epochs, loss %.4f, %.0f s, %.0f images/s'):format(
-  100 * result.test.accuracy, knob.epochs, result.test.loss, result.seconds, #train.labels * knob.epochs / result.seconds))
+  100 * result.test.accuracy, knob.epochs, result.test.loss, result.seconds, #train * knob.epochs / result.seconds))
 if knob.classes then
   for _, row in ipairs(hz.per_class(result.test, test)) do print(('  %-12s %6.2f %%  of %d'):format(row.class, 100 * row.accuracy, row.n)) end
 end

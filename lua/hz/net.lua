@@ -43,6 +43,7 @@ local function describe(name, list)
     replaced = false,            -- a layer was, and no plan made since
     order = {}, parameters = {}, buffers = {}, trainable = {},
     input = list.input,          -- {height, width, channels} without the batch; plans and data set it otherwise
+    mean = list.mean, deviation = list.deviation,      -- of pixels in 0..1, a number or one per channel: plans with data feed (pixel-mean)/deviation
   }, Net)
   net.layers = flatten_layers(list, {}, net.who)
   if #net.layers == 0 then c.fail('%s: no layers; needs at least one', net.who) end

@@ -46,15 +46,20 @@ end
 
 local augments = { shift = true, shift_x = true, shift_y = true, flip = true }
 
-local function input_attr(o)
+-- A number for all channels or a table of them, into the four slots that channels take in turn.
+local function per_channel(slots, value)
+  for i = 0, 3 do slots[i] = type(value) == 'table' and (value[i + 1] or 0) or value or 0 end
+end
+
+local function input_attr(net, o)
   local attr = ffi.new 'hz_attr'
   local a, aug = attr.input, o.augment or {}
   for k in pairs(aug) do if not augments[k] then c.fail("augment: '%s' is unknown; have shift, shift_x, shift_y, flip", tostring(k)) end end
   a.batch, a.shuffle, a.flip = o.batch or 128, o.train and 1 or 0, aug.flip and 1 or 0
   a.shift_y, a.shift_x = aug.shift_y or aug.shift or 0, aug.shift_x or aug.shift or 0
   a.dtype = c.dtype(o.dtype or 'f32')
-  for i, v in ipairs(o.mean or {}) do a.mean[i - 1] = v end
-  for i, v in ipairs(o.deviation or {}) do a.deviation[i - 1] = v end
+  per_channel(a.mean, o.mean or net.mean)
+  per_channel(a.deviation, o.deviation or net.deviation)
   return attr
 end
 
@@ -64,7 +69,7 @@ local function begin(self, o)
   if o.data then
     local data = c.index(C.hz_graph_bind(g, 'data', o.data.items, 0), who)
     local labels = c.index(C.hz_graph_bind(g, 'labels', o.data.labels, 0), who)
-    local x = C.hz_graph_add(g, 'input', 'input', input_attr(o), ffi.new('int32_t[6]', data, labels), 2)
+    local x = C.hz_graph_add(g, 'input', 'input', input_attr(self.net, o), ffi.new('int32_t[6]', data, labels), 2)
     c.index(x, who)
     return x, x + 1, x + 2
   end
