@@ -12,7 +12,7 @@ local knob, given = hz.args({
   { 'batch',     128,        'int',    'images per step', min = 1, max = 65536 },
   { 'optimizer', 'adam',     'string', 'sgd has Nesterov momentum 0.9', choices = { 'sgd', 'adam', 'adamw', 'adadelta' } },
   { 'rate',      nil,        'float',  'learning rate (default: adam and adamw 0.001, sgd 0.01, adadelta 1)', min = 1e-9, max = 100 },
-  { 'schedule',  'constant', 'string', 'how the rate falls', choices = { 'constant', 'cosine', 'linear', 'time' } },
+  { 'schedule',  'cosine',   'string', 'how the rate falls', choices = { 'constant', 'cosine', 'linear', 'time' } },
   { 'shift',     3,          'int',    'augmentation: largest shift in pixels', min = 0, max = 16 },
   { 'flip',      true,       'bool',   'augmentation: mirror half of the images' },
   { 'seed',      1,          'int',    'of weights, order, augmentation and dropout', min = 0 },

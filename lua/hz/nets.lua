@@ -4,6 +4,7 @@ local l = require 'hz.layer'
 local c = require 'hz.c'
 local new = require 'hz.net'.new
 local conv, relu, dropout, dense, flatten, meanpool = l.kinds.conv, l.kinds.relu, l.kinds.dropout, l.kinds.dense, l.kinds.flatten, l.kinds.meanpool
+local maxpool = l.kinds.maxpool
 
 -- The stride-2 convolutions have no activation in the published code.
 local stem = { conv{32, 3}, relu, conv{64, 3}, relu, conv{128, 3, stride=2}, dropout{0.5} }
@@ -45,8 +46,9 @@ local rows = {
       conv{192, 3}, relu, conv{192, 3}, relu, conv{192, 3, stride=2}, relu, dropout{0.5},
       conv{192, 3, pad='valid'}, relu, conv{192, 1}, relu, conv{o.classes, 1}, relu, meanpool }
   end },
-  { 'small',              'for demonstrations', 28698, function(o)
-    return { conv{16, 3}, relu, conv{32, 3, stride=2}, relu, conv{32, 3}, relu, conv{48, 3, stride=2}, relu, conv{o.classes, 1}, meanpool }
+  { 'small',              'for demonstrations', 99082, function(o)
+    return { mean=0.5, deviation=0.25, conv{16, 3}, relu, conv{32, 3, stride=2}, relu, conv{32, 3, stride=2}, relu, conv{64, 3}, relu,
+      maxpool{2}, dense{64}, relu, dense{o.classes} }
   end },
 }
 
