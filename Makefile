@@ -65,20 +65,26 @@ $(BUILD)/test/%: test/c/%.c $(BUILD)/libhz.so
 ctests: $(if $(HAVE_CHECK),$(CTEST))
 	@mkdir -p $(BUILD)/test; rm -f $(BUILD)/test/no-check; $(if $(HAVE_CHECK),:,touch $(BUILD)/test/no-check)
 
+run: deps  ## install what is missing, build, and run a small compression sweep on the embedded data
+	@$(MAKE) --no-print-directory all
+	$(BUILD)/hz experiments/cifar_sweep.lua preset=quick data=camera
 deps:  ## install what is missing through the system's package manager, saying what and why
 	@sh .ci/deps.sh
 repl: all  ## the prompt
 	@$(BUILD)/hz
-test: all ctests  ## C tests and Lua tests; HZ_TEST=PATTERN picks Lua cases
+# What make knows of libraries it learns when it starts: after an installation it has to start again.
+test: deps  ## install what is missing, build, run C and Lua tests; HZ_TEST=PATTERN picks Lua cases
+	@$(MAKE) --no-print-directory check
+check: all ctests
 	@sh test/all.sh $(BUILD)
 test-isa: all ctests  ## the tests once for every vector level of this machine
 	@sh test/isa.sh $(BUILD)
 lint: $(BUILD)/hz  ## the dependency rules and the house rules that a program can check
 	@$(BUILD)/hz test/lint.lua
 asan:  ## the tests under the address and undefined-behaviour sanitizers, in build-asan
-	@$(MAKE) BUILD=build-asan SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer' test
+	@$(MAKE) BUILD=build-asan SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer' check
 tsan:  ## the tests under the thread sanitizer, in build-tsan
-	@$(MAKE) BUILD=build-tsan SAN='-fsanitize=thread -fno-omit-frame-pointer' test
+	@$(MAKE) BUILD=build-tsan SAN='-fsanitize=thread -fno-omit-frame-pointer' check
 loc:  ## lines of code by folder
 	@git ls-files | grep -E '\.(c|h|lua|inc|def|cu|sh|mk)$$|Makefile$$' | xargs wc -l | awk '$$2 != "total" { n = split($$2, p, "/"); \
 	 d = n == 1 ? "." : n == 2 ? p[1] : p[1] "/" p[2]; l[d] += $$1; f[d]++; L += $$1; F++ } \
@@ -91,6 +97,6 @@ help:  ## this list
 clean:  ## remove what was built
 	rm -rf build build-*
 FORCE:
-.PHONY: all plugins tools ctests deps repl test test-isa lint asan tsan loc install help clean FORCE
+.PHONY: all plugins tools ctests deps run repl test check test-isa lint asan tsan loc install help clean FORCE
 
 -include $(OBJ:.o=.d) $(BUILD)/main.d $(CTEST:=.d)
