@@ -2,6 +2,7 @@
 -- in columns: a contiguous (m,n) tensor is to it the (n,m) matrix transposed. lua/hz/linalg.lua does that thinking.
 local ffi = require 'ffi'
 local c = require 'hz.c'
+local open_library = require 'hz.ext.open'
 
 -- One text for both precisions: T is the element type, X the letter of the name. Lengths of Fortran's strings come last.
 local names = [[
@@ -28,10 +29,7 @@ M.types = { f32 = 'float', f64 = 'double' }
 local lib
 
 local function open(who)
-  for _, name in ipairs { 'libopenblas.so.0', 'openblas' } do
-    local ok, found = pcall(ffi.load, name)
-    if ok then lib = found; break end
-  end
+  lib = open_library('libopenblas.so.0')
   if not lib then c.fail("%s: OpenBLAS is not installed; 'make deps' (package libopenblas0) brings linear algebra", who) end
   for dtype, letter in pairs(M.letters) do
     ffi.cdef((names:gsub('%f[%w_]T%f[^%w_]', M.types[dtype]):gsub('X(%l+)', letter .. '%1')))

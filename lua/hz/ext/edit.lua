@@ -2,6 +2,7 @@
 -- libedit is missing. Keys are read here and pushed to libedit one by one, so completion needs no callback from C.
 local ffi = require 'ffi'
 local c = require 'hz.c'
+local open = require 'hz.ext.open'
 
 ffi.cdef [[
 typedef struct hz_editline hz_editline;
@@ -36,13 +37,6 @@ local kept = 2000                                                       -- lines
 local M = {}
 
 local function arg(x) return type(x) == 'string' and ffi.cast('const char *', x) or type(x) == 'number' and ffi.new('int', x) or x end
-
-local function open_library()
-  for _, name in ipairs { 'libedit.so.2', 'libedit.so.0', 'edit' } do
-    local ok, lib = pcall(ffi.load, name)
-    if ok then return lib end
-  end
-end
 
 function M.terminal() return ffi.C.isatty(0) == 1 and ffi.C.isatty(1) == 1 end
 
@@ -252,7 +246,7 @@ function M.open(program, complete_text)
   if not M.terminal() then return setmetatable({ prompts = false }, Plain) end
   local term = os.getenv 'TERM' or ''
   if term == '' or term == 'dumb' then return setmetatable({ prompts = true }, Plain) end
-  local lib = open_library()
+  local lib = open('libedit.so.2', 'libedit.so.0')
   local e = lib and open_edit(lib, program, complete_text)
   return e or setmetatable({ prompts = true, plain = "libedit is not installed; 'make deps' brings line editing" }, Plain)
 end
