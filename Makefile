@@ -82,9 +82,11 @@ test-isa: all ctests  ## the tests once for every vector level of this machine
 lint: $(BUILD)/hz  ## the dependency rules and the house rules that a program can check
 	@$(BUILD)/hz test/lint.lua
 asan:  ## the tests under the address and undefined-behaviour sanitizers, in build-asan
-	@$(MAKE) BUILD=build-asan SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer' check
+	@HZ_SANITIZER=address ASAN_OPTIONS=allocator_may_return_null=1 \
+	 $(MAKE) BUILD=build-asan SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer' check
 tsan:  ## the tests under the thread sanitizer, in build-tsan
-	@$(MAKE) BUILD=build-tsan SAN='-fsanitize=thread -fno-omit-frame-pointer' check
+	@HZ_SANITIZER=thread TSAN_OPTIONS=allocator_may_return_null=1:ignore_noninstrumented_modules=1 \
+	 $(MAKE) BUILD=build-tsan SAN='-fsanitize=thread -fno-omit-frame-pointer' check
 loc:  ## lines of code by folder
 	@git ls-files | grep -E '\.(c|h|lua|inc|def|cu|sh|mk)$$|Makefile$$' | xargs wc -l | awk '$$2 != "total" { n = split($$2, p, "/"); \
 	 d = n == 1 ? "." : n == 2 ? p[1] : p[1] "/" p[2]; l[d] += $$1; f[d]++; L += $$1; F++ } \
