@@ -65,7 +65,7 @@ static void activate(const wino *w, int64_t first, int64_t tiles)
 static void transform(const wino *w, float *v, float *zero, int64_t first, int64_t tiles)
 {
     memset(zero, 0, (size_t)w->in.c * WINO_IN * sizeof(float));
-    w->k->input(&w->in, w->x, zero, first, tiles, v, w->v_plane, w->v_pitch);
+    w->k->input(&w->in, w->x, zero, first, tiles, v, w->v_plane, w->v_pitch, 7);
     if (tiles < BLOCK)                           /* products take whole groups of rows */
         for (int p = 0; p < WINO_PLANES; p++)
             memset(v + p * w->v_plane + tiles * w->v_pitch, 0,

@@ -25,13 +25,16 @@ typedef struct wino_ahead {
     wino_stream read, write;  /* what a later block reads, what this one will write */
 } wino_ahead;
 
-/* Micro-kernels of one level. Planes lie `plane` floats apart, tiles `pitch` floats apart; a plane is (tiles, channels). */
+/* Micro-kernels of one level. Planes lie `plane` floats apart, tiles `pitch` floats apart; a plane is (tiles, channels). The 6x6
+   planes are numbered by pairs of rows that share their arithmetic: rows 0 and 5 are planes 0..11, then 1 and 2, then 3 and 4. */
 typedef struct cpu_wino {
     int rows[MICRO_NV + 1];   /* tiles that product[nv] works on at a time */
-    /* x -> B' x B of tiles first..first+tiles-1. zero: 6*c zeros */
-    void (*input)(const wino_image *g, const float *x, const float *zero, int64_t first, int64_t tiles, float *v, int64_t plane, int64_t pitch);
-    /* dy -> A dy A' of the same tiles; their sum over pixels is added to bias (c), unless it is NULL */
-    void (*grad)(const wino_image *g, const float *dy, const float *zero, int64_t first, int64_t tiles, float *v, int64_t plane, int64_t pitch, float *bias);
+    /* x -> B' x B of tiles first..first+tiles-1. zero: 6*c zeros. pairs: 7 for all 36 planes, 1, 2 or 4 for 12 of them */
+    void (*input)(const wino_image *g, const float *x, const float *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
+                  int64_t pitch, int pairs);
+    /* dy -> 12 planes of A dy A' of the same tiles, pair 0, 1 or 2; for pair 0 their pixels are added to bias (c) */
+    void (*grad)(const wino_image *g, const float *dy, const float *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
+                 int64_t pitch, int pair, float *bias);
     /* y = max(low, A' m A + bias) for `channels` channels of y from `channel` on, which are the first ones of m */
     void (*output)(const wino_image *g, float *y, int64_t first, int64_t tiles, const float *m, int64_t plane, int64_t pitch,
                    int64_t channel, int64_t channels, const float *bias, float low);
@@ -44,8 +47,8 @@ typedef struct cpu_wino {
     void (*taps)(const float *g, int64_t step, int turned, float *u, int64_t plane);
     /* the same for lanes filters `filter` floats apart, transposed: u[p*plane + i*width + filter] for lanes of i */
     void (*taps_across)(const float *g, int64_t step, int64_t filter, int filters, float *u, int64_t plane, int64_t width);
-    /* 36 vectors `plane` floats apart -> G' d G, 9 vectors `step` floats apart */
-    void (*fold)(const float *d, int64_t plane, float *g, int64_t step);
+    /* what 12 vectors, `plane` floats apart, contribute to G' d G: 9 vectors `step` floats apart, set by pair 0, added to by 1 and 2 */
+    void (*fold)(const float *d, int64_t plane, float *g, int64_t step, int pair);
 } cpu_wino;
 
 /* The node has 3x3 taps, stride 1, f32, and channels that fill a vector. */

@@ -72,6 +72,9 @@ INLINE void wino_g_back(V d[3], const V s[6])
     d[2] = (WA2 * p + s[5]) + WB2 * r;
 }
 
+/* Planes are numbered by pairs of rows: 0, 5, 1, 2, 3, 4. */
+static const int wino_line[6] = { 0, 2, 3, 4, 5, 1 };
+
 /* ---- transforms of images ---- */
 
 /* Rows i of a tile of n x n pixels as pointers to its column 0 (zeros where the row is outside) and the columns that exist. */
@@ -87,11 +90,10 @@ INLINE void wino_rows(const wino_image *g, const wino_spot *s, const float *x, c
 
 INLINE int64_t wino_chunk(int64_t c, int64_t channels) { return c + LANES <= channels ? c : channels - LANES; }
 
-/* One vector of channels of a tile, one pair of rows of B' x B. */
+/* One vector of channels of a tile, one pair of rows of B' x B: 12 planes. */
 INLINE void wino_input_pair(const float *const row[6], int64_t step, int from, int to, float *d, int64_t plane, const int pair)
 {
     V b[2][6], out[6];
-    const int first = pair == 0 ? 0 : pair == 1 ? 1 : 3, second = pair == 0 ? 5 : first + 1;
     UNROLL for (int j = 0; j < 6; j++) {
         V s[6] = { 0 };
         if (j >= from && j < to)
@@ -102,12 +104,12 @@ INLINE void wino_input_pair(const float *const row[6], int64_t step, int from, i
     UNROLL for (int r = 0; r < 2; r++) {
         wino_b(out, b[r]);
         UNROLL for (int j = 0; j < 6; j++)
-            v_store(d + ((r ? second : first) * 6 + j) * plane, out[j]);
+            v_store(d + (r * 6 + j) * plane, out[j]);
     }
 }
 
 static void wino_input(const wino_image *g, const float *x, const float *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
-                       int64_t pitch)
+                       int64_t pitch, int pairs)
 {
     wino_spot s = wino_at(g, first);
     for (int64_t t = 0; t < tiles; t++, wino_next(g, &s)) {
@@ -117,46 +119,72 @@ static void wino_input(const wino_image *g, const float *x, const float *zero, i
         for (int64_t c = 0; c < g->c; c += LANES) {
             int64_t at = wino_chunk(c, g->c);
             const float *here[6];
+            float *d = v + t * pitch + at;
             UNROLL for (int i = 0; i < 6; i++)
                 here[i] = row[i] + at;
-            wino_input_pair(here, g->c, from, to, v + t * pitch + at, plane, 0);
-            wino_input_pair(here, g->c, from, to, v + t * pitch + at, plane, 1);
-            wino_input_pair(here, g->c, from, to, v + t * pitch + at, plane, 2);
+            if (pairs & 1)
+                wino_input_pair(here, g->c, from, to, d, plane, 0);
+            if (pairs & 2)
+                wino_input_pair(here, g->c, from, to, pairs & 1 ? d + 12 * plane : d, plane, 1);
+            if (pairs & 4)
+                wino_input_pair(here, g->c, from, to, pairs & 1 ? d + 24 * plane : d, plane, 2);
         }
     }
 }
 
-static void wino_grad(const wino_image *g, const float *dy, const float *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
-                      int64_t pitch, float *bias)
+/* The same for A dy A', whose pixels' sum is returned for pair 0. */
+INLINE V wino_grad_pair(const float *const row[4], int64_t step, int to, float *d, int64_t plane, const int pair)
 {
+    V b[2][4], out[6], sum = { 0 };
+    UNROLL for (int j = 0; j < 4; j++) {
+        V s[4] = { 0 };
+        if (j < to)
+            UNROLL for (int i = 0; i < 4; i++)
+                s[i] = v_load(row[i] + j * step);
+        if (pair == 0) {
+            b[0][j] = s[0];
+            b[1][j] = s[3];
+            sum += (s[0] + s[1]) + (s[2] + s[3]);
+        } else {
+            float outer = pair == 1 ? WA : WB, inner = pair == 1 ? WA2 : WB2;
+            V p = s[0] + inner * s[2], q = s[1] + inner * s[3];
+            b[0][j] = p + outer * q;
+            b[1][j] = p - outer * q;
+        }
+    }
+    UNROLL for (int r = 0; r < 2; r++) {
+        wino_a_back(out, b[r]);
+        UNROLL for (int j = 0; j < 6; j++)
+            v_store(d + (r * 6 + j) * plane, out[j]);
+    }
+    return sum;
+}
+
+static void wino_grad(const wino_image *g, const float *dy, const float *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
+                      int64_t pitch, int pair, float *bias)
+{
+    static const int32_t number[16] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
     wino_spot s = wino_at(g, first);
+    VI lane;
+    memcpy(&lane, number, sizeof lane);
     for (int64_t t = 0; t < tiles; t++, wino_next(g, &s)) {
         const float *row[4];
         int from, to;
         wino_rows(g, &s, dy, zero, 4, row, &from, &to);
         for (int64_t c = 0; c < g->c; c += LANES) {
             int64_t at = wino_chunk(c, g->c);
+            const float *here[4];
             float *d = v + t * pitch + at;
-            V b[6][4], sum = { 0 };
-            UNROLL for (int j = 0; j < 4; j++) {
-                V in[4] = { 0 }, out[6] = { 0 };
-                if (j < to) {
-                    UNROLL for (int i = 0; i < 4; i++)
-                        in[i] = v_load(row[i] + j * g->c + at);
-                    wino_a_back(out, in);
-                    sum += (in[0] + in[1]) + (in[2] + in[3]);
-                }
-                UNROLL for (int i = 0; i < 6; i++)
-                    b[i][j] = out[i];
-            }
-            UNROLL for (int i = 0; i < 6; i++) {
-                V out[6];
-                wino_a_back(out, b[i]);
-                UNROLL for (int j = 0; j < 6; j++)
-                    v_store(d + (i * 6 + j) * plane, out[j]);
-            }
-            if (bias)
-                v_store(bias + c, v_load(bias + c) + sum);           /* whole vectors: the overlap keeps sums of its own */
+            UNROLL for (int i = 0; i < 4; i++)
+                here[i] = row[i] + at;
+            if (pair == 0) {
+                V sum = wino_grad_pair(here, g->c, to, d, plane, 0);
+                VI fresh = lane >= (int32_t)(c - at);                /* the others were added with the vector before */
+                v_store(bias + at, v_load(bias + at) + (V)((VI)sum & fresh));
+            } else if (pair == 1)
+                wino_grad_pair(here, g->c, to, d, plane, 1);
+            else
+                wino_grad_pair(here, g->c, to, d, plane, 2);
         }
     }
 }
@@ -177,7 +205,7 @@ static void wino_output(const wino_image *g, float *y, int64_t first, int64_t ti
             UNROLL for (int j = 0; j < 6; j++) {
                 V in[6], out[4];
                 UNROLL for (int i = 0; i < 6; i++)
-                    in[i] = v_load(from + (i * 6 + j) * plane);
+                    in[i] = v_load(from + (wino_line[i] * 6 + j) * plane);
                 wino_a(out, in);
                 UNROLL for (int i = 0; i < 4; i++)
                     b[i][j] = out[i];
@@ -216,8 +244,9 @@ static void wino_taps(const float *g, int64_t step, int turned, float *u, int64_
 {
     V t[6][6];
     wino_taps_one(t, g, step, turned);
-    for (int p = 0; p < WINO_PLANES; p++)
-        v_store(u + p * plane, t[p / 6][p % 6]);
+    UNROLL for (int i = 0; i < 6; i++)
+        for (int j = 0; j < 6; j++)
+            v_store(u + (wino_line[i] * 6 + j) * plane, t[i][j]);
 }
 
 static void wino_taps_across(const float *g, int64_t step, int64_t filter, int filters, float *u, int64_t plane, int64_t width)
@@ -235,21 +264,39 @@ static void wino_taps_across(const float *g, int64_t step, int64_t filter, int f
         }
 }
 
-static void wino_fold(const float *d, int64_t plane, float *g, int64_t step)
+/* What a pair of rows of d, 12 planes, contributes to G' d G. */
+INLINE void wino_fold_pair(const float *d, int64_t plane, float *g, int64_t step, int add, const int pair)
 {
-    V b[3][6];
+    V b[3][6], out[3];
     UNROLL for (int j = 0; j < 6; j++) {
-        V in[6], out[3];
-        UNROLL for (int i = 0; i < 6; i++)
-            in[i] = v_load(d + (i * 6 + j) * plane);
-        wino_g_back(out, in);
-        UNROLL for (int y = 0; y < 3; y++)
-            b[y][j] = out[y];
+        V s = v_load(d + j * plane), t = v_load(d + (6 + j) * plane);
+        if (pair == 0) {
+            b[0][j] = s;
+            b[1][j] = v_set(0);
+            b[2][j] = t;
+        } else {
+            float scale = pair == 1 ? WG[1] : WG[3], one = pair == 1 ? WA : WB, two = pair == 1 ? WA2 : WB2;
+            V p = scale * (s + t), q = scale * (s - t);
+            b[0][j] = p;
+            b[1][j] = one * q;
+            b[2][j] = two * p;
+        }
     }
     UNROLL for (int y = 0; y < 3; y++) {
-        V out[3];
         wino_g_back(out, b[y]);
-        UNROLL for (int x = 0; x < 3; x++)
-            v_store(g + (y * 3 + x) * step, out[x]);
+        UNROLL for (int x = 0; x < 3; x++) {
+            float *to = g + (y * 3 + x) * step;
+            v_store(to, add ? v_load(to) + out[x] : out[x] + v_set(0));
+        }
     }
+}
+
+static void wino_fold(const float *d, int64_t plane, float *g, int64_t step, int pair)
+{
+    if (pair == 0)
+        wino_fold_pair(d, plane, g, step, 0, 0);
+    else if (pair == 1)
+        wino_fold_pair(d, plane, g, step, 1, 1);
+    else
+        wino_fold_pair(d, plane, g, step, 1, 2);
 }

@@ -78,6 +78,8 @@ INLINE void wino_outer(const float *a, int64_t a_pitch, const float *b, int64_t 
         wino_outer_rows(a + r, a_pitch, b, b_pitch, tiles, d + r * d_pitch, d_pitch, add, most, nv);
     for (; r + 4 <= rows; r += 4)
         wino_outer_rows(a + r, a_pitch, b, b_pitch, tiles, d + r * d_pitch, d_pitch, add, 4, nv);
+    for (; r + 2 <= rows; r += 2)
+        wino_outer_rows(a + r, a_pitch, b, b_pitch, tiles, d + r * d_pitch, d_pitch, add, 2, nv);
     for (; r < rows; r++)
         wino_outer_rows(a + r, a_pitch, b, b_pitch, tiles, d + r * d_pitch, d_pitch, add, 1, nv);
 }

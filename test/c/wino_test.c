@@ -107,6 +107,7 @@ START_TEST(stride_1_matches_reference)
 {
     check_shapes(levels[_i], "wino", OP_conv2d, 1);
     check_shapes(levels[_i], "wino", OP_conv2d_dx, 1);
+    check_shapes(levels[_i], "wino", OP_conv2d_dw, 1);
 }
 END_TEST
 
@@ -121,11 +122,11 @@ START_TEST(accuracy_is_as_promised)
         const shape *s = &layers[i];
         float glorot = sqrtf(6.0f / (float)(9 * (s->in + s->out)));
         for (int op = OP_conv2d; op <= OP_conv2d_dw; op++) {
-            if (op != OP_conv2d && op != OP_conv2d_dx)
+            if (op != OP_conv2d && op != OP_conv2d_dx && op != OP_conv2d_dw)
                 continue;
             wcase t = node_of(s, op, 1, in, out);
-            double error = error_of(&t, "wino", s->batch, s->batch, glorot);
-            ck_assert_msg(error >= 0 && error <= 1.1e-6, "%s, layer %d, op %d: error %g", levels[_i], i, op, error);
+            double error = error_of(&t, "wino", s->batch, s->batch, op == OP_conv2d_dw ? 0 : glorot);
+            ck_assert_msg(error >= 0 && error <= (op == OP_conv2d_dw ? 3e-6 : 1.1e-6), "%s, layer %d, op %d: error %g", levels[_i], i, op, error);
         }
     }
 }
@@ -140,7 +141,7 @@ START_TEST(threads_do_not_change_bits)
         return;
     for (int i = 0; i < SHAPES; i++)
         for (int op = OP_conv2d; op <= OP_conv2d_dw; op++) {
-            if (op != OP_conv2d && op != OP_conv2d_dx)
+            if (op != OP_conv2d && op != OP_conv2d_dx && op != OP_conv2d_dw)
                 continue;
             wcase t = node_of(&shapes[i], op, 1, in, out);
             work first, other;
