@@ -16,7 +16,7 @@ static double peak_bf16(long steps)
     }
     for (int i = 1; i < 12; i++)
         sum[0] = _mm512_add_ps(sum[0], sum[i]);
-    static volatile float keep;
+    volatile float keep;
     keep = _mm512_cvtss_f32(sum[0]);
     (void)keep;
     return 12.0 * 64 * (double)steps;

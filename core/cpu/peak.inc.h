@@ -11,7 +11,7 @@ static double peak_f32(long steps)
     }
     for (int i = 1; i < 12; i++)
         sum[0] = v_add(sum[0], sum[i]);
-    static volatile float keep;       /* the compiler must not drop the loop */
+    volatile float keep;       /* the compiler must not drop the loop */
     keep = v_first(sum[0]);
     (void)keep;
     return 12.0 * 2 * LANES * (double)steps;
