@@ -16,6 +16,7 @@ typedef struct cpu_tile {
     const float *bias;        /* (width) start of the sums; NULL: 0 */
     int64_t segments, a_step, b_step, k;
     float low;                /* 0 for relu, -infinity for none */
+    int64_t ahead, ahead_rows, ahead_width;      /* fetch into L2 meanwhile: rows a[r] + ahead + i*a_step, ahead_width floats of each */
     int accumulate;           /* 1: start from y instead */
     int last;                 /* lanes of the last vector that exist, 1..lanes */
 } cpu_tile;
@@ -28,6 +29,8 @@ typedef struct cpu_outer {
     int64_t c_step;           /* floats between rows of c */
     int64_t planes, rows, columns;
     int64_t a_plane, a_row, a_column, b_plane, b_row, b_column;
+    const float *ahead;       /* memory to fetch into L2 meanwhile, ahead_step floats per pixel; any address will do */
+    int64_t ahead_step;
     int accumulate;
 } cpu_outer;
 

@@ -22,6 +22,12 @@ typedef struct grad {
     int copy, slots, chunks;
 } grad;
 
+/* Memory that the next block will read: fetched while this one computes, else the first product of a block waits for it. */
+typedef struct ahead {
+    const float *part[2];             /* x, then dy */
+    int64_t left[2], step;            /* floats; step: per pixel and product */
+} ahead;
+
 typedef struct block {                /* what one task works on */
     const grad *g;
     int panel;
@@ -29,8 +35,19 @@ typedef struct block {                /* what one task works on */
     float *to;                        /* first column of the panel, row o = 0, in the task's slot */
 } block;
 
-/* All output channels of the chunk against the pixels `t` describes; c and a are those of channel 0. */
-static void channels(const block *b, cpu_outer t, int64_t column)
+/* The next product fetches what its pixels allow. */
+static void next_ahead(ahead *a, cpu_outer *t)
+{
+    int i = a->left[0] > 0 ? 0 : 1;
+    int64_t reach = t->planes * t->rows * t->columns * a->step;
+    t->ahead = a->part[i];
+    t->ahead_step = a->left[i] > 0 ? a->step : 0;
+    a->part[i] += reach;
+    a->left[i] -= reach;
+}
+
+/* All output channels of the chunk against the pixels `t` describes; c and a are those of channel 0. `ahead` moves on. */
+static void channels(const block *b, cpu_outer t, int64_t column, ahead *next)
 {
     const cpu_micro *m = b->g->m;
     int nv = panel_nv(&b->g->p, b->panel);
@@ -41,6 +58,7 @@ static void channels(const block *b, cpu_outer t, int64_t column)
         int rows = left >= m->outer_rows[nv] ? m->outer_rows[nv] : left >= 4 ? 4 : left >= 2 ? 2 : 1;
         t.a = a + o;
         t.c = b->to + o * b->g->stride + column;
+        next_ahead(next, &t);
         m->outer[nv](&t, rows);
         o += rows;
     }
@@ -58,7 +76,7 @@ static void valid(int64_t out, int64_t in, int64_t stride, int64_t before, int64
 }
 
 /* Images n0..n1-1, output rows y0..y1-1, every tap, x in place. first: nothing is in the slot yet. */
-static void direct_block(const block *b, int64_t n0, int64_t n1, int64_t y0, int64_t y1, int first)
+static void direct_block(const block *b, int64_t n0, int64_t n1, int64_t y0, int64_t y1, int first, ahead *next)
 {
     const grad *g = b->g;
     const cpu_window *v = &g->v;
@@ -84,8 +102,20 @@ static void direct_block(const block *b, int64_t n0, int64_t n1, int64_t y0, int
                 t.a_column = t.a_plane;
                 t.b_column = t.b_plane;
             }
-            channels(b, t, (ky * v->kw + kx) * g->I);
+            channels(b, t, (ky * v->kw + kx) * g->I, next);
         }
+}
+
+/* Rows y0..y1-1 of the images n0.., which a block is about to read; the step spreads them over this block's products. */
+static ahead ahead_of(const block *b, int64_t n, int64_t y, int64_t images, int64_t rows)
+{
+    const grad *g = b->g;
+    const cpu_window *v = &g->v;
+    int64_t outputs = images * rows * v->ow, products = v->kh * v->kw * ((b->o1 - b->o0) / g->m->outer_rows[panel_nv(&g->p, b->panel)] + 1);
+    ahead a = { .part = { g->x + (n * v->h + y * v->sh) * v->w * g->I, g->dy + (n * v->oh + y) * v->ow * g->O },
+                .left = { outputs * v->sh * v->sw * g->I, outputs * g->O } };
+    a.step = most(1, least(16, (a.left[0] + a.left[1]) / most(1, products * outputs * 7 / 8)));
+    return a;
 }
 
 static void direct(const block *b, int64_t n0, int64_t n1)
@@ -94,8 +124,10 @@ static void direct(const block *b, int64_t n0, int64_t n1)
     int64_t rows = most(1, least(v->oh, PIXELS / v->ow)), planes = rows == v->oh ? most(1, PIXELS / (v->oh * v->ow)) : 1;
     int first = 1;
     for (int64_t n = n0; n < n1; n += planes)
-        for (int64_t y = 0; y < v->oh; y += rows, first = 0)
-            direct_block(b, n, least(n + planes, n1), y, least(y + rows, v->oh), first);
+        for (int64_t y = 0; y < v->oh; y += rows, first = 0) {
+            ahead a = y + rows < v->oh ? ahead_of(b, n, y + rows, planes, rows) : ahead_of(b, n + planes, 0, planes, rows);
+            direct_block(b, n, least(n + planes, n1), y, least(y + rows, v->oh), first, &a);
+        }
 }
 
 enum { NEAR = 16 };
@@ -147,12 +179,13 @@ static void copied(const block *b, int64_t n0, int64_t n1, float *scratch)
     const cpu_window *v = &g->v;
     int64_t area = v->oh * v->ow, from = (int64_t)panel_first(&g->p, b->panel) * g->p.lanes;
     int64_t width = (int64_t)panel_nv(&g->p, b->panel) * g->p.lanes;
+    ahead none = { .part = { scratch, scratch } };
     for (int64_t p = n0 * area; p < n1 * area; p += PIXELS) {
         int64_t end = least(p + PIXELS, n1 * area);
         for (int64_t q = p; q < end; q++)
             copy_columns(g, q / area, q % area / v->ow, q % v->ow, from, from + width, scratch + (q - p) * width);
         channels(b, (cpu_outer){ .a = g->dy + p * g->O, .b = scratch, .planes = 1, .rows = 1, .columns = end - p,
-                                 .a_column = g->O, .b_column = width, .accumulate = p > n0 * area }, 0);
+                                 .a_column = g->O, .b_column = width, .accumulate = p > n0 * area }, 0, &none);
     }
 }
 

@@ -35,8 +35,12 @@ INLINE void tile(const cpu_tile *t, const int rows, const int nv)
         }
     }
     const float *segment = t->b;
-    for (int64_t n = t->segments; n > 0; n--, segment += t->b_step) {
+    for (int64_t n = 0; n < t->segments; n++, segment += t->b_step) {
         const float *b = segment;
+        for (int64_t r = n; r < rows; r += t->segments)          /* a share of the rows with each segment */
+            for (int64_t i = 0; i < t->ahead_rows; i++)
+                for (int64_t f = 0; f < t->ahead_width; f += 16)
+                    __builtin_prefetch(t->a[r] + t->ahead + i * t->a_step + f, 0, 2);
         for (int64_t k = 0; k < t->k; k++, b += nv * LANES) {
             V w[MICRO_NV];
             UNROLL for (int j = 0; j < nv; j++) {
@@ -62,11 +66,14 @@ INLINE void outer(const cpu_outer *t, const int rows, const int nv)
     UNROLL for (int r = 0; r < rows; r++)
         UNROLL for (int j = 0; j < nv; j++)
             s[r][j] = t->accumulate ? v_load(t->c + r * t->c_step + j * LANES) : v_set(0);
+    const float *ahead = t->ahead;
     for (int64_t p = 0; p < t->planes; p++)
         for (int64_t y = 0; y < t->rows; y++) {
             const float *a = t->a + p * t->a_plane + y * t->a_row, *b = t->b + p * t->b_plane + y * t->b_row;
             UNROLL_2 for (int64_t x = t->columns; x > 0; x--, a += t->a_column, b += t->b_column) {
                 V w[MICRO_NV];
+                __builtin_prefetch(ahead, 0, 2);
+                ahead += t->ahead_step;
                 UNROLL for (int j = 0; j < nv; j++)
                     w[j] = v_load(b + j * LANES);
                 UNROLL for (int r = 0; r < rows; r++) {
