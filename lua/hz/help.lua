@@ -2,7 +2,7 @@
 -- Rows stand in lua/hz/help/*.lua, one file a subject: { subject = '...', { 'name', 'usage', 'what it does', 'example' }, ... }.
 local M = {}
 
-local subjects = { 'prompt', 'tensor', 'linalg', 'codec' }
+local subjects = { 'prompt', 'net', 'data', 'sweep', 'tensor', 'linalg', 'codec' }
 
 local rows, order            -- rows by name; subjects with their names in order
 
@@ -22,6 +22,10 @@ end
 
 -- Functions that may know a name no row has: f(name) -> text or nil.
 M.others = {
+  function(name)
+    local kind = require 'hz.layer'.kinds[name:gsub('^layers%.', '')]
+    return kind and ('%s\n  %s'):format(tostring(kind), kind.help)
+  end,
   function(name)
     local codec = name:match '^codec%.([%w_]+)$' or name
     return require 'hz.plugins'.has(codec) and tostring(require 'hz.codec'[codec]) or nil
