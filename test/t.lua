@@ -72,7 +72,8 @@ end
 -- ---- files and commands ----
 
 t.here = here                                            -- "test/"
-t.hz = os.getenv 'HZ_EXE' or here .. '../build/hz'       -- the executable under test
+-- The executable under test, by its full path: commands run in folders of their own.
+t.hz = os.getenv 'HZ_EXE' or io.popen(('readlink -f /proc/%d/exe'):format(require 'hz.ext.posix'.pid())):read '*l'
 
 function t.read(path)
   local f = io.open(path, 'rb')
