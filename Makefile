@@ -65,6 +65,8 @@ $(BUILD)/test/%: test/c/%.c $(BUILD)/libhz.so
 ctests: $(if $(HAVE_CHECK),$(CTEST))
 	@mkdir -p $(BUILD)/test; rm -f $(BUILD)/test/no-check; $(if $(HAVE_CHECK),:,touch $(BUILD)/test/no-check)
 
+PEER = p="$(HZ_TORCH_PYTHON)"; [ -x "$$p" ] || { echo "peers: HZ_TORCH_PYTHON is '$$p'; needs a python with torch (see test/peers/README.md)"; exit 1; }; "$$p"
+
 run: deps  ## install what is missing, build, and run a small compression sweep on the embedded data
 	@$(MAKE) --no-print-directory all
 	$(BUILD)/hz experiments/cifar_sweep.lua preset=quick data=camera
@@ -87,6 +89,10 @@ asan:  ## the tests under the address and undefined-behaviour sanitizers, in bui
 tsan:  ## the tests under the thread sanitizer, in build-tsan
 	@HZ_SANITIZER=thread TSAN_OPTIONS=allocator_may_return_null=1:ignore_noninstrumented_modules=1 \
 	 $(MAKE) BUILD=build-tsan SAN='-fsanitize=thread -fno-omit-frame-pointer' check
+peers: all  ## the same training steps by PyTorch, compared (HZ_TORCH_PYTHON, see test/peers/README.md)
+	@$(PEER) test/peers/torch_step.py
+bench-peers: all  ## speed beside PyTorch, interleaved in one run (HZ_TORCH_PYTHON, see test/peers/README.md)
+	@$(PEER) test/peers/bench_train.py
 loc:  ## lines of code by folder
 	@git ls-files | grep -E '\.(c|h|lua|inc|def|cu|sh|mk)$$|Makefile$$' | xargs wc -l | awk '$$2 != "total" { n = split($$2, p, "/"); \
 	 d = n == 1 ? "." : n == 2 ? p[1] : p[1] "/" p[2]; l[d] += $$1; f[d]++; L += $$1; F++ } \
@@ -99,6 +105,6 @@ help:  ## this list
 clean:  ## remove what was built
 	rm -rf build build-*
 FORCE:
-.PHONY: all plugins tools ctests deps run repl test check test-isa lint asan tsan loc install help clean FORCE
+.PHONY: all plugins tools ctests deps run repl test check test-isa lint asan tsan peers bench-peers loc install help clean FORCE
 
 -include $(OBJ:.o=.d) $(BUILD)/main.d $(CTEST:=.d)
