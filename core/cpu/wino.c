@@ -4,14 +4,14 @@
    transform them to 36 planes of (24,k), then for each panel of outputs 36 products and the transform back. At 128 channels
    V is 450 KB and M 220 KB, which leaves room in a second-level cache of 1 MB for the weights that stream by.
    Planes lie 24*k + 16 floats apart: at multiples of 4096 bytes all 36 would fall into the same lines of the first-level cache.
-   What a later block reads is fetched during the products, a few lines per group of rows, and so are the lines this block will
-   write: the transforms wait for memory, the products do not. */
+   What a later block reads, the weights of the next plane and the lines this block will write are fetched during the products, a
+   line every few steps: the transforms wait for memory, the products do not. */
 #include "cpu/panel.h"
 #include "cpu/wino.h"
 #include <math.h>
 #include <string.h>
 
-enum { BLOCK = 24, LINE = 64, GROUPS = WINO_PLANES * (BLOCK / 6) };      /* GROUPS: of rows in a panel's products, about */
+enum { BLOCK = 24 };
 
 typedef struct wino {
     const cpu_wino *k;
@@ -36,17 +36,15 @@ static wino_stream span(const float *data, const wino_image *g, int64_t first, i
 {
     int64_t each = g->h * g->w * g->c * (int64_t)sizeof(float) / (g->down * g->across);
     const char *from = (const char *)data + each * first;
-    return (wino_stream){ .at = from, .end = from + each * tiles, .each = (int)(each * tiles / LINE / GROUPS) + 1 };
+    return (wino_stream){ .at = from, .end = from + each * tiles };
 }
 
 /* Blocks are taken in turn: the one this worker takes next is about as many blocks ahead as there are workers. */
 static wino_ahead ahead_of(const wino *w, int64_t first, int64_t tiles)
 {
     int64_t next = first + (int64_t)w->threads * BLOCK;
-    wino_ahead a = { .write = span(w->y, &w->out, first, tiles) };
-    if (next + BLOCK <= w->tiles)
-        a.read = span(w->x, &w->in, next, BLOCK);
-    return a;
+    int more = next + BLOCK <= w->tiles;
+    return (wino_ahead){ .read = span(w->x, &w->in, more ? next : first, more ? BLOCK : 0), .write = span(w->y, &w->out, first, tiles) };
 }
 
 /* The activations that output() does not know, over what it has just written. */
@@ -84,8 +82,11 @@ static void block(void *arg, int number, int worker)
         int nv = panel_nv(&w->p, i);
         int64_t width = (int64_t)nv * w->p.lanes, channel = (int64_t)panel_first(&w->p, i) * w->p.lanes;
         const float *u = w->u + WINO_PLANES * w->in.c * channel;
-        for (int p = 0; p < WINO_PLANES; p++)
-            w->k->product[nv](v + p * w->v_plane, w->v_pitch, u + p * w->in.c * width, w->in.c, tiles, m + p * w->m_plane, &ahead);
+        for (int p = 0; p < WINO_PLANES; p++, u += w->in.c * width) {
+            const float *next = p + 1 < WINO_PLANES || i + 1 < w->p.count ? u + w->in.c * width : w->u;
+            ahead.other = (wino_stream){ .at = (const char *)next, .end = (const char *)(next + w->in.c * width) };
+            w->k->product[nv](v + p * w->v_plane, w->v_pitch, u, w->in.c, tiles, m + p * w->m_plane, &ahead);
+        }
         w->k->output(&w->out, w->y, first, tiles, m, w->m_plane, width, channel, smaller(width, w->out.c - channel), w->bias,
                      w->act == HZ_RELU ? 0 : -INFINITY);
     }

@@ -16,13 +16,13 @@ typedef struct wino_image {
     int64_t h, w, c, top, left, down, across;
 } wino_image;
 
-/* Lines to be fetched while the products run, `each` of them per group of rows. */
-typedef struct wino_stream {
-    const char *at, *end;
-    int each;
-} wino_stream;
+/* Lines to be fetched while products run: one of each stream every second step, which the memory keeps up with. A burst of
+   them between the products would stall both. A stream stays at its end. */
+typedef struct wino_stream { const char *at, *end; } wino_stream;
 typedef struct wino_ahead {
-    wino_stream read, write;  /* what a later block reads, what this one will write */
+    wino_stream read;         /* what the next block reads */
+    wino_stream other;        /* product: the weights of the next plane; outer: what the next block reads of dy */
+    wino_stream write;        /* product: what this block will write */
 } wino_ahead;
 
 /* Micro-kernels of one level. Planes lie `plane` floats apart, tiles `pitch` floats apart; a plane is (tiles, channels). The 6x6
@@ -42,7 +42,7 @@ typedef struct cpu_wino {
     void (*product[MICRO_NV + 1])(const float *v, int64_t pitch, const float *u, int64_t k, int64_t tiles, float *m, wino_ahead *ahead);
     /* d[r][j] (+)= sum over tiles of a[t*a_pitch + r] * b[t*b_pitch + j], r < rows of a, j < nv*lanes */
     void (*outer[MICRO_NV + 1])(const float *a, int64_t a_pitch, const float *b, int64_t b_pitch, int64_t tiles,
-                               float *d, int64_t d_pitch, int64_t rows, int add);
+                               float *d, int64_t d_pitch, int64_t rows, int add, wino_ahead *ahead);
     /* g (3,3,step): lanes of 9 taps -> 36 vectors, `plane` floats apart; turned: rotated by 180 degrees */
     void (*taps)(const float *g, int64_t step, int turned, float *u, int64_t plane);
     /* the same for lanes filters `filter` floats apart, transposed: u[p*plane + i*width + filter] for lanes of i */

@@ -1,15 +1,15 @@
 /* wino_dw.c: kernel "wino", conv2d_dw of 3x3 taps and stride 1 by F(4x4,3x3) (wino.h): dw = G' [ sum over tiles of
    (A dy A') * (B' x B) ] G, 36 products (O, tiles) x (tiles, I), and db, the sum of dy.
-   Work: the tiles are cut into slots by shape alone; a task is a slot. It runs through the 36 planes in three parts of 12, so that
-   the sums of a part (12*O*I floats, 790 KB at 128 channels) stay in the second-level cache; a part goes through the slot in
-   blocks of up to 128 tiles, whose products keep their sums in registers. At its end a part is turned into taps, (O,9,I), and added
-   to the slot's; the slots are added in order. x and dy are read three times, twice of them from cache. */
+   Work: the tiles are cut into slots by shape alone; a task is a slot. Its sums, 36*O*I floats, are kept in the second-level cache:
+   all of them if they are small; else the slot is gone through three times, with the 12 planes of a pair of rows each (790 KB at
+   128 channels), and x and dy are read three times. Products take 32 or 64 tiles at a time and fetch what the next block reads.
+   At its end a part is turned into taps, (O,9,I), and added to the slot's; the slots are added in order. */
 #include "cpu/panel.h"
 #include "cpu/wino.h"
-#include <stdlib.h>
 #include <string.h>
 
-enum { SLOTS = 16, SLOT_TILES = 128, BLOCK = 128, PARTS = 3, PART = WINO_PLANES / PARTS };
+enum { SLOTS = 8, MANY_SLOTS = 16, SLOT_TILES = 64, FEW_TILES = 32, BLOCK_TILES = 64, PARTS = 3, PART = WINO_PLANES / PARTS };
+enum { SUMS_TOGETHER = 700000 };      /* bytes: larger sums are made in parts */
 
 typedef struct wino_dw {
     const cpu_wino *k;
@@ -20,6 +20,7 @@ typedef struct wino_dw {
     float *dw, *db;           /* (O,3,3,I), (O); NULL where not wanted */
     int64_t tiles, slots;     /* tiles of the rows in use; slots of a full batch */
     int64_t slot_tiles, block;
+    int turns, threads;       /* turns: how often the slot is gone through, 1 or 3 */
     int64_t x_pitch, dy_pitch, x_plane, dy_plane, sum_plane;
     float *partial;           /* per slot: taps (O,9,x_pitch), then bias (dy_pitch) */
     int64_t slot_floats;
@@ -33,24 +34,29 @@ static wino_dw dw_of(const hz_work *w, const cpu_micro *m)
     const hz_arg *x = &w->in[0], *dy = &w->in[1];
     cpu_window window = cpu_window_of(&w->attr.window, x, dy);
     int64_t down = (dy->shape[1] + 3) / 4, across = (dy->shape[2] + 3) / 4, all = x->shape[0] * down * across;
-    wino_dw r = { .k = m->wino, .p = panels_of(x->shape[3], m), .x = x->data, .dy = dy->data, .slots = SLOTS };
+    wino_dw r = { .k = m->wino, .p = panels_of(x->shape[3], m), .x = x->data, .dy = dy->data };
     r.x_image = (wino_image){ .h = x->shape[1], .w = x->shape[2], .c = x->shape[3], .top = window.top, .left = window.left,
                               .down = down, .across = across };
     r.dy_image = (wino_image){ .h = dy->shape[1], .w = dy->shape[2], .c = dy->shape[3], .down = down, .across = across };
+    r.x_pitch = round_up(r.x_image.c, m->lanes);
+    r.dy_pitch = round_up(r.dy_image.c, m->lanes);
+    r.sum_plane = r.dy_image.c * r.x_pitch + 16;
+    r.turns = WINO_PLANES * r.sum_plane * (int64_t)sizeof(float) <= SUMS_TOGETHER ? 1 : PARTS;
+    r.slots = all >= SLOT_TILES * SLOTS * 8 ? MANY_SLOTS : SLOTS;
     while (r.slots > 1 && all / r.slots < SLOT_TILES)
         r.slots /= 2;
     r.slot_tiles = (all + r.slots - 1) / r.slots;
-    r.block = smaller(BLOCK, r.slot_tiles);
-    r.x_pitch = round_up(r.x_image.c, m->lanes);
-    r.dy_pitch = round_up(r.dy_image.c, m->lanes);
+    r.block = smaller(r.turns == 1 ? BLOCK_TILES : FEW_TILES, r.slot_tiles);
     r.x_plane = r.block * r.x_pitch + 16;
     r.dy_plane = r.block * r.dy_pitch + 16;
-    r.sum_plane = r.dy_image.c * r.x_pitch + 16;
     r.slot_floats = round_up(r.dy_image.c * 9 * r.x_pitch + r.dy_pitch, 16);
     return r;
 }
 
 /* ---- one slot ---- */
+
+/* Slots that hold tiles of the rows in use. */
+static int64_t used(const wino_dw *w) { return (w->tiles + w->slot_tiles - 1) / w->slot_tiles; }
 
 typedef struct area {
     float *zero, *v, *y, *sum;
@@ -67,14 +73,43 @@ static area area_of(const wino_dw *w, char *scratch)
     return a;
 }
 
-static void products(const wino_dw *w, const area *a, int64_t tiles, int add)
+static wino_stream span(const float *data, const wino_image *g, int64_t first, int64_t tiles)
 {
+    int64_t each = g->h * g->w * g->c * (int64_t)sizeof(float) / (g->down * g->across);
+    return (wino_stream){ .at = (const char *)data + each * first, .end = (const char *)data + each * (first + tiles) };
+}
+
+/* The block after tiles `at` of a slot that ends at `to`: in the slot, its beginning for the next turn, or another slot. */
+static wino_ahead ahead_of(const wino_dw *w, int number, int turn, int64_t at, int64_t to)
+{
+    int64_t next = at + w->block;
+    if (next >= to)
+        next = (turn + 1 < w->turns ? number : number + w->threads) * w->slot_tiles;
+    int64_t tiles = next < w->tiles ? smaller(w->block, w->tiles - next) : 0;
+    next = tiles ? next : at;
+    return (wino_ahead){ .read = span(w->x, &w->x_image, next, tiles), .other = span(w->dy, &w->dy_image, next, tiles) };
+}
+
+/* 12 planes of a block, added to their sums. */
+static void part(const wino_dw *w, const area *a, int which, int64_t first, int64_t tiles, float *bias, int add, wino_ahead *ahead)
+{
+    float *sum = a->sum + (w->turns == 1 ? which * PART : 0) * w->sum_plane;
+    w->k->input(&w->x_image, w->x, a->zero, first, tiles, a->v, w->x_plane, w->x_pitch, 1 << which);
+    w->k->grad(&w->dy_image, w->dy, a->zero, first, tiles, a->y, w->dy_plane, w->dy_pitch, which, bias);
     for (int p = 0; p < PART; p++)
         for (int i = 0; i < w->p.count; i++) {
-            int64_t first = (int64_t)panel_first(&w->p, i) * w->p.lanes;
-            w->k->outer[panel_nv(&w->p, i)](a->y + p * w->dy_plane, w->dy_pitch, a->v + p * w->x_plane + first, w->x_pitch, tiles,
-                                            a->sum + p * w->sum_plane + first, w->x_pitch, w->dy_image.c, add);
+            int64_t column = (int64_t)panel_first(&w->p, i) * w->p.lanes;
+            w->k->outer[panel_nv(&w->p, i)](a->y + p * w->dy_plane, w->dy_pitch, a->v + p * w->x_plane + column, w->x_pitch, tiles,
+                                            sum + p * w->sum_plane + column, w->x_pitch, w->dy_image.c, add, ahead);
         }
+}
+
+static void fold(const wino_dw *w, const area *a, int which, float *taps)
+{
+    const float *sum = a->sum + (w->turns == 1 ? which * PART : 0) * w->sum_plane;
+    for (int64_t o = 0; o < w->dy_image.c; o++)
+        for (int64_t i = 0; i < w->x_pitch; i += w->p.lanes)
+            w->k->fold(sum + o * w->x_pitch + i, w->sum_plane, taps + o * 9 * w->x_pitch + i, w->x_pitch, which);
 }
 
 static void slot(void *arg, int number, int worker)
@@ -87,23 +122,19 @@ static void slot(void *arg, int number, int worker)
     memset(bias, 0, (size_t)w->dy_pitch * sizeof(float));
     if (w->x_pitch > w->x_image.c)               /* lanes beyond the channels are multiplied too */
         memset(a.v, 0, (size_t)(PART * w->x_plane) * sizeof(float));
-    for (int part = 0; part < PARTS; part++) {
+    for (int turn = 0; turn < w->turns; turn++) {
+        int begin = w->turns == 1 ? 0 : turn, end = w->turns == 1 ? PARTS : turn + 1;
         for (int64_t t = from; t < to; t += w->block) {
-            int64_t tiles = smaller(w->block, to - t);
-            w->k->input(&w->x_image, w->x, a.zero, t, tiles, a.v, w->x_plane, w->x_pitch, 1 << part);
-            w->k->grad(&w->dy_image, w->dy, a.zero, t, tiles, a.y, w->dy_plane, w->dy_pitch, part, bias);
-            products(w, &a, tiles, t > from);
+            wino_ahead ahead = ahead_of(w, number, turn, t, to);
+            for (int i = begin; i < end; i++)
+                part(w, &a, i, t, smaller(w->block, to - t), bias, t > from, &ahead);
         }
-        for (int64_t o = 0; o < w->dy_image.c; o++)
-            for (int64_t i = 0; i < w->x_pitch; i += w->p.lanes)
-                w->k->fold(a.sum + o * w->x_pitch + i, w->sum_plane, taps + o * 9 * w->x_pitch + i, w->x_pitch, part);
+        for (int i = begin; i < end; i++)
+            fold(w, &a, i, taps);
     }
 }
 
 /* ---- sum of the slots ---- */
-
-/* Slots that hold tiles of the rows in use. */
-static int64_t used(const wino_dw *w) { return (w->tiles + w->slot_tiles - 1) / w->slot_tiles; }
 
 static void sum(void *arg, int o, int worker)
 {
@@ -117,6 +148,7 @@ static hz_status run(const hz_work *w, const cpu_call *c)
 {
     wino_dw r = dw_of(w, c->micro);
     r.call = c;
+    r.threads = pool_threads();
     r.partial = c->memory;
     r.dw = w->out[0].data;
     r.db = w->nout > 1 ? w->out[1].data : NULL;
@@ -147,7 +179,7 @@ static size_t memory(const hz_work *w, const cpu_micro *m)
 static size_t scratch(const hz_work *w, const cpu_micro *m)
 {
     wino_dw r = dw_of(w, m);
-    return sizeof(float) * (size_t)(zeros(&r) + PART * (r.x_plane + r.dy_plane + r.sum_plane));
+    return sizeof(float) * (size_t)(zeros(&r) + PART * (r.x_plane + r.dy_plane + (r.turns == 1 ? PARTS : 1) * r.sum_plane));
 }
 
 const cpu_kernel conv2d_dw_wino = { .name = "wino", .cost = cost, .memory = memory, .scratch = scratch, .run = run };

@@ -6,31 +6,52 @@
 
 enum { WINO_RUN = 64 };
 
-INLINE void wino_fetch(wino_ahead *a)
+/* One line of each stream, for reading into the second-level cache or for writing. */
+INLINE void wino_fetch(wino_stream *s, const int write)
 {
-    for (int i = 0; i < a->read.each && a->read.at < a->read.end; i++, a->read.at += 64)
-        __builtin_prefetch(a->read.at, 0, 2);
-    for (int i = 0; i < a->write.each && a->write.at < a->write.end; i++, a->write.at += 64)
-        __asm__ volatile("prefetchw %0" : : "m"(*a->write.at));
+    if (write)
+        __asm__ volatile("prefetchw %0" : : "m"(*s->at));
+    else
+        __builtin_prefetch(s->at, 0, 2);
+    const char *next = s->at + 64;
+    s->at = next < s->end ? next : s->end;
+}
+
+INLINE void wino_step(V s[MICRO_ROWS][MICRO_NV], const float *v, int64_t pitch, const float *u, const int rows, const int nv)
+{
+    V w[MICRO_NV];
+    UNROLL for (int j = 0; j < nv; j++)
+        w[j] = v_load(u + j * LANES);
+    UNROLL for (int r = 0; r < rows; r++) {
+        V x = v_set(v[r * pitch]);
+        UNROLL for (int j = 0; j < nv; j++)
+            s[r][j] = v_fma(x, w[j], s[r][j]);
+    }
 }
 
 /* m[r][j] (+)= sum over k of v[r*pitch + k] * u[k*width + j], for `rows` tiles */
-INLINE void wino_product_rows(const float *v, int64_t pitch, const float *u, int64_t k, float *m, int add, const int rows, const int nv)
+INLINE void wino_product_rows(const float *v, int64_t pitch, const float *u, int64_t k, float *m, int add, wino_ahead *ahead,
+                              const int rows, const int nv)
 {
     V s[MICRO_ROWS][MICRO_NV];
     UNROLL for (int r = 0; r < rows; r++)
         UNROLL for (int j = 0; j < nv; j++)
             s[r][j] = v_set(0);
-    for (int64_t i = 0; i < k; i++, u += nv * LANES) {
-        V w[MICRO_NV];
-        UNROLL for (int j = 0; j < nv; j++)
-            w[j] = v_load(u + j * LANES);
-        UNROLL for (int r = 0; r < rows; r++) {
-            V x = v_set(v[r * pitch + i]);
-            UNROLL for (int j = 0; j < nv; j++)
-                s[r][j] = v_fma(x, w[j], s[r][j]);
-        }
+    int64_t i = 0;
+    wino_stream read = ahead->read, write = ahead->write, weights = ahead->other;
+    for (; i + 4 <= k; i += 4, v += 4, u += 4 * nv * LANES) {
+        wino_step(s, v, pitch, u, rows, nv);
+        wino_fetch(&weights, 0);
+        wino_step(s, v + 1, pitch, u + nv * LANES, rows, nv);
+        wino_fetch(&read, 0);
+        wino_step(s, v + 2, pitch, u + 2 * nv * LANES, rows, nv);
+        wino_fetch(&weights, 0);
+        wino_step(s, v + 3, pitch, u + 3 * nv * LANES, rows, nv);
+        wino_fetch(&write, 1);
     }
+    *ahead = (wino_ahead){ .read = read, .other = weights, .write = write };
+    for (; i < k; i++, v++, u += nv * LANES)
+        wino_step(s, v, pitch, u, rows, nv);
     UNROLL for (int r = 0; r < rows; r++)
         UNROLL for (int j = 0; j < nv; j++, m += LANES)
             v_store(m, add ? v_load(m) + s[r][j] : s[r][j] + v_set(0));
@@ -41,47 +62,47 @@ INLINE void wino_product(const float *v, int64_t pitch, const float *u, int64_t 
 {
     for (int64_t i = 0; i < k; i += WINO_RUN) {
         int64_t run = k - i < WINO_RUN ? k - i : WINO_RUN;
-        for (int64_t t = 0; t < tiles; t += rows) {
-            wino_fetch(ahead);
-            wino_product_rows(v + t * pitch + i, pitch, u + i * nv * LANES, run, m + t * nv * LANES, i > 0, rows, nv);
-        }
+        for (int64_t t = 0; t < tiles; t += rows)
+            wino_product_rows(v + t * pitch + i, pitch, u + i * nv * LANES, run, m + t * nv * LANES, i > 0, ahead, rows, nv);
     }
 }
 
 INLINE void wino_outer_rows(const float *a, int64_t a_pitch, const float *b, int64_t b_pitch, int64_t tiles, float *d, int64_t d_pitch,
-                            int add, const int rows, const int nv)
+                            int add, wino_ahead *ahead, const int rows, const int nv)
 {
     V s[MICRO_ROWS][MICRO_NV];
     UNROLL for (int r = 0; r < rows; r++)
         UNROLL for (int j = 0; j < nv; j++)
             s[r][j] = add ? v_load(d + r * d_pitch + j * LANES) : v_set(0);
-    for (int64_t t = 0; t < tiles; t++, a += a_pitch, b += b_pitch) {
-        V w[MICRO_NV];
-        UNROLL for (int j = 0; j < nv; j++)
-            w[j] = v_load(b + j * LANES);
-        UNROLL for (int r = 0; r < rows; r++) {
-            V x = v_set(a[r]);
-            UNROLL for (int j = 0; j < nv; j++)
-                s[r][j] = v_fma(x, w[j], s[r][j]);
-        }
+    wino_stream x = ahead->read, y = ahead->other;
+    int64_t t = 0;
+    for (; t + 2 <= tiles; t += 2, a += 2 * a_pitch, b += 2 * b_pitch) {
+        wino_step(s, a, 1, b, rows, nv);
+        wino_fetch(&x, 0);
+        wino_step(s, a + a_pitch, 1, b + b_pitch, rows, nv);
+        wino_fetch(&y, 0);
     }
+    if (t < tiles)
+        wino_step(s, a, 1, b, rows, nv);
+    ahead->read = x;
+    ahead->other = y;
     UNROLL for (int r = 0; r < rows; r++)
         UNROLL for (int j = 0; j < nv; j++)
             v_store(d + r * d_pitch + j * LANES, s[r][j]);
 }
 
 INLINE void wino_outer(const float *a, int64_t a_pitch, const float *b, int64_t b_pitch, int64_t tiles, float *d, int64_t d_pitch,
-                       int64_t rows, int add, const int most, const int nv)
+                       int64_t rows, int add, wino_ahead *ahead, const int most, const int nv)
 {
     int64_t r = 0;
     for (; r + most <= rows; r += most)
-        wino_outer_rows(a + r, a_pitch, b, b_pitch, tiles, d + r * d_pitch, d_pitch, add, most, nv);
+        wino_outer_rows(a + r, a_pitch, b, b_pitch, tiles, d + r * d_pitch, d_pitch, add, ahead, most, nv);
     for (; r + 4 <= rows; r += 4)
-        wino_outer_rows(a + r, a_pitch, b, b_pitch, tiles, d + r * d_pitch, d_pitch, add, 4, nv);
+        wino_outer_rows(a + r, a_pitch, b, b_pitch, tiles, d + r * d_pitch, d_pitch, add, ahead, 4, nv);
     for (; r + 2 <= rows; r += 2)
-        wino_outer_rows(a + r, a_pitch, b, b_pitch, tiles, d + r * d_pitch, d_pitch, add, 2, nv);
+        wino_outer_rows(a + r, a_pitch, b, b_pitch, tiles, d + r * d_pitch, d_pitch, add, ahead, 2, nv);
     for (; r < rows; r++)
-        wino_outer_rows(a + r, a_pitch, b, b_pitch, tiles, d + r * d_pitch, d_pitch, add, 1, nv);
+        wino_outer_rows(a + r, a_pitch, b, b_pitch, tiles, d + r * d_pitch, d_pitch, add, ahead, 1, nv);
 }
 
 /* WINO_TILES(ROW): ROW(nv, rows) for each width of a panel. */
@@ -92,9 +113,9 @@ INLINE void wino_outer(const float *a, int64_t a_pitch, const float *b, int64_t 
         wino_product(v, pitch, u, k, tiles, m, ahead, most, nv); \
     } \
     static void wino_outer_##nv(const float *a, int64_t a_pitch, const float *b, int64_t b_pitch, int64_t tiles, float *d, \
-                                int64_t d_pitch, int64_t rows, int add) \
+                                int64_t d_pitch, int64_t rows, int add, wino_ahead *ahead) \
     { \
-        wino_outer(a, a_pitch, b, b_pitch, tiles, d, d_pitch, rows, add, most, nv); \
+        wino_outer(a, a_pitch, b, b_pitch, tiles, d, d_pitch, rows, add, ahead, most, nv); \
     }
 WINO_TILES(WINO_MAKE)
 
