@@ -7,8 +7,8 @@ local hz = require 'hz'
 -- What each preset sets; keys given on the command line win.
 local presets = {
   -- two minutes on two cores with the embedded set
-  quick = { protocol = 'strict', quality = { 2, 10, 30, 75, 'raw' }, model = { 'small' }, seed = { 1, 2 }, epochs = 12, train = 2000, test = 1000,
-            optimizer = 'adam', rate = 0.003, schedule = 'cosine', batch = 64, shift = 3, flip = true },
+  quick = { protocol = 'strict', quality = { 2, 10, 30, 75, 'raw' }, model = { 'small' }, seed = { 1, 2 }, epochs = 8, train = 4000, test = 1000,
+            optimizer = 'adam', rate = 0.002, schedule = 'cosine', batch = 32, shift = 1, flip = true },
   -- the default with real data: schedule fixed in advance, the rate decays to zero, the test set is scored once
   strict = { protocol = 'strict', quality = { 1, 5, 10, 25, 75, 'raw' }, model = { 'all-cnns' }, seed = { 1, 2 }, epochs = 20, train = 10000, test = 10000,
              optimizer = 'adam', rate = 0.001, schedule = 'cosine', batch = 128, shift = 3, flip = true },
@@ -49,7 +49,8 @@ local knob, given = hz.args({
 
 local names = knob.data or { knob.path and 'folder' or hz.available 'cifar10' and 'cifar10' or 'camera' }
 local function load_set(name)
-  local train, test = hz.data(name, name == 'folder' and { path = knob.path } or nil)
+  local options = { folder = { path = knob.path }, camera = { train = math.max(5000, math.ceil(1.25 * (knob.train or 0))) } }
+  local train, test = hz.data(name, options[name])
   print(('data: %s, %d training and %d test images, from %s%s'):format(name, #train, #test, train.source,
     not knob.data and name == 'camera' and ' (cifar10 was not found; hz data fetch cifar10 gets it)' or ''))
   return { name = name, train = train, test = test }

@@ -59,7 +59,7 @@ local function describe_model(o, model, set)
   local classes = probe:value('logits'):size(2)
   if classes ~= #set.classes then c.fail('model %s: it ends in %d outputs; %s has %d classes', model, classes, set.name, #set.classes) end
   if o.weights then net:load(o.weights) end             -- does it fit?
-  return { name = model:match '[^/]*$':gsub('%.lua$', ''), path = model, layers = layers, params = net:count(), madds = madds, input = shape_of(set) }
+  return { name = model:match '[^/]*$':gsub('%.lua$', ''), path = model, layers = layers, params = net:count(), madds = madds, input = shape_of(set), mean = net.mean, deviation = net.deviation }
 end
 
 local element_bytes = { u8 = 1, bf16 = 2, i32 = 4, f32 = 4, f64 = 8 }
@@ -81,7 +81,7 @@ end
 
 -- The deciding fields of a job: what the training sees, and what it is scored on.
 local function decides(o, p)
-  local training = { model = { layers = p.model.layers, input = p.model.input }, dtype = o.dtype, device = o.device, weights = o.weights_digest }
+  local training = { model = { layers = p.model.layers, input = p.model.input, mean = p.model.mean, deviation = p.model.deviation }, dtype = o.dtype, device = o.device, weights = o.weights_digest }
   if o.epochs > 0 then
     local watch = p.watch == p.test and p.encoding.test or p.encoding.train
     training.data = { digest = p.train.digest, codec = p.encoding.train.id }

@@ -1,4 +1,4 @@
--- plot.lua: accuracy over bits, in characters or as SVG. A picture is { title, x = label, y = label, series = { { name, points } },
+-- plot.lua: accuracy over bits, in characters or as SVG. A picture is { title, caption (may be nil), x = label, y = label, series = { { name, points } },
 -- levels = { { y, label } } }; a point is { x, y, spread (nil: none), label }. The x axis is logarithmic, y in the units given.
 local M = {}
 

@@ -204,6 +204,7 @@ function M.picture(r)
       end
     end
   end
+  pic.caption = 'numbers: quality; bars: standard deviation over seeds'
   pic.title = ('%s, %s: accuracy over bits'):format(values(r.rows, function(row) return row.data end), values(r.rows, function(row) return row.model end))
   return pic
 end

@@ -29,6 +29,7 @@ local function axes(page, picture, s, X, Y)
   page:text((L + W - R) / 2, H - 16, picture.x, 'text-anchor="middle"')
   page:text(0, 0, picture.y, ('text-anchor="middle" transform="translate(20 %.1f) rotate(-90)"'):format((T + H - B) / 2))
   page:text(L, 28, picture.title, 'font-size="15" font-weight="bold"')
+  if picture.caption then page:text(W - R, 28, picture.caption, 'text-anchor="end" font-size="11" fill="#555"') end
 end
 
 local function levels(page, picture, s, Y)

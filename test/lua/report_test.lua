@@ -1,0 +1,135 @@
+-- What reports make of cell records: means, spreads, convergence, tables, JSON, CSV, plots.
+local t = ...
+local json, report, protocol = require 'hz.json', require 'hz.report', require 'hz.protocol'
+
+local function account(payload, exact)
+  return { items = 10, samples = 30720, payload = payload, tables = exact and 0 or 5700, container = exact and 0 or 550, tables_once = exact and 0 or 570,
+           squared_error = exact and 0 or 30720, ssim = exact and 10 or 9 }
+end
+
+-- A record as cell.read gives it.
+local function record(o)
+  local curve = o.curve or { 0.2, 0.4, 0.5 }
+  return { status = 'done', data = 'fake', split = 'train=8 validation=2 test=10', protocol = o.protocol or 'strict', codec = o.quality and 'jpeg' or 'raw', quality = o.quality,
+    codec_test = o.quality and 'jpeg' or 'raw', quality_test = o.quality, model = o.model or 'small', params = 1234, seed = o.seed, dtype = 'f32', epochs = #curve,
+    accuracy = o.accuracy, best = 0.5, last = curve[#curve], curve = { watch_accuracy = json.array(curve) }, key = 'k',
+    accounts = { all = account(o.quality and 100 * o.quality or 30720, not o.quality) },
+    run = { seconds = o.seconds or 2, version = '0', commit = 'c', isa = 'x', threads = 2, finished = '2026-01-01T00:00:00Z' } }
+end
+
+local some = {
+  record { quality = 10, seed = 1, accuracy = 0.50 }, record { quality = 10, seed = 2, accuracy = 0.54, curve = { 0.1, 0.2, 0.52 } },
+  record { seed = 1, accuracy = 0.60 }, record { seed = 2, accuracy = 0.62, seconds = 4 }, record { quality = 50, seed = 1, accuracy = 0.55 },
+}
+
+t.case('report: one row per quality, by rising bits, the untouched data last', function()
+  local r = report.new('id', some)
+  t.equal(#r.groups, 3)
+  local g = r.groups[1]
+  t.equal({ g.quality, r.groups[2].quality, r.groups[3].codec }, { 10, 50, 'raw' })
+  t.near(g.accuracy, 0.52, 1e-12)
+  t.near(g.spread, math.sqrt(2) * 0.02, 1e-12)
+  t.equal(r.groups[2].spread, nil)
+  t.equal({ g.bytes_payload, g.bytes_tables, g.bytes_container }, { 100, 570, 55 })
+  t.near(g.bits_per_sample, 8 * (1000 + 570) / 30720, 1e-12)
+  t.near(g.bits_per_sample_file, 8 * (1000 + 5700 + 550) / 30720, 1e-12)
+  t.near(g.psnr, 48.1308036, 1e-6)
+  t.equal({ r.groups[3].psnr, r.groups[3].ssim, r.groups[3].bits_per_sample }, { nil, 1, 8 })
+  t.near(r.groups[3].seconds, 3, 1e-12)
+end)
+
+t.case('report: the table shows them', function()
+  local text = report.text(report.new('id', some, 2))
+  t.match(text, 'codec +payload +tables +container +bits/sample')
+  t.match(text, 'jpeg 10 +100%.0 +570%.0 +55%.0 +0%.409 +1%.888 +48%.13 +0%.9000 +52%.00 +2%.83')
+  t.match(text, 'raw +3072%.0 +0%.0 +0%.0 +8%.000 +8%.000 +exact +1%.0000 +61%.00')
+  t.match(text, '2 cells are not finished')
+  t.match(text, 'untouched')
+  t.match(report.text(report.new('id', {})), 'no cell is finished')
+end)
+
+t.case('report: JSON is one array of cells with exactly the promised fields', function()
+  local list = json.decode(report.json(report.new('id', some)))
+  t.equal(#list, 5)
+  local wanted = {}
+  for name in ([[data split protocol codec quality model params seed dtype epochs accuracy best last convergence_epoch bytes_payload bytes_tables
+      bytes_container bits_per_sample bits_per_sample_file psnr ssim seconds curve codec_test quality_test]]):gmatch '%S+' do wanted[name] = true end
+  for _, cell in ipairs(list) do
+    for name in pairs(cell) do t.ok(wanted[name], name) end
+    for name in pairs(wanted) do t.ok(cell[name] ~= nil, name) end
+  end
+  t.equal({ list[1].quality, list[1].seed, list[1].accuracy, list[1].curve }, { 10, 1, 0.5, { 0.2, 0.4, 0.5 } })
+  t.ok(list[3].quality == json.null and list[3].psnr == json.null and list[3].codec == 'raw')
+  t.equal(report.json(report.new('id', {})), '[]\n')
+end)
+
+t.case('report: CSV has a line per cell and the same numbers', function()
+  local lines = {}
+  for line in report.csv(report.new('id', some)):gmatch '[^\n]+' do lines[#lines + 1] = line end
+  t.equal(#lines, 6)
+  t.equal(lines[1], table.concat(report.fields, ','))
+  t.match(lines[2], '^fake,train=8 validation=2 test=10,strict,jpeg,10,jpeg,10,small,1234,1,f32,3,0%.5,0%.5,0%.5,3,100,570,55,.*,0%.2 0%.4 0%.5$')
+  t.equal(require 'hz.table'.csv({ 'a', 'b' }, { { a = 'x,"y"' }, { b = 0.1 } }), 'a,b\n"x,""y""",\n,0.1\n')
+end)
+
+t.case('report: strict convergence is the first epoch within a point of where the untouched data end', function()
+  local rows = report.cells(some)
+  t.equal({ rows[1].convergence_epoch, rows[2].convergence_epoch, rows[5].convergence_epoch }, { 3, 3, 3 })
+  t.equal(report.cells({ record { quality = 5, seed = 1, accuracy = 0.5 } })[1].convergence_epoch, nil)
+  rows = report.cells { record { seed = 1, accuracy = 0.6, curve = { 0.3, 0.595, 0.6 } }, record { quality = 5, seed = 1, accuracy = 0.3, curve = { 0.1, 0.2, 0.3 } } }
+  t.equal({ rows[1].convergence_epoch, rows[2].convergence_epoch }, { 2, nil })
+end)
+
+t.case('report: paper takes the mean of the ten best epochs, and its convergence the mean of the next ten', function()
+  local paper = protocol.named 'paper'
+  local curve = {}
+  for i = 1, 30 do curve[i] = math.min(i, 12) / 20 end
+  curve[30] = 0.61
+  local best = { 0.61 }
+  for i = 2, 10 do best[i] = 0.6 end
+  t.near(paper.accuracy(curve), (0.61 + 9 * 0.6) / 10, 1e-12)
+  -- 99 % of 0.61 is 0.6039: only the windows that hold the last epoch may exceed it, and their mean is 0.601
+  t.equal(paper.convergence(curve), nil)
+  curve[30] = 0.6
+  -- 99 % of 0.6 is 0.594: epochs 12.. hold 0.6, epoch 11 0.55: (0.55 + 9 * 0.6) / 10 = 0.595
+  t.equal(paper.convergence(curve), 11)
+  t.near(paper.accuracy { 0.1, 0.3 }, 0.2, 1e-12)
+  t.equal(paper.convergence { 0.1, 0.3 }, nil)
+  t.equal(protocol.named 'strict'.accuracy({ 0.9 }, 0.4), 0.4)
+  t.raises("protocol: 'x' is unknown; have strict, paper", protocol.named, 'x')
+end)
+
+t.case('report: failed cells are named and do not count', function()
+  local bad = record { quality = 10, seed = 3 }
+  bad.status, bad.failure, bad.accuracy, bad.best, bad.last = 'failed', { epoch = 2, layer = 'conv1', message = 'the loss is nan' }, nil, nil, nil
+  local r = report.new('id', { some[1], some[2], bad })
+  t.near(r.groups[1].accuracy, 0.52, 1e-12)
+  t.match(report.text(r), 'failed: jpeg 10, small, seed 3: epoch 2, layer conv1: the loss is nan')
+  t.match(report.text(r), '3, 1 failed')
+  t.ok(json.decode(report.json(r))[3].accuracy == json.null)
+end)
+
+t.case('report: the plot as SVG is well-formed and holds every point', function()
+  local path = t.folder() .. '/a.svg'
+  local r = report.new('id', some)
+  t.write(path, report.svg(r))
+  local svg = t.read(path)
+  local _, points = svg:gsub('<circle', '')
+  t.equal(points, 3)
+  local _, open = svg:gsub('<[%a]', '')
+  local _, closed = svg:gsub('</', '')
+  local _, single = svg:gsub('/>', '')
+  t.equal(open, closed + single)
+  t.ok(not svg:find 'nan' and not svg:find 'inf')
+  t.ok(report.svg(report.new('id', {})):find 'no finished cells')
+  if not t.tool 'xmllint' then t.skip('xmllint is not here; the tags were counted') end
+  t.equal((t.sh('xmllint --noout ' .. path)), 0)
+end)
+
+t.case('report: one cell, and cells of equal accuracy, can be drawn', function()
+  for _, list in ipairs { { some[1] }, { record { quality = 1, seed = 1, accuracy = 0 }, record { quality = 2, seed = 1, accuracy = 0 } } } do
+    local text = report.text(report.new('id', list))
+    t.ok(not text:find 'nan' and not text:find 'inf', text)
+    t.ok(not report.svg(report.new('id', list)):find 'nan')
+  end
+end)
