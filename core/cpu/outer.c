@@ -180,10 +180,19 @@ static void copied(const block *b, int64_t n0, int64_t n1, float *scratch)
     int64_t area = v->oh * v->ow, from = (int64_t)panel_first(&g->p, b->panel) * g->p.lanes;
     int64_t width = (int64_t)panel_nv(&g->p, b->panel) * g->p.lanes;
     ahead none = { .part = { scratch, scratch } };
+    int64_t n = n0, oy = 0, ox = 0;
     for (int64_t p = n0 * area; p < n1 * area; p += PIXELS) {
         int64_t end = least(p + PIXELS, n1 * area);
-        for (int64_t q = p; q < end; q++)
-            copy_columns(g, q / area, q % area / v->ow, q % v->ow, from, from + width, scratch + (q - p) * width);
+        for (int64_t q = p; q < end; q++) {
+            copy_columns(g, n, oy, ox, from, from + width, scratch + (q - p) * width);
+            if (++ox == v->ow) {
+                ox = 0;
+                if (++oy == v->oh) {
+                    oy = 0;
+                    n++;
+                }
+            }
+        }
         channels(b, (cpu_outer){ .a = g->dy + p * g->O, .b = scratch, .planes = 1, .rows = 1, .columns = end - p,
                                  .a_column = g->O, .b_column = width, .accumulate = p > n0 * area }, 0, &none);
     }
