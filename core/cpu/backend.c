@@ -26,7 +26,17 @@ struct hz_program {
 
 /* ---- choice of kernels ---- */
 
-/* The cheapest row that accepts, or the one HZ_KERNEL names where it accepts; NULL if none does. */
+/* Whether a list of names, separated by commas, holds this one. */
+static int listed(const char *names, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *p = names; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL)
+        if (!strncmp(p, name, n) && (!p[n] || p[n] == ','))
+            return 1;
+    return 0;
+}
+
+/* The cheapest row that accepts, or the first that HZ_KERNEL names and that accepts; NULL if none does. */
 static const cpu_kernel *choose(const hz_work *w, const cpu_micro *m)
 {
     const char *forced = getenv("HZ_KERNEL");
@@ -36,7 +46,7 @@ static const cpu_kernel *choose(const hz_work *w, const cpu_micro *m)
         double cost = (*k)->cost(w, m);
         if (cost < 0)
             continue;
-        if (forced && !strcmp(forced, (*k)->name))
+        if (forced && listed(forced, (*k)->name))
             return *k;
         if (!best || cost < least) {
             best = *k;
