@@ -65,8 +65,8 @@ end
 
 -- Every status of the core passes through here.
 function M.check(status, context)
+  if C.hz_signal_pending() ~= 0 then M.poll() end        -- first: work that a signal ended early has failed, too
   if status ~= 0 then M.fail('%s', (context or '') .. M.message()) end
-  if C.hz_signal_pending() ~= 0 then M.poll() end
 end
 
 -- An index that is negative, or a pointer that is NULL, on failure.

@@ -21,7 +21,9 @@ function Progress:show(text)
   local now = c.C.hz_seconds()
   if not self.live or now - self.last < 0.1 then return end
   self.last = now
-  put(self, type(text) == 'function' and text() or text, '')
+  text = type(text) == 'function' and text() or text
+  local columns = require 'hz.ext.posix'.columns(2)      -- a line that wraps could not be rewritten
+  put(self, columns and text:sub(1, columns - 1) or text, '')
 end
 
 -- A line that stays.

@@ -7,7 +7,8 @@ local M = {}
 
 -- ---- one row per cell ----
 
--- The fields of --json and --csv, in the order of the latter.
+-- The fields of --json and --csv, in the order of the latter. Bytes and bits are over all items of the cell (training, validation and
+-- test images, each as it was encoded); best, last and curve are of the watch split, accuracy is what the protocol says.
 M.fields = { 'data', 'split', 'protocol', 'codec', 'quality', 'codec_test', 'quality_test', 'model', 'params', 'seed', 'dtype', 'epochs',
   'accuracy', 'best', 'last', 'convergence_epoch', 'bytes_payload', 'bytes_tables', 'bytes_container', 'bits_per_sample',
   'bits_per_sample_file', 'psnr', 'ssim', 'seconds', 'curve' }

@@ -21,11 +21,12 @@ function M.title(labels)
   return ('%s%s, %s, seed %d'):format(a, a ~= b and ' tested on ' .. b or '', labels.model, labels.seed)
 end
 
+-- What matters most stands first: narrow terminals cut the end off.
 local function status_line(self, run, job)
-  local in_epoch = run.seen / #job.point.train.labels
-  local left = self:left_of(job, run.plan.epoch + in_epoch)
-  return ('cell %d/%d  %s  epoch %d/%d  loss %.4f  accuracy %.1f %%  %.0f images/s  %s left'):format(job.number, #self.jobs, M.title(job.labels),
-    run.plan.epoch + 1, job.epochs, run.loss_sum / run.seen, 100 * run.correct / run.seen, run.rate, duration(left))
+  local left = self:left_of(job, run.plan.epoch + run.seen / #job.point.train.labels)
+  local rate = run.epoch_seconds > 0 and run.seen / run.epoch_seconds or run.rate
+  return ('cell %d/%d, %s left: %s, epoch %d/%d, loss %.3f, accuracy %.1f %%, %.0f images/s'):format(job.number, #self.jobs, duration(left),
+    M.title(job.labels), run.plan.epoch + 1, job.epochs, run.loss_sum / run.seen, 100 * run.correct / run.seen, rate)
 end
 
 local function epoch_line(self, row, job)
@@ -172,6 +173,16 @@ for name in ('name runs request dry data codec quality codec_test quality_test m
 end
 local standard = { name = 'sweep', codec = { 'jpeg' }, protocol = 'strict', seed = { 1 }, batch = 128, smoothing = 0, dtype = 'f32' }
 
+-- What was asked for, in plain values: two sweeps of the same request differ only in what the world has become since.
+local function request_of(o)
+  local r = { data = {} }
+  for i, d in ipairs(o.data) do r.data[i] = d.name end
+  for k, v in pairs(o) do
+    if k ~= 'data' and k ~= 'optimizer' and k ~= 'runs' and k ~= 'dry' and k ~= 'weights_digest' then r[k] = v end
+  end
+  return r
+end
+
 local function check(o)
   for k in pairs(o) do
     if not known[k] then c.fail("sweep: '%s' is unknown; see ? hz.sweep", tostring(k)) end
@@ -197,7 +208,7 @@ function M.run(o)
   if not o.dry then
     file.mkdir(cell.folder(self.runs))
     file.sweep(cell.folder(self.runs))
-    local _, old, reason = manifest.store(self.runs, o.name, o.request or {}, jobs)
+    local _, old, reason = manifest.store(self.runs, o.name, o.request or request_of(o), jobs)
     if old then print(('sweep %s: computed anew, because this differs since %s: %s'):format(self.id, old, reason)) end
   end
   announce(self)

@@ -108,6 +108,20 @@ t.case('runs: the index is rebuilt when it is deleted, damaged or of another kin
   t.equal(select(2, hz 'report'), wanted)
 end)
 
+t.case('runs: without SQLite the cells themselves are read', function()
+  local dir = place()
+  local index, sqlite = require 'hz.index', require 'hz.ext.sqlite'
+  local keys = {}
+  for _, name in ipairs(file.list(dir .. '/runs/cells')) do keys[#keys + 1] = name:match '^(%x+)%.safetensors$' end
+  local with, present = index.records(dir .. '/runs', keys), sqlite.present
+  sqlite.present = function() return false end
+  local ok, without = pcall(index.records, dir .. '/runs', keys)
+  sqlite.present = present
+  t.ok(ok, without)
+  t.equal(#without, 6)
+  t.equal(json.encode(without), json.encode(with))
+end)
+
 t.case('runs: a damaged cell is named, the rest of the report stands', function()
   local dir, hz = place()
   hz 'report'

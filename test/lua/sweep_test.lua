@@ -207,6 +207,17 @@ t.case('sweep: weights=FILE epochs=0 scores saved weights at every quality', fun
   t.equal((run 'runs=b epochs=0'), 1)
 end)
 
+t.case('sweep: a command whose cells are decided by something else now computes anew and says by what', function()
+  local dir, run = place()
+  t.equal((run 'runs=a seed=1'), 0)
+  t.ok(not select(2, run 'runs=a seed=2'):find 'computed anew', 'another command')
+  t.write(dir .. '/net.lua', (net:gsub('conv{4', 'conv{5')))
+  local status, out = run 'runs=a seed=1'
+  t.equal(status, 0)
+  t.match(out, 'computed anew, because this differs since tiny%-%x+: training%.model%.layers%.1')
+  t.match(out, '2 cells, about')
+end)
+
 t.case('sweep: dry=true counts and predicts, and writes nothing', function()
   local dir, run = place()
   local status, out = run 'runs=a dry=true'

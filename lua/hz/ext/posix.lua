@@ -33,6 +33,7 @@ int ftruncate(int fd, long bytes);
 int kill(int pid, int signal);
 int getpid(void);
 int isatty(int fd);
+int ioctl(int fd, unsigned long request, ...);
 int usleep(unsigned microseconds);
 int gethostname(char *name, size_t bytes);
 char *strerror(int code);
@@ -158,6 +159,11 @@ function M.pid() return C.getpid() end
 -- Whether a process of this machine lives (also one of another user's).
 function M.alive(pid) return C.kill(pid, 0) == 0 or ffi.errno() == EPERM end
 function M.terminal(fd) return C.isatty(fd) == 1 end
+-- Columns of a terminal, nil if it is none or does not say.
+function M.columns(fd)
+  local size = ffi.new 'unsigned short[4]'             -- rows, columns, and both in pixels (TIOCGWINSZ)
+  return C.ioctl(fd, 0x5413, size) == 0 and size[1] > 0 and size[1] or nil
+end
 function M.host()
   local name = ffi.new 'char[256]'
   return C.gethostname(name, 255) == 0 and ffi.string(name) or 'unknown'
