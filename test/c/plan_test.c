@@ -1,0 +1,190 @@
+/* plan_test.c: the life of a plan: made of a graph it takes, run in part and in whole, looked into, freed in any order. */
+#include "made.h"
+
+enum { BATCH = 4 };
+
+/* x (BATCH,5) -> dense 3 + relu -> dense 2 -> xent; with gradients and updates if asked. */
+static hz_graph *net(int train)
+{
+    hz_graph *g = hz_graph_new("net");
+    int x = hz_graph_entry(g, "x", HZ_F32, SHAPE(BATCH, 5)), labels = hz_graph_entry(g, "labels", HZ_I32, SHAPE(BATCH));
+    int w = bound(g, "w", noise(1, SHAPE(3, 5)), 1), b = bound(g, "b", noise(2, SHAPE(3)), 1), v = bound(g, "v", noise(3, SHAPE(2, 3)), 1);
+    int h = node(g, "act", "relu", ACT(HZ_RELU), node(g, "dense", "one", NONE, x, w, b), -1, -1);
+    int logits = node(g, "dense", "two", NONE, h, v, -1), loss = node(g, "xent", "loss", NONE, logits, labels, -1);
+    OK(hz_graph_keep(g, logits));
+    OK(hz_graph_keep(g, loss));
+    if (train) {
+        OK(hz_graph_grad(g, loss, -1, 0));
+        for (int p = w; p <= v; p++)
+            node(g, "sgd", "update", (hz_attr){ .optim = { 0 } }, p, hz_graph_gradient_of(g, p), -1);
+    }
+    return g;
+}
+
+static hz_plan *planned(hz_graph *g, hz_plan_options o)
+{
+    hz_plan *p = hz_plan_new(g, &o);
+    ck_assert_msg(p != NULL, "%s", hz_message());
+    hz_tensor *x = hz_plan_peek(p, hz_graph_find(hz_plan_graph(p), "x"), -1);
+    OK(hz_tensor_uniform(x, -1, 1, 1, 9));
+    hz_tensor_free(x);
+    return p;
+}
+
+static hz_step step_of(int64_t count) { return (hz_step){ .count = count, .rate = 0.1f, .version = 1 }; }
+
+static hz_tensor *value(hz_plan *p, const char *name, int64_t rows)
+{
+    hz_tensor *t = hz_plan_peek(p, hz_graph_find(hz_plan_graph(p), name), rows);
+    ck_assert_msg(t != NULL, "%s: %s", name, hz_message());
+    return t;
+}
+
+static double number(hz_plan *p, const char *name)
+{
+    hz_tensor *t = value(p, name, -1);
+    double v = hz_tensor_at(t, (int64_t[]){ 0, 0 });
+    hz_tensor_free(t);
+    return v;
+}
+
+START_TEST(a_run_in_parts_is_the_whole_run)
+{
+    hz_plan *a = planned(net(1), (hz_plan_options){ .train = 1 }), *b = planned(net(1), (hz_plan_options){ .train = 1 });
+    hz_step s = step_of(BATCH);
+    OK(hz_plan_run(a, 0, -1, &s));
+    for (int i = 0; i < hz_plan_nodes(b); i++)
+        OK(hz_plan_run(b, i, i + 1, &s));
+    ck_assert(number(a, "loss.loss") == number(b, "loss.loss") && number(a, "loss.loss") > 0);
+    hz_tensor *v = value(a, "v", -1), *w = value(b, "v", -1), *start = noise(3, SHAPE(2, 3));
+    ck_assert(!memcmp(v->data, w->data, 24) && memcmp(v->data, start->data, 24));
+    ck_assert(hz_plan_run(a, 0, 999, &s) == HZ_EARG && hz_plan_run(a, 3, 2, &s) == HZ_EARG && hz_plan_run(a, -1, 2, &s) == HZ_EARG);
+    s.count = 0;
+    ck_assert(hz_plan_run(a, 0, -1, &s) == HZ_EARG);
+    s.count = BATCH + 1;
+    ck_assert(hz_plan_run(a, 0, -1, &s) == HZ_EARG);
+    SAYS("5 rows were asked for; the plan's batch is 4");
+    DROP(v, w, start);
+    hz_plan_free(a);
+    hz_plan_free(b);
+}
+END_TEST
+
+START_TEST(peeking)
+{
+    hz_plan *p = planned(net(0), (hz_plan_options){ 0 }), *kept = planned(net(0), (hz_plan_options){ .keep = 1 });
+    hz_step s = step_of(2);
+    OK(hz_plan_run(p, 0, -1, &s));
+    OK(hz_plan_run(kept, 0, -1, &s));
+    hz_tensor *t = value(p, "two.y", 2);
+    ck_assert(t->shape[0] == 2 && t->shape[1] == 2);
+    hz_tensor_free(t);
+    t = value(p, "w", -1);                              /* a bound value is the caller's own tensor */
+    ck_assert(t->shape[0] == 3 && hz_plan_offset(p, hz_graph_find(hz_plan_graph(p), "w")) == -1);
+    hz_tensor_free(t);
+    int mid = hz_graph_find(hz_plan_graph(p), "one.y");
+    ck_assert(!hz_plan_peek(p, mid, -1));
+    SAYS("'one.y' was fused away");
+    ck_assert(!hz_plan_peek(p, -1, -1) && !hz_plan_peek(p, 999, -1));
+    hz_tensor *pre = value(kept, "one.y", 2), *post = value(kept, "relu.y", 2);
+    for (int64_t i = 0; i < 6; i++) {
+        double a = hz_tensor_at(pre, (int64_t[]){ i / 3, i % 3 }), b = hz_tensor_at(post, (int64_t[]){ i / 3, i % 3 });
+        ck_assert(b == (a > 0 ? a : 0));
+    }
+    hz_plan_free(kept);
+    ck_assert(hz_tensor_at(post, (int64_t[]){ 0, 0 }) >= 0);      /* a peeked tensor keeps the arena alive */
+    DROP(pre, post);
+    hz_plan_free(p);
+}
+END_TEST
+
+START_TEST(everything_is_given_back)
+{
+    int64_t before = hz_live_bytes();
+    hz_plan *p = planned(net(1), (hz_plan_options){ .train = 1 });
+    ck_assert(hz_live_bytes() >= before + hz_plan_arena_bytes(p));
+    hz_step s = step_of(BATCH);
+    OK(hz_plan_run(p, 0, -1, &s));
+    int64_t during = hz_live_bytes();
+    for (int i = 0; i < 10; i++)
+        OK(hz_plan_run(p, 0, -1, &s));
+    ck_assert(hz_live_bytes() == during);               /* a step allocates nothing */
+    hz_plan_free(p);
+    ck_assert(hz_live_bytes() == before);
+    ck_assert(!hz_plan_new(net(1), &(hz_plan_options){ .device = "tpu" }));      /* the graph is taken on failure, too */
+    SAYS("device: 'tpu' is not known");
+    ck_assert(hz_live_bytes() == before);
+    hz_plan_free(NULL);
+}
+END_TEST
+
+START_TEST(statistics_name_kernels)
+{
+    hz_plan *p = planned(net(0), (hz_plan_options){ 0 });
+    hz_step s = step_of(BATCH);
+    hz_node_stat stat;
+    hz_plan_timed(p, 1);
+    OK(hz_plan_run(p, 0, -1, &s));
+    OK(hz_plan_stat(p, 0, &stat));
+    ck_assert(stat.kernel && stat.flops == 2.0 * BATCH * 3 * 5);
+    OK(hz_plan_stat(p, 1, &stat));
+    ck_assert_str_eq(stat.kernel, "fused");
+    ck_assert(hz_plan_stat(p, 99, &stat) == HZ_EARG && hz_plan_stat(p, -1, &stat) == HZ_EARG);
+    hz_plan_free(p);
+}
+END_TEST
+
+START_TEST(digests_tell_plans_apart)
+{
+    hz_plan *a = planned(net(1), (hz_plan_options){ .train = 1 }), *b = planned(net(1), (hz_plan_options){ .train = 1 });
+    hz_plan *c = planned(net(0), (hz_plan_options){ 0 }), *d = planned(net(1), (hz_plan_options){ .train = 1, .no_fuse = 1 });
+    ck_assert(hz_plan_digest(a) == hz_plan_digest(b));
+    ck_assert(hz_plan_digest(a) != hz_plan_digest(c) && hz_plan_digest(a) != hz_plan_digest(d));
+    hz_plan_free(a);
+    hz_plan_free(b);
+    hz_plan_free(c);
+    hz_plan_free(d);
+}
+END_TEST
+
+START_TEST(the_first_node_that_is_not_finite)
+{
+    hz_plan *p = planned(net(0), (hz_plan_options){ .keep = 1 });
+    hz_step s = step_of(BATCH);
+    OK(hz_plan_run(p, 0, -1, &s));
+    ck_assert_int_eq(hz_plan_not_finite(p, BATCH), -1);
+    hz_tensor *v = value(p, "v", -1), *x = value(p, "x", -1);
+    OK(hz_tensor_fill(v, INFINITY));
+    s.version++;                                        /* kernels pack the weights anew */
+    OK(hz_plan_run(p, 0, -1, &s));
+    int bad = hz_plan_not_finite(p, BATCH);
+    ck_assert_str_eq(hz_graph_node(hz_plan_graph(p), bad)->name, "two");
+    hz_tensor_put(x, (int64_t[]){ 3, 0 }, NAN);         /* the last row: not seen where only three are in use */
+    OK(hz_tensor_fill(v, 1));
+    s.version++;
+    OK(hz_plan_run(p, 0, -1, &s));
+    ck_assert_str_eq(hz_graph_node(hz_plan_graph(p), hz_plan_not_finite(p, BATCH))->name, "one");
+    s.count = 3;
+    OK(hz_plan_run(p, 0, -1, &s));
+    ck_assert_int_eq(hz_plan_not_finite(p, 3), -1);
+    DROP(v, x);
+    hz_plan_free(p);
+}
+END_TEST
+
+START_TEST(the_null_device_plans_anything)
+{
+    hz_plan *p = planned(net(1), (hz_plan_options){ .train = 1, .device = "null" });
+    hz_step s = step_of(BATCH);
+    OK(hz_plan_run(p, 0, -1, &s));
+    ck_assert(number(p, "loss.loss") == 0);             /* arenas start zeroed */
+    hz_plan_free(p);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = { a_run_in_parts_is_the_whole_run, peeking, everything_is_given_back, statistics_name_kernels, digests_tell_plans_apart,
+                                   the_first_node_that_is_not_finite, the_null_device_plans_anything };
+    return run_suite("plan", tests, sizeof tests / sizeof *tests);
+}
