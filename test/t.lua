@@ -129,6 +129,7 @@ end
 -- returns what came, finish() ends it and returns its status.
 function t.terminal(command)
   if not t.tool 'script' then t.skip 'script (util-linux) is not installed' end
+  if os.execute 'script -qec true /dev/null >/dev/null 2>&1 </dev/null' ~= 0 then t.skip 'no pseudo-terminal can be opened here' end
   local d = t.folder()
   local pipe = io.popen(("TERM=xterm timeout 60 script -qfec %s %s/out >/dev/null 2>&1; echo $? >%s/status"):format(t.quote(command), d, d), 'w')
   local seen = 0
