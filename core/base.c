@@ -95,11 +95,11 @@ void hz_free(void *p, size_t bytes)
 
 /* ---- signals ---- */
 
-static volatile sig_atomic_t pending;
+static volatile sig_atomic_t pending, interrupts;      /* interrupts: SIGINTs since hz_signal_catch, also those cleared */
 
 static void on_signal(int number)
 {
-    if (pending == number)
+    if (pending == number || (number == SIGINT && interrupts++))
         _exit(128 + number);             /* asked twice: at once */
     pending = number;
 }
@@ -107,7 +107,7 @@ static void on_signal(int number)
 void hz_signal_catch(void)
 {
     struct sigaction a = { .sa_handler = on_signal };
-    pending = 0;
+    pending = interrupts = 0;
     sigaction(SIGINT, &a, NULL);
     sigaction(SIGTERM, &a, NULL);
 }
@@ -120,6 +120,7 @@ void hz_signal_release(void)
 }
 
 int hz_signal_pending(void) { return pending; }
+void hz_signal_set(int number) { pending = number; }
 void hz_signal_clear(void) { pending = 0; }
 
 double hz_seconds(void)

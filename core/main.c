@@ -63,7 +63,6 @@ static const char *library_path(void)
    prompt runs its lines with the compiler off). The core's flag is set as well, which stops loops over the core. */
 
 static lua_State *running;             /* state of the guarded call, NULL outside one */
-static struct sigaction core_action;   /* the core's own handler for SIGINT */
 static int presses;                    /* of Ctrl-C that Lua has not noticed yet */
 static int raised;                     /* interrupts raised in this guarded call: a pcall may have swallowed them */
 
@@ -95,8 +94,7 @@ static void on_interrupt(int number)
 {
     if (++presses >= 3)                /* a C call that does not return: leave it and the session */
         _exit(130);
-    if (!hz_signal_pending())
-        core_action.sa_handler(number);
+    hz_signal_set(number);
     if (running)
         lua_sethook(running, raise_interrupt, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
 }
@@ -104,19 +102,18 @@ static void on_interrupt(int number)
 /* guard(interrupt, handler, f, ...): xpcall(f, handler, ...) that Ctrl-C ends with the error value `interrupt`. */
 static int guard(lua_State *L)
 {
-    struct sigaction own = { .sa_handler = on_interrupt }, before;
+    struct sigaction own = { .sa_handler = on_interrupt };
     int nargs = lua_gettop(L) - 3;
     luaL_checktype(L, 3, LUA_TFUNCTION);
     lua_pushvalue(L, 1);
     lua_setfield(L, LUA_REGISTRYINDEX, "hz.interrupt");
     presses = raised = 0;
     running = L;
-    sigaction(SIGINT, &own, &before);
+    sigaction(SIGINT, &own, NULL);
     int status = lua_pcall(L, nargs, LUA_MULTRET, 2);
-    sigaction(SIGINT, &before, NULL);
+    hz_signal_catch();                 /* forgets what was pressed */
     running = NULL;
     lua_sethook(L, NULL, 0, 0);
-    hz_signal_clear();
     if (status == LUA_ERRERR && raised) {      /* the handler itself was interrupted */
         lua_pushvalue(L, 1);
         lua_replace(L, -2);
@@ -197,7 +194,6 @@ int main(int argc, char **argv)
         return 1;
     }
     hz_signal_catch();
-    sigaction(SIGINT, NULL, &core_action);
     luaL_openlibs(L);
     set_arguments(L, argc, argv);
     int status = run(L, root);

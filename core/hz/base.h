@@ -44,10 +44,12 @@ void hz_peak_reset(void);
 void *hz_alloc(size_t bytes);
 void hz_free(void *p, size_t bytes);
 
-/* SIGINT and SIGTERM set a flag instead of ending the process; a second SIGINT ends it at once. [main] */
+/* SIGINT and SIGTERM set a flag instead of ending the process; a second SIGINT since this call ends it at once, cleared or
+   not. Calling it again forgets the first. [main] */
 void hz_signal_catch(void);
 void hz_signal_release(void);
 int hz_signal_pending(void);      /* the signal's number, 0 if none */
+void hz_signal_set(int number);   /* as the signal would; for handlers of the caller's own */
 void hz_signal_clear(void);
 
 double hz_seconds(void);          /* monotonic clock, seconds */

@@ -106,19 +106,22 @@ end
 
 -- ---- names ----
 
--- Edit distance, to guess what was meant.
+-- Edit distance (insert, delete, change, swap neighbours), to guess what was meant.
 local function distance(a, b)
-  local before = {}
-  for j = 0, #b do before[j] = j end
+  local d = { [0] = {} }
+  for j = 0, #b do d[0][j] = j end
   for i = 1, #a do
-    local now = { [0] = i }
+    d[i] = { [0] = i }
     for j = 1, #b do
       local change = a:byte(i) == b:byte(j) and 0 or 1
-      now[j] = math.min(before[j] + 1, now[j - 1] + 1, before[j - 1] + change)
+      local least = math.min(d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + change)
+      if i > 1 and j > 1 and a:byte(i) == b:byte(j - 1) and a:byte(i - 1) == b:byte(j) then
+        least = math.min(least, d[i - 2][j - 2] + 1)
+      end
+      d[i][j] = least
     end
-    before = now
   end
-  return before[#b]
+  return d[#a][#b]
 end
 
 -- The name in the list that is close enough to be what was meant, or nil.

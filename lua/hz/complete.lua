@@ -1,5 +1,6 @@
 -- complete.lua: what could follow the text before the cursor: names of globals and of hz, fields of tables, methods of objects.
--- Looks without running code of the objects: only tables, their metatables' __index tables, and the lists given here.
+-- Looks without running code of the objects: at tables, their metatables' __index tables, what a metatable's __names says (a table
+-- with the names as keys, or a function(v) that returns such tables), and at the lists given here.
 local tensor = require 'hz.tensor'
 
 local M = {}
@@ -13,10 +14,12 @@ M.kinds = {
 local keywords = { 'and', 'break', 'do', 'else', 'elseif', 'end', 'false', 'for', 'function', 'if', 'in', 'local', 'nil', 'not', 'or',
                    'repeat', 'return', 'then', 'true', 'until', 'while' }
 
+-- The metatable's __index if that is a table, and the tables of its __names.
 local function index_of(v)
   local meta = debug.getmetatable(v)
-  local i = type(meta) == 'table' and rawget(meta, '__index')
-  return type(i) == 'table' and i or nil
+  if type(meta) ~= 'table' then return nil, {} end
+  local index, names = rawget(meta, '__index'), rawget(meta, '__names')
+  return type(index) == 'table' and index or nil, type(names) == 'function' and { names(v) } or { names }
 end
 
 -- Calls visit(name, value) for the names that v answers to.
@@ -32,7 +35,11 @@ local function each_name(v, visit)
     if type(v) == 'table' then
       for name, value in pairs(v) do visit(name, value) end
     end
-    v = index_of(v)
+    local index, more = index_of(v)
+    for _, list in ipairs(more) do
+      for name, value in pairs(list) do visit(name, value) end
+    end
+    v = index
     if not v then return end
   end
 end

@@ -215,9 +215,7 @@ Set.__tostring = function(set)
     set.digest:sub(1, 12), set.source, set.recoded and ', ' .. set.recoded or '')
 end
 function M.is(x) return type(x) == 'userdata' and tables[x] ~= nil end
--- The fields of a set as a table of names, for completion at the prompt.
-function M.fields(set) return tables[set] end
-M.methods = methods                                   -- names for completion at the prompt
+function Set.__names(set) return tables[set], methods end      -- for completion at the prompt
 
 -- ---- the registry ----
 

@@ -312,6 +312,7 @@ Net.__index = function(net, k)
   return methods[k]
 end
 
+Net.__names = methods                                 -- for completion at the prompt
 -- net[4] = conv{128, 3} replaces a layer; parameters whose name and shape survive are kept.
 Net.__newindex = function(net, k, v)
   if type(k) ~= 'number' then rawset(net, k, v) return end

@@ -7,6 +7,7 @@ local pretty = require 'hz.pretty'
 local complete = require 'hz.complete'
 local help = require 'hz.help'
 local exit = require 'hz.exit'
+local args = require 'hz.args'
 
 local slow = 0.05        -- seconds from which the time of a line is shown
 local SIGTERM = 15
@@ -82,7 +83,10 @@ local function show_results(_, ...)
   if select('#', ...) > 0 then show(...) end
 end
 
+local env                      -- of prompt lines
+
 local function run(chunk, single)
+  setfenv(chunk, env)
   jit.off()
   jit.flush()
   _HZ.deferred = 0                         -- a mistake may have left a loop that had deferred interrupts
@@ -120,17 +124,31 @@ local function banner()
   print(('hz %s  %s, %d threads  (? for help, Ctrl-D leaves)'):format(text(C.hz_version()), text(C.hz_cpu_isa()), C.hz_cpu_threads()))
 end
 
--- Names of hz and of layers can be said without a prefix at the prompt; globals come first.
-local function open_names()
-  local hz = require 'hz'
-  rawset(_G, 'hz', hz)
-  local meta = getmetatable(_G) or {}
-  function meta.__index(_, name)
-    local v = hz[name]
+-- What lines see: globals, then the names of hz and of layers without a prefix. Anything else was mistyped.
+local function environment(hz)
+  local function find(name)
+    local v = rawget(_G, name)
+    if v == nil then v = hz[name] end
     if v == nil then v = hz.layers[name] end
     return v
   end
-  setmetatable(_G, meta)
+  local function missing(name)
+    local names = {}
+    for _, list in ipairs { _G, hz.layers } do
+      for k in pairs(list) do names[#names + 1] = type(k) == 'string' and k or nil end
+    end
+    for _, k in ipairs(hz.names) do names[#names + 1] = k end
+    local near = args.nearest(name, names)
+    error(("'%s' is not defined%s"):format(name, near and (", did you mean '%s'?"):format(near) or ''), 3)
+  end
+  return setmetatable({}, {
+    __index = function(_, name)
+      local v = find(name)
+      if v == nil then missing(name) end
+      return v
+    end,
+    __newindex = _G,
+  })
 end
 
 local function loop(reader)
@@ -140,7 +158,7 @@ local function loop(reader)
     if text == nil then return good end
     if text == false then
       local signal = c.interrupted()
-      c.C.hz_signal_clear()
+      c.C.hz_signal_catch()
       if signal == SIGTERM then exit.stop(75) end
     elseif text:find '%S' then
       remember(reader, text)
@@ -160,8 +178,9 @@ end
 
 -- The prompt until the input ends: 0; where no terminal is read, 1 if there was a mistake.
 return function()
-  open_names()
   local hz = require 'hz'
+  rawset(_G, 'hz', hz)
+  env = environment(hz)
   local reader = edit.open('hz', function(text) return complete.complete(text, _G, { hz, hz.layers }) end)
   if edit.terminal() then banner() end
   if reader.plain then print(reader.plain) end

@@ -94,3 +94,58 @@ t.case('an error value that is a table is reported', function()
   t.equal(status, 1)
   t.match(err, '^hz: [^\n]+\n$')
 end)
+
+-- ---- signals ----
+
+-- Runs a script in the background, sends the signals when it has said 'ready', and returns its status and stderr.
+local function interrupted(text, ...)
+  local d = t.folder()
+  local path = t.write(d .. '/s.lua', "io.stdout:write 'ready'; io.stdout:flush()\n" .. text)
+  local kills = {}
+  for i, name in ipairs { ... } do kills[i] = ('kill -%s $pid; sleep 0.3; '):format(name) end
+  -- A shell without job control starts background commands with SIGINT ignored; hz sets its own handler all the same.
+  local _, out = t.sh(('%s %s >%s/out 2>%s/err & pid=$!; for i in $(seq 100); do grep -q ready %s/out && break; sleep 0.05; done; sleep 0.2; %s wait $pid; echo $?')
+    :format(t.quote(t.hz), path, d, d, d, table.concat(kills)))
+  return tonumber(out), t.read(d .. '/err')
+end
+
+local core_loop = 'local x = hz.zeros{16}; while true do x = x + 1 end'
+
+t.case('Ctrl-C ends a loop over the core with status 130', function()
+  local status, err = interrupted(core_loop, 'INT')
+  t.equal(err, 'hz: interrupted\n')
+  t.equal(status, 130)
+end)
+
+t.case('SIGTERM ends a loop over the core with status 75', function()
+  t.equal((interrupted(core_loop, 'TERM')), 75)
+end)
+
+t.case('a second Ctrl-C ends a compiled loop at once', function()
+  t.equal((interrupted('while true do end', 'INT', 'INT')), 130)
+end)
+
+t.case('an interrupt passes through pcall in a loop over the core', function()
+  t.equal((interrupted('while true do pcall(function() ' .. core_loop .. ' end) end', 'INT', 'INT', 'INT')), 130)
+end)
+
+-- ---- installation ----
+
+t.case('an installed tree runs, also after it was moved', function()
+  local d = t.folder()
+  local build = t.hz:match '^(.*)/[^/]*$'
+  local status, _, err = t.sh(('sh .ci/install.sh %s/a %s && mv %s/a %s/b'):format(d, t.quote(build), d, d))
+  t.equal(err, '')
+  t.equal(status, 0)
+  local s, out = t.sh(('cd / && %s/b/bin/hz -e "print(hz.root, hz.zeros{2}:sum())"'):format(d))
+  t.equal(out, d .. '/b/share/hz\t0\n')
+  t.equal(s, 0)
+  t.ok(t.read(d .. '/b/include/hz/plugin.h'), 'plugin.h')
+end)
+
+t.case('without its Lua files hz says what to set', function()
+  local d = t.folder()
+  local status, _, err = t.sh(('cp %s %s/hz && LD_LIBRARY_PATH=%s HZ_ROOT= %s/hz; echo $?'):format(t.quote(t.hz), d, t.quote(t.hz:match '^(.*)/[^/]*$'), d))
+  t.equal(status, 0)
+  t.match(err, 'set HZ_ROOT')
+end)

@@ -22,6 +22,10 @@ local rows = {
   { 'a broken __tostring', 'setmetatable({}, {__tostring = function() error "deep" end})\n4', '4\n', 'deep\n' },
   { 'a usage error of a script', 'require "hz.exit".stop(2, "knob: wrong")\n5', '5\n', 'knob: wrong\n' },
   { 'a tensor', 'tensor{1,2}', 'f32 (2)  min 1  mean 1.5  max 2\n  1  2\n', '' },
+  { 'a name that is not there', 'reul', '', "'reul' is not defined, did you mean 'relu'?\n" },
+  { 'a name that is nothing like one', 'x = qwertyuiop', '', "'qwertyuiop' is not defined\n" },
+  { 'globals are globals', 'x = 1\n_G.x\n_G.nothing', '1\nnil\n', '' },
+  { 'layers need no prefix', 'conv == hz.layers.conv', 'true\n', '' },
   { 'help on nothing known', '? nonsense', "help: nothing about 'nonsense'; ? alone lists what there is\n", '' },
 }
 for _, row in ipairs(rows) do
@@ -56,7 +60,8 @@ end)
 local Class = { area = function() end, side = 3 }
 Class.__index = Class
 local globals = setmetatable({ table = table, tools = { hammer = 1, hook = print, deep = { x = 1 } }, shape = setmetatable({ own = 1 }, Class),
-  list = { { name = 1 } }, tens = require 'hz.tensor'.zeros { 2 } }, { __index = { layered = 1 } })
+  list = { { name = 1 } }, lively = setmetatable({ own = 1 }, { __index = function() error 'ran' end, __names = { method = print } }),
+  small = require 'hz'.net 'small' { require 'hz'.layers.relu }, tens = require 'hz.tensor'.zeros { 2 } }, { __index = { layered = 1 } })
 
 local words = {
   { 'tab', { 'table' } },
@@ -69,6 +74,8 @@ local words = {
   { 'shape:', { 'area' } },
   { 'list[1].n', { 'name' } },
   { 'tens:resh', { 'reshape' } },
+  { 'lively.', { 'method', 'own' } },
+  { 'small:summ', { 'summary' } },
   { 'nothing.x', {} },
   { 'f().x', {} },
   { 'whi', { 'while' } },
