@@ -208,6 +208,17 @@ function M.run(runs, job, hooks)
   return true
 end
 
+-- Removes the resume point of a finished cell, which a process leaves that is killed between writing the one and removing the other.
+function M.tidy(runs, job)
+  local path = M.resume_path(runs, job.training_key)
+  if not file.exists(path) then return end
+  local lock = file.lock(lock_path(runs, job.training_key))
+  if not lock then return end
+  local ok, e = pcall(file.remove, path)
+  lock:release()
+  if not ok then error(e, 0) end
+end
+
 -- Removes a cell and, unless `keep` says that another cell needs it, what remains of its training.
 function M.remove(runs, key, training, keep)
   file.remove(M.path(runs, key))

@@ -46,6 +46,7 @@ end
 
 -- Predicted seconds after `epochs` epochs of `job`, corrected by how the prediction has fared so far.
 function Sweep:left_of(job, epochs)
+  self.later = self.later or predict.left(self.runs, self.jobs) - predict.left(self.runs, { job })      -- of the other cells
   local left = (job.epochs - epochs) * job.cost.epoch + job.cost.finish + self.later
   local predicted = self.predicted - left
   local spent = c.C.hz_seconds() - self.started
@@ -69,6 +70,7 @@ local function finish(self, job)
     return
   end
   self.records[job.number] = record
+  pcall(cell.tidy, self.runs, job)                     -- a folder that cannot be written to may be read
   if record.status == 'failed' then failed(self, job, record.failure.message) end
   return record
 end
@@ -81,7 +83,7 @@ local function of_the_disk(message)
 end
 
 local function compute(self, job)
-  self.later = predict.left(self.runs, self.jobs) - (job.epochs - cell.epochs_done(self.runs, job)) * job.cost.epoch - job.cost.finish
+  self.later = nil                                     -- found out when a line wants it
   local progress = self.progress
   local ok, mine, owner = pcall(cell.run, self.runs, job, {
     on_step = function(run) progress:show(function() return status_line(self, run, job) end) end,
@@ -204,7 +206,7 @@ function M.run(o)
   check(o)
   local jobs = axes.jobs(o)
   local self = setmetatable({ runs = manifest.runs(o.runs), jobs = jobs, records = {}, failed = {}, progress = require 'hz.progress'.new(),
-    started = c.C.hz_seconds(), later = 0, predicted = nil, id = manifest.id(o.name, jobs) }, Sweep)
+    started = c.C.hz_seconds(), predicted = nil, id = manifest.id(o.name, jobs) }, Sweep)
   if not o.dry then
     file.mkdir(cell.folder(self.runs))
     file.sweep(cell.folder(self.runs))

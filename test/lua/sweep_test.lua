@@ -239,6 +239,33 @@ t.case('sweep: what cannot be is said before the first step', function()
   end
 end)
 
+t.case('sweep: the same cells for any number of threads', function()
+  local dir, run = place()
+  t.equal((run('runs=a seed=1', 'HZ_THREADS=1 ')), 0)
+  t.equal((run('runs=b seed=1', 'HZ_THREADS=3 HZ_CACHE=other ')), 0)
+  same_cells(dir .. '/a', dir .. '/b')
+end)
+
+t.case('sweep: cifar_sweep.lua says which data it uses, and takes its keys over its presets', function()
+  local dir = t.folder()
+  local path = t.sh 'pwd' == 0 and select(2, t.sh 'pwd'):match '[^\n]+' .. '/experiments/cifar_sweep.lua'
+  local function run(args)
+    return t.sh(('cd %s; HZ_DATA= XDG_DATA_HOME=%s HZ_RUNS= %s %s %s; exit $?'):format(dir, dir, t.quote(t.hz), t.quote(path), args))
+  end
+  local status, out, err = run 'dry=true train=80 test=20 batch=16'
+  t.equal(status, 0, err)
+  t.match(out, '^data: camera, %d+ training and 1000 test images, from the embedded camera %(cifar10 was not found')
+  t.match(out, '10 cells, about')
+  t.match(select(2, run 'dry=true train=80 test=20 batch=16 quality=5,raw seed=1..3 data=camera'), '6 cells')
+  for _, case in ipairs { { 'qualty=5', 2, "did you mean 'quality'" }, { 'data=cifar11', 1, "'cifar11' is unknown; have camera, cifar10" }, { 'model=big', 1, "'big' is unknown; have all%-cnns" },
+    { 'quality=0', 1, 'quality is 0; needs' }, { 'data=cifar10', 1, 'cifar10 was not found' }, { 'test=5000', 1, 'test=5000 was given; camera has 1000' }, { 'epochs=-1', 2, '0%.%.100000' } } do
+    local code, _, message = run('dry=true ' .. case[1])
+    t.equal(code, case[2], case[1] .. ': ' .. message)
+    t.match(message, case[3], case[1])
+  end
+  t.ok(not file.exists(dir .. '/runs'))
+end)
+
 -- ---- damage ----
 
 local function any(dir, pattern)
