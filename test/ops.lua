@@ -81,6 +81,16 @@ conv('4,13,13,3', 40, square(5), square(4), 'valid')                         -- 
 conv('2,14,15,6', 9, { 2, 4 }, { 3, 2 }, 'same', 'elu', { alpha = 0.7 })     -- even kernels
 conv('2,20,18,32', 32, square(3), square(1), 'valid', 'relu')                -- as audio nets have it
 conv('17,4,4,16', 16, square(3), square(1), 'same', 'relu')                  -- more rows than slots
+conv('9,17,19,48', 40, square(3), square(1), 'same', nil, { slow = true })   -- many tiles, the last ones cut
+conv('1,30,5,64', 32, square(3), square(1), 'valid', 'elu', { slow = true })
+conv('33,4,5,20', 72, square(3), square(1), 'same', 'relu', { slow = true })
+conv('2,7,6,130', 100, square(3), square(1), 'same', 'relu', { slow = true })
+
+-- The layers of architecture A: their numerics are promised (lua/ops_test.lua).
+for _, r in ipairs { { '2,32,32,3', 32, 3, 1 }, { '1,32,32,32', 64, 3, 1 }, { '1,32,32,64', 128, 3, 2 }, { '1,16,16,128', 128, 3, 1 },
+                     { '2,16,16,128', 128, 3, 2 }, { '2,8,8,128', 128, 3, 1 }, { '2,8,8,128', 128, 1, 1 }, { '2,8,8,128', 10, 1, 1 } } do
+  conv(r[1], r[2], square(r[3]), square(r[4]), 'same', nil, { slow = true, published = true, bias = false })
+end
 
 -- ---- dense, activations, sums ----
 
