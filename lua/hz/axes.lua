@@ -115,7 +115,7 @@ local function open_sets(o, p)
   if same then table.insert(with_train, p.test); table.insert(roles, 'test') end
   local out = { accounts = {} }
   local function take(g, names)
-    for i, role in ipairs(names) do out[role], out.accounts[role] = g.sets[i], g.parts[i] end
+    for i, role in ipairs(names) do out[role], out.accounts[role] = g.sets[i], #names == 1 and g.account or g.parts[i] end
     out.accounts.all = recode.add(out.accounts.all or recode.no_account(), g.account)
   end
   take(recode.group(with_train, e.train.codec), roles)

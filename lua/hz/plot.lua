@@ -71,13 +71,14 @@ local function put(grid, x, y, s)
   end
 end
 
--- Writes s where the cells are still empty.
+-- Writes s where the cells are still empty; returns whether they were.
 local function put_free(grid, x, y, s)
-  for i = 0, #s do
+  for i = 0, #s - 1 do
     local ch = grid[y] and grid[y][x + i]
-    if i < #s and ch ~= ' ' and ch ~= '-' then return end
+    if ch ~= ' ' and ch ~= '-' then return false end
   end
   put(grid, x, y, s)
+  return true
 end
 
 local function draw_points(grid, picture, s, w, h)
@@ -109,9 +110,12 @@ function M.text(picture, w, h)
   for _, l in ipairs(picture.levels or {}) do
     local y = h - math.floor(s.y(l.y) * (h - 1) + 0.5)
     for x = 2, w, 2 do grid[y][x] = '-' end
-    put(grid, 2, y, l.label .. ' ')
   end
   draw_points(grid, picture, s, w, h)
+  for _, l in ipairs(picture.levels or {}) do           -- as far left as there is room
+    local y, x = h - math.floor(s.y(l.y) * (h - 1) + 0.5), 2
+    while x < w and not put_free(grid, x, y, l.label .. ' ') do x = x + 2 end
+  end
   for _, t in ipairs(s.yticks) do left[h - math.floor(t.at * (h - 1) + 0.5)] = t.text end
   for y = 1, h do
     lines[#lines + 1] = (('%6s %s%s'):format(left[y] or '', left[y] and '+' or '|', table.concat(grid[y])):gsub(' +$', ''))

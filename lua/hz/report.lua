@@ -187,23 +187,33 @@ end
 
 -- ---- the picture ----
 
--- Accuracy over bits per sample: a series per model (and data set, and test encoding), the untouched data as a level.
+-- Where images are tested in another encoding than that of training, the bits are those of the test images.
+local function bits_of(g)
+  if g.codec == g.codec_test and g.quality == g.quality_test then return g.bits_per_sample end
+  return recode.means(g.rows[1].record.accounts.test).bits_per_sample
+end
+
+-- Accuracy over bits per sample: a series per model (and data set; and training encoding, where it differs from that of the test), the
+-- untouched data as a level.
 function M.picture(r)
   local by, pic = {}, { x = 'bits per sample (payload, and tables once per set)', y = 'accuracy %', series = {}, levels = {} }
-  local many_data = values(r.rows, function(row) return row.data end):find ','
+  local many_data, matrix = values(r.rows, function(row) return row.data end):find ',', false
+  for _, g in ipairs(r.groups) do matrix = matrix or g.codec ~= g.codec_test or g.quality ~= g.quality_test end
   for _, g in ipairs(r.groups) do
     if g.accuracy then
-      local name = many_data and g.data .. ' ' .. g.model or g.model
+      local name = (many_data and g.data .. ' ' or '') .. g.model .. (matrix and ' trained on ' .. quality_text(g.codec, g.quality) or '')
       if not by[name] then
-        by[name] = { name = name, points = {} }
-        pic.series[#pic.series + 1] = by[name]
+        pic.series[#pic.series + 1] = { name = name, points = {} }
+        by[name] = #pic.series
       end
-      table.insert(by[name].points, { x = g.bits_per_sample, y = 100 * g.accuracy, spread = g.spread and 100 * g.spread,
-        label = g.quality and tostring(g.quality) or g.codec })
-      if g.codec == 'raw' and g.codec_test == 'raw' then
-        pic.levels[#pic.levels + 1] = { y = 100 * g.accuracy, label = 'untouched' .. (#pic.series > 1 and ' ' .. name or ''), series = #pic.series }
-      end
+      table.insert(pic.series[by[name]].points, { x = bits_of(g), y = 100 * g.accuracy, spread = g.spread and 100 * g.spread,
+        label = g.quality_test and tostring(g.quality_test) or g.codec_test })
+      if g.codec == 'raw' and g.codec_test == 'raw' then pic.levels[#pic.levels + 1] = { y = 100 * g.accuracy, label = 'untouched', series = by[name] } end
     end
+  end
+  for _, one in ipairs(pic.series) do table.sort(one.points, function(a, b) return a.x < b.x end) end
+  for _, level in ipairs(pic.levels) do
+    if #pic.levels > 1 then level.label = 'untouched, ' .. pic.series[level.series].name end
   end
   pic.caption = 'numbers: quality; bars: standard deviation over seeds'
   pic.title = ('%s, %s: accuracy over bits'):format(values(r.rows, function(row) return row.data end), values(r.rows, function(row) return row.model end))

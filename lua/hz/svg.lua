@@ -35,7 +35,7 @@ end
 local function levels(page, picture, s, Y)
   for k, l in ipairs(picture.levels or {}) do
     local y = Y(s.y(l.y))
-    page:line(L, y, W - R, y, ('stroke="%s" stroke-dasharray="6 4" opacity="0.7"'):format(colours[(l.series or k) - 1 < #colours and l.series or 1]))
+    page:line(L, y, W - R, y, ('stroke="%s" stroke-dasharray="6 4" opacity="0.7"'):format(colours[((l.series or k) - 1) % #colours + 1]))
     page:text(L + 6, y - 5, l.label, 'fill="#555" font-size="11"')
   end
 end
