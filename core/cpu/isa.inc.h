@@ -8,6 +8,8 @@
 #include "cpu/rows.inc.h"
 #include "cpu/elements.inc.h"
 #include "cpu/wino.inc.h"
+#include "cpu/poly.inc.h"
+#include "cpu/poly_sum.inc.h"
 #include "cpu/wino_gemm.inc.h"
 
 void FILL(cpu_micro *m)

@@ -11,16 +11,15 @@
 #include <math.h>
 #include <string.h>
 
-enum { BLOCK = 24 };
-
 typedef struct wino {
     const cpu_wino *k;
+    const wino_way *way;
     const cpu_call *call;
     panels p;                 /* of the outputs */
     wino_image in, out;       /* where tiles are read and written */
     const float *x, *u, *bias;
     float *y;
-    int64_t tiles;            /* of the rows in use */
+    int64_t tiles, block;     /* of the rows in use; worked on together */
     int64_t v_pitch, v_plane, m_plane;
     int threads, act;
     float alpha;
@@ -42,9 +41,9 @@ static wino_stream span(const float *data, const wino_image *g, int64_t first, i
 /* Blocks are taken in turn: the one this worker takes next is about as many blocks ahead as there are workers. */
 static wino_ahead ahead_of(const wino *w, int64_t first, int64_t tiles)
 {
-    int64_t next = first + (int64_t)w->threads * BLOCK;
-    int more = next + BLOCK <= w->tiles;
-    return (wino_ahead){ .read = span(w->x, &w->in, more ? next : first, more ? BLOCK : 0), .write = span(w->y, &w->out, first, tiles) };
+    int64_t next = first + (int64_t)w->threads * w->block;
+    int more = next + w->block <= w->tiles;
+    return (wino_ahead){ .read = span(w->x, &w->in, more ? next : first, more ? w->block : 0), .write = span(w->y, &w->out, first, tiles) };
 }
 
 /* The activations that output() does not know, over what it has just written. */
@@ -53,41 +52,44 @@ static void activate(const wino *w, int64_t first, int64_t tiles)
     const wino_image *g = &w->out;
     wino_spot s = wino_at(g, first);
     for (int64_t t = 0; t < tiles; t++, wino_next(g, &s)) {
-        int64_t top = s.y * WINO_OUT, left = s.x * WINO_OUT, n = smaller(g->w - left, WINO_OUT) * g->c;
+        int64_t top = s.y * g->step, left = s.x * g->step, n = smaller(g->w - left, g->step) * g->c;
         float *y = w->y + ((s.n * g->h + top) * g->w + left) * g->c;
-        for (int64_t i = 0; i < smaller(g->h - top, WINO_OUT); i++)
+        for (int64_t i = 0; i < smaller(g->h - top, g->step); i++)
             w->call->micro->act(y + i * g->w * g->c, y + i * g->w * g->c, n, w->act, w->alpha);
     }
 }
 
 static void transform(const wino *w, float *v, float *zero, int64_t first, int64_t tiles)
 {
-    memset(zero, 0, (size_t)w->in.c * WINO_IN * sizeof(float));
-    w->k->input(&w->in, w->x, zero, first, tiles, v, w->v_plane, w->v_pitch, 7);
-    if (tiles < BLOCK)                           /* products take whole groups of rows */
-        for (int p = 0; p < WINO_PLANES; p++)
+    memset(zero, 0, (size_t)w->in.c * WINO_REACH * sizeof(float));
+    w->way->input(&w->in, w->x, zero, first, tiles, v, w->v_plane, w->v_pitch);
+    if (tiles < w->block)                           /* products take whole groups of rows */
+        for (int p = 0; p < w->way->planes; p++)
             memset(v + p * w->v_plane + tiles * w->v_pitch, 0,
-                   (size_t)((smaller(BLOCK, tiles + MICRO_ROWS) - tiles) * w->v_pitch) * sizeof(float));
+                   (size_t)((smaller(w->block, tiles + MICRO_ROWS) - tiles) * w->v_pitch) * sizeof(float));
 }
 
 static void block(void *arg, int number, int worker)
 {
     const wino *w = arg;
-    int64_t first = (int64_t)number * BLOCK, tiles = smaller(w->tiles - first, BLOCK);
+    int64_t first = (int64_t)number * w->block, tiles = smaller(w->tiles - first, w->block);
     float *zero = (float *)(w->call->scratch + (size_t)worker * w->call->scratch_stride);
-    float *v = zero + round_up(WINO_IN * w->in.c, 16), *m = v + WINO_PLANES * w->v_plane;
+    float *v = zero + round_up(WINO_REACH * w->in.c, 16), *m = v + w->way->planes * w->v_plane;
     wino_ahead ahead = ahead_of(w, first, tiles);
     transform(w, v, zero, first, tiles);
     for (int i = 0; i < w->p.count; i++) {
         int nv = panel_nv(&w->p, i);
         int64_t width = (int64_t)nv * w->p.lanes, channel = (int64_t)panel_first(&w->p, i) * w->p.lanes;
-        const float *u = w->u + WINO_PLANES * w->in.c * channel;
-        for (int p = 0; p < WINO_PLANES; p++, u += w->in.c * width) {
-            const float *next = p + 1 < WINO_PLANES || i + 1 < w->p.count ? u + w->in.c * width : w->u;
-            ahead.other = (wino_stream){ .at = (const char *)next, .end = (const char *)(next + w->in.c * width) };
-            w->k->product[nv](v + p * w->v_plane, w->v_pitch, u, w->in.c, tiles, m + p * w->m_plane, &ahead);
+        const float *u = w->u + WINO_MATRICES * w->in.c * channel;
+        for (int p = 0; p < w->way->planes; p++) {
+            const float *matrix = u + w->way->matrix[p] * w->in.c * width, *next = matrix + w->in.c * width;
+            if (p + 1 == w->way->planes && i + 1 == w->p.count)
+                next = w->u;
+            if (p == 0 || w->way->matrix[p] != w->way->matrix[p - 1])
+                ahead.other = (wino_stream){ .at = (const char *)next, .end = (const char *)(next + w->in.c * width) };
+            w->k->product[nv](v + p * w->v_plane, w->v_pitch, matrix, w->in.c, tiles, m + p * w->m_plane, &ahead);
         }
-        w->k->output(&w->out, w->y, first, tiles, m, w->m_plane, width, channel, smaller(width, w->out.c - channel), w->bias,
+        w->way->output(&w->out, w->y, first, tiles, m, w->m_plane, width, channel, smaller(width, w->out.c - channel), w->bias,
                      w->act == HZ_RELU ? 0 : -INFINITY);
     }
     if (w->act != HZ_LINEAR && w->act != HZ_RELU)
@@ -98,6 +100,7 @@ static void block(void *arg, int number, int worker)
 
 typedef struct packing {
     const cpu_wino *k;
+    const wino_way *way;
     panels p;                 /* of the product's columns: O forward, I backward */
     const float *g;           /* (O,3,3,I) */
     float *u;
@@ -112,10 +115,10 @@ static void pack_forward(void *arg, int vector, int worker)
     while (panel_first(&q->p, panel + 1) <= vector)
         panel++;
     int64_t first = panel_first(&q->p, panel), width = (int64_t)panel_nv(&q->p, panel) * lanes, o = (int64_t)vector * lanes;
-    float *u = q->u + WINO_PLANES * q->inputs * first * lanes + (vector - first) * lanes;
+    float *u = q->u + WINO_MATRICES * q->inputs * first * lanes + (vector - first) * lanes;
     for (int64_t c = 0; c < q->inputs; c += lanes) {
         int64_t i = smaller(c, q->inputs - lanes);
-        q->k->taps_across(q->g + o * 9 * q->inputs + i, q->inputs, 9 * q->inputs, (int)smaller(lanes, q->outputs - o), u + i * width,
+        q->k->across(q->way, q->g + o * 9 * q->inputs + i, q->inputs, 9 * q->inputs, (int)smaller(lanes, q->outputs - o), u + i * width,
                           q->inputs * width, width);
     }
 }
@@ -127,13 +130,13 @@ static void pack_back(void *arg, int o, int worker)
     int lanes = q->p.lanes;
     for (int panel = 0; panel < q->p.count; panel++) {
         int64_t first = panel_first(&q->p, panel), end = panel_first(&q->p, panel + 1), width = (end - first) * lanes;
-        float *u = q->u + WINO_PLANES * q->outputs * first * lanes + o * width;
+        float *u = q->u + WINO_MATRICES * q->outputs * first * lanes + o * width;
         if (end * lanes > q->inputs)             /* lanes beyond the channels are multiplied too */
-            for (int p = 0; p < WINO_PLANES; p++)
+            for (int p = 0; p < WINO_MATRICES; p++)
                 memset(u + p * q->outputs * width, 0, (size_t)width * sizeof(float));
         for (int64_t v = first; v < end; v++) {
             int64_t i = smaller(v * lanes, q->inputs - lanes);
-            q->k->taps(q->g + (int64_t)o * 9 * q->inputs + i, q->inputs, 1, u + i - first * lanes, q->outputs * width);
+            q->way->taps(q->g + (int64_t)o * 9 * q->inputs + i, q->inputs, 1, u + i - first * lanes, q->outputs * width);
         }
     }
 }
@@ -142,6 +145,7 @@ static void pack(const hz_work *w, const cpu_call *c)
 {
     packing q = { .k = c->micro->wino, .p = panels_of(w->out[0].shape[3], c->micro), .g = w->in[1].data, .u = c->memory,
                   .inputs = w->in[1].shape[3], .outputs = w->in[1].shape[0] };
+    q.way = (w->op == OP_conv2d ? q.k->forward : q.k->back) + wino_stride(w, c->micro);
     if (w->op == OP_conv2d)
         pool_run(q.p.vectors, pack_forward, &q);
     else
@@ -150,39 +154,58 @@ static void pack(const hz_work *w, const cpu_call *c)
 
 /* ---- rows of the kernel lists ---- */
 
+/* Stride 1 takes 6x6 of the input to 4x4, stride 2 takes 9x9 to 4x4, its gradient 5x5 to 8x8. */
 static wino wino_of(const hz_work *w, const cpu_micro *m)
 {
     const hz_arg *in = &w->in[0], *out = &w->out[0];
-    int forward = w->op == OP_conv2d;
+    int forward = w->op == OP_conv2d, stride = wino_stride(w, m) + 1;
     cpu_window window = cpu_window_of(&w->attr.window, forward ? in : out, forward ? out : in);
-    int64_t down = (out->shape[1] + 3) / 4, across = (out->shape[2] + 3) / 4;
-    wino r = { .k = m->wino, .p = panels_of(out->shape[3], m), .x = in->data, .y = out->data };
-    r.in = (wino_image){ .h = in->shape[1], .w = in->shape[2], .c = in->shape[3], .down = down, .across = across,
-                         .top = forward ? window.top : 2 - window.top, .left = forward ? window.left : 2 - window.left };
-    r.out = (wino_image){ .h = out->shape[1], .w = out->shape[2], .c = out->shape[3], .down = down, .across = across };
+    wino r = { .k = m->wino, .way = (forward ? m->wino->forward : m->wino->back) + stride - 1, .p = panels_of(out->shape[3], m),
+               .x = in->data, .y = out->data };
+    r.in = (wino_image){ .h = in->shape[1], .w = in->shape[2], .c = in->shape[3], .step = 4, .top = 3 - stride - window.top,
+                         .left = 3 - stride - window.left };
+    r.out = (wino_image){ .h = out->shape[1], .w = out->shape[2], .c = out->shape[3], .step = 4 };
+    if (forward) {
+        r.in.step = 4 * stride;
+        r.in.top = window.top;
+        r.in.left = window.left;
+    } else if (stride == 2) {
+        r.in.top = r.in.left = 1;
+        r.out.step = 8;
+        r.out.top = window.top;
+        r.out.left = window.left;
+    }
+    r.in.down = r.out.down = (r.out.h + r.out.top + r.out.step - 1) / r.out.step;
+    r.in.across = r.out.across = (r.out.w + r.out.left + r.out.step - 1) / r.out.step;
+    r.block = r.way->block;
+    for (int i = 0; i < r.p.count; i++)
+        if (r.block % r.k->rows[panel_nv(&r.p, i)])
+            r.block = 24;
     r.v_pitch = round_up(r.in.c, m->lanes);
-    r.v_plane = BLOCK * r.v_pitch + 16;
-    r.m_plane = BLOCK * m->max_nv * m->lanes + 16;
+    r.v_plane = r.block * r.v_pitch + 16;
+    r.m_plane = r.block * m->max_nv * m->lanes + 16;
     return r;
 }
 
 static double cost(const hz_work *w, const cpu_micro *m)
 {
-    if (!wino_fits(w, m))
+    if (!m->wino || wino_stride(w, m) < 0)
         return -1;
     wino r = wino_of(w, m);
-    return wino_cost(m, w->in[0].shape[0] * r.in.down * r.in.across, r.in.c, r.out.c);
+    double a = (double)(r.v_pitch / m->lanes), b = r.p.vectors, planes = r.way->planes, tiles = (double)(w->in[0].shape[0] * r.in.down * r.in.across);
+    double cycles = tiles * (planes * (double)r.in.c * b / 2 / 0.78 + planes * (7 * a + 5 * b)) + 80 * (double)r.in.c * b;
+    return 1e-6 + cycles * 4 * m->lanes / 118e9;
 }
 
 static size_t memory(const hz_work *w, const cpu_micro *m)
 {
-    return sizeof(float) * WINO_PLANES * (size_t)(w->in[0].shape[3] * panels_of(w->out[0].shape[3], m).vectors * m->lanes);
+    return sizeof(float) * WINO_MATRICES * (size_t)(w->in[0].shape[3] * panels_of(w->out[0].shape[3], m).vectors * m->lanes);
 }
 
 static size_t scratch(const hz_work *w, const cpu_micro *m)
 {
     wino r = wino_of(w, m);
-    return sizeof(float) * (size_t)(round_up(WINO_IN * r.in.c, 16) + WINO_PLANES * (r.v_plane + r.m_plane));
+    return sizeof(float) * (size_t)(round_up(WINO_REACH * r.in.c, 16) + r.way->planes * (r.v_plane + r.m_plane));
 }
 
 static hz_status run(const hz_work *w, const cpu_call *c)
@@ -197,7 +220,7 @@ static hz_status run(const hz_work *w, const cpu_call *c)
     }
     r.tiles = cpu_rows(w, c) * r.in.down * r.in.across;
     r.threads = pool_threads();
-    pool_run((int)((r.tiles + BLOCK - 1) / BLOCK), block, &r);
+    pool_run((int)((r.tiles + r.block - 1) / r.block), block, &r);
     return HZ_OK;
 }
 

@@ -1,19 +1,24 @@
-/* wino.h: Winograd's minimal filtering F(4x4,3x3) for convolutions of 3x3 taps and stride 1, after Lavin and Gray (2015).
-   A tile of 4x4 outputs needs 6x6 inputs. Forward: y = A' [ sum over channels of (B' x B) * (G w G') ] A, which is 36 products
-   of matrices in place of 144 multiplications per channel pair and tile. The gradient to the input is the same with the taps
-   turned round and the channels exchanged; the gradient to the weights is G' [ sum over tiles of (A dy A') * (B' x B) ] G.
+/* wino.h: fast convolution of 3x3 taps, after Winograd; Lavin and Gray (2015).
+   Stride 1, F(4x4,3x3): a tile of 4x4 outputs needs 6x6 inputs. Forward: y = A' [ sum over channels of (B' x B) * (G w G') ] A, 36
+   products of matrices in place of 144 multiplications per channel pair and tile. The gradient to the input is the same with the
+   taps turned round and the channels exchanged; the gradient to the weights is G' [ sum over tiles of (A dy A') * (B' x B) ] G.
    Points 0, +-2/3, +-3/2 and infinity: as cheap as 0, +-1, +-2 and half their error.
+   Stride 2, polyphase: along one axis y[i] = w0 x[2i] + w1 x[2i+1] + w2 x[2i+2]. The even inputs meet two taps, F(4,2) over the points
+   0, 1, -1, 2 and infinity with 5 products for 4 outputs; the odd ones meet one tap, 4 products. In two dimensions a tile of 4x4
+   outputs and 9x9 inputs takes 25 (even rows, even columns) + 20 + 20 + 16 = 81 products instead of 144. They share 36 matrices of
+   weights: 25, 5, 5 and 1. Gradient to the input: the even positions of dx are a convolution of dy with two taps, the odd ones of
+   one, so the same products serve, over 5x5 of dy for 8x8 of dx.
    Here: what the micro-kernels of one level offer, and how an image is cut into tiles. */
 #ifndef HZ_CPU_WINO_H
 #define HZ_CPU_WINO_H
 #include "cpu/micro.h"
 
-enum { WINO_OUT = 4, WINO_IN = 6, WINO_PLANES = 36 };
+enum { WINO_MATRICES = 36, WINO_PLANES = 81, WINO_REACH = 9 };      /* planes and rows of a tile at most */
 
-/* An image in memory, (N,h,w,c), and the tiles that cover the outputs: down x across of them per image, numbered row by row,
-   image by image. Tile (y,x) begins at row y*4 - top and column x*4 - left; what lies outside the image is zero. */
+/* An image in memory, (N,h,w,c), and its tiles: down x across per image, numbered row by row, image by image. Tile (y,x) begins at
+   row y*step - top and column x*step - left; what lies outside the image reads as zero and is not written. */
 typedef struct wino_image {
-    int64_t h, w, c, top, left, down, across;
+    int64_t h, w, c, step, top, left, down, across;
 } wino_image;
 
 /* Lines to be fetched while products run: one of each stream every second step, which the memory keeps up with. A burst of
@@ -25,48 +30,56 @@ typedef struct wino_ahead {
     wino_stream write;        /* product: what this block will write */
 } wino_ahead;
 
-/* Micro-kernels of one level. Planes lie `plane` floats apart, tiles `pitch` floats apart; a plane is (tiles, channels). The 6x6
-   planes are numbered by pairs of rows that share their arithmetic: rows 0 and 5 are planes 0..11, then 1 and 2, then 3 and 4. */
-typedef struct cpu_wino {
-    int rows[MICRO_NV + 1];   /* tiles that product[nv] works on at a time */
-    /* x -> B' x B of tiles first..first+tiles-1. zero: 6*c zeros. pairs: 7 for all 36 planes, 1, 2 or 4 for 12 of them */
-    void (*input)(const wino_image *g, const float *x, const float *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
-                  int64_t pitch, int pairs);
-    /* dy -> 12 planes of A dy A' of the same tiles, pair 0, 1 or 2; for pair 0 their pixels are added to bias (c) */
-    void (*grad)(const wino_image *g, const float *dy, const float *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
-                 int64_t pitch, int pair, float *bias);
-    /* y = max(low, A' m A + bias) for `channels` channels of y from `channel` on, which are the first ones of m */
+/* Micro-kernels of one level. Planes lie `plane` floats apart, tiles `pitch` floats apart; a plane is (tiles, channels).
+   A transform for the forward direction or the gradient to the input: */
+typedef struct wino_way {
+    int planes, block;                    /* block: tiles worked on together, a multiple of 12 */
+    const uint8_t *matrix;                /* of weights that each plane is multiplied with */
+    /* tiles first..first+tiles-1 of x -> planes. zero: WINO_REACH*c zeros */
+    void (*input)(const wino_image *g, const float *x, const float *zero, int64_t first, int64_t tiles, float *v, int64_t plane, int64_t pitch);
+    /* planes -> y = max(low, tile + bias) for `channels` channels of y from `channel` on, which are the first ones of m */
     void (*output)(const wino_image *g, float *y, int64_t first, int64_t tiles, const float *m, int64_t plane, int64_t pitch,
                    int64_t channel, int64_t channels, const float *bias, float low);
+    /* g (3,3,step): lanes of 9 taps -> 36 vectors, `plane` floats apart; turned: rotated by 180 degrees */
+    void (*taps)(const float *g, int64_t step, int turned, float *u, int64_t plane);
+} wino_way;
+
+/* A transform for the gradient to the weights, in parts whose planes and sums are handled together. */
+enum { WINO_PARTS = 5 };
+typedef struct wino_sum {
+    int parts;
+    int planes[WINO_PARTS], matrices[WINO_PARTS];      /* of each part; planes/matrices neighbours add to the same sum */
+    /* the part's planes of x, and of dy; part 0 also adds the pixels of dy to bias (c) */
+    void (*input)(const wino_image *g, const float *x, const float *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
+                  int64_t pitch, int part);
+    void (*grad)(const wino_image *g, const float *dy, const float *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
+                 int64_t pitch, int part, float *bias);
+    /* vectors of the part's sums, `plane` floats apart -> added to 9 taps `step` floats apart */
+    void (*fold)(const float *d, int64_t plane, float *g, int64_t step, int part);
+} wino_sum;
+
+typedef struct cpu_wino {
+    wino_way forward[2], back[2];         /* stride 1, stride 2 */
+    wino_sum sum[2];
+    int rows[MICRO_NV + 1];               /* tiles that product[nv] works on at a time, a divisor of 24 */
     /* m[t][j] = sum over k of v[t*pitch + k] * u[k*width + j], width = nv*lanes; whole groups of rows[nv] tiles are written */
     void (*product[MICRO_NV + 1])(const float *v, int64_t pitch, const float *u, int64_t k, int64_t tiles, float *m, wino_ahead *ahead);
     /* d[r][j] (+)= sum over tiles of a[t*a_pitch + r] * b[t*b_pitch + j], r < rows of a, j < nv*lanes */
     void (*outer[MICRO_NV + 1])(const float *a, int64_t a_pitch, const float *b, int64_t b_pitch, int64_t tiles,
-                               float *d, int64_t d_pitch, int64_t rows, int add, wino_ahead *ahead);
-    /* g (3,3,step): lanes of 9 taps -> 36 vectors, `plane` floats apart; turned: rotated by 180 degrees */
-    void (*taps)(const float *g, int64_t step, int turned, float *u, int64_t plane);
-    /* the same for lanes filters `filter` floats apart, transposed: u[p*plane + i*width + filter] for lanes of i */
-    void (*taps_across)(const float *g, int64_t step, int64_t filter, int filters, float *u, int64_t plane, int64_t width);
-    /* what 12 vectors, `plane` floats apart, contribute to G' d G: 9 vectors `step` floats apart, set by pair 0, added to by 1 and 2 */
-    void (*fold)(const float *d, int64_t plane, float *g, int64_t step, int pair);
+                                float *d, int64_t d_pitch, int64_t rows, int add, wino_ahead *ahead);
+    /* `filters` filters of `lanes` filters, `apart` floats apart, by taps(), transposed: u[p*plane + i*width + filter] for lanes of i */
+    void (*across)(const wino_way *way, const float *g, int64_t step, int64_t apart, int filters, float *u, int64_t plane, int64_t width);
 } cpu_wino;
 
-/* The node has 3x3 taps, stride 1, f32, and channels that fill a vector. */
-static inline int wino_fits(const hz_work *w, const cpu_micro *m)
+/* 0 for stride 1, 1 for stride 2; -1 unless the node has 3x3 taps, f32 values and channels that fill a vector. */
+static inline int wino_stride(const hz_work *w, const cpu_micro *m)
 {
     const hz_window *a = &w->attr.window;
     const hz_arg *other = w->op == OP_conv2d_dw ? &w->in[1] : &w->out[0];
-    return a->kh == 3 && a->kw == 3 && a->sh <= 1 && a->sw <= 1 && cpu_all(w, HZ_F32) && w->in[0].shape[3] >= m->lanes &&
-           other->shape[3] >= m->lanes;
-}
-
-/* Seconds on a nominal core of 118 GFLOP/s, on which the direct kernels reach 100: products at 72 % of it, 200 cycles for each vector
-   that is transformed on the way in and 140 on the way out (memory included), 36 stores for each vector of weights. */
-static inline double wino_cost(const cpu_micro *m, int64_t tiles, int64_t in, int64_t out)
-{
-    double a = (double)((in + m->lanes - 1) / m->lanes), b = (double)((out + m->lanes - 1) / m->lanes);
-    double cycles = (double)tiles * (36 * (double)in * b / 2 / 0.72 + 200 * a + 140 * b) + 80 * (double)in * b;
-    return 1e-6 + cycles * 4 * m->lanes / 118e9;
+    int sh = a->sh ? a->sh : 1, sw = a->sw ? a->sw : 1;
+    if (a->kh != 3 || a->kw != 3 || sh != sw || sh > 2 || !cpu_all(w, HZ_F32))
+        return -1;
+    return w->in[0].shape[3] >= m->lanes && other->shape[3] >= m->lanes ? sh - 1 : -1;
 }
 
 /* Where tile number `tile` lies; tiles are walked with wino_next. */

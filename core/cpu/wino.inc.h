@@ -81,7 +81,7 @@ static const int wino_line[6] = { 0, 2, 3, 4, 5, 1 };
 INLINE void wino_rows(const wino_image *g, const wino_spot *s, const float *x, const float *zero, const int n, const float **row,
                       int *from, int *to)
 {
-    int64_t y = s->y * WINO_OUT - g->top, left = s->x * WINO_OUT - g->left;
+    int64_t y = s->y * g->step - g->top, left = s->x * g->step - g->left;
     *from = left < 0 ? (int)-left : 0;
     *to = g->w - left < n ? (int)(g->w - left) : n;
     UNROLL for (int i = 0; i < n; i++)
@@ -108,8 +108,9 @@ INLINE void wino_input_pair(const float *const row[6], int64_t step, int from, i
     }
 }
 
-static void wino_input(const wino_image *g, const float *x, const float *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
-                       int64_t pitch, int pairs)
+/* pair < 0: all of them, at their own planes. */
+INLINE void wino_input_tiles(const wino_image *g, const float *x, const float *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
+                             int64_t pitch, const int pair)
 {
     wino_spot s = wino_at(g, first);
     for (int64_t t = 0; t < tiles; t++, wino_next(g, &s)) {
@@ -122,14 +123,41 @@ static void wino_input(const wino_image *g, const float *x, const float *zero, i
             float *d = v + t * pitch + at;
             UNROLL for (int i = 0; i < 6; i++)
                 here[i] = row[i] + at;
-            if (pairs & 1)
+            if (pair >= 0)
+                wino_input_pair(here, g->c, from, to, d, plane, pair);
+            else {
                 wino_input_pair(here, g->c, from, to, d, plane, 0);
-            if (pairs & 2)
-                wino_input_pair(here, g->c, from, to, pairs & 1 ? d + 12 * plane : d, plane, 1);
-            if (pairs & 4)
-                wino_input_pair(here, g->c, from, to, pairs & 1 ? d + 24 * plane : d, plane, 2);
+                wino_input_pair(here, g->c, from, to, d + 12 * plane, plane, 1);
+                wino_input_pair(here, g->c, from, to, d + 24 * plane, plane, 2);
+            }
         }
     }
+}
+
+static void wino_input(const wino_image *g, const float *x, const float *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
+                       int64_t pitch)
+{
+    wino_input_tiles(g, x, zero, first, tiles, v, plane, pitch, -1);
+}
+
+static void wino_sum_input(const wino_image *g, const float *x, const float *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
+                           int64_t pitch, int pair)
+{
+    if (pair == 0)
+        wino_input_tiles(g, x, zero, first, tiles, v, plane, pitch, 0);
+    else if (pair == 1)
+        wino_input_tiles(g, x, zero, first, tiles, v, plane, pitch, 1);
+    else
+        wino_input_tiles(g, x, zero, first, tiles, v, plane, pitch, 2);
+}
+
+/* sum[l] += v[l] but for the first `stale` lanes, which were added with the vector before. */
+INLINE void wino_add_fresh(float *sum, V v, int64_t stale)
+{
+    static const int32_t number[16] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
+    VI lane;
+    memcpy(&lane, number, sizeof lane);
+    v_store(sum, v_load(sum) + (V)((VI)v & (lane >= (int32_t)stale)));
 }
 
 /* The same for A dy A', whose pixels' sum is returned for pair 0. */
@@ -163,10 +191,7 @@ INLINE V wino_grad_pair(const float *const row[4], int64_t step, int to, float *
 static void wino_grad(const wino_image *g, const float *dy, const float *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
                       int64_t pitch, int pair, float *bias)
 {
-    static const int32_t number[16] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
     wino_spot s = wino_at(g, first);
-    VI lane;
-    memcpy(&lane, number, sizeof lane);
     for (int64_t t = 0; t < tiles; t++, wino_next(g, &s)) {
         const float *row[4];
         int from, to;
@@ -177,11 +202,9 @@ static void wino_grad(const wino_image *g, const float *dy, const float *zero, i
             float *d = v + t * pitch + at;
             UNROLL for (int i = 0; i < 4; i++)
                 here[i] = row[i] + at;
-            if (pair == 0) {
-                V sum = wino_grad_pair(here, g->c, to, d, plane, 0);
-                VI fresh = lane >= (int32_t)(c - at);                /* the others were added with the vector before */
-                v_store(bias + at, v_load(bias + at) + (V)((VI)sum & fresh));
-            } else if (pair == 1)
+            if (pair == 0)
+                wino_add_fresh(bias + at, wino_grad_pair(here, g->c, to, d, plane, 0), c - at);
+            else if (pair == 1)
                 wino_grad_pair(here, g->c, to, d, plane, 1);
             else
                 wino_grad_pair(here, g->c, to, d, plane, 2);
@@ -195,7 +218,7 @@ static void wino_output(const wino_image *g, float *y, int64_t first, int64_t ti
     wino_spot s = wino_at(g, first);
     V least = v_set(low);
     for (int64_t t = 0; t < tiles; t++, wino_next(g, &s)) {
-        int64_t top = s.y * WINO_OUT, left = s.x * WINO_OUT;
+        int64_t top = s.y * 4, left = s.x * 4;
         int rows = g->h - top < 4 ? (int)(g->h - top) : 4, columns = g->w - left < 4 ? (int)(g->w - left) : 4;
         float *corner = y + ((s.n * g->h + top) * g->w + left) * g->c + channel;
         for (int64_t c = 0; c < channels; c += LANES) {
@@ -249,13 +272,14 @@ static void wino_taps(const float *g, int64_t step, int turned, float *u, int64_
             v_store(u + (wino_line[i] * 6 + j) * plane, t[i][j]);
 }
 
-static void wino_taps_across(const float *g, int64_t step, int64_t filter, int filters, float *u, int64_t plane, int64_t width)
+static void wino_across(const wino_way *way, const float *g, int64_t step, int64_t apart, int filters, float *u, int64_t plane,
+                        int64_t width)
 {
-    float block[WINO_PLANES][LANES][LANES];      /* [plane][filter][input channel] */
+    float block[WINO_MATRICES][LANES][LANES];    /* [matrix][filter][input channel] */
     memset(block, 0, sizeof block);
     for (int f = 0; f < filters; f++)
-        wino_taps(g + f * filter, step, 0, block[0][f], LANES * LANES);
-    for (int p = 0; p < WINO_PLANES; p++)
+        way->taps(g + f * apart, step, 0, block[0][f], LANES * LANES);
+    for (int p = 0; p < WINO_MATRICES; p++)
         for (int i = 0; i < LANES; i++) {
             float line[LANES];
             UNROLL for (int f = 0; f < LANES; f++)
@@ -265,7 +289,7 @@ static void wino_taps_across(const float *g, int64_t step, int64_t filter, int f
 }
 
 /* What a pair of rows of d, 12 planes, contributes to G' d G. */
-INLINE void wino_fold_pair(const float *d, int64_t plane, float *g, int64_t step, int add, const int pair)
+INLINE void wino_fold_pair(const float *d, int64_t plane, float *g, int64_t step, const int pair)
 {
     V b[3][6], out[3];
     UNROLL for (int j = 0; j < 6; j++) {
@@ -286,7 +310,7 @@ INLINE void wino_fold_pair(const float *d, int64_t plane, float *g, int64_t step
         wino_g_back(out, b[y]);
         UNROLL for (int x = 0; x < 3; x++) {
             float *to = g + (y * 3 + x) * step;
-            v_store(to, add ? v_load(to) + out[x] : out[x] + v_set(0));
+            v_store(to, v_load(to) + out[x]);
         }
     }
 }
@@ -294,9 +318,9 @@ INLINE void wino_fold_pair(const float *d, int64_t plane, float *g, int64_t step
 static void wino_fold(const float *d, int64_t plane, float *g, int64_t step, int pair)
 {
     if (pair == 0)
-        wino_fold_pair(d, plane, g, step, 0, 0);
+        wino_fold_pair(d, plane, g, step, 0);
     else if (pair == 1)
-        wino_fold_pair(d, plane, g, step, 1, 1);
+        wino_fold_pair(d, plane, g, step, 1);
     else
-        wino_fold_pair(d, plane, g, step, 1, 2);
+        wino_fold_pair(d, plane, g, step, 2);
 }

@@ -8,11 +8,12 @@
 #include "cpu/wino.h"
 #include <string.h>
 
-enum { SLOTS = 8, MANY_SLOTS = 16, SLOT_TILES = 64, FEW_TILES = 32, BLOCK_TILES = 64, PARTS = 3, PART = WINO_PLANES / PARTS };
+enum { SLOTS = 8, MANY_SLOTS = 16, SLOT_TILES = 64, FEW_TILES = 32, BLOCK_TILES = 64 };
 enum { SUMS_TOGETHER = 700000 };      /* bytes: larger sums are made in parts */
 
 typedef struct wino_dw {
     const cpu_wino *k;
+    const wino_sum *sum;
     const cpu_call *call;
     panels p;                 /* of the inputs, which are the columns of the products */
     wino_image x_image, dy_image;
@@ -20,7 +21,8 @@ typedef struct wino_dw {
     float *dw, *db;           /* (O,3,3,I), (O); NULL where not wanted */
     int64_t tiles, slots;     /* tiles of the rows in use; slots of a full batch */
     int64_t slot_tiles, block;
-    int turns, threads;       /* turns: how often the slot is gone through, 1 or 3 */
+    int planes, sums;         /* of the largest part; kept at a time */
+    int turns, threads;       /* turns: how often the slot is gone through, 1 or once for each part */
     int64_t x_pitch, dy_pitch, x_plane, dy_plane, sum_plane;
     float *partial;           /* per slot: taps (O,9,x_pitch), then bias (dy_pitch) */
     int64_t slot_floats;
@@ -33,15 +35,21 @@ static wino_dw dw_of(const hz_work *w, const cpu_micro *m)
 {
     const hz_arg *x = &w->in[0], *dy = &w->in[1];
     cpu_window window = cpu_window_of(&w->attr.window, x, dy);
+    int stride = wino_stride(w, m) + 1;
     int64_t down = (dy->shape[1] + 3) / 4, across = (dy->shape[2] + 3) / 4, all = x->shape[0] * down * across;
-    wino_dw r = { .k = m->wino, .p = panels_of(x->shape[3], m), .x = x->data, .dy = dy->data };
-    r.x_image = (wino_image){ .h = x->shape[1], .w = x->shape[2], .c = x->shape[3], .top = window.top, .left = window.left,
+    wino_dw r = { .k = m->wino, .sum = &m->wino->sum[stride - 1], .p = panels_of(x->shape[3], m), .x = x->data, .dy = dy->data };
+    r.x_image = (wino_image){ .h = x->shape[1], .w = x->shape[2], .c = x->shape[3], .step = 4 * stride, .top = window.top, .left = window.left,
                               .down = down, .across = across };
-    r.dy_image = (wino_image){ .h = dy->shape[1], .w = dy->shape[2], .c = dy->shape[3], .down = down, .across = across };
+    r.dy_image = (wino_image){ .h = dy->shape[1], .w = dy->shape[2], .c = dy->shape[3], .step = 4, .down = down, .across = across };
     r.x_pitch = round_up(r.x_image.c, m->lanes);
     r.dy_pitch = round_up(r.dy_image.c, m->lanes);
     r.sum_plane = r.dy_image.c * r.x_pitch + 16;
-    r.turns = WINO_PLANES * r.sum_plane * (int64_t)sizeof(float) <= SUMS_TOGETHER ? 1 : PARTS;
+    r.turns = WINO_MATRICES * r.sum_plane * (int64_t)sizeof(float) <= SUMS_TOGETHER ? 1 : r.sum->parts;
+    for (int i = 0; i < r.sum->parts; i++) {
+        r.planes = r.planes > r.sum->planes[i] ? r.planes : r.sum->planes[i];
+        r.sums = r.sums > r.sum->matrices[i] ? r.sums : r.sum->matrices[i];
+    }
+    r.sums = r.turns == 1 ? WINO_MATRICES : r.sums;
     r.slots = all >= SLOT_TILES * SLOTS * 8 ? MANY_SLOTS : SLOTS;
     while (r.slots > 1 && all / r.slots < SLOT_TILES)
         r.slots /= 2;
@@ -62,14 +70,14 @@ typedef struct area {
     float *zero, *v, *y, *sum;
 } area;
 
-static int64_t zeros(const wino_dw *w) { return WINO_IN * (w->x_pitch > w->dy_pitch ? w->x_pitch : w->dy_pitch); }
+static int64_t zeros(const wino_dw *w) { return WINO_REACH * (w->x_pitch > w->dy_pitch ? w->x_pitch : w->dy_pitch); }
 
 static area area_of(const wino_dw *w, char *scratch)
 {
     area a = { .zero = (float *)scratch };
     a.v = a.zero + zeros(w);
-    a.y = a.v + PART * w->x_plane;
-    a.sum = a.y + PART * w->dy_plane;
+    a.y = a.v + w->planes * w->x_plane;
+    a.sum = a.y + w->planes * w->dy_plane;
     return a;
 }
 
@@ -90,26 +98,36 @@ static wino_ahead ahead_of(const wino_dw *w, int number, int turn, int64_t at, i
     return (wino_ahead){ .read = span(w->x, &w->x_image, next, tiles), .other = span(w->dy, &w->dy_image, next, tiles) };
 }
 
-/* 12 planes of a block, added to their sums. */
-static void part(const wino_dw *w, const area *a, int which, int64_t first, int64_t tiles, float *bias, int add, wino_ahead *ahead)
+/* Where the sums of a part are kept. */
+static float *sums_of(const wino_dw *w, const area *a, int part)
 {
-    float *sum = a->sum + (w->turns == 1 ? which * PART : 0) * w->sum_plane;
-    w->k->input(&w->x_image, w->x, a->zero, first, tiles, a->v, w->x_plane, w->x_pitch, 1 << which);
-    w->k->grad(&w->dy_image, w->dy, a->zero, first, tiles, a->y, w->dy_plane, w->dy_pitch, which, bias);
-    for (int p = 0; p < PART; p++)
+    int64_t before = 0;
+    for (int i = 0; i < part && w->turns == 1; i++)
+        before += w->sum->matrices[i];
+    return a->sum + before * w->sum_plane;
+}
+
+/* A part's planes of a block, added to their sums. */
+static void multiply(const wino_dw *w, const area *a, int part, int64_t first, int64_t tiles, float *bias, int add, wino_ahead *ahead)
+{
+    float *sums = sums_of(w, a, part);
+    int planes = w->sum->planes[part], each = planes / w->sum->matrices[part];
+    w->sum->input(&w->x_image, w->x, a->zero, first, tiles, a->v, w->x_plane, w->x_pitch, part);
+    w->sum->grad(&w->dy_image, w->dy, a->zero, first, tiles, a->y, w->dy_plane, w->dy_pitch, part, bias);
+    for (int p = 0; p < planes; p++)
         for (int i = 0; i < w->p.count; i++) {
             int64_t column = (int64_t)panel_first(&w->p, i) * w->p.lanes;
             w->k->outer[panel_nv(&w->p, i)](a->y + p * w->dy_plane, w->dy_pitch, a->v + p * w->x_plane + column, w->x_pitch, tiles,
-                                            sum + p * w->sum_plane + column, w->x_pitch, w->dy_image.c, add, ahead);
+                                            sums + p / each * w->sum_plane + column, w->x_pitch, w->dy_image.c, add || p % each, ahead);
         }
 }
 
-static void fold(const wino_dw *w, const area *a, int which, float *taps)
+static void fold(const wino_dw *w, const area *a, int part, float *taps)
 {
-    const float *sum = a->sum + (w->turns == 1 ? which * PART : 0) * w->sum_plane;
+    const float *sums = sums_of(w, a, part);
     for (int64_t o = 0; o < w->dy_image.c; o++)
         for (int64_t i = 0; i < w->x_pitch; i += w->p.lanes)
-            w->k->fold(sum + o * w->x_pitch + i, w->sum_plane, taps + o * 9 * w->x_pitch + i, w->x_pitch, which);
+            w->sum->fold(sums + o * w->x_pitch + i, w->sum_plane, taps + o * 9 * w->x_pitch + i, w->x_pitch, part);
 }
 
 static void slot(void *arg, int number, int worker)
@@ -119,15 +137,15 @@ static void slot(void *arg, int number, int worker)
     area a = area_of(w, w->call->scratch + (size_t)worker * w->call->scratch_stride);
     float *taps = w->partial + number * w->slot_floats, *bias = taps + w->dy_image.c * 9 * w->x_pitch;
     memset(a.zero, 0, (size_t)zeros(w) * sizeof(float));
-    memset(bias, 0, (size_t)w->dy_pitch * sizeof(float));
+    memset(taps, 0, (size_t)w->slot_floats * sizeof(float));
     if (w->x_pitch > w->x_image.c)               /* lanes beyond the channels are multiplied too */
-        memset(a.v, 0, (size_t)(PART * w->x_plane) * sizeof(float));
+        memset(a.v, 0, (size_t)(w->planes * w->x_plane) * sizeof(float));
     for (int turn = 0; turn < w->turns; turn++) {
-        int begin = w->turns == 1 ? 0 : turn, end = w->turns == 1 ? PARTS : turn + 1;
+        int begin = w->turns == 1 ? 0 : turn, end = w->turns == 1 ? w->sum->parts : turn + 1;
         for (int64_t t = from; t < to; t += w->block) {
             wino_ahead ahead = ahead_of(w, number, turn, t, to);
             for (int i = begin; i < end; i++)
-                part(w, &a, i, t, smaller(w->block, to - t), bias, t > from, &ahead);
+                multiply(w, &a, i, t, smaller(w->block, to - t), bias, t > from, &ahead);
         }
         for (int i = begin; i < end; i++)
             fold(w, &a, i, taps);
@@ -164,10 +182,15 @@ static hz_status run(const hz_work *w, const cpu_call *c)
 
 static double cost(const hz_work *w, const cpu_micro *m)
 {
-    if (!wino_fits(w, m))
+    if (!m->wino || wino_stride(w, m) < 0)
         return -1;
     wino_dw r = dw_of(w, m);
-    return wino_cost(m, w->in[0].shape[0] * r.x_image.down * r.x_image.across, r.x_image.c, r.dy_image.c);
+    double a = (double)(r.x_pitch / m->lanes), b = (double)(r.dy_pitch / m->lanes), planes = 0, o = (double)r.dy_image.c;
+    double tiles = (double)(w->in[0].shape[0] * r.x_image.down * r.x_image.across);
+    for (int i = 0; i < r.sum->parts; i++)
+        planes += r.sum->planes[i];
+    double cycles = tiles * planes * (o * a / 2 / 0.75 + 10 * a + 8 * b) + 200 * (double)r.slots * o * a;
+    return 1e-6 + cycles * 4 * m->lanes / 118e9;
 }
 
 static size_t memory(const hz_work *w, const cpu_micro *m)
@@ -179,7 +202,7 @@ static size_t memory(const hz_work *w, const cpu_micro *m)
 static size_t scratch(const hz_work *w, const cpu_micro *m)
 {
     wino_dw r = dw_of(w, m);
-    return sizeof(float) * (size_t)(zeros(&r) + PART * (r.x_plane + r.dy_plane + (r.turns == 1 ? PARTS : 1) * r.sum_plane));
+    return sizeof(float) * (size_t)(zeros(&r) + r.planes * (r.x_plane + r.dy_plane) + r.sums * r.sum_plane);
 }
 
 const cpu_kernel conv2d_dw_wino = { .name = "wino", .cost = cost, .memory = memory, .scratch = scratch, .run = run };

@@ -120,7 +120,16 @@ INLINE void wino_outer(const float *a, int64_t a_pitch, const float *b, int64_t 
 WINO_TILES(WINO_MAKE)
 
 #define WINO_ROWS(nv, most) .rows[nv] = most, .product[nv] = wino_product_##nv, .outer[nv] = wino_outer_##nv,
+static const uint8_t wino_matrix[WINO_MATRICES] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23,
+                                                    24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35 };
+#define WINO_STRIDE_1 { .planes = 36, .block = 24, .matrix = wino_matrix, .input = wino_input, .output = wino_output, .taps = wino_taps }
 static const cpu_wino wino_table = {
-    .input = wino_input, .grad = wino_grad, .output = wino_output, .taps = wino_taps,
-    .taps_across = wino_taps_across, .fold = wino_fold, WINO_TILES(WINO_ROWS)
+    .forward = { WINO_STRIDE_1,
+                 { .planes = 81, .block = 12, .matrix = poly_matrix, .input = poly_input, .output = poly_output, .taps = poly_taps } },
+    .back = { WINO_STRIDE_1,
+              { .planes = 81, .block = 12, .matrix = poly_matrix, .input = poly_back_input, .output = poly_back_output, .taps = poly_taps } },
+    .sum = { { .parts = 3, .planes = { 12, 12, 12 }, .matrices = { 12, 12, 12 }, .input = wino_sum_input, .grad = wino_grad, .fold = wino_fold },
+             { .parts = 5, .planes = { 15, 10, 20, 20, 16 }, .matrices = { 15, 10, 5, 5, 1 }, .input = poly_sum_input, .grad = poly_grad,
+               .fold = poly_fold } },
+    .across = wino_across, WINO_TILES(WINO_ROWS)
 };

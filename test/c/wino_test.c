@@ -85,7 +85,9 @@ static double error_of(const wcase *t, const char *kernel, int64_t count, int64_
     return error;
 }
 
-static void check_shapes(const char *level, const char *kernel, int op, int stride)
+static int is_convolution(int op) { return op == OP_conv2d || op == OP_conv2d_dx || op == OP_conv2d_dw; }
+
+static void check_shapes(const char *level, int op, int stride)
 {
     char in[200], out[200];
     int taken = 0;
@@ -96,35 +98,43 @@ static void check_shapes(const char *level, const char *kernel, int op, int stri
     for (int i = 0; i < SHAPES; i++)
         for (int64_t count = shapes[i].batch; count > 0; count = count == 1 ? 0 : 1) {
             wcase t = node_of(&shapes[i], op, stride, in, out);
-            double error = error_of(&t, kernel, count, shapes[i].batch, 0);
+            double error = error_of(&t, "wino", count, shapes[i].batch, 0);
             taken += error >= 0;
-            ck_assert_msg(error <= 2e-6, "%s, %s, op %d, shape %d, %d rows: error %g", level, kernel, op, i, (int)count, error);
+            ck_assert_msg(error <= 2e-6, "%s, stride %d, op %d, shape %d, %d rows: error %g", level, stride, op, i, (int)count, error);
         }
-    ck_assert_msg(taken >= SHAPES, "%s, %s, op %d: only %d nodes were taken", level, kernel, op, taken);
+    ck_assert_msg(taken >= SHAPES, "%s, stride %d, op %d: only %d nodes were taken", level, stride, op, taken);
 }
 
 START_TEST(stride_1_matches_reference)
 {
-    check_shapes(levels[_i], "wino", OP_conv2d, 1);
-    check_shapes(levels[_i], "wino", OP_conv2d_dx, 1);
-    check_shapes(levels[_i], "wino", OP_conv2d_dw, 1);
+    for (int op = OP_conv2d; op <= OP_conv2d_dw; op++)
+        if (is_convolution(op))
+            check_shapes(levels[_i], op, 1);
 }
 END_TEST
 
-/* Stride-1 layers of architecture A: N(0,1) inputs, Glorot weights. */
+START_TEST(stride_2_matches_reference)
+{
+    for (int op = OP_conv2d; op <= OP_conv2d_dw; op++)
+        if (is_convolution(op))
+            check_shapes(levels[_i], op, 2);
+}
+END_TEST
+
+/* Layers of architecture A: N(0,1) inputs, Glorot weights. */
 START_TEST(accuracy_is_as_promised)
 {
-    static const shape layers[] = { { 2, 32, 32, 32, 64 }, { 3, 16, 16, 128, 128 }, { 8, 8, 8, 128, 128 } };
+    static const shape layers[] = { { 2, 32, 32, 32, 64 }, { 3, 16, 16, 128, 128 }, { 8, 8, 8, 128, 128 }, { 2, 32, 32, 64, 128 }, { 3, 16, 16, 128, 128 } };
     char in[200], out[200];
     if (hz_cpu_set_isa(levels[_i]))
         return;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 5; i++) {
         const shape *s = &layers[i];
         float glorot = sqrtf(6.0f / (float)(9 * (s->in + s->out)));
         for (int op = OP_conv2d; op <= OP_conv2d_dw; op++) {
-            if (op != OP_conv2d && op != OP_conv2d_dx && op != OP_conv2d_dw)
+            if (!is_convolution(op))
                 continue;
-            wcase t = node_of(s, op, 1, in, out);
+            wcase t = node_of(s, op, i < 3 ? 1 : 2, in, out);
             double error = error_of(&t, "wino", s->batch, s->batch, op == OP_conv2d_dw ? 0 : glorot);
             ck_assert_msg(error >= 0 && error <= (op == OP_conv2d_dw ? 3e-6 : 1.1e-6), "%s, layer %d, op %d: error %g", levels[_i], i, op, error);
         }
@@ -141,9 +151,9 @@ START_TEST(threads_do_not_change_bits)
         return;
     for (int i = 0; i < SHAPES; i++)
         for (int op = OP_conv2d; op <= OP_conv2d_dw; op++) {
-            if (op != OP_conv2d && op != OP_conv2d_dx && op != OP_conv2d_dw)
+            if (!is_convolution(op))
                 continue;
-            wcase t = node_of(&shapes[i], op, 1, in, out);
+            wcase t = node_of(&shapes[i], op, 1 + i % 2, in, out);
             work first, other;
             hz_step s = { .seed = 1, .count = shapes[i].batch, .version = 1 };
             for (int n = 0; n < 4; n++) {
@@ -171,7 +181,7 @@ START_TEST(other_nodes_are_declined)
     hz_step s = { .count = 1, .version = 1 };
     wcase rows[4] = { node_of(&narrow, OP_conv2d, 1, in, out) };
     ck_assert(error_of(&rows[0], "wino", 1, 1, 0) < 0);
-    rows[1] = node_of(&wide, OP_conv2d, 2, in, out);
+    rows[1] = node_of(&wide, OP_conv2d, 3, in, out);
     ck_assert(error_of(&rows[1], "wino", 1, 1, 0) < 0);
     rows[2] = node_of(&wide, OP_conv2d, 1, in, out);
     work k;
@@ -190,6 +200,7 @@ int main(void)
     int n = sizeof levels / sizeof *levels;
     tcase_set_timeout(c, 300);
     tcase_add_loop_test(c, stride_1_matches_reference, 0, n);
+    tcase_add_loop_test(c, stride_2_matches_reference, 0, n);
     tcase_add_loop_test(c, accuracy_is_as_promised, 0, n);
     tcase_add_loop_test(c, threads_do_not_change_bits, 0, n);
     tcase_add_test(c, other_nodes_are_declined);
