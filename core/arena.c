@@ -15,11 +15,6 @@
 
 enum { ALIGN = 128, GAP = 128 };       /* the gap keeps neighbours of power-of-two size from meeting in one cache set */
 
-typedef struct life {
-    int value, first, last;
-    int64_t bytes, offset;
-} life;
-
 int root_of(const hz_graph *g, int value)
 {
     while (g->values[value].view >= 0)
@@ -131,8 +126,9 @@ hz_status arena_place(const hz_graph *g, int keep, arena_map *map)
     int32_t *heir = malloc(n * sizeof *heir);
     map->offset = malloc(n * sizeof *map->offset);
     map->bytes = 0;
+    map->life = lives;
     if (!lives || !order || !placed || !heir || !map->offset) {
-        free(lives), free(order), free(placed), free(heir), free(map->offset);
+        free(order), free(placed), free(heir), arena_clear(map);
         return hz_fail(HZ_EMEM, "arena: no memory to place %d values", g->nvalues);
     }
     memset(heir, -1, n * sizeof *heir);
@@ -159,6 +155,13 @@ hz_status arena_place(const hz_graph *g, int keep, arena_map *map)
         map->offset[v] = lives[root].offset;
         assert(map->offset[v] < 0 || map->offset[v] % ALIGN == 0);
     }
-    free(lives), free(order), free(placed), free(heir);
+    free(order), free(placed), free(heir);
     return HZ_OK;
+}
+
+void arena_clear(arena_map *map)
+{
+    free(map->offset);
+    free(map->life);
+    *map = (arena_map){ 0 };
 }

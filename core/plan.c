@@ -14,7 +14,7 @@ struct hz_plan {
     arena_map map;
     hz_work *works;           /* live nodes only */
     int *first_work;          /* per node, and one more: index of the first work at or after it */
-    int nworks, timed, train;
+    int nworks, timed, train, hard;
 };
 
 hz_work work_of(const hz_graph *g, const hz_node *n)
@@ -85,6 +85,7 @@ static hz_status build(hz_plan *p, const hz_plan_options *o)
     if (st)
         return st;
     p->train = o && o->train;
+    p->hard = hard_wanted();
     p->program = p->backend->program_new(p->works, p->nworks, p->train);
     return p->program ? HZ_OK : HZ_EMEM;
 }
@@ -112,11 +113,24 @@ void hz_plan_free(hz_plan *p)
     if (p->program)
         p->backend->program_free(p->program);
     storage_drop(p->arena);
-    free(p->map.offset);
+    arena_clear(&p->map);
     free(p->works);
     free(p->first_work);
     hz_graph_free(p->graph);
     free(p);
+}
+
+/* Node by node, see hard.c. */
+static hz_status run_hard(hz_plan *p, int from, int to, const hz_step *step)
+{
+    hz_status st = HZ_OK;
+    for (int i = from; i < to && !st; i++) {
+        hard_before(p->graph, &p->map, p->arena->data, i);
+        st = p->backend->run(p->program, p->first_work[i], p->first_work[i + 1], step, p->timed);
+        if (!st)
+            st = hard_after(p->graph, &p->map, p->arena->data, i);
+    }
+    return st;
 }
 
 hz_status hz_plan_run(hz_plan *p, int from, int to, const hz_step *step)
@@ -128,6 +142,8 @@ hz_status hz_plan_run(hz_plan *p, int from, int to, const hz_step *step)
         return hz_fail(HZ_EARG, "plan: nodes %d to %d were asked for; have 0 to %d", from, to, n);
     if (step->count < 1)
         return hz_fail(HZ_EARG, "plan: a step of %lld rows; needs 1 or more", (long long)step->count);
+    if (p->hard)
+        return run_hard(p, from, to, step);
     return p->backend->run(p->program, p->first_work[from], p->first_work[to], step, p->timed);
 }
 

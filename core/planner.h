@@ -7,15 +7,28 @@
 /* Rewrites patterns into one node with an epilogue where the backend runs it. */
 void graph_fuse(hz_graph *g, const hz_backend *b);
 
+/* A range of the arena: from the node that makes its value to the last that reads it, both counted. */
+typedef struct life {
+    int value, first, last;   /* first is -1 where the memory is another value's (views, values computed in place) or the caller's */
+    int64_t bytes, offset;
+} life;
+
 typedef struct arena_map {
     int64_t *offset;          /* per value: bytes from the arena's start; -1 for bound values and values nobody makes */
+    life *life;               /* per value */
     int64_t bytes;
 } arena_map;
 
-/* Places every value; memory is shared by values whose lives do not overlap, unless `keep`. new: free map->offset. */
+/* Places every value; memory is shared by values whose lives do not overlap, unless `keep`. new: arena_clear. */
 hz_status arena_place(const hz_graph *g, int keep, arena_map *map);
+void arena_clear(arena_map *map);
 int root_of(const hz_graph *g, int value);             /* the value whose memory it is */
 int64_t value_bytes(const hz_value *v);
+
+/* hard.c: what surrounds each node when HZ_HARD is set. */
+int hard_wanted(void);
+void hard_before(const hz_graph *g, const arena_map *m, char *arena, int node);
+hz_status hard_after(const hz_graph *g, const arena_map *m, char *arena, int node);      /* HZ_ESTATE: a value was overrun */
 
 /* The node as kernels see it; data pointers stay NULL. */
 hz_work work_of(const hz_graph *g, const hz_node *n);

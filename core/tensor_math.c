@@ -86,6 +86,16 @@ static void move(hz_tensor *to, const hz_tensor *from)
         move_row(w.t[0].p, w.t[0].step[w.ndim], w.t[1].p, w.t[1].step[w.ndim], n, hz_dtype_bytes(to->dtype));
 }
 
+/* `from` can be broadcast over `to`. */
+static int spreads(const hz_tensor *from, const hz_tensor *to)
+{
+    int more = to->ndim - from->ndim;
+    for (int i = 0; i < from->ndim && more >= 0; i++)
+        if (from->shape[i] != 1 && from->shape[i] != to->shape[i + more])
+            return 0;
+    return more >= 0;
+}
+
 static const char *shape_text(char text[128], const hz_tensor *t)
 {
     int n = 0;
@@ -103,9 +113,11 @@ hz_status hz_tensor_copy(hz_tensor *to, const hz_tensor *from)
         memmove(to->data, from->data, (size_t)count * hz_dtype_bytes(to->dtype));
         return HZ_OK;
     }
+    if (!spreads(from, to))
+        return hz_fail(HZ_ESHAPE, "copy: (%s) was given; needs (%s), or extents of 1", shape_text(given, from), shape_text(needed, to));
     hz_tensor *source = hz_tensor_expand(from, to->ndim, to->shape);
     if (!source)
-        return hz_fail(HZ_ESHAPE, "copy: (%s) was given; needs (%s), or extents of 1", shape_text(given, from), shape_text(needed, to));
+        return hz_fail_in(HZ_EMEM, "copy: ");
     if (to->dtype == from->dtype && to->ndim > 0) {
         move(to, source);
     } else {

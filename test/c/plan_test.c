@@ -1,4 +1,5 @@
 /* plan_test.c: the life of a plan: made of a graph it takes, run in part and in whole, looked into, freed in any order. */
+#define _GNU_SOURCE
 #include "made.h"
 
 enum { BATCH = 4 };
@@ -182,9 +183,28 @@ START_TEST(the_null_device_plans_anything)
 }
 END_TEST
 
+START_TEST(hard_mode_spoils_and_guards)
+{
+    setenv("HZ_HARD", "1", 1);
+    hz_plan *p = planned(net(0), (hz_plan_options){ .no_fuse = 1 });
+    unsetenv("HZ_HARD");
+    hz_step s = step_of(BATCH);
+    OK(hz_plan_run(p, 0, -1, &s));
+    ck_assert(isnan(number(p, "relu.y")) && isfinite(number(p, "two.y")));      /* nobody reads it any more; a kept one stays */
+    OK(hz_plan_run(p, 0, 1, &s));
+    hz_tensor *t = value(p, "one.y", -1);
+    ck_assert(isfinite(number(p, "one.y")));
+    ((char *)t->data)[sizeof(float) * BATCH * 3] = 7;                           /* one byte too far */
+    ck_assert(hz_plan_run(p, 1, 2, &s) == HZ_ESTATE);
+    SAYS("wrote behind 'one.y'");
+    hz_tensor_free(t);
+    hz_plan_free(p);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = { a_run_in_parts_is_the_whole_run, peeking, everything_is_given_back, statistics_name_kernels, digests_tell_plans_apart,
-                                   the_first_node_that_is_not_finite, the_null_device_plans_anything };
+                                   hard_mode_spoils_and_guards, the_first_node_that_is_not_finite, the_null_device_plans_anything };
     return run_suite("plan", tests, sizeof tests / sizeof *tests);
 }
