@@ -14,7 +14,7 @@ local lazy = {
   is_tensor = { 'hz.tensor', 'is' },
   sgd = { 'hz.optim', 'sgd' }, adam = { 'hz.optim', 'adam' }, adamw = { 'hz.optim', 'adamw' }, adadelta = { 'hz.optim', 'adadelta' },
   optimizer = { 'hz.optim', 'new' },
-  train = { 'hz.train', 'run' }, run = { 'hz.run', 'new' }, per_class = { 'hz.metrics', 'per_class' }, data = { 'hz.dataset', 'data' }, available = { 'hz.dataset', 'available' }, codec = { 'hz.codec' }, show = { 'hz.show' },
+  train = { 'hz.train', 'run' }, run = { 'hz.run', 'new' }, per_class = { 'hz.metrics', 'per_class' }, data = { 'hz.dataset', 'data' }, available = { 'hz.dataset', 'available' }, codec = { 'hz.codec' }, quality = { 'hz.quality' }, show = { 'hz.show' },
   sweep = { 'hz.sweep', 'run' }, results = { 'hz.results', 'results' }, query = { 'hz.results', 'query' },
   matmul = { 'hz.linalg', 'matmul' }, solve = { 'hz.linalg', 'solve' }, svd = { 'hz.linalg', 'svd' }, eigh = { 'hz.linalg', 'eigh' },
   inv = { 'hz.linalg', 'inv' }, det = { 'hz.linalg', 'det' }, lstsq = { 'hz.linalg', 'lstsq' }, qr = { 'hz.linalg', 'qr' },
