@@ -9,7 +9,7 @@ local knob, given = hz.args({
   { 'epochs',    10,         'int',    'passes over the training images', min = 1, max = 100000 },
   { 'train',     nil,        'int',    'training images (default: all)', min = 1 },
   { 'test',      nil,        'int',    'test images (default: all)', min = 1 },
-  { 'batch',     128,        'int',    'images per step', min = 1, max = 65536 },
+  { 'batch',     64,         'int',    'images per step', min = 1, max = 65536 },
   { 'optimizer', 'adam',     'string', 'sgd has Nesterov momentum 0.9', choices = { 'sgd', 'adam', 'adamw', 'adadelta' } },
   { 'rate',      nil,        'float',  'learning rate (default: adam and adamw 0.001, sgd 0.01, adadelta 1)', min = 1e-9, max = 100 },
   { 'schedule',  'cosine',   'string', 'how the rate falls', choices = { 'constant', 'cosine', 'linear', 'time' } },

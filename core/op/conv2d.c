@@ -1,0 +1,46 @@
+/* conv2d.c: shapes and gradient of the convolution: x (N,H,W,I), w (O,KH,KW,I), b (O) -> y (N,OH,OW,O). */
+#include "op/window.h"
+
+hz_status op_conv2d_infer(const hz_graph *g, const hz_node *n, out_spec *out)
+{
+    const hz_value *x = in_value(g, n, 0), *w = in_value(g, n, 1), *b = in_value(g, n, 2);
+    const hz_window *a = &n->attr.window;
+    char text[96];
+    hz_status st = window_image(x);
+    if (st)
+        return st;
+    if (w->ndim != 4 || w->shape[1] != a->kh || w->shape[2] != a->kw)
+        return hz_fail(HZ_ESHAPE, "weights are %s; needs (filters,%d,%d,channels)", shape_text(text, w), a->kh, a->kw);
+    if (x->shape[3] != w->shape[3])
+        return hz_fail(HZ_ESHAPE, "the input has %lld channels; the weights expect %lld", (long long)x->shape[3], (long long)w->shape[3]);
+    if (b && (b->ndim != 1 || b->shape[0] != w->shape[0]))
+        return hz_fail(HZ_ESHAPE, "the bias is %s; needs (%lld)", shape_text(text, b), (long long)w->shape[0]);
+    if (x->dtype != w->dtype || (b && b->dtype != w->dtype))
+        return hz_fail(HZ_EDTYPE, "the input is %s, the weights %s; needs one type", hz_dtype_name(x->dtype), hz_dtype_name(w->dtype));
+    return window_slide(x, a, w->shape[0], out);
+}
+
+hz_status op_conv2d_grad(hz_graph *g, hz_node n, grad_call *c)
+{
+    hz_attr a = n.attr;
+    a.window.act = HZ_LINEAR;
+    if (c->want[1] || c->want[2]) {
+        int32_t in[] = { n.in[0], c->dy[0] };
+        out_spec out[2] = { like_whole(&g->values[n.in[1]]) };
+        if (c->want[2])
+            out[1] = like_whole(&g->values[n.in[2]]);
+        int dw = graph_append(g, OP_conv2d_dw, n.name, &a, in, 2, out, c->want[2] ? 2 : 1);
+        if (dw < 0)
+            return HZ_EMEM;
+        c->dx[1] = dw;
+        c->dx[2] = c->want[2] ? dw + 1 : -1;
+    }
+    if (c->want[0]) {
+        int32_t in[] = { c->dy[0], n.in[1] };
+        out_spec out = like(&g->values[n.in[0]]);
+        c->dx[0] = graph_append(g, OP_conv2d_dx, n.name, &a, in, 2, &out, 1);
+        if (c->dx[0] < 0)
+            return HZ_EMEM;
+    }
+    return HZ_OK;
+}
