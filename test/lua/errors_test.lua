@@ -143,3 +143,35 @@ for _, case in ipairs(cases) do
     t.ok(not e:find '\n', 'one line')
   end)
 end
+
+-- ---- the same at the command line: arguments, status, message; a data folder that holds nothing ----
+
+local commands = {
+  { 'epoks=3', 2, "'epoks' is no key; have data model epochs" },
+  { 'epochs=0', 2, 'epochs=0 was given; needs 1..' },
+  { 'epochs=many', 2, 'epochs=many was given; needs a whole number' },
+  { 'data=mnist', 2, 'data=mnist was given; needs one of cifar10, camera' },
+  { 'optimizer=lion', 2, 'optimizer=lion was given; needs one of sgd' },
+  { 'data=cifar10', 1, 'data: cifar10 was not found; looked for .*; fetch it with: hz data fetch cifar10' },
+  { 'data=camera model=nosuch', 1, "model: 'nosuch' is unknown; have all%-cnns" },
+  { 'data=camera model=nosuch.lua', 1, 'model: cannot open nosuch.lua' },
+  { 'data=camera model=%s', 1, 'model: .*broken.lua:1: ', 'return hz.net {' },
+  { 'data=camera model=%s', 1, 'broken.lua returned number; needs a net', 'return 3' },
+  { 'data=camera train=64 test=64 batch=16 epochs=1 model=%s', 1, "net 'deep', layer 6 'maxpool6': maxpool: the input is 1x1, the kernel 2x2",
+    "local l = require 'hz'.layers\nlocal m = l.maxpool\nreturn require 'hz'.net 'deep' { m, m, m, m, m, m, l.conv{10, 1}, l.meanpool }" },
+  { 'data=camera train=64 test=64 batch=128', 1, 'batch is 128; the set has 64 items' },
+  { 'data=camera train=99999999', 1, 'train is 99999999; needs' },
+}
+
+for _, case in ipairs(commands) do
+  t.case('cifar_train.lua ' .. case[1] .. (case[4] and ' (' .. case[4]:gsub('%s+', ' ') .. ')' or ''), function()
+    local d = t.folder()
+    if case[4] then t.write(d .. '/broken.lua', case[4]) end
+    local status, out, err = t.sh(('HZ_DATA=%s/none XDG_DATA_HOME=%s HZ_RUNS=%s/runs %s %s %s'):format(d, d, d, t.quote(t.hz),
+      t.quote(t.here .. '../experiments/cifar_train.lua'), (case[1]:gsub('%%s', d .. '/broken.lua'))))
+    t.equal(status, case[2], err)
+    t.match(err, case[3])
+    t.match(err, '^hz: ')
+    t.ok(not err:find 'stack traceback', 'no traceback')
+  end)
+end
