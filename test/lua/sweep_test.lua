@@ -79,6 +79,7 @@ t.case('sweep: killed at random moments and run again, the cells are those of an
     t.equal(status, 137, 'seed ' .. seed)
     kills = kills + 1
   end
+  if status ~= 0 then status = run 'runs=b' end              -- too busy a machine to get there between two kills
   t.equal(status, 0)
   t.ok(kills > 0, 'it was killed at least once')
   same_cells(dir .. '/a', dir .. '/b')
