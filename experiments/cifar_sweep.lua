@@ -9,9 +9,10 @@ local presets = {
   -- two minutes on two cores with the embedded set
   quick = { protocol = 'strict', quality = { 2, 10, 30, 75, 'raw' }, model = { 'small' }, seed = { 1, 2 }, epochs = 8, train = 4000, test = 1000,
             optimizer = 'adam', rate = 0.002, schedule = 'cosine', batch = 32, shift = 1, flip = true },
-  -- the default with real data: schedule fixed in advance, the rate decays to zero, the test set is scored once
+  -- the default with real data: schedule fixed in advance, the rate decays to zero, the test set is scored once. Batch and rate were
+  -- chosen by accuracy on validation images (data=cifar10 quality=raw train=5000 epochs=8 seed=1; batch=32 against 128, rate=0.001 against 0.002)
   strict = { protocol = 'strict', quality = { 1, 5, 10, 25, 75, 'raw' }, model = { 'all-cnns' }, seed = { 1, 2 }, epochs = 20, train = 10000, test = 10000,
-             optimizer = 'adam', rate = 0.001, schedule = 'cosine', batch = 128, shift = 3, flip = true },
+             optimizer = 'adam', rate = 0.001, schedule = 'cosine', batch = 32, shift = 3, flip = true },
   -- as published (arXiv 1807.10569): the test set is the validation set, accuracy is the mean of the ten best epochs
   paper = { protocol = 'paper', quality = { 1, 5, 10, 15, 20, 25, 50, 75, 100, 'raw' },
             model = { 'all-cnns', 'cnns-dense-64', 'all-cnnsx2', 'cnns-x2-dense-128', 'cnns-dense-128', 'cnns-dense-128-256' }, seed = { 1 },
