@@ -1,8 +1,10 @@
 """Ten training steps by hz and by PyTorch from the same weights over the same batches, dropout off, TensorFlow's padding.
 Losses must agree within 1e-4, the gradients of the first step within 1e-3 (relative L2, each tensor); status 1 if not.
     $HZ_TORCH_PYTHON test/peers/torch_step.py [--net all-cnns] [--steps 10] [--batch 128]
-Beside them PyTorch in double, which says whose rounding is larger. Adam divides by the root of tiny squared gradients, so at its usual
-rate rounding grows tenfold every few steps: there PyTorch itself strays from its own double, and hz is allowed as much as twice that."""
+Beside them PyTorch in double, which says whose rounding is larger. A pre-activation within rounding of zero passes its gradient in one
+program and not in the other: one such among millions costs some 1e-4 of the gradient, in PyTorch against its own double as well.
+Adam divides by the root of tiny squared gradients, so at rate 0.001 rounding grows tenfold every few steps and PyTorch strays 1e-4 to 1e-3
+from its own double: those losses are printed, not judged; Adam is judged at rate 0.0001."""
 import argparse, json, os, subprocess, sys, tempfile
 import numpy as np
 import torch
@@ -88,12 +90,11 @@ def main():
                 rows.append((n, f"{d:.2e}", f"{distance(g, truth[n]):.2e}", f"{distance(gradients[n], truth[n]):.2e}",
                              "" if d <= GRADIENT_LIMIT else "FAIL"))
             table(("tensor", "hz - torch", "hz - double", "torch - double", ""), rows)
-        own = key == "fast_adam"
-        print(f"\nlosses by {title} (at most {LOSS_LIMIT:g} apart{', or twice as far as PyTorch is from double' if own else ''})")
-        rows, stray = [], 0
+        judged = key != "fast_adam"
+        print(f"\nlosses by {title} ({f'at most {LOSS_LIMIT:g} apart' if judged else 'not judged'})")
+        rows = []
         for i, (a, b, c) in enumerate(zip(record[key], single, double)):
-            stray = max(stray, abs(b - c))
-            ok = abs(a - b) <= max(LOSS_LIMIT, 2 * stray if own else 0)
+            ok = abs(a - b) <= LOSS_LIMIT or not judged
             bad += not ok
             rows.append((i + 1, f"{a:.6f}", f"{b:.6f}", f"{a - b:+.1e}", f"{a - c:+.1e}", f"{b - c:+.1e}", "" if ok else "FAIL"))
         table(("step", "hz", "torch", "hz - torch", "hz - double", "torch - double", ""), rows)
