@@ -21,8 +21,8 @@ typedef struct wino_image {
     int64_t h, w, c, step, top, left, down, across;
 } wino_image;
 
-/* Lines to be fetched while products run: one of each stream every second step, which the memory keeps up with. A burst of
-   them between the products would stall both. A stream stays at its end. */
+/* Lines to be fetched while products run: one or two in a step, which the memory keeps up with. A burst of them between the products
+   would stall both. A stream stays at its end. */
 typedef struct wino_stream { const char *at, *end; } wino_stream;
 typedef struct wino_ahead {
     wino_stream read;         /* what the next block reads */

@@ -272,6 +272,22 @@ static void wino_taps(const float *g, int64_t step, int turned, float *u, int64_
             v_store(u + (wino_line[i] * 6 + j) * plane, t[i][j]);
 }
 
+/* Swaps the off-diagonal blocks of h x h lanes; with h = LANES/2 .. 1 that transposes LANES vectors. */
+INLINE void wino_swap(V x[LANES], const int h)
+{
+    VI low, high;
+    UNROLL for (int l = 0; l < LANES; l++) {
+        low[l] = l & h ? LANES + l - h : l;
+        high[l] = l & h ? LANES + l : l + h;
+    }
+    UNROLL for (int r = 0; r < LANES; r++)
+        if (!(r & h)) {
+            V a = x[r], b = x[r + h];
+            x[r] = __builtin_shuffle(a, b, low);
+            x[r + h] = __builtin_shuffle(a, b, high);
+        }
+}
+
 static void wino_across(const wino_way *way, const float *g, int64_t step, int64_t apart, int filters, float *u, int64_t plane,
                         int64_t width)
 {
@@ -279,13 +295,19 @@ static void wino_across(const wino_way *way, const float *g, int64_t step, int64
     memset(block, 0, sizeof block);
     for (int f = 0; f < filters; f++)
         way->taps(g + f * apart, step, 0, block[0][f], LANES * LANES);
-    for (int p = 0; p < WINO_MATRICES; p++)
-        for (int i = 0; i < LANES; i++) {
-            float line[LANES];
-            UNROLL for (int f = 0; f < LANES; f++)
-                line[f] = block[p][f][i];
-            v_store(u + p * plane + i * width, v_load(line));
-        }
+    for (int p = 0; p < WINO_MATRICES; p++) {
+        V x[LANES];
+        UNROLL for (int f = 0; f < LANES; f++)
+            x[f] = v_load(block[p][f]);
+        if (LANES > 8)
+            wino_swap(x, 8 % LANES);
+        if (LANES > 4)
+            wino_swap(x, 4 % LANES);
+        wino_swap(x, 2);
+        wino_swap(x, 1);
+        UNROLL for (int i = 0; i < LANES; i++)
+            v_store(u + p * plane + i * width, x[i]);
+    }
 }
 
 /* What a pair of rows of d, 12 planes, contributes to G' d G. */

@@ -44,10 +44,12 @@ INLINE void wino_product_rows(const float *v, int64_t pitch, const float *u, int
         wino_fetch(&weights, 0);
         wino_step(s, v + 1, pitch, u + nv * LANES, rows, nv);
         wino_fetch(&read, 0);
+        wino_fetch(&weights, 0);
         wino_step(s, v + 2, pitch, u + 2 * nv * LANES, rows, nv);
         wino_fetch(&weights, 0);
         wino_step(s, v + 3, pitch, u + 3 * nv * LANES, rows, nv);
         wino_fetch(&write, 1);
+        wino_fetch(&weights, 0);
     }
     *ahead = (wino_ahead){ .read = read, .other = weights, .write = write };
     for (; i < k; i++, v++, u += nv * LANES)
