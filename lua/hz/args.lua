@@ -9,6 +9,7 @@
 --
 -- Types: int, float, string, bool. list: comma lists, for int also ranges (seed=1..5); the value is a table. also: words allowed
 -- beside the type's values. check = function(value) -> nil, or what is needed instead. A default may be nil.
+-- spec.who names the program where it is no script, spec.style how its arguments are written where that is not key=value.
 -- `given` says which keys were given. Mistakes end the script with status 2; --help prints the rows and ends it with 0.
 local c = require 'hz.c'
 local exit = require 'hz.exit'
@@ -165,7 +166,7 @@ local function domain(row)
 end
 
 function M.help(who, spec)
-  local lines = { 'usage: hz ' .. who .. ' [key=value ...]' }
+  local lines = { ('usage: hz %s [%s ...]'):format(who, spec.style or 'key=value') }
   if spec.about then table.insert(lines, 1, spec.about) end
   local wide = { 0, 0 }
   for _, row in ipairs(spec) do
@@ -225,6 +226,6 @@ local function parse(who, spec, ...)
 end
 
 -- hz.args: the values by name, and which of them were given.
-function M.parse(spec, ...) return parse(script_name(), spec, ...) end
+function M.parse(spec, ...) return parse(type(spec) == 'table' and spec.who or script_name(), spec, ...) end
 
 return M

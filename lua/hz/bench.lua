@@ -7,7 +7,7 @@ local C = c.C
 local M = {}
 
 local spec = {
-  who = 'bench', about = 'Speed of a network on this machine. Options as --name value.',
+  who = 'bench', style = '--name value', about = 'Speed of a network on this machine.',
   { 'net', { 'all-cnns' }, 'string', 'networks by name or NAME.lua, separated by commas', list = true },
   { 'batch', { 128 }, 'int', 'items per step', min = 1, max = 65536, list = true },
   { 'dtype', { 'f32' }, 'string', 'storage and arithmetic', choices = { 'f32', 'bf16' }, list = true },
