@@ -38,6 +38,25 @@ t.case('the same bits for 1, 2, 3 and 5 threads', function()
   end
 end)
 
+-- Plans are made anew for every number of threads: the choice of kernels must not depend on it either.
+t.case('architecture A: the same weights after two steps for 1, 2, 3 and 5 threads', function()
+  local before, first = C.hz_cpu_threads(), nil
+  local data = { items = hz.rand({ 20, 32, 32, 3 }, 0, 256, { seed = 1, stream = 1 }):floor():to 'u8', labels = hz.zeros({ 20 }, 'i32') }
+  for i = 0, 19 do data.labels:pointer()[i] = i % 10 end
+  for _, n in ipairs { 1, 2, 3, 5 } do
+    c.check(C.hz_cpu_set_threads(n))
+    local net = hz.nets.make('all-cnns'):init { seed = 1 }
+    local plan = net:plan { batch = 10, train = true, data = data, augment = { shift = 3, flip = true }, optimizer = hz.adam {}, seed = 1 }
+    local ok, e = pcall(function() plan:step() plan:step() end)
+    C.hz_cpu_set_threads(before)
+    t.ok(ok, e)
+    local weights = {}
+    for i, p in ipairs(net:tensors()) do weights[i] = ffi.string(p.tensor.data, 4 * p.tensor:count()) end
+    first = first or weights
+    for i, w in ipairs(weights) do t.ok(w == first[i], ('%s has other bits with %d threads'):format(net:tensors()[i].name, n)) end
+  end
+end)
+
 t.case('another seed gives another training', function()
   t.ok(train {} ~= train { seed = 6 })
 end)
