@@ -10,6 +10,7 @@ local pattern = ...
 local here = arg[0]:match '^(.*/)' or './'
 
 local t = assert(loadfile(here .. 't.lua'))(here)
+local c = require 'hz.c'
 require 'hz.strict'
 
 local function test_files()
@@ -43,7 +44,7 @@ end
 
 -- "file:line: message" plus the lines that led there, without those of this runner.
 local function blame(e)
-  if t.is_skip(e) then return e end
+  if t.is_skip(e) or c.is_interrupt(e) then return e end
   local trace = debug.traceback('', 2):gsub('\n[^\n]*test/run%.lua.*', ''):gsub('\n%s*%[C%]: in function [^\n]*', '')
   return tostring(e) .. '\n' .. trace:gsub('^\nstack traceback:\n?', '')
 end
@@ -55,6 +56,7 @@ local function run_case(title, case)
   local started = os.clock()
   local ok, e = xpcall(case.run, blame, t)
   t.cleanup()
+  if not ok and c.is_interrupt(e) then error(e, 0) end      -- Ctrl-C means the runner, too
   if ok then
     count.passed = count.passed + 1
     if debugging then print(('ok    %s (%.2f s)'):format(title, os.clock() - started)) end
