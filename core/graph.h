@@ -59,6 +59,8 @@ out_spec like(const hz_value *v);                          /* the same shape, dt
 out_spec like_whole(const hz_value *v);                    /* the same shape without a batch: a parameter's gradient */
 /* Appends a node with given outputs. First output value, -1 on failure (message set). */
 int graph_append(hz_graph *g, int op, const char *layer, const hz_attr *attr, const int32_t *in, int nin, const out_spec *out, int nout);
+/* Gradient of an op with inputs x, w, [b]: dw and db by one node, dx by another. */
+hz_status affine_grad(hz_graph *g, hz_node n, grad_call *c, const hz_attr *attr, int dw_op, int dx_op);
 /* "(128,32,32,3)" into a buffer of 96 bytes. */
 const char *shape_text(char *text, const hz_value *v);
 #endif

@@ -24,23 +24,5 @@ hz_status op_conv2d_grad(hz_graph *g, hz_node n, grad_call *c)
 {
     hz_attr a = n.attr;
     a.window.act = HZ_LINEAR;
-    if (c->want[1] || c->want[2]) {
-        int32_t in[] = { n.in[0], c->dy[0] };
-        out_spec out[2] = { like_whole(&g->values[n.in[1]]) };
-        if (c->want[2])
-            out[1] = like_whole(&g->values[n.in[2]]);
-        int dw = graph_append(g, OP_conv2d_dw, n.name, &a, in, 2, out, c->want[2] ? 2 : 1);
-        if (dw < 0)
-            return HZ_EMEM;
-        c->dx[1] = dw;
-        c->dx[2] = c->want[2] ? dw + 1 : -1;
-    }
-    if (c->want[0]) {
-        int32_t in[] = { c->dy[0], n.in[1] };
-        out_spec out = like(&g->values[n.in[0]]);
-        c->dx[0] = graph_append(g, OP_conv2d_dx, n.name, &a, in, 2, &out, 1);
-        if (c->dx[0] < 0)
-            return HZ_EMEM;
-    }
-    return HZ_OK;
+    return affine_grad(g, n, c, &a, OP_conv2d_dw, OP_conv2d_dx);
 }

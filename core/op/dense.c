@@ -20,23 +20,5 @@ hz_status op_dense_infer(const hz_graph *g, const hz_node *n, out_spec *out)
 hz_status op_dense_grad(hz_graph *g, hz_node n, grad_call *c)
 {
     hz_attr a = { .act = { .act = HZ_LINEAR } };
-    if (c->want[1] || c->want[2]) {
-        int32_t in[] = { n.in[0], c->dy[0] };
-        out_spec out[2] = { like_whole(&g->values[n.in[1]]) };
-        if (c->want[2])
-            out[1] = like_whole(&g->values[n.in[2]]);
-        int dw = graph_append(g, OP_dense_dw, n.name, &a, in, 2, out, c->want[2] ? 2 : 1);
-        if (dw < 0)
-            return HZ_EMEM;
-        c->dx[1] = dw;
-        c->dx[2] = c->want[2] ? dw + 1 : -1;
-    }
-    if (c->want[0]) {
-        int32_t in[] = { c->dy[0], n.in[1] };
-        out_spec out = like(&g->values[n.in[0]]);
-        c->dx[0] = graph_append(g, OP_dense_dx, n.name, &a, in, 2, &out, 1);
-        if (c->dx[0] < 0)
-            return HZ_EMEM;
-    }
-    return HZ_OK;
+    return affine_grad(g, n, c, &a, OP_dense_dw, OP_dense_dx);
 }
