@@ -125,12 +125,14 @@ function t.run(args, input)
   return t.sh(t.quote(t.hz) .. ' ' .. args, input)
 end
 
--- A command on a pseudo-terminal: send(keys), expect(text, seconds) waits until the output since the last call holds the text and
+-- A command (a program, variables set before it) on a pseudo-terminal: send(keys), expect(text, seconds) waits until the output since the last call holds the text and
 -- returns what came, finish() ends it and returns its status.
 function t.terminal(command)
   if not t.tool 'script' then t.skip 'script (util-linux) is not installed' end
   if os.execute 'script -qec true /dev/null >/dev/null 2>&1 </dev/null' ~= 0 then t.skip 'no pseudo-terminal can be opened here' end
   local d = t.folder()
+  -- The program replaces the shell: a shell that waits for it would take Ctrl-C for itself as well and end with 130.
+  command = 'exec env ' .. command
   local pipe = io.popen(("TERM=xterm timeout 60 script -qfec %s %s/out >/dev/null 2>&1; echo $? >%s/status"):format(t.quote(command), d, d), 'w')
   local seen = 0
   local s = {}
