@@ -1,22 +1,29 @@
-/* fuse.c: patterns that become one node. The gradient is appended before, so a pre-activation that some backward node reads
-   (gelu's) has two users and is left alone: counting uses is the whole safety argument. */
+/* fuse.c: patterns of two nodes that become one. The gradient is appended before, so a pre-activation that some backward node reads
+   (gelu's) has two users and is left alone: counting uses is the whole safety argument. The follower's other inputs must be older
+   than the producer, because the fused node runs in the producer's place. */
 #include "planner.h"
 #include <stdlib.h>
 
-/* producer -> act with nothing else reading the value between them: the activation becomes the producer's epilogue. */
-static const int epilogue_takers[] = { OP_conv2d, OP_dense };
+/* producer -> follower with nothing else reading the value between them: the follower becomes the producer's epilogue. What else it
+   reads (act_grad: y) becomes the fused node's last input. */
+static const struct { int producer, follower; } patterns[] = {
+    { OP_conv2d, OP_act }, { OP_dense, OP_act }, { OP_conv2d_dx, OP_act_grad }, { OP_dense_dx, OP_act_grad },
+};
 
-static int takes_epilogue(const hz_node *n)
+static int is_pattern(int producer, int follower)
 {
-    for (size_t i = 0; i < sizeof epilogue_takers / sizeof *epilogue_takers; i++)
-        if (n->op == epilogue_takers[i])
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
+        if (patterns[i].producer == producer && patterns[i].follower == follower)
             return 1;
     return 0;
 }
 
+static int has_window(const hz_node *n) { return n->op == OP_conv2d || n->op == OP_conv2d_dx; }
+static int epilogue_of(const hz_node *n) { return has_window(n) ? n->attr.window.act : n->attr.act.act; }
+
 static void set_epilogue(hz_node *n, hz_act_attr a)
 {
-    if (n->op == OP_conv2d) {
+    if (has_window(n)) {
         n->attr.window.act = a.act;
         n->attr.window.alpha = a.alpha;
     } else {
@@ -24,26 +31,38 @@ static void set_epilogue(hz_node *n, hz_act_attr a)
     }
 }
 
-static int epilogue_of(const hz_node *n) { return n->op == OP_conv2d ? n->attr.window.act : n->attr.act.act; }
-
-static void fuse_epilogue(hz_graph *g, const hz_backend *b, int act, const int32_t *uses)
+/* The one node that does the work of both; 0 if there is none. */
+static int merge(const hz_graph *g, int producer, const hz_node *follower, hz_node *fused)
 {
-    hz_node *a = &g->nodes[act];
-    hz_value *mid = &g->values[a->in[0]];
-    if (mid->node < 0 || mid->keep || uses[a->in[0]] != 1)
+    const hz_node *p = &g->nodes[producer];
+    if (p->dead || !is_pattern(p->op, follower->op) || epilogue_of(p) != HZ_LINEAR || follower->attr.act.act == HZ_LINEAR)
+        return 0;
+    *fused = *p;
+    set_epilogue(fused, follower->attr.act);
+    fused->out[0] = follower->out[0];
+    for (int k = 1; k < follower->nin; k++) {
+        if (fused->nin == HZ_MAXIN || follower->in[k] < 0 || g->values[follower->in[k]].node >= producer)
+            return 0;
+        fused->in[fused->nin++] = follower->in[k];
+    }
+    return 1;
+}
+
+static void fuse(hz_graph *g, const hz_backend *b, int follower, const int32_t *uses)
+{
+    hz_node *f = &g->nodes[follower], fused;
+    if (f->dead || f->nin < 1 || f->in[0] < 0)
         return;
-    hz_node *p = &g->nodes[mid->node], fused = *p;
-    if (p->dead || !takes_epilogue(p) || epilogue_of(p) != HZ_LINEAR)
+    hz_value *mid = &g->values[f->in[0]];
+    if (mid->node < 0 || mid->keep || uses[f->in[0]] != 1 || !merge(g, mid->node, f, &fused))
         return;
-    set_epilogue(&fused, a->attr.act);
-    fused.out[0] = a->out[0];
     hz_work w = work_of(g, &fused);
     if (!b->accepts(&w))
         return;
+    g->nodes[mid->node] = fused;
     g->values[fused.out[0]].node = mid->node;
     mid->node = -1;
-    *p = fused;
-    a->dead = 1;
+    f->dead = 1;
 }
 
 void graph_fuse(hz_graph *g, const hz_backend *b)
@@ -56,7 +75,6 @@ void graph_fuse(hz_graph *g, const hz_backend *b)
             if (g->nodes[i].in[k] >= 0)
                 uses[g->nodes[i].in[k]]++;
     for (int i = 0; i < g->nnodes; i++)
-        if (g->nodes[i].op == OP_act && !g->nodes[i].dead)
-            fuse_epilogue(g, b, i, uses);
+        fuse(g, b, i, uses);
     free(uses);
 }

@@ -25,6 +25,7 @@ typedef struct gather {
     float *out;                       /* (rows,oh,ow,oc) */
     int64_t rows, ih, iw, ic, oh, ow, oc;
     const float *packed, *bias;       /* bias: padded to whole vectors, NULL for none */
+    const float *gate;                /* the epilogue of a gradient: dx = act_grad(dx, gate); NULL: none */
     int act;
     float alpha;
     int64_t group, groups, bands, band;          /* band: output rows, or pixels where flat */
@@ -35,8 +36,18 @@ typedef struct gather {
 typedef struct rows {
     const float *a[MICRO_ROWS];
     float *y[MICRO_ROWS];
+    const float *gate[MICRO_ROWS];
     int n;
 } rows;
+
+/* The activations that a tile does not know. */
+static void activate(const gather *g, float *y, int64_t n)
+{
+    if (g->gate)
+        g->m->act_grad(y, y, g->gate + (y - g->out), n, g->act, g->alpha);
+    else
+        g->m->act(y, y, n, g->act, g->alpha);
+}
 
 /* end: the sums are complete, so the activation may follow. */
 static void flush(const gather *g, cpu_tile *t, rows *r, int panel, int end)
@@ -48,10 +59,13 @@ static void flush(const gather *g, cpu_tile *t, rows *r, int panel, int end)
         r->a[i] = r->a[r->n - 1];
         r->y[i] = r->y[r->n - 1];
     }
+    if (t->gate)
+        for (int i = 0; i < most; i++)
+            r->gate[i] = g->gate + (r->y[i] - g->out);
     g->m->tile[nv](t);
     if (end && g->act != HZ_LINEAR && g->act != HZ_RELU)
         for (int i = 0; i < r->n; i++)
-            g->m->act(r->y[i], r->y[i], (nv - 1) * g->p.lanes + t->last, g->act, g->alpha);
+            activate(g, r->y[i], (nv - 1) * g->p.lanes + t->last);
     r->n = 0;
 }
 
@@ -67,7 +81,7 @@ static void rectangle(const gather *g, const axis_run *y, const axis_run *x, con
         .segments = y->taps, .a_step = g->iw * g->ic, .b_step = taps_x * g->ic * width, .k = k, .accumulate = k0 > 0,
         .ahead = g->flat ? FLAT * g->ic : y->taps * g->iw * g->ic, .ahead_rows = y->in_step,       /* a row of outputs ahead */
         .ahead_width = g->flat ? k : x->in_step * g->ic,
-        .low = end && g->act == HZ_RELU ? 0 : -INFINITY, .last = panel_last(&g->p, panel),
+        .low = end && g->act == HZ_RELU && !g->gate ? 0 : -INFINITY, .gate = end && g->act == HZ_RELU && g->gate ? r.gate : NULL, .last = panel_last(&g->p, panel),
     };
     for (int64_t n = from; n < to; n++)
         for (int64_t i = 0; i < y->count; i++) {
@@ -210,12 +224,12 @@ static gather gather_of(const hz_work *w, const cpu_call *c)
     int forward = is_forward(w);
     gather g = { .m = c->micro, .p = panels_of(last(out), c->micro), .in = in->data, .out = out->data, .rows = cpu_rows(w, c),
                  .ic = last(in), .oc = last(out), .packed = c->memory, .flat = v.kh * v.kw * v.sh * v.sw == 1 };
-    if (forward) {
-        g.act = is_conv(w) ? w->attr.window.act : w->attr.act.act;
-        g.alpha = is_conv(w) ? w->attr.window.alpha : w->attr.act.alpha;
-        if (w->nin > 2 && w->in[2].data)
-            g.bias = g.packed + packed_floats(w, c->micro);
-    }
+    g.act = is_conv(w) ? w->attr.window.act : w->attr.act.act;
+    g.alpha = is_conv(w) ? w->attr.window.alpha : w->attr.act.alpha;
+    if (w->nin > 2 && w->in[2].data && forward)
+        g.bias = g.packed + packed_floats(w, c->micro);
+    else if (w->nin > 2)
+        g.gate = w->in[2].data;
     if (g.flat) {
         v.w = v.ow = v.w * v.h * g.rows;
         v.h = v.oh = 1;

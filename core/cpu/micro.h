@@ -16,6 +16,7 @@ typedef struct cpu_tile {
     const float *bias;        /* (width) start of the sums; NULL: 0 */
     int64_t segments, a_step, b_step, k;
     float low;                /* 0 for relu, -infinity for none */
+    const float *const *gate; /* rows like y: where they are not > 0, 0 is written; NULL: none */
     int64_t ahead, ahead_rows, ahead_width;      /* fetch into L2 meanwhile: rows a[r] + ahead + i*a_step, ahead_width floats of each */
     int accumulate;           /* 1: start from y instead */
     int last;                 /* lanes of the last vector that exist, 1..lanes */

@@ -194,22 +194,22 @@ INLINE void poly_output_tile(const float *from, int64_t plane, V y[4][4])
 }
 
 static void poly_output(const wino_image *g, float *y, int64_t first, int64_t tiles, const float *m, int64_t plane, int64_t pitch,
-                        int64_t channel, int64_t channels, const float *bias, float low)
+                        int64_t channel, int64_t channels, const wino_end *end)
 {
     wino_spot s = wino_at(g, first);
-    V least = v_set(low);
+    V least = v_set(end->low);
     for (int64_t t = 0; t < tiles; t++, wino_next(g, &s)) {
         int64_t top = s.y * 4, left = s.x * 4;
         int rows = g->h - top < 4 ? (int)(g->h - top) : 4, columns = g->w - left < 4 ? (int)(g->w - left) : 4;
-        float *corner = y + ((s.n * g->h + top) * g->w + left) * g->c + channel;
+        int64_t corner = ((s.n * g->h + top) * g->w + left) * g->c + channel;
         for (int64_t c = 0; c < channels; c += LANES) {
             int64_t at = wino_chunk(c, channels);
-            V out[4][4], start = bias ? v_load(bias + channel + at) : v_set(0);
+            V out[4][4], start = end->bias ? v_load(end->bias + channel + at) : v_set(0);
             poly_output_tile(m + t * pitch + at, plane, out);
             UNROLL for (int i = 0; i < 4; i++)
                 UNROLL for (int j = 0; j < 4; j++)
                     if (i < rows && j < columns)
-                        v_store(corner + (i * g->w + j) * g->c + at, v_max(least, out[i][j] + start));
+                        wino_put(y, corner + (i * g->w + j) * g->c + at, v_max(least, out[i][j] + start), end->gate);
         }
     }
 }
@@ -263,16 +263,18 @@ static void poly_back_input(const wino_image *g, const float *x, const float *ze
 }
 
 /* Four positions, every second along a row (across) or a column of the tile, from (row,column) on. */
-INLINE void poly_put(const wino_image *g, float *corner, int64_t top, int64_t left, int row, int column, const int across, const V v[4])
+INLINE void poly_put(const wino_image *g, float *y, const float *gate, int64_t corner, int64_t top, int64_t left, int row, int column,
+                     const int across, const V v[4])
 {
     UNROLL for (int k = 0; k < 4; k++) {
         int64_t r = row + (across ? 0 : 2 * k), c = column + (across ? 2 * k : 0);
         if (top + r >= 0 && top + r < g->h && left + c >= 0 && left + c < g->w)
-            v_store(corner + (r * g->w + c) * g->c, v[k]);
+            wino_put(y, corner + (r * g->w + c) * g->c, v[k], gate);
     }
 }
 
-INLINE void poly_back_tile(const wino_image *g, float *corner, int64_t top, int64_t left, const float *from, int64_t plane)
+INLINE void poly_back_tile(const wino_image *g, float *y, const float *gate, int64_t corner, int64_t top, int64_t left, const float *from,
+                           int64_t plane)
 {
     V r[4][5], s[5], t[4];
     UNROLL for (int i = 0; i < 5; i++) {
@@ -284,33 +286,33 @@ INLINE void poly_back_tile(const wino_image *g, float *corner, int64_t top, int6
     }
     UNROLL for (int j = 0; j < 4; j++) {
         poly_a(t, r[j]);
-        poly_put(g, corner, top, left, 0, 2 * j, 0, t);
+        poly_put(g, y, gate, corner, top, left, 0, 2 * j, 0, t);
         UNROLL for (int i = 0; i < 5; i++)
             s[i] = v_load(from + (POLY_EO + i * 4 + j) * plane);
         poly_a(t, s);
-        poly_put(g, corner, top, left, 0, 2 * j + 1, 0, t);
+        poly_put(g, y, gate, corner, top, left, 0, 2 * j + 1, 0, t);
     }
     UNROLL for (int i = 0; i < 4; i++) {
         UNROLL for (int j = 0; j < 5; j++)
             s[j] = v_load(from + (POLY_OE + j * 4 + i) * plane);
         poly_a(t, s);
-        poly_put(g, corner, top, left, 2 * i + 1, 0, 1, t);
+        poly_put(g, y, gate, corner, top, left, 2 * i + 1, 0, 1, t);
         UNROLL for (int j = 0; j < 4; j++)
             t[j] = v_load(from + (POLY_OO + i * 4 + j) * plane);
-        poly_put(g, corner, top, left, 2 * i + 1, 1, 1, t);
+        poly_put(g, y, gate, corner, top, left, 2 * i + 1, 1, 1, t);
     }
 }
 
 static void poly_back_output(const wino_image *g, float *y, int64_t first, int64_t tiles, const float *m, int64_t plane, int64_t pitch,
-                             int64_t channel, int64_t channels, const float *bias, float low)
+                             int64_t channel, int64_t channels, const wino_end *end)
 {
     wino_spot s = wino_at(g, first);
     for (int64_t t = 0; t < tiles; t++, wino_next(g, &s)) {
         int64_t top = s.y * g->step - g->top, left = s.x * g->step - g->left;
-        float *corner = y + ((s.n * g->h + top) * g->w + left) * g->c + channel;
+        int64_t corner = ((s.n * g->h + top) * g->w + left) * g->c + channel;
         for (int64_t c = 0; c < channels; c += LANES) {
             int64_t at = wino_chunk(c, channels);
-            poly_back_tile(g, corner + at, top, left, m + t * pitch + at, plane);
+            poly_back_tile(g, y, end->gate, corner + at, top, left, m + t * pitch + at, plane);
         }
     }
 }

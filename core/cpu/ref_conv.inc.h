@@ -25,6 +25,14 @@ static hz_status F(conv2d)(const hz_work *w, const cpu_call *c)
     return HZ_OK;
 }
 
+/* The epilogue of a gradient: act_grad(dx, y), n elements. */
+static void F(gate)(T *dx, const hz_work *w, int act, float alpha, int64_t n)
+{
+    const T *y = IN(2);
+    for (int64_t i = 0; i < n; i++)
+        dx[i] *= F(slope)(y[i], act, alpha);
+}
+
 static hz_status F(conv2d_dx)(const hz_work *w, const cpu_call *c)
 {
     cpu_window v = cpu_window_of(&w->attr.window, &w->out[0], &w->in[0]);
@@ -46,6 +54,8 @@ static hz_status F(conv2d_dx)(const hz_work *w, const cpu_call *c)
                 dx[((n * v.h + iy) * v.w + ix) * inputs + i] += d * weight[((o * v.kh + ky) * v.kw + kx) * inputs + i];
         }
     }
+    if (w->nin > 2)
+        F(gate)(dx, w, w->attr.window.act, w->attr.window.alpha, rows * v.h * v.w * inputs);
     return HZ_OK;
 }
 
@@ -105,6 +115,8 @@ static hz_status F(dense_dx)(const hz_work *w, const cpu_call *c)
             sum += dy[n * outputs + o] * weight[o * inputs + i];
         dx[n * inputs + i] = sum;
     }
+    if (w->nin > 2)
+        F(gate)(dx, w, w->attr.act.act, w->attr.act.alpha, rows * inputs);
     return HZ_OK;
 }
 

@@ -14,10 +14,10 @@ INLINE void tile_store(const cpu_tile *t, V s[MICRO_ROWS][MICRO_NV], const int r
         float *y = t->y[r];
         UNROLL for (int j = 0; j < nv; j++) {
             V v = v_max(low, s[r][j]);
-            if (j < whole)
-                v_store(y + j * LANES, v);
-            else
-                memcpy(y + j * LANES, &v, (size_t)t->last * sizeof(float));
+            int have = j < whole ? LANES : t->last;
+            if (t->gate)
+                v = (V)((VI)v & (v_part(t->gate[r] + j * LANES, have) > 0.0f));
+            v_store_part(y + j * LANES, v, have);
         }
     }
 }

@@ -18,7 +18,7 @@ typedef struct wino {
     const cpu_call *call;
     panels p;                 /* of the outputs */
     wino_image in, out;       /* where tiles are read and written */
-    const float *x, *u, *bias;
+    const float *x, *u, *bias, *gate;      /* gate: y of conv2d_dx's epilogue, NULL: none */
     float *y;
     int64_t tiles, block;     /* of the rows in use; worked on together */
     int64_t v_pitch, v_plane, m_plane;
@@ -28,6 +28,7 @@ typedef struct wino {
 
 static int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* ---- one block ---- */
 
@@ -44,19 +45,25 @@ static wino_ahead ahead_of(const wino *w, int64_t first, int64_t tiles)
 {
     int64_t next = first + (int64_t)w->threads * w->block;
     int more = next + w->block <= w->tiles;
-    return (wino_ahead){ .read = span(w->x, &w->in, more ? next : first, more ? w->block : 0), .write = span(w->y, &w->out, first, tiles) };
+    return (wino_ahead){ .read = span(w->x, &w->in, more ? next : first, more ? w->block : 0), .write = span(w->y, &w->out, first, tiles),
+                         .gate = w->gate ? (const char *)w->gate - (const char *)w->y : 0 };
 }
 
-/* The activations that output() does not know, over what it has just written. */
+/* The activations (or their gradients) that output() does not know, over what it has just written. */
 static void activate(const wino *w, int64_t first, int64_t tiles)
 {
     const wino_image *g = &w->out;
     wino_spot s = wino_at(g, first);
     for (int64_t t = 0; t < tiles; t++, wino_next(g, &s)) {
-        int64_t top = s.y * g->step, left = s.x * g->step, n = smaller(g->w - left, g->step) * g->c;
-        float *y = w->y + ((s.n * g->h + top) * g->w + left) * g->c;
-        for (int64_t i = 0; i < smaller(g->h - top, g->step); i++)
-            w->call->micro->act(y + i * g->w * g->c, y + i * g->w * g->c, n, w->act, w->alpha);
+        int64_t top = larger(s.y * g->step - g->top, 0), left = larger(s.x * g->step - g->left, 0);
+        int64_t bottom = smaller(g->h, (s.y + 1) * g->step - g->top), right = smaller(g->w, (s.x + 1) * g->step - g->left);
+        for (int64_t i = top; i < bottom; i++) {
+            int64_t at = ((s.n * g->h + i) * g->w + left) * g->c, n = (right - left) * g->c;
+            if (w->gate)
+                w->call->micro->act_grad(w->y + at, w->y + at, w->gate + at, n, w->act, w->alpha);
+            else
+                w->call->micro->act(w->y + at, w->y + at, n, w->act, w->alpha);
+        }
     }
 }
 
@@ -77,6 +84,7 @@ static void block(void *arg, int number, int worker)
     float *zero = (float *)(w->call->scratch + (size_t)worker * w->call->scratch_stride);
     float *v = zero + round_up(WINO_REACH * w->in.c, 16), *m = v + w->way->planes * w->v_plane;
     wino_ahead ahead = ahead_of(w, first, tiles);
+    wino_end end = { .bias = w->bias, .low = w->act == HZ_RELU && !w->gate ? 0 : -INFINITY, .gate = w->act == HZ_RELU ? w->gate : NULL };
     transform(w, v, zero, first, tiles);
     for (int i = 0; i < w->p.count; i++) {
         int nv = panel_nv(&w->p, i);
@@ -90,8 +98,7 @@ static void block(void *arg, int number, int worker)
                 ahead.other = (wino_stream){ .at = (const char *)next, .end = (const char *)(next + w->in.c * width) };
             w->k->product[nv](v + p * w->v_plane, w->v_pitch, matrix, w->in.c, tiles, m + p * w->m_plane, &ahead);
         }
-        w->way->output(&w->out, w->y, first, tiles, m, w->m_plane, width, channel, smaller(width, w->out.c - channel), w->bias,
-                     w->act == HZ_RELU ? 0 : -INFINITY);
+        w->way->output(&w->out, w->y, first, tiles, m, w->m_plane, width, channel, smaller(width, w->out.c - channel), &end);
     }
     if (w->act != HZ_LINEAR && w->act != HZ_RELU)
         activate(w, first, tiles);
@@ -217,11 +224,10 @@ static hz_status run(const hz_work *w, const cpu_call *c)
     wino r = wino_of(w, c->micro);
     r.call = c;
     r.u = c->memory;
-    if (w->op == OP_conv2d) {
-        r.act = w->attr.window.act;
-        r.alpha = w->attr.window.alpha;
-        r.bias = w->nin > 2 ? w->in[2].data : NULL;
-    }
+    r.act = w->attr.window.act;
+    r.alpha = w->attr.window.alpha;
+    if (w->nin > 2)
+        *(w->op == OP_conv2d ? &r.bias : &r.gate) = w->in[2].data;
     r.tiles = cpu_rows(w, c) * r.in.down * r.in.across;
     r.threads = pool_threads();
     pool_run((int)((r.tiles + r.block - 1) / r.block), block, &r);

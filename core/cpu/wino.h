@@ -28,7 +28,11 @@ typedef struct wino_ahead {
     wino_stream read;         /* what the next block reads */
     wino_stream other;        /* product: the weights of the next plane; outer: what the next block reads of dy */
     wino_stream write;        /* product: what this block will write */
+    int64_t gate;             /* product: bytes from there to what it will read of the gate, 0 for none */
 } wino_ahead;
+
+/* What the way back does to a pixel: y = max(low, sum + bias), or 0 where gate, of y's shape, is not > 0. bias, gate: NULL for none. */
+typedef struct wino_end { const float *bias, *gate; float low; } wino_end;
 
 /* Micro-kernels of one level. Planes lie `plane` floats apart, tiles `pitch` floats apart; a plane is (tiles, channels).
    A transform for the forward direction or the gradient to the input: */
@@ -37,9 +41,9 @@ typedef struct wino_way {
     const uint8_t *matrix;                /* of weights that each plane is multiplied with */
     /* tiles first..first+tiles-1 of x -> planes. zero: WINO_REACH*c zeros */
     void (*input)(const wino_image *g, const float *x, const float *zero, int64_t first, int64_t tiles, float *v, int64_t plane, int64_t pitch);
-    /* planes -> y = max(low, tile + bias) for `channels` channels of y from `channel` on, which are the first ones of m */
+    /* planes -> `channels` channels of y from `channel` on, which are the first ones of m */
     void (*output)(const wino_image *g, float *y, int64_t first, int64_t tiles, const float *m, int64_t plane, int64_t pitch,
-                   int64_t channel, int64_t channels, const float *bias, float low);
+                   int64_t channel, int64_t channels, const wino_end *end);
     /* g (3,3,step): lanes of 9 taps -> 36 vectors, `plane` floats apart; turned: rotated by 180 degrees */
     void (*taps)(const float *g, int64_t step, int turned, float *u, int64_t plane);
 } wino_way;

@@ -212,19 +212,24 @@ static void wino_grad(const wino_image *g, const float *dy, const float *zero, i
     }
 }
 
+INLINE void wino_put(float *y, int64_t at, V v, const float *gate)
+{
+    v_store(y + at, gate ? (V)((VI)v & (v_load(gate + at) > 0.0f)) : v);
+}
+
 static void wino_output(const wino_image *g, float *y, int64_t first, int64_t tiles, const float *m, int64_t plane, int64_t pitch,
-                        int64_t channel, int64_t channels, const float *bias, float low)
+                        int64_t channel, int64_t channels, const wino_end *end)
 {
     wino_spot s = wino_at(g, first);
-    V least = v_set(low);
+    V least = v_set(end->low);
     for (int64_t t = 0; t < tiles; t++, wino_next(g, &s)) {
         int64_t top = s.y * 4, left = s.x * 4;
         int rows = g->h - top < 4 ? (int)(g->h - top) : 4, columns = g->w - left < 4 ? (int)(g->w - left) : 4;
-        float *corner = y + ((s.n * g->h + top) * g->w + left) * g->c + channel;
+        int64_t corner = ((s.n * g->h + top) * g->w + left) * g->c + channel;
         for (int64_t c = 0; c < channels; c += LANES) {
             int64_t at = wino_chunk(c, channels);
             const float *from = m + t * pitch + at;
-            V b[4][6], start = bias ? v_load(bias + channel + at) : v_set(0);
+            V b[4][6], start = end->bias ? v_load(end->bias + channel + at) : v_set(0);
             UNROLL for (int j = 0; j < 6; j++) {
                 V in[6], out[4];
                 UNROLL for (int i = 0; i < 6; i++)
@@ -240,7 +245,7 @@ static void wino_output(const wino_image *g, float *y, int64_t first, int64_t ti
                 wino_a(out, b[i]);
                 UNROLL for (int j = 0; j < 4; j++)
                     if (j < columns)
-                        v_store(corner + (i * g->w + j) * g->c + at, v_max(least, out[j] + start));
+                        wino_put(y, corner + (i * g->w + j) * g->c + at, v_max(least, out[j] + start), end->gate);
             }
         }
     }

@@ -39,6 +39,7 @@ INLINE void wino_product_rows(const float *v, int64_t pitch, const float *u, int
             s[r][j] = v_set(0);
     int64_t i = 0;
     wino_stream read = ahead->read, write = ahead->write, weights = ahead->other;
+    int64_t gate = ahead->gate;
     for (; i + 4 <= k; i += 4, v += 4, u += 4 * nv * LANES) {
         wino_step(s, v, pitch, u, rows, nv);
         wino_fetch(&weights, 0);
@@ -48,10 +49,11 @@ INLINE void wino_product_rows(const float *v, int64_t pitch, const float *u, int
         wino_step(s, v + 2, pitch, u + 2 * nv * LANES, rows, nv);
         wino_fetch(&weights, 0);
         wino_step(s, v + 3, pitch, u + 3 * nv * LANES, rows, nv);
+        __builtin_prefetch(write.at + gate, 0, 2);
         wino_fetch(&write, 1);
         wino_fetch(&weights, 0);
     }
-    *ahead = (wino_ahead){ .read = read, .other = weights, .write = write };
+    *ahead = (wino_ahead){ .read = read, .other = weights, .write = write, .gate = gate };
     for (; i < k; i++, v++, u += nv * LANES)
         wino_step(s, v, pitch, u, rows, nv);
     UNROLL for (int r = 0; r < rows; r++)

@@ -12,12 +12,12 @@ typedef struct hz_window {
     int32_t kh, kw;       /* kernel, >= 1 */
     int32_t sh, sw;       /* stride, 0 means 1 */
     int32_t pad;          /* hz_pad */
-    int32_t act;          /* conv2d: activation of the epilogue, put there by fusion; HZ_LINEAR otherwise */
+    int32_t act;          /* put there by fusion, else HZ_LINEAR. conv2d: y = act(...); conv2d_dx: dx = act_grad(..., y), y like dx */
     float alpha;          /* slope or scale of that activation; 0 means its default */
 } hz_window;
 
 typedef struct hz_act_attr {
-    int32_t act;          /* hz_act; dense: epilogue put there by fusion */
+    int32_t act;          /* hz_act; dense, dense_dx: epilogue put there by fusion, as in hz_window */
     float alpha;          /* elu: scale (default 1), leaky: slope (default 0.01) */
 } hz_act_attr;
 

@@ -37,6 +37,10 @@ static const wcase cases[] = {
     { OP_conv2d_dx, "n2,6,8,97 N97,2,2,7", "o2,6,8,7", CONV(2, 1, HZ_SAME) },
     { OP_conv2d_dx, "n2,3,8,1 N1,4,2,1", "o2,9,9,1", { .window = { .kh = 4, .kw = 2, .sh = 2, .pad = HZ_VALID } } },
 
+    { OP_conv2d_dx, "n9,8,8,128 N128,3,3,128 n9,8,8,128", "o9,8,8,128", CONV(3, 1, HZ_SAME, .act = HZ_RELU) },
+    { OP_conv2d_dx, "n2,8,8,10 N10,1,1,128 n2,8,8,128", "o2,8,8,128", CONV(1, 1, HZ_SAME, .act = HZ_RELU) },
+    { OP_conv2d_dx, "n2,8,8,20 N20,1,1,37 n2,8,8,37", "o2,8,8,37", CONV(1, 1, HZ_SAME, .act = HZ_ELU, .alpha = 0.7f) },
+
     { OP_conv2d_dw, "n3,32,32,3 n3,32,32,32", "O32,3,3,3 O32", CONV(3, 1, HZ_SAME), 2e-6 },
     { OP_conv2d_dw, "n2,16,16,32 n2,16,16,64", "O64,3,3,32 O64", CONV(3, 1, HZ_SAME), 2e-6 },
     { OP_conv2d_dw, "n20,16,16,64 n20,8,8,128", "O128,3,3,64 O128", CONV(3, 2, HZ_SAME), 2e-6 },
@@ -58,6 +62,8 @@ static const wcase cases[] = {
     { OP_dense, "n5,1100 N70,1100 N70", "o5,70", ACT(HZ_ELU), 2e-6 },
     { OP_dense_dx, "n8,64 N64,200", "o8,200", ACT(HZ_LINEAR) },
     { OP_dense_dx, "n1,10 N10,37", "o1,37", ACT(HZ_LINEAR) },
+    { OP_dense_dx, "n8,64 N64,200 n8,200", "o8,200", ACT(HZ_RELU) },
+    { OP_dense_dx, "n5,2100 N2100,37 n5,37", "o5,37", ACT(HZ_TANH), 2e-6 },
     { OP_dense_dw, "n8,200 n8,64", "O64,200 O64", ACT(HZ_LINEAR) },
     { OP_dense_dw, "n33,37 n33,10", "O10,37 -", ACT(HZ_LINEAR) },
     { OP_dense_dw, "n100,513 n100,129", "O129,513 O129", ACT(HZ_LINEAR) },

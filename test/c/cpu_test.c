@@ -85,6 +85,10 @@ START_TEST(random_convolutions)
         snprintf(in, sizeof in, "n%s N%s", y, k);
         snprintf(out, sizeof out, "o%s", x);
         compare(&t, 2000 + (int)n, level, b);
+        t.attr.window.act = 1 + (int)(n % (HZ_NACT - 1));           /* with an activation's gradient as its epilogue */
+        snprintf(in, sizeof in, "n%s N%s n%s", y, k, x);
+        compare(&t, 4000 + (int)n, level, b);
+        t.attr.window.act = HZ_LINEAR;
         t.op = OP_conv2d_dw;
         snprintf(in, sizeof in, "n%s n%s", x, y);
         snprintf(out, sizeof out, "O%s O%d", k, co);

@@ -135,6 +135,38 @@ START_TEST(statistics_name_kernels)
 }
 END_TEST
 
+static const hz_node *node_of(const hz_plan *p, const char *op)
+{
+    for (int i = 0; i < hz_plan_nodes(p); i++)
+        if (hz_graph_node(hz_plan_graph(p), i)->op == hz_op_named(op))
+            return hz_graph_node(hz_plan_graph(p), i);
+    return NULL;
+}
+
+START_TEST(the_gradient_of_an_activation_joins_the_node_before)
+{
+    hz_plan *a = planned(net(1), (hz_plan_options){ .train = 1 }), *b = planned(net(1), (hz_plan_options){ .train = 1, .no_fuse = 1 });
+    hz_step s = step_of(BATCH);
+    const hz_node *dx = node_of(a, "dense_dx"), *grad = node_of(a, "act_grad");
+    ck_assert(dx->nin == 3 && dx->attr.act.act == HZ_RELU && grad->dead);
+    ck_assert_str_eq(hz_graph_value(hz_plan_graph(a), dx->in[2])->name, "relu.y");
+    ck_assert(node_of(b, "dense_dx")->nin == 2 && !node_of(b, "act_grad")->dead);
+    OK(hz_plan_run(a, 0, -1, &s));
+    OK(hz_plan_run(b, 0, -1, &s));
+    hz_tensor *v = value(a, "w", -1), *w = value(b, "w", -1);
+    ck_assert(!memcmp(v->data, w->data, 3 * 5 * sizeof(float)));
+    DROP(v, w);
+    hz_plan_free(a);
+    hz_plan_free(b);
+
+    hz_graph *g = net(1);                               /* somebody else reads what lies between */
+    OK(hz_graph_keep(g, hz_graph_gradient_of(g, hz_graph_find(g, "relu.y"))));
+    a = planned(g, (hz_plan_options){ .train = 1 });
+    ck_assert(node_of(a, "dense_dx")->nin == 2 && !node_of(a, "act_grad")->dead);
+    hz_plan_free(a);
+}
+END_TEST
+
 START_TEST(digests_tell_plans_apart)
 {
     hz_plan *a = planned(net(1), (hz_plan_options){ .train = 1 }), *b = planned(net(1), (hz_plan_options){ .train = 1 });
@@ -204,7 +236,8 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { a_run_in_parts_is_the_whole_run, peeking, everything_is_given_back, statistics_name_kernels, digests_tell_plans_apart,
+    const TTest *const tests[] = { a_run_in_parts_is_the_whole_run, peeking, everything_is_given_back, statistics_name_kernels,
+                                   the_gradient_of_an_activation_joins_the_node_before, digests_tell_plans_apart,
                                    hard_mode_spoils_and_guards, the_first_node_that_is_not_finite, the_null_device_plans_anything };
     return run_suite("plan", tests, sizeof tests / sizeof *tests);
 }

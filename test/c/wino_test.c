@@ -38,7 +38,8 @@ static wcase node_of(const shape *s, int op, int stride, char in[200], char out[
         snprintf(in, 200, "n%s N%s N%d", x, k, s->out);
         snprintf(out, 200, "o%s", y);
     } else if (op == OP_conv2d_dx) {
-        snprintf(in, 200, "n%s N%s", y, k);
+        t.attr.window.act = s->act;
+        snprintf(in, 200, s->act == HZ_LINEAR ? "n%s N%s" : "n%s N%s n%s", y, k, x);
         snprintf(out, 200, "o%s", x);
     } else {
         snprintf(in, 200, "n%s n%s", x, y);
