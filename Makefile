@@ -13,6 +13,7 @@ FLAGS_isa_portable   = -O3 -ffp-contract=fast
 FLAGS_isa_avx2       = -O3 -ffp-contract=fast -mavx2 -mfma -mf16c
 FLAGS_isa_avx512     = -O3 -ffp-contract=fast -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512
 FLAGS_isa_avx512bf16 = $(FLAGS_isa_avx512) -mavx512bf16
+FLAGS_isa_amx        = $(FLAGS_isa_avx512bf16) -mamx-tile -mamx-bf16
 
 LUAJIT_CFLAGS := $(shell pkg-config --cflags luajit 2>/dev/null)
 LUAJIT_LIBS   := $(shell pkg-config --libs luajit 2>/dev/null)

@@ -1,5 +1,6 @@
 /* cpu.c: which instruction sets this machine and its system grant, the level in force, and the FMA peak at that level. */
 #include "cpu/micro.h"
+#include <cpuid.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -13,6 +14,12 @@ static int has_avx512(void)
            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
 }
 static int has_avx512bf16(void) { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }
+/* Tiles and their bf16 products: leaf 7, edx bits 24 and 22. */
+static int has_amx(void)
+{
+    unsigned a, b, c, d;
+    return has_avx512bf16() && __get_cpuid_count(7, 0, &a, &b, &c, &d) && d >> 24 & d >> 22 & 1 && cpu_amx_granted();
+}
 static int always(void) { return 1; }
 
 static const struct level {
@@ -24,6 +31,7 @@ static const struct level {
     { "avx2",       has_avx2,       cpu_micro_avx2 },
     { "avx512",     has_avx512,     cpu_micro_avx512 },
     { "avx512bf16", has_avx512bf16, cpu_micro_avx512bf16 },
+    { "amx",        has_amx,        cpu_micro_amx },
 };
 enum { LEVELS = sizeof levels / sizeof *levels };
 
@@ -56,7 +64,7 @@ static void detect(void)
 
 static hz_status unknown(const char *who, const char *name)
 {
-    return hz_fail(HZ_EARG, "%s: '%s' is not known; have portable, avx2, avx512, avx512bf16", who, name);
+    return hz_fail(HZ_EARG, "%s: '%s' is not known; have portable, avx2, avx512, avx512bf16, amx", who, name);
 }
 
 hz_status cpu_isa_check(void)

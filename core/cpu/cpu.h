@@ -43,7 +43,7 @@ typedef struct cpu_kernel {
     hz_status (*run)(const hz_work *w, const cpu_call *c);
 } cpu_kernel;
 
-enum { CPU_KERNELS = 6 };                                             /* rows of a list at most */
+enum { CPU_KERNELS = 8 };                                             /* rows of a list at most */
 const cpu_kernel *const *cpu_kernels(int op);                         /* fastest first, ends with NULL */
 
 extern const hz_backend cpu_null;                                     /* null.c */

@@ -63,6 +63,7 @@ typedef struct cpu_affine {
 struct cpu_micro {
     const char *isa;
     const struct cpu_wino *wino;      /* fast convolution: wino.h */
+    const struct cpu_pairs *pairs;    /* products of bf16: pairs.h; NULL without instructions for them */
     int lanes;                /* f32 per vector */
     int max_nv;               /* widest panel, vectors */
 
@@ -109,5 +110,7 @@ void cpu_micro_portable(cpu_micro *m);
 void cpu_micro_avx2(cpu_micro *m);
 void cpu_micro_avx512(cpu_micro *m);
 void cpu_micro_avx512bf16(cpu_micro *m);
+void cpu_micro_amx(cpu_micro *m);
+int cpu_amx_granted(void);        /* asks the system for the tiles' registers, on behalf of the whole process */
 
 #endif

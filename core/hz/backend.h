@@ -61,7 +61,7 @@ const hz_backend *hz_backend_named(const char *name);     /* "cpu", "null"; NULL
 /* --- the CPU --- */
 int hz_cpu_threads(void);                                 /* HZ_THREADS, else what affinity and cgroup allow */
 hz_status hz_cpu_set_threads(int n);                      /* 1 .. 256; affects plans made before too. [main] */
-const char *hz_cpu_isa(void);                             /* "portable", "avx2", "avx512", "avx512bf16": as detected, capped by HZ_ISA */
+const char *hz_cpu_isa(void);                             /* "portable", "avx2", "avx512", "avx512bf16", "amx": as detected, capped by HZ_ISA */
 hz_status hz_cpu_set_isa(const char *name);               /* caps the level for programs made from now on. [main] */
 /* Name of the i-th kernel of an op, fastest first, the plain loops ("ref") last; NULL past the end. HZ_KERNEL=name forces one. [any] */
 const char *hz_cpu_kernel(int op, int i);

@@ -3,7 +3,7 @@
 #define _GNU_SOURCE
 #include "cpu_cases.h"
 
-static const char *const levels[] = { "portable", "avx2", "avx512", "avx512bf16" };
+static const char *const levels[] = { "portable", "avx2", "avx512", "avx512bf16", "amx" };
 static const int threads[] = { 1, 2, 3, 5 };
 
 static int has_level(const char *name)
@@ -214,7 +214,7 @@ START_TEST(bad_input_is_a_message)
     ck_assert(hz_cpu_set_threads(0) == HZ_EARG);
     ck_assert(hz_cpu_set_threads(100000) == HZ_EARG);
     ck_assert(hz_cpu_set_isa("avx3") == HZ_EARG);
-    ck_assert_str_eq(hz_message(), "isa: 'avx3' is not known; have portable, avx2, avx512, avx512bf16");
+    ck_assert_str_eq(hz_message(), "isa: 'avx3' is not known; have portable, avx2, avx512, avx512bf16, amx");
     setenv("HZ_THREADS", "many", 1);
     ck_assert(hz_backend_named("cpu") == NULL);
     ck_assert_str_eq(hz_message(), "HZ_THREADS: 'many' was given; need a number from 1 to 256");

@@ -69,7 +69,7 @@ local function recorded_bits()
 end
 
 local first_level = ffi.string(C.hz_cpu_isa())
-local levels = (os.getenv 'HZ_ISA' or '') ~= '' and { first_level } or { 'portable', 'avx2', 'avx512', 'avx512bf16' }
+local levels = (os.getenv 'HZ_ISA' or '') ~= '' and { first_level } or { 'portable', 'avx2', 'avx512', 'avx512bf16', 'amx' }
 
 -- HZ_RECORD=1 hz test/run.lua golden: writes the file anew, for the levels of this machine.
 local function record()
@@ -79,7 +79,7 @@ local function record()
   end
   C.hz_cpu_set_isa(first_level)
   local lines = { '# level, hz_numerics(), sha256 of the losses, compiler; HZ_RECORD=1 hz test/run.lua golden: writes it' }
-  for _, level in ipairs { 'portable', 'avx2', 'avx512', 'avx512bf16' } do
+  for _, level in ipairs { 'portable', 'avx2', 'avx512', 'avx512bf16', 'amx' } do
     local b = bits[level]
     if b then lines[#lines + 1] = ('%s %d %s %s'):format(level, b.numerics, b.digest, b.compiler) end
   end

@@ -1,0 +1,128 @@
+/* isa_amx.c: products of pairs by AMX: tiles of 16 rows by 16 pairs, 16 x 16 sums; 32 x 32 sums are 4 of the 8 tiles. The rest is
+   as AVX-512 with BF16 made it. A thread that has tiles configured takes longer to be switched, so they are released after each task. */
+#define _GNU_SOURCE
+#include "cpu/pairs.h"
+#include <immintrin.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { ROW_BYTES = 2 * PAIRS * 2, STEP = PAIRS * PAIRS };        /* a row of b; elements of b for 32 inputs */
+
+static void begin(void)
+{
+    struct __attribute__((packed)) {
+        uint8_t palette, start, none[14];
+        uint16_t bytes[16];
+        uint8_t rows[16];
+    } config = { .palette = 1 };
+    for (int i = 0; i < 8; i++) {
+        config.bytes[i] = 64;
+        config.rows[i] = 16;
+    }
+    __asm__ volatile("" : : "r"(&config) : "memory");        /* the compiler does not know that all of it is read */
+    _tile_loadconfig(&config);
+}
+
+static void end(void) { _tile_release(); }
+
+static void both(const pairs_product *p)
+{
+    const uint16_t *b = p->b;
+    int64_t a_row = p->a_row * 2, c_row = p->c_row * 4;
+    if (p->add) {
+        _tile_loadd(0, p->c, c_row);
+        _tile_loadd(1, p->c + 16, c_row);
+        _tile_loadd(2, p->c + 16 * p->c_row, c_row);
+        _tile_loadd(3, p->c + 16 * p->c_row + 16, c_row);
+    } else {
+        _tile_zero(0);
+        _tile_zero(1);
+        _tile_zero(2);
+        _tile_zero(3);
+    }
+    for (int t = 0; t < p->taps; t++) {
+        const uint16_t *a = p->a + p->offset[t];
+        for (int64_t k = 0; k < p->k; k += PAIRS, b += STEP) {
+            _tile_loadd(4, a + k, a_row);
+            _tile_loadd(6, b, ROW_BYTES);
+            _tile_loadd(7, b + PAIRS, ROW_BYTES);
+            _tile_loadd(5, a + 16 * p->a_row + k, a_row);
+            _tile_dpbf16ps(0, 4, 6);
+            _tile_dpbf16ps(1, 4, 7);
+            _tile_dpbf16ps(2, 5, 6);
+            _tile_dpbf16ps(3, 5, 7);
+        }
+    }
+    _tile_stored(0, p->c, c_row);
+    _tile_stored(1, p->c + 16, c_row);
+    _tile_stored(2, p->c + 16 * p->c_row, c_row);
+    _tile_stored(3, p->c + 16 * p->c_row + 16, c_row);
+}
+
+static void one(const pairs_product *p)
+{
+    const uint16_t *b = p->b;
+    int64_t a_row = p->a_row * 2, c_row = p->c_row * 4;
+    if (p->add) {
+        _tile_loadd(0, p->c, c_row);
+        _tile_loadd(1, p->c + 16, c_row);
+    } else {
+        _tile_zero(0);
+        _tile_zero(1);
+    }
+    for (int t = 0; t < p->taps; t++) {
+        const uint16_t *a = p->a + p->offset[t];
+        for (int64_t k = 0; k < p->k; k += PAIRS, b += STEP) {
+            _tile_loadd(4, a + k, a_row);
+            _tile_loadd(6, b, ROW_BYTES);
+            _tile_loadd(7, b + PAIRS, ROW_BYTES);
+            _tile_dpbf16ps(0, 4, 6);
+            _tile_dpbf16ps(1, 4, 7);
+        }
+    }
+    _tile_stored(0, p->c, c_row);
+    _tile_stored(1, p->c + 16, c_row);
+}
+
+static void product(const pairs_product *p) { (p->rows <= 16 ? one : both)(p); }
+
+/* Four independent chains of products of whole tiles. */
+static double peak_bf16(long steps)
+{
+    static const uint16_t zeros[STEP];
+    begin();
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    _tile_loadd(4, zeros, 64);
+    _tile_loadd(5, zeros, 64);
+    _tile_loadd(6, zeros, 64);
+    _tile_loadd(7, zeros, 64);
+    for (long s = 0; s < steps; s++) {
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+    }
+    end();
+    return 4.0 * 2 * 16 * 16 * 32 * (double)steps;
+}
+
+int cpu_amx_granted(void)
+{
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, TILE_DATA = 18 };
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, TILE_DATA) == 0;
+}
+
+void cpu_micro_amx(cpu_micro *m)
+{
+    static cpu_pairs own;
+    own = *m->pairs;
+    own.rate = 14;
+    own.begin = begin;
+    own.end = end;
+    own.product = product;
+    m->peak_bf16 = peak_bf16;
+    m->pairs = &own;
+}

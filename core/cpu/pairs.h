@@ -1,0 +1,89 @@
+/* pairs.h: convolutions and dense layers over bf16 as plain matrix products, for machines whose instructions multiply pairs of bf16
+   into f32 sums (vdpbf16ps; AMX tiles). An image is first rewritten as a source: pixels of whole groups of 32 channels with zeros around, one
+   plane per phase of the stride, so that for each tap the inputs of consecutive outputs lie at a constant distance. Then a
+   product is 32 outputs by 32 channels over a list of taps, and a tap is an offset into the source.
+   In a source the images of a group stand side by side: pixel (plane p, row r, image g, column x) is number
+   p*plane + before + ((r + above)*images + g)*pitch + x. Outputs are numbered q = (y*images + g)*pitch + x; those with x beyond the
+   image's width are computed with the others and thrown away. One column of zeros between two images serves both. */
+#ifndef HZ_CPU_PAIRS_H
+#define HZ_CPU_PAIRS_H
+#include "cpu/micro.h"
+
+enum { PAIRS = 32, PAIRS_BLOCK = PAIRS * PAIRS, PAIRS_TAPS = 64, PAIRS_GROUPS = 4 };
+
+/* c[r][j] (+)= sum over taps t and k of a[offset[t] + r*a_row + k] * b[t*k + k][j], r < rows, j < 32. b lies as (k/2, 32, 2): pairs of k
+   side by side. k is a multiple of 32. Where rows <= 16 only 16 rows of a and c are touched, else 32. */
+typedef struct pairs_product {
+    const uint16_t *a, *b;
+    const int64_t *offset;
+    float *c;
+    int64_t a_row, c_row, k;
+    int taps, rows, add;
+} pairs_product;
+
+/* How sums become outputs: y = max(low, c + bias), for the gradient to the input zero where `mask` is not positive. */
+typedef struct pairs_finish {
+    const float *bias;        /* (32); NULL: none */
+    float low;
+    uint16_t *y;
+    const uint16_t *mask;     /* like y; NULL: none */
+    int64_t step;             /* elements from pixel to pixel of y and mask */
+    int columns;              /* 1..32 */
+} pairs_finish;
+
+/* Micro-kernels of one level. */
+typedef struct cpu_pairs {
+    double rate;                          /* products per second beside those of f32 multiply-adds */
+    void (*begin)(void);                  /* before the products of a task, and after them */
+    void (*end)(void);
+    void (*product)(const pairs_product *p);
+    void (*finish)(const pairs_finish *f, const float *c, int pixels);            /* c: (pixels,32) */
+    /* pixels of 32 channels, `step` elements apart -> (pairs,32,2) */
+    void (*interleave)(const uint16_t *x, int64_t step, int64_t pairs, uint16_t *out);
+    /* 16 channels of 32 pixels -> out[channel*out_step + pixel] */
+    void (*transpose)(const uint16_t *const *pixel, uint16_t *out, int64_t out_step);
+    /* 32 columns of weights, w[column*column_step + k] for k < 32, as (16,32,2); columns and k beyond have zeros */
+    void (*pack_across)(const float *w, int64_t column_step, int columns, int k, uint16_t *out);
+    /* the same of w[k*k_step + column] */
+    void (*pack_along)(const float *w, int64_t k_step, int columns, int k, uint16_t *out);
+    /* sum[i] += sum over rows of x[row*step + i], i < n */
+    void (*add_rows)(float *sum, const uint16_t *x, int64_t step, int64_t rows, int64_t n);
+} cpu_pairs;
+
+typedef struct pairs_source {
+    int64_t h, w, c;                      /* of an image, (h,w,c) */
+    int64_t step_y, step_x;               /* phases: plane (py,px) holds the rows y*step_y + py and columns x*step_x + px */
+    int64_t images, channels;             /* of a group; c rounded up to 32 */
+    int64_t pitch, rows, above, before, plane;
+    int64_t pixels;                       /* of all planes, with what products read beyond */
+    int lowered;                          /* 1: a pixel holds all inputs of one output instead: kh*kw*c of them; plane (oh,ow) */
+    cpu_window window;                    /* lowered: where they come from */
+} pairs_source;
+
+/* Outputs that use the same taps: row y, column x of the group is pixel (y0 + y*dy, x0 + x*dx) of the output image. */
+typedef struct pairs_group {
+    int taps, tap[PAIRS_TAPS];            /* ky*kw + kx */
+    int64_t offset[PAIRS_TAPS];           /* pixels */
+    int64_t oh, ow, y0, x0, dy, dx;
+} pairs_group;
+
+typedef struct pairs_shape {
+    pairs_source source;
+    pairs_group group[PAIRS_GROUPS];
+    int groups;
+    int64_t taps;                         /* of the weights as they are read: 1 where lowered or flat */
+    int64_t oh, ow, oc;                   /* output image */
+    int64_t items;                        /* images of a full batch; flat: runs of `run` pixels */
+    int64_t flat, run;                    /* flat: one tap and no stride, pixels of all images are one row, cut into runs */
+} pairs_shape;
+
+/* The node's geometry; 0 if it is none that is computed here. dw: that of the forward direction. */
+int pairs_shape_of(const hz_work *w, const cpu_micro *m, pairs_shape *s);
+/* Rewrites images (or runs) n0..n1-1 of x. */
+void pairs_fill(const pairs_source *s, const uint16_t *x, int64_t n0, int64_t n1, uint16_t *out);
+
+static inline int64_t pairs_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
+static inline int64_t pairs_min(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t pairs_max(int64_t a, int64_t b) { return a > b ? a : b; }
+
+#endif

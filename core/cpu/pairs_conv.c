@@ -1,0 +1,215 @@
+/* pairs_conv.c: kernel "pairs", conv2d, conv2d_dx, dense and dense_dx over bf16 (pairs.h). A task is a group of images: their source is
+   made in scratch, then for each panel of 32 output channels the outputs are taken 32 at a time. Weights are packed once per version
+   of the parameters as bf16, [group][panel][tap][k/2][32][2], and stream from the second-level cache. */
+#include "cpu/pairs.h"
+#include <math.h>
+#include <string.h>
+
+typedef struct conv {
+    const cpu_pairs *k;
+    const cpu_call *call;
+    pairs_shape s;
+    const uint16_t *x, *weights;
+    const float *bias;        /* padded to whole panels; NULL: none */
+    uint16_t *y;
+    const uint16_t *mask;     /* the input's own values, where the gradient goes through its activation */
+    int64_t items, last;      /* in use; width of the last one, where flat */
+    int act;
+    float alpha;
+} conv;
+
+static int64_t panels(const pairs_shape *s) { return (s->oc + PAIRS - 1) / PAIRS; }
+
+/* ---- one block of 32 outputs ---- */
+
+/* Activations that finish() does not know: over the sums, in f32. */
+static void activate(const conv *c, float *sum, int64_t panel)
+{
+    for (int r = 0; r < PAIRS; r++)
+        for (int j = 0; j < PAIRS; j++)
+            sum[r * PAIRS + j] += c->bias ? c->bias[panel * PAIRS + j] : 0;
+    c->call->micro->act(sum, sum, PAIRS_BLOCK, c->act, c->alpha);
+}
+
+/* The outputs q..q+31 of a group that exist, in runs along a row. */
+static void finish(const conv *c, const pairs_group *g, int64_t n0, int64_t n1, int64_t q, int64_t panel, float *sum)
+{
+    const pairs_source *s = &c->s.source;
+    int simple = c->act == HZ_LINEAR || c->act == HZ_RELU;
+    if (!simple)
+        activate(c, sum, panel);
+    pairs_finish f = { .bias = simple && c->bias ? c->bias + panel * PAIRS : NULL, .low = c->act == HZ_RELU ? 0 : -INFINITY,
+                       .step = g->dx * c->s.oc, .columns = (int)pairs_min(PAIRS, c->s.oc - panel * PAIRS) };
+    int64_t end = pairs_min(q + PAIRS, g->oh * s->images * s->pitch);
+    for (int64_t at = q; at < end;) {
+        int64_t x = at % s->pitch, n = n0 + at / s->pitch % s->images, y = at / s->pitch / s->images;
+        int64_t run = pairs_min(s->pitch - x, end - at), wide = c->s.flat && n == c->items - 1 ? c->last : g->ow;
+        if (n < n1 && x < wide) {
+            int64_t to = ((n * c->s.oh + g->y0 + y * g->dy) * c->s.ow + g->x0 + x * g->dx) * c->s.oc + panel * PAIRS;
+            f.y = c->y + to;
+            f.mask = c->mask ? c->mask + to : NULL;
+            c->k->finish(&f, sum + (at - q) * PAIRS, (int)pairs_min(run, wide - x));
+        }
+        at += run;
+    }
+}
+
+static void group(const conv *c, const pairs_group *g, const uint16_t *source, const uint16_t *weights, int64_t n0, int64_t n1, float *sum)
+{
+    const pairs_source *s = &c->s.source;
+    int64_t offset[PAIRS_TAPS], outputs = g->oh * s->images * s->pitch, panel_size = g->taps * s->channels * PAIRS;
+    for (int t = 0; t < g->taps; t++)
+        offset[t] = g->offset[t] * s->channels;
+    for (int64_t p = 0; p < panels(&c->s); p++)
+        for (int64_t q = 0; q < outputs; q += PAIRS) {
+            pairs_product job = { .a = source + q * s->channels, .b = weights + p * panel_size, .offset = offset, .c = sum,
+                                  .a_row = s->channels, .c_row = PAIRS, .k = s->channels, .taps = g->taps,
+                                  .rows = (int)pairs_min(PAIRS, outputs - q) };
+            if (g->taps)
+                c->k->product(&job);
+            else                                 /* pixels that no output reads */
+                memset(sum, 0, PAIRS_BLOCK * sizeof *sum);
+            finish(c, g, n0, n1, q, p, sum);
+        }
+}
+
+/* The last run of a flat node may be shorter: what lies behind it is not read. */
+static void fill(const conv *c, int64_t n0, int64_t n1, uint16_t *source)
+{
+    pairs_source s = c->s.source;
+    if (c->s.flat && n1 == c->items)
+        s.w = c->last;
+    pairs_fill(&s, c->x + (c->s.flat ? n0 * c->s.run * s.c : 0), c->s.flat ? 0 : n0, c->s.flat ? 1 : n1, source);
+}
+
+static void task(void *arg, int number, int worker)
+{
+    const conv *c = arg;
+    int64_t n0 = number * c->s.source.images, n1 = pairs_min(n0 + c->s.source.images, c->items);
+    float *sum = (float *)(c->call->scratch + (size_t)worker * c->call->scratch_stride);
+    uint16_t *source = (uint16_t *)(sum + PAIRS_BLOCK);
+    const uint16_t *weights = c->weights;
+    fill(c, n0, n1, source);
+    c->k->begin();
+    for (int i = 0; i < c->s.groups; i++) {
+        group(c, &c->s.group[i], source, weights, n0, n1, sum);
+        weights += panels(&c->s) * c->s.group[i].taps * c->s.source.channels * PAIRS;
+    }
+    c->k->end();
+}
+
+/* ---- weights ---- */
+
+typedef struct packing {
+    const cpu_pairs *k;
+    const pairs_shape *s;
+    const float *w;
+    uint16_t *to;
+    int64_t taps, inputs, depth;      /* of w: (O,taps,inputs); depth: what the sums run over */
+    int back;
+} packing;
+
+/* One panel, all groups. */
+static void pack_panel(void *arg, int panel, int worker)
+{
+    const packing *p = arg;
+    const pairs_source *source = &p->s->source;
+    int columns = (int)pairs_min(PAIRS, p->s->oc - (int64_t)panel * PAIRS);
+    uint16_t *to = p->to;
+    for (int i = 0; i < p->s->groups; i++) {
+        const pairs_group *g = &p->s->group[i];
+        uint16_t *out = to + panel * g->taps * source->channels * PAIRS;
+        for (int t = 0; t < g->taps; t++)
+            for (int64_t k = 0; k < source->channels; k += PAIRS, out += PAIRS_BLOCK) {
+                int have = (int)pairs_max(0, pairs_min(PAIRS, p->depth - k));
+                int64_t column = (int64_t)panel * PAIRS, tap = p->taps == 1 ? 0 : g->tap[t];
+                if (p->back)
+                    p->k->pack_along(p->w + (k * p->taps + tap) * p->inputs + column, p->taps * p->inputs, columns, have, out);
+                else
+                    p->k->pack_across(p->w + (column * p->taps + tap) * p->inputs + k, p->taps * p->inputs, columns, have, out);
+            }
+        to += panels(p->s) * g->taps * source->channels * PAIRS;
+    }
+}
+
+static size_t weight_elements(const pairs_shape *s)
+{
+    int64_t taps = 0;
+    for (int i = 0; i < s->groups; i++)
+        taps += s->group[i].taps;
+    return (size_t)(panels(s) * taps * s->source.channels * PAIRS);
+}
+
+static size_t memory(const hz_work *w, const cpu_micro *m)
+{
+    pairs_shape s;
+    return pairs_shape_of(w, m, &s) ? weight_elements(&s) * sizeof(uint16_t) + (size_t)(panels(&s) * PAIRS) * sizeof(float) : 0;
+}
+
+static void pack(const hz_work *w, const cpu_call *c)
+{
+    pairs_shape s;
+    if (!pairs_shape_of(w, c->micro, &s))
+        return;
+    int back = w->op == OP_conv2d_dx || w->op == OP_dense_dx;
+    const hz_arg *weights = &w->in[1];
+    packing p = { .k = c->micro->pairs, .s = &s, .w = weights->data, .to = c->memory, .taps = s.taps, .back = back };
+    p.inputs = cpu_size(weights, 1, weights->ndim) / p.taps;
+    p.depth = back ? weights->shape[0] : p.inputs;
+    pool_run((int)panels(&s), pack_panel, &p);
+    if (!back && w->nin > 2 && w->in[2].data) {
+        float *bias = (float *)(p.to + weight_elements(&s));
+        memset(bias, 0, (size_t)(panels(&s) * PAIRS) * sizeof(float));
+        memcpy(bias, w->in[2].data, (size_t)s.oc * sizeof(float));
+    }
+}
+
+/* ---- rows of the kernel lists ---- */
+
+/* Seconds on the nominal core of wino.c: products, and a copy of the source. */
+static double cost(const hz_work *w, const cpu_micro *m)
+{
+    pairs_shape s;
+    if (!pairs_shape_of(w, m, &s))
+        return -1;
+    double pixels = (double)s.source.pixels / (double)s.source.images * (double)s.items, taps = 0;
+    for (int i = 0; i < s.groups; i++)
+        taps += (double)s.group[i].taps * (double)(s.group[i].oh * s.source.pitch);
+    double products = taps * (double)s.items * (double)s.source.channels * (double)(panels(&s) * PAIRS);
+    return 1e-6 + 2 * products / (m->pairs->rate * 100e9) + pixels * (double)s.source.channels * 1e-10;
+}
+
+static size_t scratch(const hz_work *w, const cpu_micro *m)
+{
+    pairs_shape s;
+    if (!pairs_shape_of(w, m, &s))
+        return 0;
+    return PAIRS_BLOCK * sizeof(float) + (size_t)(s.source.pixels * s.source.channels) * sizeof(uint16_t);
+}
+
+static hz_status run(const hz_work *w, const cpu_call *call)
+{
+    conv c = { .k = call->micro->pairs, .call = call, .x = w->in[0].data, .y = w->out[0].data, .weights = call->memory };
+    if (!pairs_shape_of(w, call->micro, &c.s))
+        return hz_fail(HZ_EARG, "%s: kernel pairs was chosen for a node it does not take", w->name);
+    int forward = w->op == OP_conv2d || w->op == OP_dense, conv2d = w->op == OP_conv2d || w->op == OP_conv2d_dx;
+    if (forward) {
+        c.act = conv2d ? w->attr.window.act : w->attr.act.act;
+        c.alpha = conv2d ? w->attr.window.alpha : w->attr.act.alpha;
+        c.bias = w->nin > 2 && w->in[2].data ? (const float *)(c.weights + weight_elements(&c.s)) : NULL;
+    } else
+        c.act = HZ_LINEAR;
+    c.items = cpu_rows(w, call);
+    if (c.s.flat) {
+        int64_t pixels = c.items * cpu_size(&w->in[0], 1, w->in[0].ndim - 1);
+        c.items = (pixels + c.s.run - 1) / c.s.run;
+        c.last = pixels - (c.items - 1) * c.s.run;
+    }
+    pool_run((int)((c.items + c.s.source.images - 1) / c.s.source.images), task, &c);
+    return HZ_OK;
+}
+
+const cpu_kernel conv2d_pairs = { .name = "pairs", .cost = cost, .memory = memory, .scratch = scratch, .pack = pack, .run = run };
+const cpu_kernel conv2d_dx_pairs = { .name = "pairs", .cost = cost, .memory = memory, .scratch = scratch, .pack = pack, .run = run };
+const cpu_kernel dense_pairs = { .name = "pairs", .cost = cost, .memory = memory, .scratch = scratch, .pack = pack, .run = run };
+const cpu_kernel dense_dx_pairs = { .name = "pairs", .cost = cost, .memory = memory, .scratch = scratch, .pack = pack, .run = run };

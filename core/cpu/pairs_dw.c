@@ -1,0 +1,238 @@
+/* pairs_dw.c: kernel "pairs", conv2d_dw and dense_dw over bf16 (pairs.h): dw[o][tap][i] = sum over outputs q of dy[q][o] * x[q + tap][i].
+   The sum runs over pixels, so pairs are pairs of neighbouring pixels: dy is transposed to (O,q), x is rewritten as (q/2, 32, 2), once
+   beginning at even pixels and once at odd ones for the taps that move by an odd number. Outputs that do not exist have dy = 0.
+   Work: groups of images are cut into slots by shape alone; a task is a slot, whose sums (O,taps,I) in f32 stay in the second-level
+   cache; slots are added in order. */
+#include "cpu/pairs.h"
+#include <string.h>
+
+enum { SLOTS = 8, SLOT_BYTES = 64 << 20 };
+
+typedef struct grad {
+    const cpu_pairs *k;
+    const cpu_call *call;
+    pairs_shape s;
+    const uint16_t *x, *dy;
+    float *dw, *db;           /* NULL where not wanted */
+    float *partial;           /* per slot: (outs,taps,channels), then bias (outs) */
+    int64_t items, last;      /* in use; width of the last one, where flat */
+    int64_t outs, sums, slot_floats, slots, groups;       /* outs: O rounded up; groups, slots: of a full batch */
+    int64_t depth;            /* outputs of a group of images, rounded up */
+    int copies;               /* of x: 2 if some tap moves by an odd number */
+} grad;
+
+typedef struct area {
+    uint16_t *source, *x, *dy, *pixels;       /* pixels: 32 of dy, padded; behind them one of zeros */
+} area;
+
+static int64_t copy_elements(const grad *g) { return g->s.source.pixels * g->s.source.channels; }
+
+static area area_of(const grad *g, char *scratch)
+{
+    area a = { .source = (uint16_t *)scratch };
+    a.x = a.source + pairs_up(copy_elements(g), PAIRS);
+    a.dy = a.x + g->copies * copy_elements(g);
+    a.pixels = a.dy + g->outs * g->depth;
+    return a;
+}
+
+static size_t area_bytes(const grad *g)
+{
+    return sizeof(uint16_t) * (size_t)(pairs_up(copy_elements(g), PAIRS) + g->copies * copy_elements(g) + g->outs * (g->depth + PAIRS + 1));
+}
+
+/* ---- x ---- */
+
+/* [copy][panel][q/2][32][2]; the last pair of the odd copy has one pixel too few and stays zero. */
+static void interleave(const grad *g, const area *a)
+{
+    const pairs_source *s = &g->s.source;
+    int64_t pairs = s->pixels / 2;
+    uint16_t *out = a->x;
+    for (int copy = 0; copy < g->copies; copy++)
+        for (int64_t i = 0; i < s->channels; i += PAIRS, out += pairs * 2 * PAIRS) {
+            g->k->interleave(a->source + copy * s->channels + i, s->channels, pairs - copy, out);
+            memset(out + (pairs - copy) * 2 * PAIRS, 0, (size_t)(copy * 2 * PAIRS) * sizeof *out);
+        }
+}
+
+/* ---- dy ---- */
+
+static int64_t width(const grad *g, int64_t n) { return g->s.flat && n == g->items - 1 ? g->last : g->s.ow; }
+
+/* Output q of images n0.. as a pixel of dy; NULL if it does not exist. */
+static const uint16_t *pixel_of(const grad *g, int64_t n0, int64_t q)
+{
+    const pairs_source *s = &g->s.source;
+    int64_t x = q % s->pitch, n = n0 + q / s->pitch % s->images, y = q / s->pitch / s->images;
+    return n < g->items && y < g->s.oh && x < width(g, n) ? g->dy + ((n * g->s.oh + y) * g->s.ow + x) * g->s.oc : NULL;
+}
+
+static void transpose(const grad *g, const area *a, int64_t n0)
+{
+    int64_t oc = g->s.oc;
+    uint16_t *zero = a->pixels + PAIRS * g->outs;
+    memset(a->pixels, 0, (size_t)((PAIRS + 1) * g->outs) * sizeof *zero);
+    for (int64_t q = 0; q < g->depth; q += PAIRS) {
+        const uint16_t *pixel[PAIRS];
+        for (int i = 0; i < PAIRS; i++) {
+            const uint16_t *p = pixel_of(g, n0, q + i);
+            if (p && oc < g->outs)               /* vectors would read beyond the channels */
+                p = memcpy(a->pixels + i * g->outs, p, (size_t)oc * sizeof *p);
+            pixel[i] = p ? p : zero;
+        }
+        for (int64_t o = 0; o < g->outs; o += 16) {
+            const uint16_t *at[PAIRS];
+            for (int i = 0; i < PAIRS; i++)
+                at[i] = pixel[i] + o;
+            g->k->transpose(at, a->dy + o * g->depth + q, g->depth);
+        }
+    }
+}
+
+static void add_bias(const grad *g, int64_t n0, int64_t n1, float *bias)
+{
+    for (int64_t n = n0; n < n1; n++) {
+        int64_t pixels = g->s.flat ? width(g, n) : g->s.oh * g->s.ow;
+        g->k->add_rows(bias, g->dy + n * g->s.oh * g->s.ow * g->s.oc, g->s.oc, pixels, g->s.oc);
+    }
+}
+
+/* ---- a slot ---- */
+
+static void multiply(const grad *g, const area *a, float *sums, int add)
+{
+    const pairs_source *s = &g->s.source;
+    const int64_t none = 0;
+    int64_t panel_size = s->pixels * PAIRS, copy_size = copy_elements(g);
+    for (int64_t o = 0; o < g->outs; o += PAIRS)
+        for (int64_t i = 0; i < s->channels; i += PAIRS)
+            for (int t = 0; t < g->s.group[0].taps; t++) {
+                int64_t move = g->s.group[0].offset[t], odd = move % 2;
+                const uint16_t *x = a->x + odd * copy_size + i / PAIRS * panel_size + move / 2 * 2 * PAIRS;
+                pairs_product job = { .a = a->dy + o * g->depth, .b = x, .offset = &none, .c = sums + (o * g->s.taps + t) * s->channels + i,
+                                      .a_row = g->depth, .c_row = g->s.taps * s->channels, .k = g->depth, .taps = 1,
+                                      .rows = (int)pairs_min(PAIRS, g->outs - o), .add = add };
+                g->k->product(&job);
+            }
+}
+
+static void fill(const grad *g, int64_t n0, int64_t n1, uint16_t *source)
+{
+    pairs_source s = g->s.source;
+    if (g->s.flat && n1 == g->items)
+        s.w = g->last;
+    pairs_fill(&s, g->x + (g->s.flat ? n0 * g->s.run * s.c : 0), g->s.flat ? 0 : n0, g->s.flat ? 1 : n1, source);
+}
+
+static void slot(void *arg, int number, int worker)
+{
+    const grad *g = arg;
+    area a = area_of(g, g->call->scratch + (size_t)worker * g->call->scratch_stride);
+    float *sums = g->partial + number * g->slot_floats;
+    int64_t from = g->groups * number / g->slots, to = g->groups * (number + 1) / g->slots, images = g->s.source.images;
+    memset(sums + g->sums, 0, (size_t)g->outs * sizeof(float));
+    g->k->begin();
+    for (int64_t i = from; i < to && i * images < g->items; i++) {
+        int64_t n0 = i * images, n1 = pairs_min(n0 + images, g->items);
+        if (g->db)
+            add_bias(g, n0, n1, sums + g->sums);
+        if (!g->dw)
+            continue;
+        fill(g, n0, n1, a.source);
+        interleave(g, &a);
+        transpose(g, &a, n0);
+        multiply(g, &a, sums, i > from);
+    }
+    g->k->end();
+}
+
+/* ---- sum of the slots ---- */
+
+/* Slots that hold items in use. */
+static int64_t used(const grad *g)
+{
+    int64_t n = 1;
+    while (n < g->slots && g->groups * n / g->slots * g->s.source.images < g->items)
+        n++;
+    return n;
+}
+
+static void sum(void *arg, int o, int worker)
+{
+    const grad *g = arg;
+    int64_t channels = g->s.source.channels, inputs = g->s.source.lowered ? g->s.source.window.kh * g->s.source.window.kw * g->s.source.c : g->s.source.c;
+    for (int64_t t = 0; t < g->s.taps; t++)
+        g->call->micro->sum_rows(g->dw + (o * g->s.taps + t) * inputs, g->partial + (o * g->s.taps + t) * channels, used(g), g->slot_floats, inputs);
+}
+
+/* ---- rows of the kernel lists ---- */
+
+static int grad_of(const hz_work *w, const cpu_micro *m, grad *g)
+{
+    *g = (grad){ .k = m->pairs };
+    if (!pairs_shape_of(w, m, &g->s))
+        return 0;
+    const pairs_group *only = &g->s.group[0];
+    g->outs = pairs_up(g->s.oc, 16);
+    g->depth = pairs_up(only->oh * g->s.source.images * g->s.source.pitch, PAIRS);
+    g->copies = 1;
+    for (int t = 0; t < only->taps; t++)
+        if (only->offset[t] % 2)
+            g->copies = 2;
+    g->sums = g->outs * g->s.taps * g->s.source.channels;
+    g->slot_floats = g->sums + g->outs;
+    g->groups = (g->s.items + g->s.source.images - 1) / g->s.source.images;
+    g->slots = pairs_max(1, pairs_min(pairs_min(SLOTS, g->groups), SLOT_BYTES / (g->slot_floats * (int64_t)sizeof(float))));
+    return 1;
+}
+
+static double cost(const hz_work *w, const cpu_micro *m)
+{
+    grad g;
+    if (!grad_of(w, m, &g))
+        return -1;
+    double images = (double)g.groups, elements = (double)copy_elements(&g) * (1 + g.copies) + (double)(g.outs * g.depth) * 2;
+    double products = images * (double)g.depth * (double)g.sums;
+    return 1e-6 + 2 * products / (m->pairs->rate * 100e9) + images * elements * 1e-10 + (double)g.slots * (double)g.sums * 1e-9;
+}
+
+static size_t memory(const hz_work *w, const cpu_micro *m)
+{
+    grad g;
+    return grad_of(w, m, &g) ? sizeof(float) * (size_t)(g.slots * g.slot_floats) : 0;
+}
+
+static size_t scratch(const hz_work *w, const cpu_micro *m)
+{
+    grad g;
+    return grad_of(w, m, &g) ? area_bytes(&g) : 0;
+}
+
+static hz_status run(const hz_work *w, const cpu_call *call)
+{
+    grad g;
+    if (!grad_of(w, call->micro, &g))
+        return hz_fail(HZ_EARG, "%s: kernel pairs was chosen for a node it does not take", w->name);
+    g.call = call;
+    g.x = w->in[0].data;
+    g.dy = w->in[1].data;
+    g.dw = w->out[0].data;
+    g.db = w->nout > 1 ? w->out[1].data : NULL;
+    g.partial = call->memory;
+    g.items = cpu_rows(w, call);
+    if (g.s.flat) {
+        int64_t pixels = g.items * cpu_size(&w->in[0], 1, w->in[0].ndim - 1);
+        g.items = (pixels + g.s.run - 1) / g.s.run;
+        g.last = pixels - (g.items - 1) * g.s.run;
+    }
+    pool_run((int)used(&g), slot, &g);
+    if (g.dw)
+        pool_run((int)g.s.oc, sum, &g);
+    if (g.db)
+        call->micro->sum_rows(g.db, g.partial + g.sums, used(&g), g.slot_floats, g.s.oc);
+    return HZ_OK;
+}
+
+const cpu_kernel conv2d_dw_pairs = { .name = "pairs", .cost = cost, .memory = memory, .scratch = scratch, .run = run };
+const cpu_kernel dense_dw_pairs = { .name = "pairs", .cost = cost, .memory = memory, .scratch = scratch, .run = run };

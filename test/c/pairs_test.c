@@ -1,0 +1,183 @@
+/* pairs_test.c: convolutions and dense layers over bf16 by products of pairs, forced by name, against the plain loops in double over the
+   same rounded numbers: the case table and random ones, part of a batch, the same bits for any number of threads. */
+#define _GNU_SOURCE
+#include "cpu_cases.h"
+#include "number.h"
+
+static const char *const levels[] = { "avx512bf16", "amx" };
+static const int ops[] = { OP_conv2d, OP_conv2d_dx, OP_conv2d_dw, OP_dense, OP_dense_dx, OP_dense_dw };
+
+static int is_grad(int op) { return op == OP_conv2d_dw || op == OP_dense_dw; }
+
+/* Weights, bias and what adds up over the batch stay f32. */
+static int stays(int op, int i) { return is_grad(op) ? i >= HZ_MAXIN : i == 1 || i == 2; }
+
+static void to_bf16(work *k, int i)
+{
+    hz_arg *a = work_arg(k, i);
+    size_t n = arg_count(a);
+    uint16_t *h = malloc(n * sizeof *h + 1);
+    for (size_t e = 0; e < n; e++)
+        h[e] = f32_to_bf16(((float *)a->data)[e]);
+    free(a->data);
+    a->data = k->base[i] = h;
+    a->dtype = HZ_BF16;
+}
+
+/* The case with bf16 storage, and the same numbers in double. Weights are rounded too: that is what is multiplied. */
+static void make_both(const wcase *t, work *fast, work *truth)
+{
+    work_make(fast, t, HZ_F32);
+    work_make(truth, t, HZ_F64);
+    for (int i = 0; i < HZ_MAXIN + HZ_MAXOUT; i++) {
+        hz_arg *x = work_arg(fast, i), *y = work_arg(truth, i);
+        for (size_t e = 0; x->data && i < HZ_MAXIN && !(i == 2 && stays(t->op, i)) && e < arg_count(x); e++)
+            ((double *)y->data)[e] = ((float *)x->data)[e] = bf16_to_f32(f32_to_bf16(((float *)x->data)[e]));
+        if (x->data && !stays(t->op, i))
+            to_bf16(fast, i);
+    }
+}
+
+static hz_status run_by(work *k, const char *kernel, int64_t count)
+{
+    setenv("HZ_KERNEL", kernel, 1);
+    hz_status status = work_run(k, &(hz_step){ .seed = 1, .count = count, .rate = 0.1f, .version = 1 });
+    unsetenv("HZ_KERNEL");
+    return status;
+}
+
+/* Relative L2 error of one result; rows beyond count must be as they were. */
+static double error_of(const hz_arg *x, const hz_arg *y, size_t n)
+{
+    double d2 = 0, n2 = 0;
+    for (size_t e = 0; e < arg_count(x); e++) {
+        double v = x->dtype == HZ_BF16 ? bf16_to_f32(((uint16_t *)x->data)[e]) : ((float *)x->data)[e], r = ((double *)y->data)[e];
+        if (e >= n)
+            r = bf16_to_f32(f32_to_bf16(12345));
+        d2 += (v - r) * (v - r);
+        n2 += e < n ? r * r : 0;
+    }
+    return sqrt(d2 / (n2 > 0 ? n2 : 1));
+}
+
+/* A result in bf16 is within half a unit of its last place, 2^-9; sums in f32 within 3e-6. */
+static void compare(const wcase *t, const char *level, int64_t count, int64_t batch)
+{
+    work fast, truth;
+    make_both(t, &fast, &truth);
+    ck_assert_msg(run_by(&truth, "ref", count) == HZ_OK, "%s", hz_message());
+    ck_assert_msg(run_by(&fast, "pairs", count) == HZ_OK, "%s", hz_message());
+    for (int i = HZ_MAXIN; i < HZ_MAXIN + HZ_MAXOUT; i++) {
+        hz_arg *x = work_arg(&fast, i), *y = work_arg(&truth, i);
+        if (!x->data)
+            continue;
+        double limit = is_grad(t->op) ? 3e-6 : 1.0 / 512 + 5e-4, error = error_of(x, y, is_grad(t->op) ? arg_count(x) : arg_count(x) / (size_t)batch * (size_t)count);
+        ck_assert_msg(error <= limit, "%s | %s, %s, %lld rows: error %g, at most %g", t->in, t->out, level, (long long)count, error, limit);
+    }
+    work_free(&fast);
+    work_free(&truth);
+}
+
+static int wanted(const wcase *t)
+{
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
+        if (t->op == ops[i])
+            return t->attr.window.sh * t->attr.window.sw <= 4;
+    return 0;
+}
+
+static int has_level(const char *name) { return hz_cpu_set_isa(name) == HZ_OK; }
+
+START_TEST(cases_match_reference)
+{
+    if (!has_level(levels[_i]))
+        return;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if (!wanted(&cases[i]))
+            continue;
+        work k;
+        work_make(&k, &cases[i], HZ_F32);
+        int64_t batch = k.w.in[0].shape[0];
+        work_free(&k);
+        compare(&cases[i], levels[_i], batch, batch);
+        if (batch > 1)
+            compare(&cases[i], levels[_i], batch - 1, batch);
+    }
+}
+END_TEST
+
+START_TEST(random_convolutions_match_reference)
+{
+    if (!has_level(levels[_i]))
+        return;
+    for (uint32_t n = 0; n < 40; n++) {
+        uint32_t r[8];
+        hz_random4(6, n, 0, 0, 0, HZ_FOR_INIT, r);
+        hz_random4(6, n, 1, 0, 0, HZ_FOR_INIT, r + 4);
+        int kh = 1 + (int)(r[0] % 5), kw = 1 + (int)(r[1] % 5), sh = 1 + (int)(r[2] % 2), sw = 1 + (int)(r[3] % 2), pad = r[2] >> 31;
+        int h = kh + (int)(r[4] % 12), w = kw + (int)(r[5] % 12), ci = 1 + (int)(r[6] % 70), co = 1 + (int)(r[7] % 70), b = 1 + (int)(r[7] >> 27);
+        int oh = pad == HZ_SAME ? (h + sh - 1) / sh : (h - kh) / sh + 1, ow = pad == HZ_SAME ? (w + sw - 1) / sw : (w - kw) / sw + 1;
+        char x[64], y[64], k[64], in[200], out[200];
+        snprintf(x, sizeof x, "%d,%d,%d,%d", b, h, w, ci);
+        snprintf(y, sizeof y, "%d,%d,%d,%d", b, oh, ow, co);
+        snprintf(k, sizeof k, "%d,%d,%d,%d", co, kh, kw, ci);
+        wcase t = { .in = in, .out = out, .attr.window = { .kh = kh, .kw = kw, .sh = sh, .sw = sw, .pad = pad } };
+        t.op = OP_conv2d;
+        snprintf(in, sizeof in, "n%s N%s N%d", x, k, co);
+        snprintf(out, sizeof out, "o%s", y);
+        compare(&t, levels[_i], b, b);
+        t.op = OP_conv2d_dx;
+        snprintf(in, sizeof in, "n%s N%s", y, k);
+        snprintf(out, sizeof out, "o%s", x);
+        compare(&t, levels[_i], b, b);
+        t.op = OP_conv2d_dw;
+        snprintf(in, sizeof in, "n%s n%s", x, y);
+        snprintf(out, sizeof out, "O%s O%d", k, co);
+        compare(&t, levels[_i], b, b);
+    }
+}
+END_TEST
+
+START_TEST(threads_do_not_change_bits)
+{
+    if (!has_level(levels[_i]))
+        return;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if (!wanted(&cases[i]))
+            continue;
+        work one, many, truth;
+        make_both(&cases[i], &one, &truth);
+        work_free(&truth);
+        make_both(&cases[i], &many, &truth);
+        int64_t batch = one.w.in[0].shape[0];
+        hz_cpu_set_threads(1);
+        ck_assert_msg(run_by(&one, "pairs", batch) == HZ_OK, "%s", hz_message());
+        hz_cpu_set_threads(3);
+        ck_assert_msg(run_by(&many, "pairs", batch) == HZ_OK, "%s", hz_message());
+        for (int a = HZ_MAXIN; a < HZ_MAXIN + HZ_MAXOUT; a++)
+            if (one.base[a])
+                ck_assert_msg(!memcmp(work_arg(&one, a)->data, work_arg(&many, a)->data, arg_count(work_arg(&one, a)) * hz_dtype_bytes(work_arg(&one, a)->dtype)),
+                              "%s | %s: other bits with 3 threads than with 1", cases[i].in, cases[i].out);
+        work_free(&one);
+        work_free(&many);
+        work_free(&truth);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("pairs");
+    TCase *c = tcase_create("all");
+    int n = sizeof levels / sizeof *levels;
+    tcase_set_timeout(c, 300);
+    tcase_add_loop_test(c, cases_match_reference, 0, n);
+    tcase_add_loop_test(c, random_convolutions_match_reference, 0, n);
+    tcase_add_loop_test(c, threads_do_not_change_bits, 0, n);
+    suite_add_tcase(s, c);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_ENV);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? 1 : 0;
+}
