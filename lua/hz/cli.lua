@@ -111,13 +111,19 @@ end
 
 local function rest(list, from) return { unpack(list, from) } end
 
+-- The command line as it was given, for who must run it again in another process; nil where that cannot be.
+local function remember(args) rawget(_G, '_HZ').command = args and { args[0], unpack(args) } end
+
 local function run_script(name, args, from)
   local more = rest(args, from)
   local list = rest(args, from)
   list[0] = name
   rawset(_G, 'arg', list)
   return run_chunk(function()
-    if name == '-' then return loadstring(io.read '*a', '=stdin') end
+    if name == '-' then
+      remember(nil)
+      return loadstring(io.read '*a', '=stdin')
+    end
     return loadfile(name)
   end, unpack(more))
 end
@@ -128,7 +134,10 @@ local function run_verb(verb, args, from)
   return attempt(function() return require(verb[4])(more) end)
 end
 
-local function prompt() return attempt(function() return require 'hz.repl'() end) end
+local function prompt()
+  remember(nil)
+  return attempt(function() return require 'hz.repl'() end)
+end
 
 -- ---- options ----
 
@@ -182,6 +191,7 @@ local function dispatch(args, o)
 end
 
 local function main(args)
+  remember(args)
   local o = parse(args)
   if o.help then return help() end
   if o.version then return run_verb(verb_named 'version', {}, 1) end

@@ -1,58 +1,18 @@
--- sweep.lua: cells in order, one after the other, each at most once however many processes share the runs folder. Stopping and
--- starting again is resuming: finished cells are skipped, a half-done one goes on from its resume point.
+-- sweep.lua: cells in order, one after the other or several at once (workers.lua), each at most once however many processes share the
+-- runs folder. Stopping and starting again is resuming: finished cells are skipped, a half-done one goes on from its resume point.
 local c = require 'hz.c'
 local axes = require 'hz.axes'
 local cell = require 'hz.cell'
 local file = require 'hz.file'
 local manifest = require 'hz.manifest'
 local predict = require 'hz.predict'
+local text = require 'hz.sweep_text'
+local workers = require 'hz.workers'
 local duration = require 'hz.progress'.duration
 
 local M, Sweep = {}, {}
 Sweep.__index = Sweep
-
--- ---- words ----
-
-local function code_of(name, quality) return name == 'raw' and 'raw' or quality and name .. ' ' .. tostring(quality) or name end
-
--- "jpeg 10, small, seed 1"
-function M.title(labels)
-  local a, b = code_of(labels.codec, labels.quality), code_of(labels.codec_test, labels.quality_test)
-  return ('%s%s, %s, seed %d'):format(a, a ~= b and ' tested on ' .. b or '', labels.model, labels.seed)
-end
-
--- What matters most stands first: narrow terminals cut the end off.
-local function status_line(self, run, job)
-  local left = self:left_of(job, run.plan.epoch + run.seen / #job.point.train.labels)
-  local rate = run.epoch_seconds > 0 and run.seen / run.epoch_seconds or run.rate
-  return ('cell %d/%d, %s left: %s, epoch %d/%d, loss %.3f, accuracy %.1f %%, %.0f images/s'):format(job.number, #self.jobs, duration(left),
-    M.title(job.labels), run.plan.epoch + 1, job.epochs, run.loss_sum / run.seen, 100 * run.correct / run.seen, rate)
-end
-
-local function epoch_line(self, row, job)
-  return ('cell %d/%d  %s  epoch %d/%d  loss %.4f  accuracy %.1f %%  %s %.1f %%  %s left'):format(job.number, #self.jobs, M.title(job.labels),
-    row.epoch, job.epochs, row.loss, 100 * row.accuracy, job.keep_best and 'test' or 'validation', 100 * (row.watch_accuracy or 0),
-    duration(self:left_of(job, row.epoch)))
-end
-
-local function closing_line(self, job, record)
-  local what = record.status == 'failed'
-    and ('failed in epoch %d, layer %s: %s'):format(record.failure.epoch, record.failure.layer, record.failure.message)
-    or ('accuracy %.2f %%  in %s'):format(100 * record.accuracy, duration(record.run.seconds))
-  return ('cell %d/%d  %s  %s'):format(job.number, #self.jobs, M.title(job.labels), what)
-end
-
--- ---- time ----
-
--- Predicted seconds after `epochs` epochs of `job`, corrected by how the prediction has fared so far.
-function Sweep:left_of(job, epochs)
-  self.later = self.later or predict.left(self.runs, self.jobs) - predict.left(self.runs, { job })      -- of the other cells
-  local left = (job.epochs - epochs) * job.cost.epoch + job.cost.finish + self.later
-  local predicted = self.predicted - left
-  local spent = c.C.hz_seconds() - self.started
-  if predicted > 1 and spent > 1 then left = left * math.max(0.2, math.min(5, spent / predicted)) end
-  return left
-end
+M.title = text.title
 
 -- ---- running ----
 
@@ -60,48 +20,68 @@ local function failed(self, job, message)
   self.failed[#self.failed + 1] = { job = job, message = message }
 end
 
-local function finish(self, job)
+-- Takes a finished cell in; `new` says that this sweep computed it.
+function Sweep:finish_cell(job, new)
   local ok, record = pcall(cell.read, self.runs, job.key)
-  job.finished = true
+  job.finished, job.left = true, 0
   if not ok then
     if c.is_interrupt(record) then error(record, 0) end
     failed(self, job, ('%s; remove the file, and the same command computes the cell anew'):format(record))
-    self.progress:line(('cell %d/%d  %s  unreadable: %s'):format(job.number, #self.jobs, M.title(job.labels), record))
+    self.progress:line(text.remark(self, job, 'unreadable: ' .. tostring(record)))
     return
   end
   self.records[job.number] = record
   pcall(cell.tidy, self.runs, job)                     -- a folder that cannot be written to may be read
   if record.status == 'failed' then failed(self, job, record.failure.message) end
-  return record
+  if new then self.progress:line(text.closing(self, job, record)) end
+end
+
+-- Gives a cell up; the others go on.
+function Sweep:fail_cell(job, message)
+  job.finished, job.left = true, 0
+  failed(self, job, message)
+  self.progress:line(text.remark(self, job, 'failed: ' .. message))
+end
+
+function Sweep:unfinished()
+  local n = 0
+  for _, job in ipairs(self.jobs) do n = n + (job.finished and 0 or 1) end
+  return n
 end
 
 -- What would hit the next cell as well ends the sweep; anything else is the cell's own trouble.
-local function of_the_disk(message)
+function Sweep.of_the_disk(message)
   for _, who in ipairs { 'write: ', 'mkdir: ', 'lock: ', 'rename: ', 'remove: ' } do
     if message:find(who, 1, true) then return true end
   end
 end
 
+local function show_step(self, job, run)
+  local epochs = run.plan.epoch + run.seen / #job.point.train.labels
+  text.reached(job, epochs)
+  self.progress:show(function()
+    return text.status(self, job, { epochs = epochs, loss = run.loss_sum / run.seen, accuracy = run.correct / run.seen,
+      rate = run.epoch_seconds > 0 and run.seen / run.epoch_seconds or run.rate })
+  end)
+end
+
+local function show_epoch(self, job, row)
+  text.reached(job, row.epoch)
+  local line = text.epoch(self, job, row)
+  if self.progress.live then self.progress:show(line) else self.progress:line(line) end
+end
+
 local function compute(self, job)
-  self.later = nil                                     -- found out when a line wants it
-  local progress = self.progress
-  local ok, mine, owner = pcall(cell.run, self.runs, job, {
-    on_step = function(run) progress:show(function() return status_line(self, run, job) end) end,
-    on_epoch = function(row)
-      if progress.live then progress:show(epoch_line(self, row, job)) else progress:line(epoch_line(self, row, job)) end
-    end,
-  })
-  progress:clear()
+  local ok, mine, owner = pcall(cell.run, self.runs, job,
+    { on_step = function(run) show_step(self, job, run) end, on_epoch = function(row) show_epoch(self, job, row) end })
+  self.progress:clear()
   if ok and not mine then return false, owner end
   if ok then
-    local record = finish(self, job)
-    if record then progress:line(closing_line(self, job, record)) end
-  elseif c.is_interrupt(mine) or of_the_disk(tostring(mine)) then
+    self:finish_cell(job, true)
+  elseif c.is_interrupt(mine) or self.of_the_disk(tostring(mine)) then
     error(mine, 0)
   else
-    job.finished = true
-    failed(self, job, tostring(mine))
-    progress:line(('cell %d/%d  %s  failed: %s'):format(job.number, #self.jobs, M.title(job.labels), tostring(mine)))
+    self:fail_cell(job, tostring(mine))
   end
   return true
 end
@@ -113,7 +93,7 @@ local function pass(self)
     if not job.finished then
       c.poll()
       if cell.exists(self.runs, job.key) then
-        finish(self, job)
+        self:finish_cell(job)
         moved = true
       else
         local mine, other = compute(self, job)
@@ -124,20 +104,14 @@ local function pass(self)
   return moved, owner
 end
 
-local function unfinished(self)
-  local n = 0
-  for _, job in ipairs(self.jobs) do n = n + (job.finished and 0 or 1) end
-  return n
-end
-
 -- Works until all cells are there; waits for those that other processes are at work on, and takes over from any that dies.
 local function work(self)
   local told = false
-  while unfinished(self) > 0 do
+  while self:unfinished() > 0 do
     local moved, owner = pass(self)
     if not moved and owner then
-      local text = ('waiting for %s, which is at work on %d of %d cells'):format(owner.text, unfinished(self), #self.jobs)
-      if self.progress.live then self.progress:show(text) elseif not told then self.progress:line(text) end
+      local line = text.waiting(self, owner.text, self:unfinished())
+      if self.progress.live then self.progress:show(line) elseif not told then self.progress:line(line) end
       told = true
       require 'hz.ext.posix'.sleep(0.3)
       c.poll()
@@ -157,30 +131,35 @@ local function count_done(self)
   return n
 end
 
--- "12 cells, 3 of them finished; about 14:05 to go"
-local function announce(self)
+-- How many processes compute the cells, and the seconds they will need. parallel: a number or 'auto'.
+local function settle(self, parallel, start)
+  if parallel == 'auto' and workers.command() then return predict.choose(self.runs, self.jobs, start) end
+  local n = math.min(parallel == 'auto' and 1 or parallel, #self.jobs)
+  return n, predict.with(self.runs, self.jobs, n, start)
+end
+
+-- "12 cells, 3 of them finished; about 14:05 to go, 2 cells at a time"
+local function announce(self, parallel, start)
   local done = count_done(self)
-  if done < #self.jobs then
-    predict.costs(self.jobs)
-    self.predicted = predict.left(self.runs, self.jobs)
-  end
-  print(('sweep %s: %d cell%s%s%s'):format(self.id, #self.jobs, #self.jobs == 1 and '' or 's', done > 0 and (', %d of them finished'):format(done) or '',
-    self.predicted and (', about %s to go'):format(duration(self.predicted)) or ''))
+  if done < #self.jobs then self.processes, self.predicted = settle(self, parallel, start) end
+  print(('sweep %s: %d cell%s%s%s%s'):format(self.id, #self.jobs, #self.jobs == 1 and '' or 's', done > 0 and (', %d of them finished'):format(done) or '',
+    self.predicted and (', about %s to go'):format(duration(self.predicted)) or '',
+    self.processes > 1 and (', %d cells at a time'):format(self.processes) or ''))
   io.stdout:flush()
 end
 
 local known = {}
-for name in ('name runs request dry data codec quality codec_test quality_test model seed weights protocol train test epochs batch optimizer augment smoothing dtype device'):gmatch '%S+' do
+for name in ('name runs request dry data codec quality codec_test quality_test model seed weights protocol train test epochs batch optimizer augment smoothing dtype device parallel'):gmatch '%S+' do
   known[name] = true
 end
-local standard = { name = 'sweep', codec = { 'jpeg' }, protocol = 'strict', seed = { 1 }, batch = 128, smoothing = 0, dtype = 'f32' }
+local standard = { name = 'sweep', codec = { 'jpeg' }, protocol = 'strict', seed = { 1 }, batch = 128, smoothing = 0, dtype = 'f32', parallel = 1 }
 
 -- What was asked for, in plain values: two sweeps of the same request differ only in what the world has become since.
 local function request_of(o)
   local r = { data = {} }
   for i, d in ipairs(o.data) do r.data[i] = d.name end
   for k, v in pairs(o) do
-    if k ~= 'data' and k ~= 'optimizer' and k ~= 'runs' and k ~= 'dry' and k ~= 'weights_digest' then r[k] = v end
+    if k ~= 'data' and k ~= 'optimizer' and k ~= 'runs' and k ~= 'dry' and k ~= 'parallel' and k ~= 'weights_digest' then r[k] = v end
   end
   return r
 end
@@ -197,26 +176,50 @@ local function check(o)
   for _, k in ipairs { 'data', 'codec', 'quality', 'model', 'seed' } do
     if type(o[k]) ~= 'table' or #o[k] == 0 then c.fail('sweep: %s is %s; needs a list', k, type(o[k]) == 'table' and 'empty' or tostring(o[k])) end
   end
+  local n = o.parallel
+  if n ~= 'auto' and (type(n) ~= 'number' or n % 1 ~= 0 or n < 1 or n > 256) then c.fail("sweep: parallel is %s; needs a number of processes, 1..256, or 'auto'", tostring(n)) end
+  if n ~= 'auto' and n > 1 and not workers.command() then
+    c.fail('sweep: parallel is %d; needs a script in a file, which other processes can run again', n)
+  end
   if o.epochs == 0 and not o.weights then c.fail('sweep: epochs is 0; needs weights=FILE to score, or at least one epoch') end
 end
 
+-- In a worker of another sweep of the same script nothing is computed: what is there is taken in, as the script goes on from it.
+local function take_in(self)
+  count_done(self)
+  for _, job in ipairs(self.jobs) do
+    if cell.exists(self.runs, job.key) then self:finish_cell(job) else failed(self, job, 'another process computes it') end
+  end
+  return self
+end
+
+local function begin(self, o)
+  file.mkdir(cell.folder(self.runs))
+  file.sweep(cell.folder(self.runs))
+  local _, old, reason = manifest.store(self.runs, o.name, o.request or request_of(o), self.jobs)
+  if old then print(('sweep %s: computed anew, because this differs since %s: %s'):format(self.id, old, reason)) end
+end
+
 -- Runs a sweep. o: name, runs (folder; default HZ_RUNS or ./runs), request (the knobs as given, kept in the manifest), dry (true: only
--- count and predict), and the axes and settings of axes.jobs. Returns { id, runs, jobs, records, failed }; printing it gives the table.
+-- count and predict), parallel (cells at a time, each in a process of its own with its share of the threads; 'auto': as many as
+-- finish soonest; default 1), and the axes and settings of axes.jobs. Returns { id, runs, jobs, records, failed }; printing it gives the table.
 function M.run(o)
+  local start = os.clock()                             -- what a process needs to get here
   check(o)
   local jobs = axes.jobs(o)
   local self = setmetatable({ runs = manifest.runs(o.runs), jobs = jobs, records = {}, failed = {}, progress = require 'hz.progress'.new(),
-    started = c.C.hz_seconds(), predicted = nil, id = manifest.id(o.name, jobs) }, Sweep)
-  if not o.dry then
-    file.mkdir(cell.folder(self.runs))
-    file.sweep(cell.folder(self.runs))
-    local _, old, reason = manifest.store(self.runs, o.name, o.request or request_of(o), jobs)
-    if old then print(('sweep %s: computed anew, because this differs since %s: %s'):format(self.id, old, reason)) end
+    started = c.C.hz_seconds(), predicted = nil, processes = 1, id = manifest.id(o.name, jobs) }, Sweep)
+  local role = workers.role(self.id)
+  if role == 'other' then return take_in(self) end
+  if role == 'worker' then
+    count_done(self)
+    workers.serve(self)
   end
-  announce(self)
+  if not o.dry then begin(self, o) end
+  announce(self, o.parallel, start)
   if o.dry then return self end
   self.started = c.C.hz_seconds()
-  work(self)
+  if self.processes > 1 then workers.work(self, self.processes) else work(self) end
   return self
 end
 
@@ -224,7 +227,7 @@ end
 function Sweep:closing()
   local lines = {}
   for _, f in ipairs(self.failed) do
-    lines[#lines + 1] = ('failed: cell %d, %s: %s'):format(f.job.number, M.title(f.job.labels), f.message)
+    lines[#lines + 1] = ('failed: cell %d, %s: %s'):format(f.job.number, text.title(f.job.labels), f.message)
   end
   lines[#lines + 1] = ('stored in %s; once more: hz report %s%s'):format(self.runs, self.id, self.runs == 'runs' and '' or ' runs=' .. self.runs)
   return table.concat(lines, '\n')

@@ -3,6 +3,7 @@
 local ffi = require 'ffi'
 local c = require 'hz.c'
 local open = require 'hz.ext.open'
+require 'hz.ext.posix'                                  -- declares poll and its struct
 
 ffi.cdef [[
 typedef struct hz_editline hz_editline;
@@ -21,8 +22,6 @@ int history(hz_edit_history *h, hz_edit_event *event, int what, ...);
 void history_end(hz_edit_history *h);
 void hz_prompt_set(const char *text);
 char *hz_prompt(void *el);
-typedef struct hz_pollfd { int fd; short events, revents; } hz_pollfd;
-int poll(hz_pollfd *list, unsigned long count, int ms);
 ssize_t read(int fd, void *to, size_t bytes);
 int isatty(int fd);
 int mkdir(const char *path, unsigned mode);

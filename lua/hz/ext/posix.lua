@@ -13,6 +13,8 @@ struct hz_statx { uint32_t mask, blksize; uint64_t attributes; uint32_t nlink, u
                   uint64_t spare[14]; };
 struct hz_statvfs { unsigned long bsize, frsize; uint64_t blocks, bfree, bavail, files, ffree, favail; unsigned long fsid, flag, namemax;
                     int spare[6]; };
+typedef struct hz_pollfd { int fd; short events, revents; } hz_pollfd;
+int poll(hz_pollfd *list, unsigned long count, int ms);
 int open(const char *path, int flags, ...);
 int close(int fd);
 long read(int fd, void *buffer, size_t bytes);

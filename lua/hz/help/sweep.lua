@@ -1,7 +1,7 @@
 -- Help on sweeps and their results.
 return {
   subject = 'sweep',
-  { 'sweep', 'hz.sweep{name=, runs=, dry=, ...}', 'trains every cell of a table of axes, or carries on where it was stopped; see experiments/cifar_sweep.lua', 'print(type(hz.sweep))' },
+  { 'sweep', 'hz.sweep{name=, runs=, dry=, parallel=, ...}', 'trains every cell of a table of axes, or carries on where it was stopped; see experiments/cifar_sweep.lua', 'print(type(hz.sweep))' },
   { 'results', "hz.results(id)", "the finished cells of a sweep (the latest without id): r:where{quality=10}, r:mean 'accuracy', r:column 'psnr'", 'print(type(hz.results))' },
   { 'query', "hz.query('select quality, avg(accuracy) from cells group by quality')", 'rows of an SQL query over the cells of all sweeps', 'print(type(hz.query))' },
   { 'quality', 'hz.quality.psnr(a, b), hz.quality.ssim(a, b)', 'how far two u8 images are apart: dB over the mean squared error; structural similarity (Wang 2004)', 'print(hz.quality.ssim(hz.zeros({16,16}, "u8"), hz.ones({16,16}, "u8")))' },
