@@ -265,6 +265,8 @@ out_spec like_whole(const hz_value *v)
     return s;
 }
 
+int parameter_dtype(const hz_value *v) { return v->dtype == HZ_BF16 ? HZ_F32 : v->dtype; }
+
 const char *shape_text(char *text, const hz_value *v)
 {
     int n = snprintf(text, 96, "(");

@@ -59,6 +59,10 @@ out_spec like(const hz_value *v);                          /* the same shape, dt
 out_spec like_whole(const hz_value *v);                    /* the same shape without a batch: a parameter's gradient */
 /* Appends a node with given outputs. First output value, -1 on failure (message set). */
 int graph_append(hz_graph *g, int op, const char *layer, const hz_attr *attr, const int32_t *in, int nin, const out_spec *out, int nout);
+/* Type of parameters, statistics and their gradients beside activations like v: v's own, but f32 beside bf16. */
+int parameter_dtype(const hz_value *v);
+/* Refuses weights and bias of another type than x asks for. */
+hz_status affine_types(const hz_value *x, const hz_value *w, const hz_value *b);
 /* Gradient of an op with inputs x, w, [b]: dw and db by one node, dx by another. */
 hz_status affine_grad(hz_graph *g, hz_node n, grad_call *c, const hz_attr *attr, int dw_op, int dx_op);
 /* "(128,32,32,3)" into a buffer of 96 bytes. */

@@ -230,8 +230,12 @@ uint64_t hz_plan_digest(const hz_plan *p)
         p->backend->stat(p->program, i, &s);
         h = fnv(h, op_get(w->op)->name, strlen(op_get(w->op)->name));
         h = fnv(h, &w->attr, sizeof w->attr);
-        for (int k = 0; k < w->nin; k++)
-            h = fnv(h, w->in[k].shape, sizeof w->in[k].shape);
+        for (int k = 0; k < w->nin + w->nout; k++) {
+            const hz_arg *a = k < w->nin ? &w->in[k] : &w->out[k - w->nin];
+            h = fnv(h, &a->dtype, sizeof a->dtype);
+            if (k < w->nin)
+                h = fnv(h, a->shape, sizeof a->shape);
+        }
         h = fnv(h, s.kernel, s.kernel ? strlen(s.kernel) : 0);
     }
     return h;

@@ -39,6 +39,7 @@ local knob, given = hz.args({
   { 'rate',         nil,        'float',  'learning rate', min = 1e-9, max = 100 },
   { 'schedule',     nil,        'string', 'how the rate falls', choices = { 'constant', 'cosine', 'linear', 'time' } },
   { 'batch',        nil,        'int',    'images per step', min = 1, max = 65536 },
+  { 'dtype',        'f32',      'string', 'storage of activations and their gradients; parameters are f32', choices = { 'f32', 'bf16' } },
   { 'shift',        nil,        'int',    'augmentation: largest shift in pixels', min = 0, max = 16 },
   { 'flip',         nil,        'bool',   'augmentation: mirror half of the images' },
   { 'runs',         nil,        'string', 'folder of the results (default: HZ_RUNS, or runs)' },
@@ -86,7 +87,7 @@ local sweep = hz.sweep {
   name = 'cifar_sweep', request = { command = table.concat({ 'hz', arg[0], ... }, ' '), preset = preset }, runs = knob.runs, dry = knob.dry, parallel = knob.parallel,
   data = data, codec = knob.codec, quality = knob.quality, codec_test = knob.codec_test, quality_test = knob.quality_test,
   model = knob.model, seed = knob.seed, weights = knob.weights,
-  protocol = knob.protocol, train = knob.train, test = knob.test, epochs = knob.epochs, batch = knob.batch,
+  protocol = knob.protocol, train = knob.train, test = knob.test, epochs = knob.epochs, batch = knob.batch, dtype = knob.dtype,
   optimizer = optimizer, augment = { shift = knob.shift, flip = knob.flip },
 }
 if knob.dry then return end

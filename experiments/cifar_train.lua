@@ -10,6 +10,7 @@ local knob, given = hz.args({
   { 'train',     nil,        'int',    'training images (default: all)', min = 1 },
   { 'test',      nil,        'int',    'test images (default: all)', min = 1 },
   { 'batch',     64,         'int',    'images per step', min = 1, max = 65536 },
+  { 'dtype',     'f32',      'string', 'storage of activations and their gradients; parameters are f32', choices = { 'f32', 'bf16' } },
   { 'optimizer', 'adam',     'string', 'sgd has Nesterov momentum 0.9', choices = { 'sgd', 'adam', 'adamw', 'adadelta' } },
   { 'rate',      nil,        'float',  'learning rate (default: adam and adamw 0.001, sgd 0.01, adadelta 1)', min = 1e-9, max = 100 },
   { 'schedule',  'cosine',   'string', 'how the rate falls', choices = { 'constant', 'cosine', 'linear', 'time' } },
@@ -46,13 +47,13 @@ local optimizer = hz.optimizer(knob.optimizer, settings)
 local run = hz.run {
   kind = 'train', out = knob.out, fresh = knob.fresh,
   settings = { data = name, digest = train.digest, test_digest = test.digest, model = model, layers = tostring(net), epochs = knob.epochs, batch = knob.batch,
-    optimizer = optimizer:describe(), shift = knob.shift, flip = knob.flip, seed = knob.seed },
+    dtype = knob.dtype, optimizer = optimizer:describe(), shift = knob.shift, flip = knob.flip, seed = knob.seed },
 }
 print(('%s: %d training and %d test images (%s)'):format(name, #train, #test, train.source))
 print(('%s: %s parameters; %s'):format(net.who, net:count(), run.folder))
 
 local result = run:train {
-  net = net, train = train, test = test, watch = test, epochs = knob.epochs, batch = knob.batch, optimizer = optimizer, seed = knob.seed,
+  net = net, train = train, test = test, watch = test, epochs = knob.epochs, batch = knob.batch, optimizer = optimizer, seed = knob.seed, dtype = knob.dtype,
   augment = { shift = knob.shift, flip = knob.flip },
 }
 

@@ -27,6 +27,10 @@ local known = {
 local entry = { x = true, item = true, label = true, dp = true }
 local wanted = { w = true, bias = true, gamma = true }
 local integer = { item = true, label = true, labels = true }
+local rounded = { x = true, w = true }            -- in bf16 plans: activations are, weights may be rounded by a kernel
+
+-- The same numbers after rounding to bf16.
+local function to_bf16(t) return t:to 'bf16':to 'f32' end
 
 -- ---- contents ----
 
@@ -93,7 +97,8 @@ end
 
 function Bench:input(i, role, shape)
   local values = contents(self.row, i, role, shape)
-  local dtype = integer[role] and 'i32' or role == 'data' and values:type() or self.dtype
+  if self.rounded and rounded[role] then values = to_bf16(values) end
+  local dtype = integer[role] and 'i32' or role == 'data' and values:type() or role ~= 'x' and self.dtype == 'bf16' and 'f32' or self.dtype
   local name = role .. i
   if entry[role] then
     local s = role == 'dp' and shape or cut(shape, self.batch)
@@ -125,8 +130,9 @@ function Bench:gradient(y)
     local v = C.hz_graph_value(self.graph, y)
     local shape, extents = {}, ffi.new 'int64_t[6]'
     for i = 1, v.ndim do shape[i] = tonumber(v.shape[i - 1]); extents[i - 1] = v.shape[i - 1] end
-    seed = c.index(C.hz_graph_entry(self.graph, 'seed', c.dtype(self.dtype), v.ndim, extents))
+    seed = c.index(C.hz_graph_entry(self.graph, 'seed', v.dtype, v.ndim, extents))
     self.seed = normal(shape, 0, 1, self.row.stream * 8 + 7)
+    if self.rounded then self.seed = to_bf16(self.seed) end
     self.entries[#self.entries + 1] = { value = seed, contents = self.seed }
   end
   c.check(C.hz_graph_grad(self.graph, y, seed, 1))
@@ -136,9 +142,9 @@ function Bench:gradient(y)
   end
 end
 
--- o: dtype, batch (default: the row's), grad, fuse (default true), keep.
+-- o: dtype, batch (default: the row's), grad, fuse (default true), keep, rounded (numbers as a bf16 plan has them; bf16 implies it).
 function M.bench(row, o)
-  local self = setmetatable({ row = row, dtype = o.dtype or 'f32', batch = o.batch or row.batch, entries = {}, bound = {}, wrt = {}, outputs = {} }, Bench)
+  local self = setmetatable({ row = row, dtype = o.dtype or 'f32', rounded = o.rounded or o.dtype == 'bf16', batch = o.batch or row.batch, entries = {}, bound = {}, wrt = {}, outputs = {} }, Bench)
   self.graph = ffi.gc(C.hz_graph_new 'test', C.hz_graph_free)
   local attr, inputs = attr_of(row.op, row.attr), {}
   if row.op == 'input' then attr.input.batch, attr.input.dtype = self.batch, c.dtype(self.dtype) end
@@ -219,12 +225,13 @@ end
 -- Any value of the last run, as a view (of a plan that keeps all).
 function M.value(bench, value) return tensor.own(C.hz_plan_peek, bench.handle, value, -1) end
 
--- Op and kernel of every node.
+-- Op and kernel of every node; wide: the kernel sees f32 copies of bf16 values.
 function Bench:kernels()
   local used, stat = {}, ffi.new 'hz_node_stat'
   for i = 0, C.hz_graph_nodes(self.graph) - 1 do
     c.check(C.hz_plan_stat(self.handle, i, stat))
-    used[#used + 1] = { op = ffi.string(C.hz_op_name(C.hz_graph_node(self.graph, i).op)), kernel = ffi.string(stat.kernel) }
+    local kernel = ffi.string(stat.kernel)
+    used[#used + 1] = { op = ffi.string(C.hz_op_name(C.hz_graph_node(self.graph, i).op)), kernel = (kernel:gsub('^wide ', '')), wide = kernel:find '^wide ' ~= nil }
   end
   return used
 end
@@ -233,6 +240,7 @@ end
 
 -- Relative L2 distance of two tensors (of small integers: how many differ).
 function M.distance(a, b)
+  if a:type() == 'bf16' then a = a:to 'f32' end
   local n, pa, pb = a:count(), a:pointer(), b:pointer()
   local whole = a:type() == 'u8' or a:type() == 'i32'
   local d2, n2 = 0, 0

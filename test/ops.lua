@@ -18,6 +18,13 @@ M.tolerance = {
   other = { 1e-6, 'a few roundings of f32 (6e-8 each), or polynomial approximations good to that' },
 }
 
+-- In bf16 plans: relative L2 error against the plain loops in double over the same numbers, activations and weights rounded to bf16
+-- beforehand. A result that stays f32 and sees no rounded one is held to the f32 tolerance above.
+M.tolerance_bf16 = {
+  once = { 2 ^ -8, 'one rounding costs at most 2^-9 of an element, 1.1e-3 in the mean square' },
+  behind = { 2 ^ -6, 'behind an activation: slopes like 1 - y^2 from a rounded y, and sums of those that cancel' },
+}
+
 local function extents(text)
   local list = {}
   for e in text:gmatch '%d+' do list[#list + 1] = tonumber(e) end

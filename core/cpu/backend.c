@@ -1,13 +1,22 @@
 /* backend.c: the "cpu" backend. A program is the nodes with the kernel chosen for each, each kernel's own memory, and one
-   scratch area per worker that all nodes share. Nothing is allocated in a run, unless there are more workers than before. */
+   scratch area per worker that all nodes share; nodes over bf16 whose kernel computes over f32 share an area for the copies (wide.c).
+   Nothing is allocated in a run, unless there are more workers than before. */
 #include "cpu/micro.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct node {
-    hz_work work;
+/* A kernel, and whether it sees the node widened. */
+typedef struct choice {
     const cpu_kernel *kernel;
+    int wide;
+} choice;
+
+typedef struct node {
+    hz_work work;             /* as the plan has it */
+    hz_work seen;             /* as the kernel sees it: the same, or widened */
+    choice use;
+    char label[32];           /* "gather", "wide gather" */
     void *memory;
     size_t bytes;
     uint32_t version;         /* of the parameters in `memory`; meaningful once `packed` */
@@ -22,6 +31,8 @@ struct hz_program {
     char *scratch;
     size_t stride;            /* bytes per worker, a multiple of 4096 */
     int workers;              /* that scratch was made for */
+    char *wide;               /* f32 copies of one node's bf16 values */
+    size_t wide_bytes;
 };
 
 /* ---- choice of kernels ---- */
@@ -36,23 +47,34 @@ static int listed(const char *names, const char *name)
     return 0;
 }
 
-/* The cheapest row that accepts, or the first that HZ_KERNEL names and that accepts; NULL if none does. */
-static const cpu_kernel *choose(const hz_work *w, const cpu_micro *m)
+/* Predicted seconds, negative if the kernel does not take the node. */
+static double cost_of(choice c, const hz_work *w, const hz_work *wide, const cpu_micro *m)
+{
+    double cost = c.kernel->cost(c.wide ? wide : w, m);
+    return cost < 0 || !c.wide ? cost : cost + wide_cost(w);
+}
+
+/* The cheapest row that accepts, or the first that HZ_KERNEL names and that accepts; kernel is NULL if none does. */
+static choice choose(const hz_work *w, const cpu_micro *m)
 {
     const char *forced = getenv("HZ_KERNEL");
-    const cpu_kernel *best = NULL;
+    choice best = { 0 };
     double least = 0;
-    for (const cpu_kernel *const *k = cpu_kernels(w->op); *k; k++) {
-        double cost = (*k)->cost(w, m);
-        if (cost < 0)
-            continue;
-        if (forced && listed(forced, (*k)->name))
-            return *k;
-        if (!best || cost < least) {
-            best = *k;
-            least = cost;
+    size_t bytes;
+    hz_work wide = wide_work(w, NULL, &bytes);
+    for (const cpu_kernel *const *k = cpu_kernels(w->op); *k; k++)
+        for (int i = 0; i <= wide_wanted(w); i++) {
+            choice c = { *k, i };
+            double cost = cost_of(c, w, &wide, m);
+            if (cost < 0)
+                continue;
+            if (forced && listed(forced, (*k)->name))
+                return c;
+            if (!best.kernel || cost < least) {
+                best = c;
+                least = cost;
+            }
         }
-    }
     return best;
 }
 
@@ -65,7 +87,7 @@ const char *hz_cpu_kernel(int op, int i)
     return NULL;
 }
 
-static int accepts(const hz_work *w) { return choose(w, cpu_micro_now()) != NULL; }
+static int accepts(const hz_work *w) { return choose(w, cpu_micro_now()).kernel != NULL; }
 
 static hz_status refuse(const hz_work *w)
 {
@@ -74,7 +96,8 @@ static hz_status refuse(const hz_work *w)
     for (int i = 0; i < w->nin && n < sizeof text - 16; i++)
         n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", i ? ", " : "",
                               w->in[i].data ? hz_dtype_name(w->in[i].dtype) : "none");
-    return hz_fail(HZ_EDTYPE, "cpu: '%s' is a node over (%s) that no kernel runs; its floating-point values must be all f32 or all f64",
+    return hz_fail(HZ_EDTYPE, "cpu: '%s' is a node over (%s) that no kernel runs; its floating-point values must be all f32, all f64, "
+                   "or bf16 activations with f32 parameters",
                    w->name ? w->name : "?", text);
 }
 
@@ -87,6 +110,7 @@ static void program_free(hz_program *p)
     for (int i = 0; i < p->count; i++)
         hz_free(p->nodes[i].memory, p->nodes[i].bytes);
     hz_free(p->scratch, p->stride * (size_t)p->workers);
+    hz_free(p->wide, p->wide_bytes);
     free(p->nodes);
     free(p);
 }
@@ -107,14 +131,37 @@ static hz_status reserve_scratch(hz_program *p)
 
 static hz_status prepare(hz_program *p, node *n)
 {
-    n->kernel = choose(&n->work, p->micro);
-    if (!n->kernel)
+    n->use = choose(&n->work, p->micro);
+    const cpu_kernel *k = n->use.kernel;
+    size_t wide;
+    if (!k)
         return refuse(&n->work);
-    if (n->kernel->memory && (n->bytes = n->kernel->memory(&n->work, p->micro)) > 0 && !(n->memory = hz_alloc(n->bytes)))
+    snprintf(n->label, sizeof n->label, "%s%s", n->use.wide ? "wide " : "", k->name);
+    n->seen = n->use.wide ? wide_work(&n->work, NULL, &wide) : n->work;
+    if (n->use.wide && wide > p->wide_bytes)
+        p->wide_bytes = wide;
+    if (k->memory && (n->bytes = k->memory(&n->seen, p->micro)) > 0 && !(n->memory = hz_alloc(n->bytes)))
         return HZ_EMEM;
-    size_t scratch = n->kernel->scratch ? n->kernel->scratch(&n->work, p->micro) : 0;
+    size_t scratch = k->scratch ? k->scratch(&n->seen, p->micro) : 0;
     scratch = (scratch + 4095) / 4096 * 4096;
     p->stride = scratch > p->stride ? scratch : p->stride;
+    return HZ_OK;
+}
+
+/* The area for copies, once it is known how large it must be. */
+static hz_status place_copies(hz_program *p)
+{
+    size_t bytes = p->wide_bytes;
+    if (!bytes)
+        return HZ_OK;
+    p->wide = hz_alloc(bytes);
+    if (!p->wide) {
+        p->wide_bytes = 0;
+        return HZ_EMEM;
+    }
+    for (int i = 0; i < p->count; i++)
+        if (p->nodes[i].use.wide)
+            p->nodes[i].seen = wide_work(&p->nodes[i].work, p->wide, &bytes);
     return HZ_OK;
 }
 
@@ -136,7 +183,7 @@ static hz_program *program_new(const hz_work *works, int count, int train)
             return NULL;
         }
     }
-    if (reserve_scratch(p)) {
+    if (place_copies(p) || reserve_scratch(p)) {
         program_free(p);
         return NULL;
     }
@@ -147,17 +194,18 @@ static hz_program *program_new(const hz_work *works, int count, int train)
 
 static hz_status run_node(hz_program *p, node *n, const hz_step *s)
 {
-    const hz_work *w = &n->work;
+    const hz_work *w = &n->seen;
+    const cpu_kernel *k = n->use.kernel;
     cpu_call call = { .step = s, .micro = p->micro, .memory = n->memory, .scratch = p->scratch, .scratch_stride = p->stride };
     if (w->nin && w->in[0].kind == HZ_ACTIVATION && w->in[0].ndim && s->count > w->in[0].shape[0])
         return hz_fail(HZ_EARG, "%s: %lld rows were asked for; the plan's batch is %lld", w->name, (long long)s->count,
                        (long long)w->in[0].shape[0]);
-    if (n->kernel->pack && (!n->packed || n->version != s->version)) {
-        n->kernel->pack(w, &call);
+    if (k->pack && (!n->packed || n->version != s->version)) {
+        k->pack(w, &call);
         n->packed = 1;
         n->version = s->version;
     }
-    return n->kernel->run(w, &call);
+    return n->use.wide ? wide_run(k, &n->work, w, &call) : k->run(w, &call);
 }
 
 static hz_status run(hz_program *p, int from, int to, const hz_step *s, int timed)
@@ -181,7 +229,7 @@ static hz_status stat(const hz_program *p, int i, hz_node_stat *out)
     if (i < 0 || i >= p->count)
         return hz_fail(HZ_EARG, "cpu: node %d was asked for; the program has %d", i, p->count);
     const node *n = &p->nodes[i];
-    *out = (hz_node_stat){ .kernel = n->kernel->name, .ms = n->ms, .flops = cpu_flops(&n->work) };
+    *out = (hz_node_stat){ .kernel = n->label, .ms = n->ms, .flops = cpu_flops(&n->work) };
     return HZ_OK;
 }
 

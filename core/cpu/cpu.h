@@ -46,6 +46,13 @@ typedef struct cpu_kernel {
 enum { CPU_KERNELS = 8 };                                             /* rows of a list at most */
 const cpu_kernel *const *cpu_kernels(int op);                         /* fastest first, ends with NULL */
 
+/* --- wide.c: bf16 activations through kernels that compute over f32 --- */
+int wide_wanted(const hz_work *w);                                    /* some activation is bf16 */
+/* The node with f32 in place of bf16; with an area of `bytes` bytes (64-byte aligned) those values lie in it. [any] */
+hz_work wide_work(const hz_work *w, char *area, size_t *bytes);
+double wide_cost(const hz_work *w);                                   /* predicted seconds of the conversions */
+hz_status wide_run(const cpu_kernel *kernel, const hz_work *w, const hz_work *wide, const cpu_call *c);
+
 extern const hz_backend cpu_null;                                     /* null.c */
 
 /* --- small questions every kernel asks --- */

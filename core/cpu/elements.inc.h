@@ -1,6 +1,22 @@
 /* elements.inc.h: dropout and parameter updates over V. Simple loops are left to the compiler to vectorise. */
 #include "hz/philox.h"
 
+static void widen(float *to, const uint16_t *from, int64_t n)
+{
+    for (int64_t i = 0; i < n; i += LANES) {
+        int have = n - i < LANES ? (int)(n - i) : LANES;
+        v_store_part(to + i, v_part_bf16(from + i, have), have);
+    }
+}
+
+static void narrow(uint16_t *to, const float *from, int64_t n)
+{
+    for (int64_t i = 0; i < n; i += LANES) {
+        int have = n - i < LANES ? (int)(n - i) : LANES;
+        v_store_part_bf16(to + i, v_part(from + i, have), have);
+    }
+}
+
 /* Random words of LANES/2 consecutive blocks from `block` on, in element order: 2*LANES of them. The rounds are hz_philox4's; each
    64-bit lane holds one block's word in its low half, of which alone a widening multiplication knows. */
 INLINE void philox_lanes(uint32_t block, const cpu_dropout *r, VI words[2])

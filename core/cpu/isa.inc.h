@@ -18,6 +18,8 @@ void FILL(cpu_micro *m)
     m->peak_f32 = peak_f32;
     m->wino = &wino_table;
     tile_fill(m);
+    m->widen = widen;
+    m->narrow = narrow;
     m->act = act;
     m->act_grad = act_grad;
     m->act_add = act_add;

@@ -74,6 +74,10 @@ struct cpu_micro {
     int outer_rows[MICRO_NV + 1];
     void (*outer[MICRO_NV + 1])(const cpu_outer *t, int rows);            /* by nv */
 
+    /* bf16 <-> f32; to bf16 by rounding to nearest even, NaN stays NaN */
+    void (*widen)(float *to, const uint16_t *from, int64_t n);
+    void (*narrow)(uint16_t *to, const float *from, int64_t n);
+
     /* element-wise: in and out may be the same */
     void (*act)(float *y, const float *x, int64_t n, int act, float alpha);
     void (*act_grad)(float *dx, const float *dy, const float *y, int64_t n, int act, float alpha);

@@ -12,7 +12,7 @@ typedef struct conv {
     const uint16_t *x, *weights;
     const float *bias;        /* padded to whole panels; NULL: none */
     uint16_t *y;
-    const uint16_t *mask;     /* the input's own values, where the gradient goes through its activation */
+    const uint16_t *gate;     /* the epilogue of a gradient: dx = act_grad(dx, gate); NULL: none */
     int64_t items, last;      /* in use; width of the last one, where flat */
     int act;
     float alpha;
@@ -31,14 +31,24 @@ static void activate(const conv *c, float *sum, int64_t panel)
     c->call->micro->act(sum, sum, PAIRS_BLOCK, c->act, c->alpha);
 }
 
+/* The activation's gradient over the sums of consecutive pixels, whose y lie `step` apart. */
+static void gate(const conv *c, const uint16_t *y, int64_t step, int pixels, int columns, float *sum)
+{
+    float wide[PAIRS];
+    for (int r = 0; r < pixels; r++) {
+        c->call->micro->widen(wide, y + r * step, columns);
+        c->call->micro->act_grad(sum + r * PAIRS, sum + r * PAIRS, wide, columns, c->act, c->alpha);
+    }
+}
+
 /* The outputs q..q+31 of a group that exist, in runs along a row. */
 static void finish(const conv *c, const pairs_group *g, int64_t n0, int64_t n1, int64_t q, int64_t panel, float *sum)
 {
     const pairs_source *s = &c->s.source;
     int simple = c->act == HZ_LINEAR || c->act == HZ_RELU;
-    if (!simple)
+    if (!simple && !c->gate)
         activate(c, sum, panel);
-    pairs_finish f = { .bias = simple && c->bias ? c->bias + panel * PAIRS : NULL, .low = c->act == HZ_RELU ? 0 : -INFINITY,
+    pairs_finish f = { .bias = simple && c->bias ? c->bias + panel * PAIRS : NULL, .low = c->act == HZ_RELU && !c->gate ? 0 : -INFINITY,
                        .step = g->dx * c->s.oc, .columns = (int)pairs_min(PAIRS, c->s.oc - panel * PAIRS) };
     int64_t end = pairs_min(q + PAIRS, g->oh * s->images * s->pitch);
     for (int64_t at = q; at < end;) {
@@ -47,8 +57,11 @@ static void finish(const conv *c, const pairs_group *g, int64_t n0, int64_t n1, 
         if (n < n1 && x < wide) {
             int64_t to = ((n * c->s.oh + g->y0 + y * g->dy) * c->s.ow + g->x0 + x * g->dx) * c->s.oc + panel * PAIRS;
             f.y = c->y + to;
-            f.mask = c->mask ? c->mask + to : NULL;
-            c->k->finish(&f, sum + (at - q) * PAIRS, (int)pairs_min(run, wide - x));
+            f.mask = c->gate && c->act == HZ_RELU ? c->gate + to : NULL;
+            int pixels = (int)pairs_min(run, wide - x);
+            if (c->gate && !simple)
+                gate(c, c->gate + to, f.step, pixels, f.columns, sum + (at - q) * PAIRS);
+            c->k->finish(&f, sum + (at - q) * PAIRS, pixels);
         }
         at += run;
     }
@@ -193,12 +206,12 @@ static hz_status run(const hz_work *w, const cpu_call *call)
     if (!pairs_shape_of(w, call->micro, &c.s))
         return hz_fail(HZ_EARG, "%s: kernel pairs was chosen for a node it does not take", w->name);
     int forward = w->op == OP_conv2d || w->op == OP_dense, conv2d = w->op == OP_conv2d || w->op == OP_conv2d_dx;
-    if (forward) {
-        c.act = conv2d ? w->attr.window.act : w->attr.act.act;
-        c.alpha = conv2d ? w->attr.window.alpha : w->attr.act.alpha;
-        c.bias = w->nin > 2 && w->in[2].data ? (const float *)(c.weights + weight_elements(&c.s)) : NULL;
-    } else
-        c.act = HZ_LINEAR;
+    c.act = conv2d ? w->attr.window.act : w->attr.act.act;
+    c.alpha = conv2d ? w->attr.window.alpha : w->attr.act.alpha;
+    if (w->nin > 2 && w->in[2].data && forward)
+        c.bias = (const float *)(c.weights + weight_elements(&c.s));
+    else if (w->nin > 2)
+        c.gate = w->in[2].data;
     c.items = cpu_rows(w, call);
     if (c.s.flat) {
         int64_t pixels = c.items * cpu_size(&w->in[0], 1, w->in[0].ndim - 1);

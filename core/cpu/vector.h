@@ -30,6 +30,37 @@ INLINE void v_store_part(float *p, V v, int n)
     else
         v_store_some(p, v, n);
 }
+
+/* bf16: the upper half of an f32. To bf16 by rounding to nearest even in integers on every level (vcvtneps2bf16 flushes denormals); NaN
+   stays NaN, made quiet. */
+typedef uint32_t VW __attribute__((vector_size(4 * LANES), may_alias));
+typedef uint16_t VH __attribute__((vector_size(2 * LANES), may_alias));
+typedef uint16_t VHU __attribute__((vector_size(2 * LANES), may_alias, aligned(2)));   /* unaligned, in memory */
+
+INLINE V v_widen(VH h) { return (V)(__builtin_convertvector(h, VW) << 16); }
+INLINE VH v_narrow(V v)
+{
+    VW u = (VW)v, rounded = (u + 0x7fff + (u >> 16 & 1)) >> 16, nan = (VW)(v != v);
+    return __builtin_convertvector((nan & (u >> 16 | 0x40)) | (~nan & rounded), VH);
+}
+INLINE V v_part_bf16(const uint16_t *p, int n)
+{
+    VH h = { 0 };
+    if (n == LANES)
+        h = *(const VHU *)p;
+    else
+        memcpy(&h, p, (size_t)n * sizeof *p);
+    return v_widen(h);
+}
+INLINE void v_store_part_bf16(uint16_t *p, V v, int n)
+{
+    VH h = v_narrow(v);
+    if (n == LANES)
+        *(VHU *)p = h;
+    else
+        memcpy(p, &h, (size_t)n * sizeof *p);
+}
+
 INLINE V v_set(float x) { return x - (V){ 0 }; }
 INLINE V v_max(V a, V b) { return (V)(((VI)a & (a > b)) | ((VI)b & ~(a > b))); }        /* b where one is NaN, like maxps */
 INLINE V v_add(V a, V b) { return a + b; }

@@ -41,7 +41,7 @@ typedef struct hz_input {
     float mean[4];        /* output = (item*scale - mean) / deviation, per channel (channel modulo 4 if there are more) */
     float deviation[4];   /* 0 means 1 */
     float scale;          /* 0 means 1/255 for u8 data, 1 for f32 */
-    int32_t dtype;        /* of the output: f32 (0), f64 */
+    int32_t dtype;        /* of the output: f32 (0), bf16, f64 */
 } hz_input;
 
 typedef struct hz_xent {

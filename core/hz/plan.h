@@ -32,7 +32,7 @@ hz_status hz_plan_stat(const hz_plan *p, int node, hz_node_stat *out);
 void hz_plan_timed(hz_plan *p, int on);                    /* time each node */
 /* Index of the first node whose output holds a number that is not finite after the last run (all memory kept), -1 if none. */
 int hz_plan_not_finite(hz_plan *p, int64_t rows);
-uint64_t hz_plan_digest(const hz_plan *p);                 /* of nodes, shapes and kernels chosen */
+uint64_t hz_plan_digest(const hz_plan *p);                 /* of nodes, shapes, types and kernels chosen */
 
 #pragma GCC visibility pop
 #endif

@@ -1,5 +1,14 @@
-/* affine.c: the gradient of what is linear in x and in w: conv2d and dense differ in the ops alone. */
+/* affine.c: what is linear in x and in w shares types and gradient: conv2d and dense differ in the ops alone. */
 #include "graph.h"
+
+hz_status affine_types(const hz_value *x, const hz_value *w, const hz_value *b)
+{
+    int wanted = parameter_dtype(x);
+    if (w->dtype != wanted || (b && b->dtype != wanted))
+        return hz_fail(HZ_EDTYPE, "the input is %s, the weights %s; needs %s weights", hz_dtype_name(x->dtype),
+                       hz_dtype_name(w->dtype != wanted ? w->dtype : b->dtype), hz_dtype_name(wanted));
+    return HZ_OK;
+}
 
 hz_status affine_grad(hz_graph *g, hz_node n, grad_call *c, const hz_attr *attr, int dw_op, int dx_op)
 {

@@ -15,8 +15,9 @@ hz_status op_conv2d_infer(const hz_graph *g, const hz_node *n, out_spec *out)
         return hz_fail(HZ_ESHAPE, "the input has %lld channels; the weights expect %lld", (long long)x->shape[3], (long long)w->shape[3]);
     if (b && (b->ndim != 1 || b->shape[0] != w->shape[0]))
         return hz_fail(HZ_ESHAPE, "the bias is %s; needs (%lld)", shape_text(text, b), (long long)w->shape[0]);
-    if (x->dtype != w->dtype || (b && b->dtype != w->dtype))
-        return hz_fail(HZ_EDTYPE, "the input is %s, the weights %s; needs one type", hz_dtype_name(x->dtype), hz_dtype_name(w->dtype));
+    st = affine_types(x, w, b);
+    if (st)
+        return st;
     return window_slide(x, a, w->shape[0], out);
 }
 

@@ -11,8 +11,9 @@ hz_status op_dense_infer(const hz_graph *g, const hz_node *n, out_spec *out)
         return hz_fail(HZ_ESHAPE, "the input has %lld units; the weights are %s", (long long)x->shape[1], shape_text(text, w));
     if (b && (b->ndim != 1 || b->shape[0] != w->shape[0]))
         return hz_fail(HZ_ESHAPE, "the bias is %s; needs (%lld)", shape_text(text, b), (long long)w->shape[0]);
-    if (x->dtype != w->dtype || (b && b->dtype != w->dtype))
-        return hz_fail(HZ_EDTYPE, "the input is %s, the weights %s; needs one type", hz_dtype_name(x->dtype), hz_dtype_name(w->dtype));
+    hz_status st = affine_types(x, w, b);
+    if (st)
+        return st;
     *out = (out_spec){ .dtype = x->dtype, .kind = HZ_ACTIVATION, .ndim = 2, .shape = { x->shape[0], w->shape[0] } };
     return HZ_OK;
 }

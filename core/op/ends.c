@@ -11,6 +11,8 @@ hz_status op_input_infer(const hz_graph *g, const hz_node *n, out_spec *out)
         return hz_fail(HZ_ESHAPE, "data is %s %s; needs u8 or f32 with one item or more", hz_dtype_name(data->dtype), shape_text(text, data));
     if (labels->dtype != HZ_I32 || labels->ndim != 1 || labels->shape[0] != data->shape[0])
         return hz_fail(HZ_ESHAPE, "labels are %s %s; needs i32 (%lld)", hz_dtype_name(labels->dtype), shape_text(text, labels), (long long)data->shape[0]);
+    if (a->dtype != HZ_F32 && a->dtype != HZ_BF16 && a->dtype != HZ_F64)
+        return hz_fail(HZ_EDTYPE, "a batch of dtype %d was asked for; needs f32, bf16 or f64", a->dtype);
     if (a->batch < 1)
         return hz_fail(HZ_EARG, "batch is %d; needs 1 or more", a->batch);
     if (a->batch > data->shape[0])
@@ -42,7 +44,7 @@ hz_status op_xent_infer(const hz_graph *g, const hz_node *n, out_spec *out)
         return hz_fail(HZ_ESHAPE, "labels are %s %s; needs i32 (%lld)", hz_dtype_name(y->dtype), shape_text(text, y), (long long)x->shape[0]);
     if (!(s >= 0 && s < 1))
         return hz_fail(HZ_EARG, "smoothing is %g; needs 0 <= smoothing < 1", (double)s);
-    out[0] = (out_spec){ .dtype = x->dtype == HZ_F64 ? HZ_F64 : HZ_F32, .kind = HZ_GRADIENT, .ndim = 1, .shape = { 1 } };
+    out[0] = (out_spec){ .dtype = parameter_dtype(x), .kind = HZ_GRADIENT, .ndim = 1, .shape = { 1 } };
     out[1] = (out_spec){ .dtype = HZ_I32, .kind = HZ_ACTIVATION, .ndim = 1, .shape = { x->shape[0] } };
     out[2] = like(x);
     out[2].dtype = out[0].dtype;

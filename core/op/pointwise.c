@@ -121,9 +121,12 @@ hz_status op_norm_infer(const hz_graph *g, const hz_node *n, out_spec *out)
         const hz_value *v = in_value(g, n, i);
         if (v->ndim != 1 || v->shape[0] != size)
             return hz_fail(HZ_ESHAPE, "%s is %s; needs (%lld)", v->name, shape_text(text, v), (long long)size);
+        if (v->dtype != parameter_dtype(x))
+            return hz_fail(HZ_EDTYPE, "%s is %s beside an input of %s; needs %s", v->name, hz_dtype_name(v->dtype), hz_dtype_name(x->dtype),
+                           hz_dtype_name(parameter_dtype(x)));
     }
     out[0] = like(x);
-    out[1] = out[2] = (out_spec){ .dtype = x->dtype, .kind = HZ_GRADIENT, .ndim = 1, .shape = { size } };
+    out[1] = out[2] = (out_spec){ .dtype = parameter_dtype(x), .kind = HZ_GRADIENT, .ndim = 1, .shape = { size } };
     return real(x);
 }
 

@@ -10,7 +10,7 @@ local spec = {
   who = 'bench', style = '--name value', about = 'Speed of a network on this machine.',
   { 'net', { 'all-cnns' }, 'string', 'networks by name or NAME.lua, separated by commas', list = true },
   { 'batch', { 128 }, 'int', 'items per step', min = 1, max = 65536, list = true },
-  { 'dtype', { 'f32' }, 'string', 'storage and arithmetic', choices = { 'f32', 'bf16' }, list = true },
+  { 'dtype', { 'f32' }, 'string', 'storage of activations and their gradients', choices = { 'f32', 'bf16' }, list = true },
   { 'pass', { 'train', 'infer' }, 'string', 'training step or inference', choices = { 'train', 'infer' }, list = true },
   { 'threads', nil, 'int', 'threads (default: HZ_THREADS or all this process may use)', min = 1, max = 256 },
   { 'seconds', 3, 'float', 'time to measure each', min = 0.01, max = 3600 },

@@ -138,9 +138,9 @@ function Builder:add(op, attr, ...)
   return y
 end
 
--- Adds all layers to `graph` from value x on. o: train, items, dtype. Returns the logits' value and per layer its output value.
+-- Adds all layers to `graph` from value x on. o: train, items, dtype (of the activations). Returns the logits' value and per layer its output value.
 function M.build(net, graph, x, o)
-  local b = setmetatable({ net = net, graph = graph, train = o.train, items = o.items, dtype = o.dtype or 'f32', stream = 0, used = {} }, Builder)
+  local b = setmetatable({ net = net, graph = graph, train = o.train, items = o.items, dtype = o.dtype == 'f64' and 'f64' or 'f32', stream = 0, used = {} }, Builder)
   local outputs = {}
   for i, layer in ipairs(net.layers) do
     b.number, b.layer_name = i, net.names[i]

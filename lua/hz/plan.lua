@@ -26,6 +26,9 @@ for name in ('batch train device dtype data augment optimizer loss smoothing see
 
 function M.is_set(x) return (type(x) == 'table' or type(x) == 'userdata') and tensor.is(x.items) and tensor.is(x.labels) end
 
+-- Storage of activations and their gradients. Parameters, statistics and the optimiser's state are f64 in f64 plans, else f32.
+local dtypes = { f32 = true, bf16 = true, f64 = true }
+
 local function check_options(o)
   for k in pairs(o) do
     if not known[k] then
@@ -35,7 +38,7 @@ local function check_options(o)
       c.fail("plan: '%s' is unknown; have %s", tostring(k), table.concat(names, ', '))
     end
   end
-  if o.dtype and o.dtype ~= 'f32' and o.dtype ~= 'f64' then c.fail("plan: dtype '%s' is not computed here; have f32, f64", tostring(o.dtype)) end
+  if o.dtype and not dtypes[o.dtype] then c.fail("plan: dtype '%s' is not computed here; have f32, bf16, f64", tostring(o.dtype)) end
   if o.batch and (type(o.batch) ~= 'number' or o.batch % 1 ~= 0 or o.batch < 1) then c.fail('plan: batch is %s; needs a whole number of at least 1', tostring(o.batch)) end
   if o.optimizer and not require 'hz.optim'.is(o.optimizer) then c.fail('plan: optimizer is %s; needs one made by hz.sgd, hz.adam, ...', type(o.optimizer)) end
   if o.data and not M.is_set(o.data) then
@@ -391,13 +394,14 @@ function M.forward(net, x)
   local shape, single = x:size(), false
   if #shape == 3 then single = true; table.insert(shape, 1, 1) end
   if #shape < 2 then c.fail('%s: the input is %s; needs (batch, ...)', net.who, tensor.shape_text(x)) end
-  local key = table.concat(shape, 'x') .. (x:type() == 'f64' and ' f64' or '')
+  local dtype = dtypes[x:type()] and x:type() or 'f32'
+  local key = table.concat(shape, 'x') .. ' ' .. dtype
   local cache = rawget(net, 'cache')
   if not cache or rawget(net, 'cache_generation') ~= net.generation then cache = {} end
   local plan = cache[key]
   if not plan then
     local batch = table.remove(shape, 1)
-    plan = M.new(net, { batch = batch, input = shape, loss = false, train = false, dtype = x:type() == 'f64' and 'f64' or 'f32' })
+    plan = M.new(net, { batch = batch, input = shape, loss = false, train = false, dtype = dtype })
     if rawget(net, 'cache_generation') ~= net.generation then cache = {} end       -- another dtype made the tensors anew
     cache[key] = plan
   end

@@ -5,6 +5,7 @@
 
 static const char *const levels[] = { "portable", "avx2", "avx512", "avx512bf16", "amx" };
 static const int threads[] = { 1, 2, 3, 5 };
+static const int storage[] = { HZ_F32, HZ_BF16 };
 
 static int has_level(const char *name)
 {
@@ -21,12 +22,17 @@ static int64_t batch_of(const work *k)
 
 static hz_step step_of(int64_t count) { return (hz_step){ .seed = 11, .offset = 3, .count = count, .epoch = 2, .step = 4, .rate = 0.05f, .version = 1 }; }
 
-/* Runs the case in f64 and, at this level, in f32; fails if they differ by more than the row allows. */
-static void compare(const wcase *t, int row, const char *level, int64_t count)
+/* Runs the case in f64 and, at this level, with activations of this type; fails if they differ by more than the row allows, or in bf16
+   by more than 2^-8 (one rounding: 2^-9 at most). */
+static void compare(const wcase *t, int row, const char *level, int64_t count, int dtype)
 {
     work truth, fast;
-    work_make(&truth, t, HZ_F64);
-    work_make(&fast, t, HZ_F32);
+    if (dtype == HZ_BF16)
+        work_make_bf16(&fast, &truth, t);
+    else {
+        work_make(&truth, t, HZ_F64);
+        work_make(&fast, t, dtype);
+    }
     fill_positions(&truth);
     fill_positions(&fast);
     hz_step s = step_of(count);
@@ -34,8 +40,9 @@ static void compare(const wcase *t, int row, const char *level, int64_t count)
         s.offset = 0;
     ck_assert_msg(work_run(&truth, &s) == HZ_OK, "case %d: %s", row, hz_message());
     ck_assert_msg(work_run(&fast, &s) == HZ_OK, "case %d: %s", row, hz_message());
-    double limit = t->tolerance > 0 ? t->tolerance : 1e-6, d = work_distance(&fast, &truth, count, batch_of(&fast));
-    ck_assert_msg(d <= limit, "case %d (%s | %s), %s, %lld rows: error %g, at most %g", row, t->in, t->out, level, (long long)count, d, limit);
+    double limit = dtype == HZ_BF16 ? 1 / 256.0 : t->tolerance > 0 ? t->tolerance : 1e-6, d = work_distance(&fast, &truth, count, batch_of(&fast));
+    ck_assert_msg(d <= limit, "case %d (%s | %s), %s, %s, %lld rows: error %g, at most %g", row, t->in, t->out,
+                  hz_dtype_name(dtype), level, (long long)count, d, limit);
     work_free(&truth);
     work_free(&fast);
 }
@@ -50,10 +57,12 @@ START_TEST(cases_match_reference)
         work_make(&k, &cases[row], HZ_F32);
         int64_t batch = batch_of(&k);
         work_free(&k);
-        compare(&cases[row], row, level, batch);
-        if (batch > 1) {
-            compare(&cases[row], row, level, batch - 1);
-            compare(&cases[row], row, level, 1);
+        for (int i = 0; i < 2; i++) {
+            compare(&cases[row], row, level, batch, storage[i]);
+            if (batch > 1) {
+                compare(&cases[row], row, level, batch - 1, storage[i]);
+                compare(&cases[row], row, level, 1, storage[i]);
+            }
         }
     }
 }
@@ -65,7 +74,9 @@ START_TEST(random_convolutions)
     const char *level = levels[_i];
     if (!has_level(level))
         return;
-    for (uint64_t n = 0; n < 40; n++) {
+    for (uint64_t each = 0; each < 80; each++) {
+        uint64_t n = each / 2;
+        int type = storage[each % 2];
         uint32_t r[8];
         hz_random4(5, (uint32_t)n, 0, 0, 0, HZ_FOR_INIT, r);
         hz_random4(5, (uint32_t)n, 1, 0, 0, HZ_FOR_INIT, r + 4);
@@ -80,19 +91,19 @@ START_TEST(random_convolutions)
         t.op = OP_conv2d;
         snprintf(in, sizeof in, "n%s N%s N%d", x, k, co);
         snprintf(out, sizeof out, "o%s", y);
-        compare(&t, 1000 + (int)n, level, b);
+        compare(&t, 1000 + (int)n, level, b, type);
         t.op = OP_conv2d_dx;
         snprintf(in, sizeof in, "n%s N%s", y, k);
         snprintf(out, sizeof out, "o%s", x);
-        compare(&t, 2000 + (int)n, level, b);
+        compare(&t, 2000 + (int)n, level, b, type);
         t.attr.window.act = 1 + (int)(n % (HZ_NACT - 1));           /* with an activation's gradient as its epilogue */
         snprintf(in, sizeof in, "n%s N%s n%s", y, k, x);
-        compare(&t, 4000 + (int)n, level, b);
+        compare(&t, 4000 + (int)n, level, b, type);
         t.attr.window.act = HZ_LINEAR;
         t.op = OP_conv2d_dw;
         snprintf(in, sizeof in, "n%s n%s", x, y);
         snprintf(out, sizeof out, "O%s O%d", k, co);
-        compare(&t, 3000 + (int)n, level, b);
+        compare(&t, 3000 + (int)n, level, b, type);
     }
 }
 END_TEST
@@ -103,11 +114,12 @@ START_TEST(threads_do_not_change_bits)
     if (!has_level(level))
         return;
     int before = hz_cpu_threads();
-    for (int row = 0; row < CASES; row++) {
+    for (int each = 0; each < 2 * CASES; each++) {
+        int row = each / 2;
         work first, other;
         for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) {
             work *k = i ? &other : &first;
-            work_make(k, &cases[row], HZ_F32);
+            work_make(k, &cases[row], storage[each % 2]);
             fill_positions(k);
             hz_step s = step_of(batch_of(k));
             s.offset = 0;
@@ -205,6 +217,51 @@ START_TEST(gradients_match_differences)
 }
 END_TEST
 
+/* ---- bf16 ---- */
+
+/* The input node with scale 1 and mean 0 stores its data as they are: any bits, rounded as number.h says. */
+START_TEST(bf16_rounds_to_nearest_even)
+{
+    static const uint32_t special[] = {
+        0, 0x80000000, 1, 0x8000, 0x8001, 0x17fff, 0x18000, 0x7fffff, 0x3f808000, 0x3f808001, 0x3f818000, 0x3f817fff, 0xbf818000, 0x7f7fffff,
+        0xff7f8000, 0x7f7f7fff, 0x7f800000, 0xff800000, 0x7f800001, 0xff800001, 0x7fc00000, 0xffffffff, 0x7fbfffff };
+    enum { SPECIAL = sizeof special / sizeof *special };
+    if (!has_level(levels[_i]))
+        return;
+    work k;
+    wcase t = { OP_input, "f64,67 L64", "o64,67 j64 j64", { .input = { .batch = 64, .scale = 1 } } };
+    work_make(&k, &t, HZ_BF16);
+    size_t n = arg_count(&k.w.out[0]);
+    uint32_t *x = k.base[0];
+    for (size_t i = 0; i < n; i++)
+        x[i] = i < SPECIAL ? special[i] : hz_random(3, i, 1, 0, 0, HZ_FOR_INIT);
+    hz_step s = step_of(64);
+    s.offset = 0;
+    ck_assert_msg(work_run(&k, &s) == HZ_OK, "%s", hz_message());
+    for (size_t i = 0; i < n; i++) {
+        uint16_t got = ((uint16_t *)k.w.out[0].data)[i], wanted = f32_to_bf16(((float *)k.base[0])[i]);
+        ck_assert_msg(got == wanted, "%s: %08x became %04x; needs %04x", levels[_i], x[i], got, wanted);
+    }
+    work_free(&k);
+}
+END_TEST
+
+START_TEST(bf16_weights_are_refused)
+{
+    wcase t = { OP_dense, "n3,4 N2,4 N2", "o3,2", ACT(0) };
+    hz_step s = step_of(3);
+    work k;
+    work_make(&k, &t, HZ_BF16);
+    ck_assert(k.w.in[0].dtype == HZ_BF16 && k.w.in[1].dtype == HZ_F32);
+    ck_assert(work_run(&k, &s) == HZ_OK);
+    k.w.in[1].dtype = HZ_BF16;
+    ck_assert(work_run(&k, &s) == HZ_EDTYPE);
+    ck_assert_str_eq(hz_message(), "cpu: 'test' is a node over (bf16, bf16, f32) that no kernel runs; its floating-point values must be all f32, "
+                                   "all f64, or bf16 activations with f32 parameters");
+    work_free(&k);
+}
+END_TEST
+
 /* ---- messages, levels, peak ---- */
 
 START_TEST(bad_input_is_a_message)
@@ -270,6 +327,16 @@ START_TEST(kernel_can_be_forced)
     ck_assert_str_eq(stat.kernel, "ref");
     ck_assert(stat.flops == 2.0 * 2 * 16 * 16 * 64 * 9 * 32);
     b->program_free(p);
+    work_free(&k);
+    work_make(&k, &cases[1], HZ_BF16);
+    static const char *const forced[] = { "ref", "gather", "wino" }, *const named[] = { "wide ref", "wide gather", "wide wino" };
+    for (int i = 0; i < 3; i++) {
+        setenv("HZ_KERNEL", forced[i], 1);
+        p = b->program_new(&k.w, 1, 1);
+        ck_assert(b->stat(p, 0, &stat) == HZ_OK);
+        ck_assert_str_eq(stat.kernel, named[i]);
+        b->program_free(p);
+    }
     unsetenv("HZ_KERNEL");
     work_free(&k);
 }
@@ -294,6 +361,8 @@ int main(void)
     tcase_add_loop_test(c, random_convolutions, 0, n);
     tcase_add_loop_test(c, threads_do_not_change_bits, 0, n);
     tcase_add_loop_test(c, gradients_match_differences, 0, (int)(sizeof slopes / sizeof *slopes));
+    tcase_add_loop_test(c, bf16_rounds_to_nearest_even, 0, n);
+    tcase_add_test(c, bf16_weights_are_refused);
     tcase_add_test(c, bad_input_is_a_message);
     tcase_add_test(c, null_backend_runs_nothing);
     tcase_add_test(c, kernel_can_be_forced);

@@ -2,12 +2,14 @@
    Values are words like "n8,16,16,32": a letter for kind and contents, then the shape. Small letters have the batch in dimension 0.
      n N  normal numbers      p P  uniform in [0.1,1.1)     u  bytes     f  normal numbers that stay f32 in an f64 node
      l  labels (classes: last extent of input 0)     i  item numbers     m  positions in a pooling window (made by maxpool)
-     o O  float result        b  u8 result     j  i32 result     -  absent */
+     o O  float result        b  u8 result     j  i32 result     -  absent
+   A node over bf16 has its floats of small letters in bf16, but for xent's probabilities. */
 #ifndef CPU_WORK_H
 #define CPU_WORK_H
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"     /* a row leaves out what is zero */
 #include "hz/backend.h"
 #include "hz/philox.h"
+#include "number.h"
 #include <check.h>
 #include <ctype.h>
 #include <math.h>
@@ -55,6 +57,8 @@ static inline float normal(uint32_t stream, size_t e)
 
 static inline int dtype_of(char letter, int real)
 {
+    if (real == HZ_BF16 && isupper((unsigned char)letter))
+        real = HZ_F32;
     letter = (char)tolower(letter);
     if (letter == 'u' || letter == 'b' || letter == 'm')
         return HZ_U8;
@@ -77,6 +81,8 @@ static inline void fill_arg(work *k, int at)
             ((double *)a->data)[i] = v;
         else if (a->dtype == HZ_F32)
             ((float *)a->data)[i] = v;
+        else if (a->dtype == HZ_BF16)
+            ((uint16_t *)a->data)[i] = f32_to_bf16(v);
         else if (a->dtype == HZ_U8)
             ((uint8_t *)a->data)[i] = letter == 'u' ? (uint8_t)word : 0;
         else
@@ -98,7 +104,8 @@ static inline void parse_values(work *k, const char *text, int from, int real, i
             p++;
         if (letter == '-')
             continue;
-        a->dtype = dtype_of(letter, real);
+        int probs = (k->w.op == OP_xent && at == HZ_MAXIN + 2) || (k->w.op == OP_xent_grad && at == 0);
+        a->dtype = probs && real == HZ_BF16 ? HZ_F32 : dtype_of(letter, real);
         a->kind = islower((unsigned char)letter) ? HZ_ACTIVATION : HZ_BOUND;
         k->bytes[at] = arg_count(a) * hz_dtype_bytes(a->dtype);
         k->base[at] = a->data = malloc(k->bytes[at] + 1);       /* exact, so that the address sanitizer sees an overrun */
@@ -116,6 +123,26 @@ static inline void work_make(work *k, const wcase *t, int real)
     for (int i = 0; i < HZ_MAXIN + HZ_MAXOUT; i++)
         if (k->base[i])
             fill_arg(k, i);
+}
+
+static inline int is_affine(int op) { return op == OP_conv2d || op == OP_conv2d_dx || op == OP_dense || op == OP_dense_dx; }
+
+/* A node over bf16, and over f64 with the same numbers. Weights are rounded to bf16 in both: some kernels multiply them so. */
+static inline void work_make_bf16(work *fast, work *truth, const wcase *t)
+{
+    work_make(fast, t, HZ_BF16);
+    work_make(truth, t, HZ_F64);
+    for (int i = 0; i < HZ_MAXIN + HZ_MAXOUT; i++) {
+        hz_arg *a = work_arg(fast, i), *b = work_arg(truth, i);
+        int weights = i == 1 && is_affine(t->op);
+        for (size_t e = 0; a->data && e < arg_count(a); e++) {
+            char *p = (char *)a->data + e * hz_dtype_bytes(a->dtype);
+            if (weights)
+                *(float *)p = bf16_to_f32(f32_to_bf16(*(float *)p));
+            if (b->dtype == HZ_F64)
+                ((double *)b->data)[e] = number_get(p, a->dtype);
+        }
+    }
 }
 
 static inline void work_free(work *k)
@@ -157,15 +184,7 @@ static inline void fill_positions(work *k)
     }
 }
 
-static inline double at(const hz_arg *a, size_t i)
-{
-    switch (a->dtype) {
-    case HZ_F32: return ((float *)a->data)[i];
-    case HZ_F64: return ((double *)a->data)[i];
-    case HZ_U8:  return ((uint8_t *)a->data)[i];
-    default:     return ((int32_t *)a->data)[i];
-    }
-}
+static inline double at(const hz_arg *a, size_t i) { return number_get((const char *)a->data + i * hz_dtype_bytes(a->dtype), a->dtype); }
 
 /* Elements of the rows in use: results of a small letter that have the batch as dimension 0. */
 static inline size_t used(const hz_arg *a, int64_t count, int64_t batch)
@@ -192,7 +211,7 @@ static inline double work_distance(work *a, work *b, int64_t count, int64_t batc
         for (size_t e = n; e < all && i >= HZ_MAXIN; e++)
             if (at(x, e) != at(y, e))
                 d2 += 1e30;                  /* a row beyond count was written */
-        double error = x->dtype == HZ_F32 ? sqrt(d2 / (n2 > 0 ? n2 : 1)) : d2;
+        double error = x->dtype == HZ_F32 || x->dtype == HZ_BF16 ? sqrt(d2 / (n2 > 0 ? n2 : 1)) : d2;
         if (!(error <= worst))
             worst = error;
     }

@@ -2,47 +2,24 @@
    same rounded numbers: the case table and random ones, part of a batch, the same bits for any number of threads. */
 #define _GNU_SOURCE
 #include "cpu_cases.h"
-#include "number.h"
 
 static const char *const levels[] = { "avx512bf16", "amx" };
 static const int ops[] = { OP_conv2d, OP_conv2d_dx, OP_conv2d_dw, OP_dense, OP_dense_dx, OP_dense_dw };
 
 static int is_grad(int op) { return op == OP_conv2d_dw || op == OP_dense_dw; }
 
-/* Weights, bias and what adds up over the batch stay f32. */
-static int stays(int op, int i) { return is_grad(op) ? i >= HZ_MAXIN : i == 1 || i == 2; }
-
-static void to_bf16(work *k, int i)
-{
-    hz_arg *a = work_arg(k, i);
-    size_t n = arg_count(a);
-    uint16_t *h = malloc(n * sizeof *h + 1);
-    for (size_t e = 0; e < n; e++)
-        h[e] = f32_to_bf16(((float *)a->data)[e]);
-    free(a->data);
-    a->data = k->base[i] = h;
-    a->dtype = HZ_BF16;
-}
-
-/* The case with bf16 storage, and the same numbers in double. Weights are rounded too: that is what is multiplied. */
-static void make_both(const wcase *t, work *fast, work *truth)
-{
-    work_make(fast, t, HZ_F32);
-    work_make(truth, t, HZ_F64);
-    for (int i = 0; i < HZ_MAXIN + HZ_MAXOUT; i++) {
-        hz_arg *x = work_arg(fast, i), *y = work_arg(truth, i);
-        for (size_t e = 0; x->data && i < HZ_MAXIN && !(i == 2 && stays(t->op, i)) && e < arg_count(x); e++)
-            ((double *)y->data)[e] = ((float *)x->data)[e] = bf16_to_f32(f32_to_bf16(((float *)x->data)[e]));
-        if (x->data && !stays(t->op, i))
-            to_bf16(fast, i);
-    }
-}
-
+/* Runs a node by the kernel of this name, which must take it. */
 static hz_status run_by(work *k, const char *kernel, int64_t count)
 {
+    const hz_backend *b = hz_backend_named("cpu");
+    hz_node_stat stat;
     setenv("HZ_KERNEL", kernel, 1);
-    hz_status status = work_run(k, &(hz_step){ .seed = 1, .count = count, .rate = 0.1f, .version = 1 });
+    hz_program *p = b->program_new(&k->w, 1, 1);
     unsetenv("HZ_KERNEL");
+    ck_assert_msg(p && b->stat(p, 0, &stat) == HZ_OK, "%s", hz_message());
+    ck_assert_str_eq(stat.kernel, kernel);
+    hz_status status = b->run(p, 0, 1, &(hz_step){ .seed = 1, .count = count, .rate = 0.1f, .version = 1 }, 0);
+    b->program_free(p);
     return status;
 }
 
@@ -64,7 +41,7 @@ static double error_of(const hz_arg *x, const hz_arg *y, size_t n)
 static void compare(const wcase *t, const char *level, int64_t count, int64_t batch)
 {
     work fast, truth;
-    make_both(t, &fast, &truth);
+    work_make_bf16(&fast, &truth, t);
     ck_assert_msg(run_by(&truth, "ref", count) == HZ_OK, "%s", hz_message());
     ck_assert_msg(run_by(&fast, "pairs", count) == HZ_OK, "%s", hz_message());
     for (int i = HZ_MAXIN; i < HZ_MAXIN + HZ_MAXOUT; i++) {
@@ -146,9 +123,9 @@ START_TEST(threads_do_not_change_bits)
         if (!wanted(&cases[i]))
             continue;
         work one, many, truth;
-        make_both(&cases[i], &one, &truth);
+        work_make_bf16(&one, &truth, &cases[i]);
         work_free(&truth);
-        make_both(&cases[i], &many, &truth);
+        work_make_bf16(&many, &truth, &cases[i]);
         int64_t batch = one.w.in[0].shape[0];
         hz_cpu_set_threads(1);
         ck_assert_msg(run_by(&one, "pairs", batch) == HZ_OK, "%s", hz_message());

@@ -17,8 +17,13 @@ local function train(o)
   return tiny.digest(a, result), result, a
 end
 
-t.case('it learns', function()
-  local _, result = train { epochs = 40 }
+-- A case for activations stored as f32, and one for bf16.
+local function case_of_each_dtype(name, f)
+  for _, dtype in ipairs { 'f32', 'bf16' } do t.case(name .. ', ' .. dtype, function() f(dtype) end) end
+end
+
+case_of_each_dtype('it learns', function(dtype)
+  local _, result = train { epochs = 40, dtype = dtype }
   local curve = result.curve
   t.equal(#curve, 40)
   t.ok(curve[40].loss < 0.75 * curve[1].loss, ('loss %.3f after %.3f'):format(curve[40].loss, curve[1].loss))
@@ -26,11 +31,11 @@ t.case('it learns', function()
   t.ok(result.test.accuracy > 0.3, ('accuracy %.2f of four classes'):format(result.test.accuracy))
 end)
 
-t.case('the same bits for 1, 2, 3 and 5 threads', function()
+case_of_each_dtype('the same bits for 1, 2, 3 and 5 threads', function(dtype)
   local before, first = C.hz_cpu_threads(), nil
   for _, n in ipairs { 1, 2, 3, 5 } do
     c.check(C.hz_cpu_set_threads(n))
-    local ok, digest = pcall(train)
+    local ok, digest = pcall(train, { dtype = dtype })
     C.hz_cpu_set_threads(before)
     t.ok(ok, digest)
     first = first or digest
@@ -39,14 +44,14 @@ t.case('the same bits for 1, 2, 3 and 5 threads', function()
 end)
 
 -- Plans are made anew for every number of threads: the choice of kernels must not depend on it either.
-t.case('architecture A: the same weights after two steps for 1, 2, 3 and 5 threads', function()
+case_of_each_dtype('architecture A: the same weights after two steps for 1, 2, 3 and 5 threads', function(dtype)
   local before, first = C.hz_cpu_threads(), nil
   local data = { items = hz.rand({ 20, 32, 32, 3 }, 0, 256, { seed = 1, stream = 1 }):floor():to 'u8', labels = hz.zeros({ 20 }, 'i32') }
   for i = 0, 19 do data.labels:pointer()[i] = i % 10 end
   for _, n in ipairs { 1, 2, 3, 5 } do
     c.check(C.hz_cpu_set_threads(n))
     local net = hz.nets.make('all-cnns'):init { seed = 1 }
-    local plan = net:plan { batch = 10, train = true, data = data, augment = { shift = 3, flip = true }, optimizer = hz.adam {}, seed = 1 }
+    local plan = net:plan { batch = 10, train = true, data = data, augment = { shift = 3, flip = true }, optimizer = hz.adam {}, seed = 1, dtype = dtype }
     local ok, e = pcall(function() plan:step() plan:step() end)
     C.hz_cpu_set_threads(before)
     t.ok(ok, e)
@@ -64,27 +69,27 @@ end)
 -- ---- resuming ----
 
 -- Trains until `signal` is raised after step `at`, in the way an epoch's end or a step lets it; the error is the interrupt.
-local function interrupted(resume, at, signal)
+local function interrupted(resume, at, signal, dtype)
   local steps = 0
   local function count()
     steps = steps + 1
     if steps == at then ffi.C.raise(signal) end
   end
   C.hz_signal_catch()
-  local ok, e = pcall(train, { resume = resume, on_step = count, on_epoch = count })
+  local ok, e = pcall(train, { resume = resume, on_step = count, on_epoch = count, dtype = dtype })
   t.ok(not ok and c.is_interrupt(e), 'a training that gets a signal must raise an interrupt: ' .. tostring(e))
   t.equal(e.signal, signal)
   t.equal(C.hz_signal_pending(), 0)
 end
 
-t.case('stopped by a signal after any step and resumed: the same bits', function()
-  local whole = train()
+case_of_each_dtype('stopped by a signal after any step and resumed: the same bits', function(dtype)
+  local whole = train { dtype = dtype }
   for at = 1, STEPS - 1 do
     local resume = t.folder() .. '/resume.safetensors'
-    interrupted(resume, at, at % 2 == 0 and 15 or 2)
+    interrupted(resume, at, at % 2 == 0 and 15 or 2, dtype)
     t.ok(file.exists(resume), 'no resume point after step ' .. at)
     -- weights, order and state must come from the file: this net starts elsewhere
-    local digest, result = train { resume = resume, net = tiny.net(99) }
+    local digest, result = train { resume = resume, net = tiny.net(99), dtype = dtype }
     t.near(result.resumed, math.floor(at / 3) + at % 3 * 16 / 44, 1e-9)
     t.equal(digest, whole, 'stopped after step ' .. at)
   end
@@ -154,9 +159,9 @@ local function step_with(o)
   return out, plan
 end
 
-t.case('reusing memory changes no bit', function()
-  local kept, whole = step_with { keep = true }
-  local reused, small = step_with { fuse = false }
+case_of_each_dtype('reusing memory changes no bit', function(dtype)
+  local kept, whole = step_with { keep = true, dtype = dtype }
+  local reused, small = step_with { fuse = false, dtype = dtype }
   t.equal(reused[1], kept[1])
   for i = 2, #kept do t.equal((reused[i] - kept[i]):abs():max(), 0, 'gradient ' .. i - 1) end
   t.ok(small:bytes() < 0.8 * whole:bytes(), ('%d bytes reused, %d kept'):format(small:bytes(), whole:bytes()))
@@ -249,4 +254,29 @@ t.case('batch and type change by planning anew, weights stay', function()
   for i = 1, 5 do t.ok((net(x[i]) - y[i]):abs():max() < 1e-5, 'one image at a time') end
   t.ok((net(x:to 'f64'):to 'f32' - y):abs():max() < 1e-5, 'in double')
   t.ok((net(x) - y):abs():max() == 0, 'and back: the same bits')
+  local z = net(x:to 'bf16')
+  t.equal(z:type(), 'bf16')
+  t.ok((z:to 'f32' - y):abs():max() < 0.05 * y:abs():max(), 'in bf16')
+  t.ok((net(x) - y):abs():max() == 0, 'and back again')
+end)
+
+t.case('a bf16 plan: activations in bf16, parameters, probabilities and checkpoints in f32', function()
+  local net, data = tiny.net(), tiny.set(44, 1)
+  local before = net:state()
+  local plan = net:plan { batch = 16, train = true, data = data, dtype = 'bf16', keep = true, optimizer = hz.sgd { rate = 0.01, momentum = 0.9 } }
+  plan:step()
+  for _, name in ipairs { 'x', 'logits', 'conv1.y', 'norm1.y', 'dropout1.y', 'maxpool1.y', 'flatten1.y' } do t.equal(plan:value(name):type(), 'bf16', name) end
+  for _, name in ipairs { 'probs', 'loss', 'conv1.dw', 'dense1.db', 'norm1.batchmean', 'norm1.dgamma' } do t.equal(plan:value(name):type(), 'f32', name) end
+  t.equal(plan:value 'conv2.dx':type(), 'bf16')
+  for name, tensor in pairs(net:state()) do
+    t.equal(tensor:type(), 'f32', name)
+    t.ok(before[name] and before[name].data == tensor.data, name .. ': the same tensor as before')
+  end
+  for name, tensor in pairs(plan.optimizer.state) do t.equal(tensor:type(), 'f32', name) end
+  t.match(tostring(plan), 'training, bf16, arena')
+  t.ok(plan:digest() ~= net:plan { batch = 16, train = true, data = data, keep = true, optimizer = hz.sgd { rate = 0.01, momentum = 0.9 } }:digest())
+  local eval = net:plan { batch = 16, data = data, dtype = 'bf16' }
+  local half, whole = eval:evaluate(), net:plan { batch = 16, data = data }:evaluate()
+  t.near(half.loss, whole.loss, 0.05)
+  t.near(half.confidence:mean(), whole.confidence:mean(), 0.05)
 end)
