@@ -72,7 +72,7 @@ enum { HUGE_PAGE = 2 << 20 };
 
 void *hz_alloc(size_t bytes)
 {
-    size_t align = bytes >= 2 * HUGE_PAGE ? HUGE_PAGE : 64;
+    size_t align = bytes >= HUGE_PAGE / 2 ? HUGE_PAGE : 64;
     size_t room = (bytes + align - 1) / align * align;
     void *p = room < bytes ? NULL : aligned_alloc(align, room ? room : align);
     if (!p) {

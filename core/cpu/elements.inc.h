@@ -17,27 +17,51 @@ static void narrow(uint16_t *to, const float *from, int64_t n)
     }
 }
 
-/* Random words of LANES/2 consecutive blocks from `block` on, in element order: 2*LANES of them. The rounds are hz_philox4's; each
-   64-bit lane holds one block's word in its low half, of which alone a widening multiplication knows. */
-INLINE void philox_lanes(uint32_t block, const cpu_dropout *r, VI words[2])
+/* What the rounds of Philox need, made once per call. The four 32-bit words of a block are the low halves of 64-bit lanes. */
+typedef struct philox_round { VL key[2][10], b, c, d, even, odd, number; } philox_round;
+
+static void philox_start(philox_round *p, const cpu_dropout *r)
 {
-    VL a, b = (VL){ 0 } + r->item, c = (VL){ 0 } + r->epoch, d = (VL){ 0 } + (r->layer << 8 | HZ_FOR_DROPOUT), even, odd;
     uint32_t k = (uint32_t)r->seed, l = (uint32_t)(r->seed >> 32);
+    for (int round = 0; round < 10; round++, k += 0x9E3779B9u, l += 0xBB67AE85u) {
+        p->key[0][round] = (VL){ 0 } + k;
+        p->key[1][round] = (VL){ 0 } + l;
+    }
+    p->b = (VL){ 0 } + r->item;
+    p->c = (VL){ 0 } + r->epoch;
+    p->d = (VL){ 0 } + (r->layer << 8 | HZ_FOR_DROPOUT);
     for (int i = 0; i < LANES / 2; i++) {
-        a[i] = block + (uint32_t)i;
-        even[i] = (uint64_t)i / 2 + i % 2 * (LANES / 2);
-        odd[i] = even[i] + LANES / 4;
+        p->number[i] = (uint64_t)i;
+        p->even[i] = (uint64_t)i / 2 + i % 2 * (LANES / 2);
+        p->odd[i] = p->even[i] + LANES / 4;
     }
-    UNROLL for (int round = 0; round < 10; round++, k += 0x9E3779B9u, l += 0xBB67AE85u) {
-        VL p = v_mul_wide(a, (VL){ 0 } + 0xD2511F53u), q = v_mul_wide(c, (VL){ 0 } + 0xCD9E8D57u);
-        a = (q >> 32) ^ b ^ k;
-        c = (p >> 32) ^ d ^ l;
-        b = q;
-        d = p;
+}
+
+/* Random words of PHILOX * LANES/2 consecutive blocks from `block` on, in element order: 2*LANES for each. The rounds are hz_philox4's;
+   several vectors of blocks at a time, because a round waits for two multiplications of the one before. */
+enum { PHILOX = 4 };
+INLINE void philox_lanes(uint32_t block, const philox_round *p, VI words[2 * PHILOX])
+{
+    VL a[PHILOX], b[PHILOX], c[PHILOX], d[PHILOX];
+    UNROLL for (int i = 0; i < PHILOX; i++) {
+        a[i] = p->number + (block + (uint32_t)i * (LANES / 2));
+        b[i] = p->b;
+        c[i] = p->c;
+        d[i] = p->d;
     }
-    VL ab = (a & 0xffffffff) | b << 32, cd = (c & 0xffffffff) | d << 32;
-    words[0] = (VI)__builtin_shuffle(ab, cd, even);
-    words[1] = (VI)__builtin_shuffle(ab, cd, odd);
+    UNROLL for (int round = 0; round < 10; round++)
+        UNROLL for (int i = 0; i < PHILOX; i++) {
+            VL m = v_mul_wide(a[i], (VL){ 0 } + 0xD2511F53u), n = v_mul_wide(c[i], (VL){ 0 } + 0xCD9E8D57u);
+            a[i] = (n >> 32) ^ b[i] ^ p->key[0][round];
+            c[i] = (m >> 32) ^ d[i] ^ p->key[1][round];
+            b[i] = n;
+            d[i] = m;
+        }
+    UNROLL for (int i = 0; i < PHILOX; i++) {
+        VL ab = (a[i] & 0xffffffff) | b[i] << 32, cd = (c[i] & 0xffffffff) | d[i] << 32;
+        words[2 * i] = (VI)__builtin_shuffle(ab, cd, p->even);
+        words[2 * i + 1] = (VI)__builtin_shuffle(ab, cd, p->odd);
+    }
 }
 
 /* y = x/(1-rate) where the element's uniform number is at least rate, else 0. x is element `first` of its item on, a multiple of 4. */
@@ -45,14 +69,17 @@ static void dropout(float *y, const float *x, int64_t n, int64_t first, const cp
 {
     int32_t least = (int32_t)ceilf(d->rate * 16777216.0f);        /* hz_unit(word) >= rate, as integers of 24 bits */
     float scale = 1 / (1 - d->rate);
-    for (int64_t i = 0; i < n; i += 2 * LANES) {
-        VI words[2];
-        philox_lanes((uint32_t)((first + i) / 4), d, words);
-        for (int j = 0; j < 2 && i + j * LANES < n; j++) {
-            const float *from = x + i + j * LANES;
-            int have = n - i - j * LANES < LANES ? (int)(n - i - j * LANES) : LANES;
+    philox_round p;
+    philox_start(&p, d);
+    for (int64_t i = 0; i < n; i += 2 * PHILOX * LANES) {
+        VI words[2 * PHILOX];
+        int whole = n - i >= 2 * PHILOX * LANES;
+        philox_lanes((uint32_t)((first + i) / 4), &p, words);
+        UNROLL for (int j = 0; j < 2 * PHILOX; j++) {
+            int64_t at = i + j * LANES, left = n - at;
+            int have = whole || left >= LANES ? LANES : left > 0 ? (int)left : 0;
             VI keep = (words[j] >> 8 & 0xffffff) >= least;
-            v_store_part(y + i + j * LANES, (V)(keep & (VI)(v_part(from, have) * scale)), have);
+            v_store_part(y + at, (V)(keep & (VI)(v_part(x + at, have) * scale)), have);
         }
     }
 }

@@ -7,15 +7,17 @@
 enum { WINO_RUN = 64 };
 
 /* One line of each stream, for reading into the second-level cache or for writing. */
-INLINE void wino_fetch(wino_stream *s, const int write)
+INLINE void wino_fetch(const char *at, const int write)
 {
     if (write)
-        __asm__ volatile("prefetchw %0" : : "m"(*s->at));
+        __asm__ volatile("prefetchw %0" : : "m"(*at));
     else
-        __builtin_prefetch(s->at, 0, 2);
-    const char *next = s->at + 64;
-    s->at = next < s->end ? next : s->end;
+        __builtin_prefetch(at, 0, 2);
 }
+
+/* How far a stream moves in each round of a call: not at all once it is at its end. A test in each round would take slots of the ports
+   that multiply. */
+INLINE int64_t wino_pace(const wino_stream *s, int64_t bytes) { return s->at < s->end ? bytes : 0; }
 
 INLINE void wino_step(V s[MICRO_ROWS][MICRO_NV], const float *v, int64_t pitch, const float *u, const int rows, const int nv)
 {
@@ -37,23 +39,25 @@ INLINE void wino_product_rows(const float *v, int64_t pitch, const float *u, int
     UNROLL for (int r = 0; r < rows; r++)
         UNROLL for (int j = 0; j < nv; j++)
             s[r][j] = v_set(0);
-    int64_t i = 0;
-    wino_stream read = ahead->read, write = ahead->write, weights = ahead->other;
-    int64_t gate = ahead->gate;
-    for (; i + 4 <= k; i += 4, v += 4, u += 4 * nv * LANES) {
+    int64_t i = 0, gate = ahead->gate;
+    int64_t reading = wino_pace(&ahead->read, 64), writing = wino_pace(&ahead->write, 64), weighing = wino_pace(&ahead->other, 256);
+    const char *read = ahead->read.at, *write = ahead->write.at, *weights = ahead->other.at;
+    for (; i + 4 <= k; i += 4, v += 4, u += 4 * nv * LANES, read += reading, write += writing, weights += weighing) {
         wino_step(s, v, pitch, u, rows, nv);
-        wino_fetch(&weights, 0);
+        wino_fetch(weights, 0);
+        wino_fetch(read, 0);
         wino_step(s, v + 1, pitch, u + nv * LANES, rows, nv);
-        wino_fetch(&read, 0);
-        wino_fetch(&weights, 0);
+        wino_fetch(weights + 64, 0);
         wino_step(s, v + 2, pitch, u + 2 * nv * LANES, rows, nv);
-        wino_fetch(&weights, 0);
+        wino_fetch(weights + 128, 0);
+        wino_fetch(write + gate, 0);
         wino_step(s, v + 3, pitch, u + 3 * nv * LANES, rows, nv);
-        __builtin_prefetch(write.at + gate, 0, 2);
-        wino_fetch(&write, 1);
-        wino_fetch(&weights, 0);
+        wino_fetch(write, 1);
+        wino_fetch(weights + 192, 0);
     }
-    *ahead = (wino_ahead){ .read = read, .other = weights, .write = write, .gate = gate };
+    ahead->read.at = read;
+    ahead->write.at = write;
+    ahead->other.at = weights;
     for (; i < k; i++, v++, u += nv * LANES)
         wino_step(s, v, pitch, u, rows, nv);
     UNROLL for (int r = 0; r < rows; r++)
@@ -78,18 +82,18 @@ INLINE void wino_outer_rows(const float *a, int64_t a_pitch, const float *b, int
     UNROLL for (int r = 0; r < rows; r++)
         UNROLL for (int j = 0; j < nv; j++)
             s[r][j] = add ? v_load(d + r * d_pitch + j * LANES) : v_set(0);
-    wino_stream x = ahead->read, y = ahead->other;
-    int64_t t = 0;
-    for (; t + 2 <= tiles; t += 2, a += 2 * a_pitch, b += 2 * b_pitch) {
+    int64_t t = 0, x_pace = wino_pace(&ahead->read, 64), y_pace = wino_pace(&ahead->other, 64);
+    const char *x = ahead->read.at, *y = ahead->other.at;
+    for (; t + 2 <= tiles; t += 2, a += 2 * a_pitch, b += 2 * b_pitch, x += x_pace, y += y_pace) {
         wino_step(s, a, 1, b, rows, nv);
-        wino_fetch(&x, 0);
+        wino_fetch(x, 0);
         wino_step(s, a + a_pitch, 1, b + b_pitch, rows, nv);
-        wino_fetch(&y, 0);
+        wino_fetch(y, 0);
     }
     if (t < tiles)
         wino_step(s, a, 1, b, rows, nv);
-    ahead->read = x;
-    ahead->other = y;
+    ahead->read.at = x;
+    ahead->other.at = y;
     UNROLL for (int r = 0; r < rows; r++)
         UNROLL for (int j = 0; j < nv; j++)
             v_store(d + r * d_pitch + j * LANES, s[r][j]);
