@@ -187,6 +187,35 @@ hz_status hz_plan_stat(const hz_plan *p, int node, hz_node_stat *out)
     return p->backend->stat(p->program, p->first_work[node], out);
 }
 
+/* The work of a node that a trial may run: one whose outputs are all in the arena; -1 if it is none. */
+static int work_for_trial(const hz_plan *p, int node)
+{
+    int i = node >= 0 && node < p->graph->nnodes ? p->first_work[node] : 0;
+    if (node < 0 || node >= p->graph->nnodes || i == p->first_work[node + 1] || p->works[i].nout == 0 || !p->backend->trials)
+        return -1;
+    return i;
+}
+
+int hz_plan_trials(hz_plan *p, int node, int repeats, hz_trial out[HZ_TRIALS])
+{
+    int i = work_for_trial(p, node);
+    if (i < 0)
+        return 0;
+    hz_step step = { .count = p->works[i].in[0].ndim ? p->works[i].in[0].shape[0] : 1 };
+    int n = p->backend->trials(p->program, i, &step, repeats, out);
+    if (repeats > 0 && n > 1)
+        memset(p->arena->data, 0, p->arena->bytes);
+    return n;
+}
+
+hz_status hz_plan_use(hz_plan *p, int node, const char *kernel)
+{
+    int i = work_for_trial(p, node);
+    if (i < 0)
+        return hz_fail(HZ_EARG, "plan: node %d has no kernel to choose", node);
+    return p->backend->use(p->program, i, kernel);
+}
+
 static int finite(const hz_arg *a, int64_t rows)
 {
     int64_t n = 1;

@@ -45,6 +45,7 @@ local knob, given = hz.args({
   { 'runs',         nil,        'string', 'folder of the results (default: HZ_RUNS, or runs)' },
   { 'svg',          nil,        'string', 'file for the plot of accuracy over bits' },
   { 'parallel',     'auto',     'int',    'cells at a time, each in a process of its own; auto: as many as finish soonest', min = 1, max = 256, also = { 'auto' } },
+  { 'tune',         false,      'bool',   'choose kernels by trial, once for all cells; remembered for this machine' },
   { 'dry',          false,      'bool',   'say how many cells and how long, and stop' },
 }, ...)
 
@@ -85,6 +86,7 @@ end
 
 local sweep = hz.sweep {
   name = 'cifar_sweep', request = { command = table.concat({ 'hz', arg[0], ... }, ' '), preset = preset }, runs = knob.runs, dry = knob.dry, parallel = knob.parallel,
+  tune = knob.tune,
   data = data, codec = knob.codec, quality = knob.quality, codec_test = knob.codec_test, quality_test = knob.quality_test,
   model = knob.model, seed = knob.seed, weights = knob.weights,
   protocol = knob.protocol, train = knob.train, test = knob.test, epochs = knob.epochs, batch = knob.batch, dtype = knob.dtype,

@@ -47,7 +47,7 @@ local optimizer = hz.optimizer(knob.optimizer, settings)
 local run = hz.run {
   kind = 'train', out = knob.out, fresh = knob.fresh,
   settings = { data = name, digest = train.digest, test_digest = test.digest, model = model, layers = tostring(net), epochs = knob.epochs, batch = knob.batch,
-    dtype = knob.dtype, optimizer = optimizer:describe(), shift = knob.shift, flip = knob.flip, seed = knob.seed },
+    dtype = knob.dtype, optimizer = optimizer:describe(), shift = knob.shift, flip = knob.flip, seed = knob.seed, tune = knob.tune or nil },
 }
 print(('%s: %d training and %d test images (%s)'):format(name, #train, #test, train.source))
 print(('%s: %s parameters; %s'):format(net.who, net:count(), run.folder))

@@ -19,10 +19,10 @@ local knob = hz.args({
   { 'quality', { 20, 'raw' }, 'float', '', list = true, also = { 'raw' } }, { 'quality_test', nil, 'float', '', list = true, also = { 'raw' } },
   { 'weights', nil, 'string', '' }, { 'protocol', 'strict', 'string', '' }, { 'train', 60, 'int', '' }, { 'dry', false, 'bool', '' },
   { 'model', { 'net.lua' }, 'string', '', list = true }, { 'optimizer', 'adam', 'string', '' }, { 'codec', { 'jpeg' }, 'string', '', list = true },
-  { 'parallel', 1, 'int', '', also = { 'auto' } },
+  { 'parallel', 1, 'int', '', also = { 'auto' } }, { 'tune', false, 'bool', '' },
 }, ...)
 local train, test = hz.data('camera', { size = 8, train = 160, test = 40 })
-local sweep = hz.sweep { name = 'tiny', runs = knob.runs, dry = knob.dry, parallel = knob.parallel, data = { { name = 'camera', train = train, test = test } }, quality = knob.quality,
+local sweep = hz.sweep { name = 'tiny', runs = knob.runs, dry = knob.dry, parallel = knob.parallel, tune = knob.tune, data = { { name = 'camera', train = train, test = test } }, quality = knob.quality,
   quality_test = knob.quality_test, codec = knob.codec, model = knob.model, seed = knob.seed, epochs = knob.epochs, weights = knob.weights, protocol = knob.protocol,
   batch = 16, train = knob.train, test = 40, optimizer = function() return hz.optimizer(knob.optimizer, { rate = knob.rate, schedule = 'cosine' }) end,
   augment = { shift = 1, flip = true } }

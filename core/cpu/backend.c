@@ -1,39 +1,10 @@
 /* backend.c: the "cpu" backend. A program is the nodes with the kernel chosen for each, each kernel's own memory, and one
    scratch area per worker that all nodes share; nodes over bf16 whose kernel computes over f32 share an area for the copies (wide.c).
    Nothing is allocated in a run, unless there are more workers than before. */
-#include "cpu/micro.h"
+#include "cpu/program.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* A kernel, and whether it sees the node widened. */
-typedef struct choice {
-    const cpu_kernel *kernel;
-    int wide;
-} choice;
-
-typedef struct node {
-    hz_work work;             /* as the plan has it */
-    hz_work seen;             /* as the kernel sees it: the same, or widened */
-    choice use;
-    char label[32];           /* "gather", "wide gather" */
-    void *memory;
-    size_t bytes;
-    uint32_t version;         /* of the parameters in `memory`; meaningful once `packed` */
-    int packed;
-    double ms;
-} node;
-
-struct hz_program {
-    const cpu_micro *micro;
-    int count;
-    node *nodes;
-    char *scratch;
-    size_t stride;            /* bytes per worker, a multiple of 4096 */
-    int workers;              /* that scratch was made for */
-    char *wide;               /* f32 copies of one node's bf16 values */
-    size_t wide_bytes;
-};
 
 /* ---- choice of kernels ---- */
 
@@ -54,28 +25,50 @@ static double cost_of(choice c, const hz_work *w, const hz_work *wide, const cpu
     return cost < 0 || !c.wide ? cost : cost + wide_cost(w);
 }
 
-/* The cheapest row that accepts, or the first that HZ_KERNEL names and that accepts; kernel is NULL if none does. */
-static choice choose(const hz_work *w, const cpu_micro *m)
+void choice_label(choice c, char label[KERNEL_LABEL]) { snprintf(label, KERNEL_LABEL, "%s%s", c.wide ? "wide " : "", c.kernel->name); }
+
+/* The first row that HZ_KERNEL names and that accepts, else the cheapest that accepts; kernel is NULL if none does. */
+static choice choose(const hz_work *w, const cpu_micro *m, int *is_forced)
 {
-    const char *forced = getenv("HZ_KERNEL");
+    const char *names = getenv("HZ_KERNEL");
     choice best = { 0 };
     double least = 0;
     size_t bytes;
     hz_work wide = wide_work(w, NULL, &bytes);
+    *is_forced = 0;
     for (const cpu_kernel *const *k = cpu_kernels(w->op); *k; k++)
         for (int i = 0; i <= wide_wanted(w); i++) {
             choice c = { *k, i };
             double cost = cost_of(c, w, &wide, m);
             if (cost < 0)
                 continue;
-            if (forced && listed(forced, (*k)->name))
+            if (names && listed(names, (*k)->name)) {
+                *is_forced = 1;
                 return c;
+            }
             if (!best.kernel || cost < least) {
                 best = c;
                 least = cost;
             }
         }
     return best;
+}
+
+int choice_list(const hz_work *w, const cpu_micro *m, choice out[HZ_TRIALS])
+{
+    int n = 0, is_forced;
+    size_t bytes;
+    hz_work wide = wide_work(w, NULL, &bytes);
+    out[0] = choose(w, m, &is_forced);
+    if (is_forced)
+        return -1;
+    for (const cpu_kernel *const *k = cpu_kernels(w->op); *k; k++)
+        for (int i = 0; i <= wide_wanted(w) && n < HZ_TRIALS; i++) {
+            choice c = { *k, i };
+            if (cost_of(c, w, &wide, m) >= 0 && (n == 0 || strcmp((*k)->name, "ref")))
+                out[n++] = c;
+        }
+    return n;
 }
 
 const char *hz_cpu_kernel(int op, int i)
@@ -87,7 +80,11 @@ const char *hz_cpu_kernel(int op, int i)
     return NULL;
 }
 
-static int accepts(const hz_work *w) { return choose(w, cpu_micro_now()).kernel != NULL; }
+static int accepts(const hz_work *w)
+{
+    int is_forced;
+    return choose(w, cpu_micro_now(), &is_forced).kernel != NULL;
+}
 
 static hz_status refuse(const hz_work *w)
 {
@@ -109,37 +106,39 @@ static void program_free(hz_program *p)
         return;
     for (int i = 0; i < p->count; i++)
         hz_free(p->nodes[i].memory, p->nodes[i].bytes);
-    hz_free(p->scratch, p->stride * (size_t)p->workers);
+    hz_free(p->scratch, p->scratch_bytes);
     hz_free(p->wide, p->wide_bytes);
     free(p->nodes);
     free(p);
 }
 
-static hz_status reserve_scratch(hz_program *p)
+hz_status program_reserve(hz_program *p)
 {
     int workers = pool_threads();
-    if (p->workers >= workers || !p->stride)
+    if (p->workers >= workers && p->scratch_bytes >= p->stride * (size_t)workers)
         return HZ_OK;
-    char *more = hz_alloc(p->stride * (size_t)workers);
-    if (!more)
+    size_t bytes = p->stride * (size_t)workers;
+    char *more = bytes ? hz_alloc(bytes) : NULL;
+    if (bytes && !more)
         return HZ_EMEM;
-    hz_free(p->scratch, p->stride * (size_t)p->workers);
+    hz_free(p->scratch, p->scratch_bytes);
     p->scratch = more;
+    p->scratch_bytes = bytes;
     p->workers = workers;
     return HZ_OK;
 }
 
-static hz_status prepare(hz_program *p, node *n)
+hz_status program_prepare(hz_program *p, node *n, choice use)
 {
-    n->use = choose(&n->work, p->micro);
-    const cpu_kernel *k = n->use.kernel;
+    const cpu_kernel *k = use.kernel;
     size_t wide;
     if (!k)
         return refuse(&n->work);
-    snprintf(n->label, sizeof n->label, "%s%s", n->use.wide ? "wide " : "", k->name);
-    n->seen = n->use.wide ? wide_work(&n->work, NULL, &wide) : n->work;
-    if (n->use.wide && wide > p->wide_bytes)
-        p->wide_bytes = wide;
+    n->use = use;
+    choice_label(use, n->label);
+    n->seen = use.wide ? wide_work(&n->work, NULL, &wide) : n->work;
+    if (use.wide && wide > p->wide_needed)
+        p->wide_needed = wide;
     if (k->memory && (n->bytes = k->memory(&n->seen, p->micro)) > 0 && !(n->memory = hz_alloc(n->bytes)))
         return HZ_EMEM;
     size_t scratch = k->scratch ? k->scratch(&n->seen, p->micro) : 0;
@@ -148,16 +147,16 @@ static hz_status prepare(hz_program *p, node *n)
     return HZ_OK;
 }
 
-/* The area for copies, once it is known how large it must be. */
-static hz_status place_copies(hz_program *p)
+hz_status program_place_copies(hz_program *p)
 {
-    size_t bytes = p->wide_bytes;
-    if (!bytes)
-        return HZ_OK;
-    p->wide = hz_alloc(bytes);
-    if (!p->wide) {
-        p->wide_bytes = 0;
-        return HZ_EMEM;
+    size_t bytes = p->wide_needed;
+    if (bytes > p->wide_bytes) {
+        char *more = hz_alloc(bytes);
+        if (!more)
+            return HZ_EMEM;
+        hz_free(p->wide, p->wide_bytes);
+        p->wide = more;
+        p->wide_bytes = bytes;
     }
     for (int i = 0; i < p->count; i++)
         if (p->nodes[i].use.wide)
@@ -175,15 +174,16 @@ static hz_program *program_new(const hz_work *works, int count, int train)
         hz_fail(HZ_EMEM, "cpu: a program of %d nodes was asked for; the system has no more memory", count);
         return NULL;
     }
-    *p = (hz_program){ .micro = cpu_micro_now(), .count = count, .nodes = nodes };
+    *p = (hz_program){ .micro = cpu_micro_now(), .count = count, .train = train, .nodes = nodes };
     for (int i = 0; i < count; i++) {
         nodes[i].work = works[i];
-        if (prepare(p, &nodes[i])) {
+        int is_forced;
+        if (program_prepare(p, &nodes[i], choose(&works[i], p->micro, &is_forced))) {
             program_free(p);
             return NULL;
         }
     }
-    if (place_copies(p) || reserve_scratch(p)) {
+    if (program_place_copies(p) || program_reserve(p)) {
         program_free(p);
         return NULL;
     }
@@ -192,7 +192,7 @@ static hz_program *program_new(const hz_work *works, int count, int train)
 
 /* ---- running ---- */
 
-static hz_status run_node(hz_program *p, node *n, const hz_step *s)
+hz_status program_run_node(hz_program *p, node *n, const hz_step *s)
 {
     const hz_work *w = &n->seen;
     const cpu_kernel *k = n->use.kernel;
@@ -214,10 +214,10 @@ static hz_status run(hz_program *p, int from, int to, const hz_step *s, int time
         return hz_fail(HZ_EARG, "cpu: nodes %d to %d were asked for; the program has %d", from, to, p->count);
     if (s->count < 1)
         return hz_fail(HZ_EARG, "cpu: a step over %lld rows was asked for; need at least 1", (long long)s->count);
-    hz_status status = reserve_scratch(p);
+    hz_status status = program_reserve(p);
     for (int i = from; i < to && !status; i++) {
         double begin = timed ? hz_seconds() : 0;
-        status = run_node(p, &p->nodes[i], s);
+        status = program_run_node(p, &p->nodes[i], s);
         if (timed)
             p->nodes[i].ms = 1e3 * (hz_seconds() - begin);
     }
@@ -243,7 +243,7 @@ static const char *describe(void)
 
 static const hz_backend cpu = {
     .size = sizeof(hz_backend), .name = "cpu", .describe = describe, .alloc = hz_alloc, .free = hz_free, .accepts = accepts,
-    .program_new = program_new, .program_free = program_free, .run = run, .stat = stat,
+    .program_new = program_new, .program_free = program_free, .run = run, .stat = stat, .trials = program_trials, .use = program_use,
 };
 
 const hz_backend *hz_backend_named(const char *name)

@@ -40,6 +40,13 @@ typedef struct hz_node_stat {
     double flops;         /* multiply-adds times two of the plain algorithm, for a full batch */
 } hz_node_stat;
 
+/* How long a kernel takes for a node: the median of its runs. */
+typedef struct hz_trial {
+    char kernel[32];      /* as a node's statistics name it */
+    double ms;
+} hz_trial;
+enum { HZ_TRIALS = 12, HZ_REPEATS = 15 };      /* kernels of a node, runs of each, at most */
+
 typedef struct hz_backend {
     uint32_t size;                        /* sizeof *this */
     const char *name;                     /* "cpu" */
@@ -54,6 +61,11 @@ typedef struct hz_backend {
     /* Runs works from..to-1 in order. timed: fill the statistics. */
     hz_status (*run)(hz_program *p, int from, int to, const hz_step *s, int timed);
     hz_status (*stat)(const hz_program *p, int i, hz_node_stat *out);
+    /* Kernels that run work i, each timed `repeats` times over the work's own memory, whose outputs are spoilt; memory of the kernels' own
+       is freed again. repeats 0 only names them. Returns how many; -1, message set. NULL: this backend has nothing to choose from */
+    int (*trials)(const hz_program *p, int i, const hz_step *s, int repeats, hz_trial out[HZ_TRIALS]);
+    /* Work i runs by this kernel from now on, unless HZ_KERNEL names another. HZ_EARG if the kernel does not run it */
+    hz_status (*use)(hz_program *p, int i, const char *kernel);
 } hz_backend;
 
 const hz_backend *hz_backend_named(const char *name);     /* "cpu", "null"; NULL (message set) if unknown */

@@ -32,6 +32,10 @@ hz_status hz_plan_stat(const hz_plan *p, int node, hz_node_stat *out);
 void hz_plan_timed(hz_plan *p, int on);                    /* time each node */
 /* Index of the first node whose output holds a number that is not finite after the last run (all memory kept), -1 if none. */
 int hz_plan_not_finite(hz_plan *p, int64_t rows);
+/* Times every kernel that runs a node, `repeats` times each; only before the first run, as the arena is zeroed afterwards. Returns how many
+   there are (0: the node has none, or writes to what is not the plan's); with repeats 0 they are only named. -1, message set. [main] */
+int hz_plan_trials(hz_plan *p, int node, int repeats, hz_trial out[HZ_TRIALS]);
+hz_status hz_plan_use(hz_plan *p, int node, const char *kernel);      /* the node runs by this kernel from now on [main] */
 uint64_t hz_plan_digest(const hz_plan *p);                 /* of nodes, shapes, types and kernels chosen */
 
 #pragma GCC visibility pop

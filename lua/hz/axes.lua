@@ -165,4 +165,13 @@ function M.jobs(o)
   return jobs
 end
 
+-- Cells of jobs with chosen kernels (tune.lua) have keys of their own: other kernels may yield other bits.
+function M.decide_by(jobs, choices)
+  local digest = require 'hz.tune'.digest(choices)
+  for _, job in ipairs(jobs) do
+    job.tune, job.decides.training.kernels = choices, digest
+    job.key, job.training_key = cell.keys(job.decides)
+  end
+end
+
 return M

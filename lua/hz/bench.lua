@@ -15,6 +15,7 @@ local spec = {
   { 'threads', nil, 'int', 'threads (default: HZ_THREADS or all this process may use)', min = 1, max = 256 },
   { 'seconds', 3, 'float', 'time to measure each', min = 0.01, max = 3600 },
   { 'data', true, 'bool', 'shuffle, augment and convert the batch as part of the step' },
+  { 'tune', false, 'bool', 'kernels by trial, as remembered for this machine; else by predicted cost' },
   { 'layers', false, 'bool', 'one row per node: kernel, ms, GFLOP/s, share of peak' },
   { 'json', false, 'bool', 'an array for programs' },
 }
@@ -29,7 +30,7 @@ local function random_set(shape, items, classes)
 end
 
 local function make_plan(net, train, batch, o)
-  local options = { batch = batch, dtype = o.dtype, train = train }
+  local options = { batch = batch, dtype = o.dtype, train = train, tune = o.tune }
   if o.data then
     options.data = random_set(net.input, math.max(batch, math.min(4 * batch, 1024)), 10)
     if train then options.augment = { shift = 3, flip = true } end
@@ -77,18 +78,20 @@ end
 
 local function peak_of(dtype, threads) return C.hz_cpu_peak(c.dtype(dtype), threads, 0.3) end
 
--- o: net, batch, dtype, pass, threads, seconds, data, layers. Returns one record.
+-- o: net, batch, dtype, pass, threads, seconds, data, layers, tune. Returns one record.
 function M.measure(o)
   local train, threads = o.pass == 'train', C.hz_cpu_threads()
+  collectgarbage()                                     -- plans of earlier measurements
   C.hz_peak_reset()
   local net = require 'hz.nets'.load(o.net)
   net:init { seed = 1 }
   local plan = make_plan(net, train, o.batch, o)
+  if o.tune then C.hz_peak_reset() end                 -- trials hold the memory of all kernels at once
   local peaks = { peak_of(o.dtype, threads) }
   local times = sample(stepper(plan, train), o.seconds)
   peaks[2] = peak_of(o.dtype, threads)
   local record = { net = net.name, dtype = o.dtype, pass = o.pass, batch = o.batch, threads = threads, isa = c.ffi.string(C.hz_cpu_isa()),
-    peak_gflops = math.max(peaks[1], peaks[2]), peak_bytes = tonumber(C.hz_peak_bytes()), steps = #times, data = o.data }
+    peak_gflops = math.max(peaks[1], peaks[2]), peak_bytes = tonumber(C.hz_peak_bytes()), steps = #times, data = o.data, tuned = plan.tuned and plan.tuned.changed }
   local best = math.huge
   for _, t in ipairs(times) do best = math.min(best, t) end
   record.seconds = median(times)
@@ -152,10 +155,11 @@ local function run(args)
     for _, batch in ipairs(knob.batch) do
       for _, dtype in ipairs(knob.dtype) do
         for _, pass in ipairs(knob.pass) do
-          local r = M.measure { net = net, batch = batch, dtype = dtype, pass = pass, seconds = knob.seconds, data = knob.data, layers = knob.layers }
+          local r = M.measure { net = net, batch = batch, dtype = dtype, pass = pass, seconds = knob.seconds, data = knob.data, layers = knob.layers, tune = knob.tune }
           records[#records + 1] = r
           if not knob.json then
             print_record(r)
+            if r.tuned then print(('  tuned: %d nodes run by another kernel than predicted'):format(r.tuned)) end
             if r.layers then print_layers(r) end
           end
         end

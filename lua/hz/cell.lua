@@ -92,7 +92,7 @@ end
 local function train(runs, job, stage, hooks)
   return require 'hz.train'.run {
     net = stage.net, train = stage.train, watch = stage.watch, epochs = job.epochs, batch = job.batch, optimizer = stage.optimizer,
-    augment = job.augment, seed = job.seed, smoothing = job.smoothing, dtype = job.dtype, device = job.device, keep_best = job.keep_best,
+    augment = job.augment, seed = job.seed, smoothing = job.smoothing, dtype = job.dtype, device = job.device, keep_best = job.keep_best, tune = job.tune,
     resume = M.resume_path(runs, job.training_key), key = job.training_key, on_step = hooks.on_step, on_epoch = hooks.on_epoch,
   }
 end
@@ -156,7 +156,7 @@ end
 
 local function score(job, stage)
   local n = #stage.test.labels
-  return stage.net:plan { data = stage.test, batch = math.min(256, n), dtype = job.dtype, device = job.device }:evaluate()
+  return stage.net:plan { data = stage.test, batch = math.min(256, n), dtype = job.dtype, device = job.device, tune = job.tune }:evaluate()
 end
 
 local function store(runs, job, record, run, tensors)
@@ -196,7 +196,7 @@ local function work(runs, job, hooks)
 end
 
 -- Computes a cell that is not there yet. job: key, training_key, decides, labels (reported as they are), epochs, batch, seed, augment,
--- smoothing, dtype, device, keep_best, open() -> { net, optimizer, train, watch, test, accounts }. hooks: on_step(run), on_epoch(row, run).
+-- smoothing, dtype, device, tune, keep_best, open() -> { net, optimizer, train, watch, test, accounts }. hooks: on_step(run), on_epoch(row, run).
 -- Returns true, or false and the owner (file.lock) if another process is at work on it. Interrupts and errors are raised.
 function M.run(runs, job, hooks)
   if M.exists(runs, job.key) then return true end

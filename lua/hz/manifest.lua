@@ -88,10 +88,11 @@ local function changed(runs, m)
   end
 end
 
--- Writes the manifest of a sweep unless it is there. request: the knobs as they were given. Returns it, and for a sweep that is
+-- Writes the manifest of a sweep unless it is there. request: the knobs as they were given; kernels: name of
+-- the file of chosen kernels, may be nil. Returns it, and for a sweep that is
 -- computed anew the earlier one's id and the reason.
-function M.store(runs, name, request, jobs)
-  local m = { schema = SCHEMA, id = M.id(name, jobs), name = name, request = request, decides = jobs[1].decides, cells = {},
+function M.store(runs, name, request, jobs, kernels)
+  local m = { schema = SCHEMA, id = M.id(name, jobs), name = name, request = request, decides = jobs[1].decides, cells = {}, kernels = kernels,
               created = os.date '!%Y-%m-%dT%H:%M:%SZ', command = request.command }
   if file.exists(M.path(runs, m.id)) then return M.read(runs, m.id) end
   for i, job in ipairs(jobs) do m.cells[i] = { key = job.key, training = job.training_key, labels = job.labels } end

@@ -22,7 +22,7 @@ local function next_version() version = (version + 1) % 2 ^ 32; return version e
 -- ---- making ----
 
 local known = {}
-for name in ('batch train device dtype data augment optimizer loss smoothing seed keep fuse input total mean deviation'):gmatch '%S+' do known[name] = true end
+for name in ('batch train device dtype data augment optimizer loss smoothing seed keep fuse input total mean deviation tune'):gmatch '%S+' do known[name] = true end
 
 function M.is_set(x) return (type(x) == 'table' or type(x) == 'userdata') and tensor.is(x.items) and tensor.is(x.labels) end
 
@@ -44,6 +44,7 @@ local function check_options(o)
   if o.data and not M.is_set(o.data) then
     c.fail('plan: data is %s; needs a set with items and labels', type(o.data))
   end
+  if o.tune and o.tune ~= true and type(o.tune) ~= 'table' then c.fail('plan: tune is %s; needs true or false', tostring(o.tune)) end
   if o.loss and o.loss ~= 'xent' then c.fail("plan: loss '%s' is unknown; have xent", tostring(o.loss)) end
 end
 
@@ -161,6 +162,7 @@ function M.new(net, o)
     self.loss_view = self:value 'loss'
     self.correct_view = self:value 'correct'
   end
+  if o.tune then require 'hz.tune'.apply(self, o.tune) end
   M.debug_new(self)
   return self
 end

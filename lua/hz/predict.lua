@@ -26,10 +26,10 @@ local function measure(job)
   local net = require 'hz.nets'.load(p.model.path, { classes = #p.test.classes, input = p.model.input })
   net:init { seed = 0, input = p.model.input }
   local n = math.min(256, #p.test.labels)
-  local scored = net:plan { data = p.test:subset(1, n), batch = n, dtype = job.dtype, device = job.device }
+  local scored = net:plan { data = p.test:subset(1, n), batch = n, dtype = job.dtype, device = job.device, tune = job.tune }
   local speed = { item = seconds(function() scored:evaluate() end) / n, step = 0 }
   if job.epochs > 0 then
-    local plan = net:plan { train = true, data = p.train, batch = job.batch, dtype = job.dtype, device = job.device, augment = job.augment,
+    local plan = net:plan { train = true, data = p.train, batch = job.batch, dtype = job.dtype, device = job.device, augment = job.augment, tune = job.tune,
                             optimizer = require 'hz.optim'.sgd { rate = 1e-9 } }
     speed.step = seconds(function() plan:step() end)
   end

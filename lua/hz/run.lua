@@ -66,7 +66,7 @@ local function read_back(self, o)
   local done = json.decode(file.read_all(path(self, 'result.json')), path(self, 'result.json'))
   o.net:load(path(self, 'model.safetensors'))
   local result = { curve = done.curve, seconds = done.seconds, finished_before = true }
-  if o.test then result.test = o.net:plan { data = o.test, batch = math.min(256, #o.test.labels), dtype = o.dtype }:evaluate() end
+  if o.test then result.test = o.net:plan { data = o.test, batch = math.min(256, #o.test.labels), dtype = o.dtype, tune = done.kernels }:evaluate() end
   io.stderr:write(('%s: finished before; fresh=true trains anew\n'):format(self.folder))
   return result
 end
@@ -88,7 +88,7 @@ function Run:train(o)
   o.net:save(path(self, 'model.safetensors'), { net = o.net.name, settings = self.key })
   file.write(path(self, 'result.json'), json.encode({ curve = result.curve, seconds = result.seconds, steps = result.steps,
     test_accuracy = result.test and result.test.accuracy, test_loss = result.test and result.test.loss, version = require 'hz'.version,
-    commit = c.ffi.string(c.C.hz_commit()), isa = c.ffi.string(c.C.hz_cpu_isa()), plan = result.plan:digest() }, { pretty = true }) .. '\n')
+    commit = c.ffi.string(c.C.hz_commit()), isa = c.ffi.string(c.C.hz_cpu_isa()), plan = result.plan:digest(), kernels = result.kernels }, { pretty = true }) .. '\n')
   file.remove(o.resume)
   return result
 end

@@ -101,6 +101,7 @@ local function remove(o)
     end
   end
   file.remove(manifest.path(o.runs, m.id))
+  if m.kernels then file.remove(file.join(manifest.folder(o.runs), m.kernels)) end
   print(('%s: removed with %d cells; %d belong to other sweeps and stay'):format(m.id, gone, #m.cells - gone))
   return 0
 end

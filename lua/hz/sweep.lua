@@ -149,7 +149,7 @@ local function announce(self, parallel, start)
 end
 
 local known = {}
-for name in ('name runs request dry data codec quality codec_test quality_test model seed weights protocol train test epochs batch optimizer augment smoothing dtype device parallel'):gmatch '%S+' do
+for name in ('name runs request dry data codec quality codec_test quality_test model seed weights protocol train test epochs batch optimizer augment smoothing dtype device parallel tune'):gmatch '%S+' do
   known[name] = true
 end
 local standard = { name = 'sweep', codec = { 'jpeg' }, protocol = 'strict', seed = { 1 }, batch = 128, smoothing = 0, dtype = 'f32', parallel = 1 }
@@ -184,6 +184,18 @@ local function check(o)
   if o.epochs == 0 and not o.weights then c.fail('sweep: epochs is 0; needs weights=FILE to score, or at least one epoch') end
 end
 
+-- Kernels by trial: chosen once, kept beside the manifest, and part of what decides each cell, so that all cells and whoever resumes the sweep
+-- compute by the same. Returns the file's name; nil where a dry run has nothing to go by.
+local function choose_kernels(o, jobs)
+  local tune = require 'hz.tune'
+  local runs, name = manifest.runs(o.runs), manifest.id(o.name, jobs) .. '.kernels'
+  local path = file.join(manifest.folder(runs), name)
+  if o.dry and not file.exists(path) then return nil end
+  file.mkdir(manifest.folder(runs))
+  axes.decide_by(jobs, tune.once(path, function() return tune.of_jobs(jobs, o.parallel) end))
+  return name
+end
+
 -- In a worker of another sweep of the same script nothing is computed: what is there is taken in, as the script goes on from it.
 local function take_in(self)
   count_done(self)
@@ -196,19 +208,20 @@ end
 local function begin(self, o)
   file.mkdir(cell.folder(self.runs))
   file.sweep(cell.folder(self.runs))
-  local _, old, reason = manifest.store(self.runs, o.name, o.request or request_of(o), self.jobs)
+  local _, old, reason = manifest.store(self.runs, o.name, o.request or request_of(o), self.jobs, self.kernels)
   if old then print(('sweep %s: computed anew, because this differs since %s: %s'):format(self.id, old, reason)) end
 end
 
 -- Runs a sweep. o: name, runs (folder; default HZ_RUNS or ./runs), request (the knobs as given, kept in the manifest), dry (true: only
 -- count and predict), parallel (cells at a time, each in a process of its own with its share of the threads; 'auto': as many as
--- finish soonest; default 1), and the axes and settings of axes.jobs. Returns { id, runs, jobs, records, failed }; printing it gives the table.
+-- finish soonest; default 1), tune (true: kernels by trial), and the axes and settings of axes.jobs. Returns { id, runs, jobs, records, failed }; printing it gives the table.
 function M.run(o)
   local start = os.clock()                             -- what a process needs to get here
   check(o)
   local jobs = axes.jobs(o)
+  local kernels = o.tune and choose_kernels(o, jobs)
   local self = setmetatable({ runs = manifest.runs(o.runs), jobs = jobs, records = {}, failed = {}, progress = require 'hz.progress'.new(),
-    started = c.C.hz_seconds(), predicted = nil, processes = 1, id = manifest.id(o.name, jobs) }, Sweep)
+    started = c.C.hz_seconds(), predicted = nil, processes = 1, id = manifest.id(o.name, jobs), kernels = kernels }, Sweep)
   local role = workers.role(self.id)
   if role == 'other' then return take_in(self) end
   if role == 'worker' then

@@ -9,7 +9,7 @@ local M = {}
 local EVERY = 300                  -- seconds between resume points inside an epoch
 
 local known = {}
-for name in ('net train watch test epochs batch optimizer augment seed smoothing device dtype resume key on_epoch on_step mean deviation keep_best'):gmatch '%S+' do
+for name in ('net train watch test epochs batch optimizer augment seed smoothing device dtype resume key on_epoch on_step mean deviation keep_best tune'):gmatch '%S+' do
   known[name] = true
 end
 
@@ -57,7 +57,7 @@ local function save(path, run)
   for name, t in pairs(run.optimizer.state) do named[prefixes.optimizer .. name] = t end
   if #run.bits > 0 then named['watch.bits'] = stack(run.bits) end
   for _, name in ipairs(outcomes) do named['best.' .. name] = run.best and run.best[name] end
-  local state = { key = run.key, epoch = run.plan.epoch, offset = run.plan.offset, steps = run.optimizer.steps, loss_sum = run.loss_sum,
+  local state = { key = run.key, epoch = run.plan.epoch, offset = run.plan.offset, steps = run.optimizer.steps, loss_sum = run.loss_sum, kernels = run.kernels,
     correct = run.correct, seen = run.seen, seconds = run.seconds, epoch_seconds = run.epoch_seconds, curve = require 'hz.json'.array(run.curve),
     best_epoch = run.best and run.best.epoch, best_accuracy = run.best and run.best.accuracy }
   require 'hz.safetensors'.write(path, named, { ['hz.resume'] = require 'hz.json'.encode(state) })
@@ -91,12 +91,19 @@ end
 
 -- ---- the loop ----
 
+-- Kernels are chosen once: a training that is resumed goes on with those of its resume point.
+local function chosen(o)
+  if o.tune ~= true or not o.resume or not require 'hz.file'.exists(o.resume) then return o.tune end
+  local meta = require 'hz.safetensors'.metadata(o.resume)
+  return meta['hz.resume'] and require 'hz.json'.decode(meta['hz.resume'], o.resume).kernels or true
+end
+
 local function begin(o)
   local data = o.train
   local steps = math.ceil(#data.labels / (o.batch or 128)) * o.epochs
   local run = { net = o.net, optimizer = o.optimizer, key = o.key or '', bits = {}, curve = {}, loss_sum = 0, correct = 0, seen = 0,
     seconds = 0, epoch_seconds = 0, total_steps = steps, epochs = o.epochs }
-  local common = { batch = o.batch or 128, device = o.device, dtype = o.dtype, mean = o.mean, deviation = o.deviation }
+  local common = { batch = o.batch or 128, device = o.device, dtype = o.dtype, mean = o.mean, deviation = o.deviation, tune = chosen(o) }
   local function plan(extra)
     for k, v in pairs(common) do extra[k] = v end
     if not extra.train then extra.batch = math.min(256, #extra.data.labels) end
@@ -105,6 +112,7 @@ local function begin(o)
   run.plan = plan { train = true, data = data, augment = o.augment, optimizer = o.optimizer, seed = o.seed, smoothing = o.smoothing, total = steps }
   run.watch = o.watch and plan { data = o.watch }
   run.test = o.test and (o.test == o.watch and run.watch or plan { data = o.test })
+  if common.tune then run.kernels = common.tune ~= true and common.tune or require 'hz.tune'.frozen { run.plan, run.watch, run.test } end
   return run
 end
 
@@ -157,7 +165,8 @@ local function loop(run, o)
 end
 
 -- Trains o.net. Sets: train; watch is scored after every epoch, test once at the end. resume: file of the resume point, read when
--- it is there (key must agree) and removed by the caller. on_epoch(row, run), on_step(run). keep_best: the watch split's outcomes
+-- it is there (key must agree) and removed by the caller. on_epoch(row, run), on_step(run). tune: kernels by trial (true), or
+-- as they were chosen before (tune.lua). keep_best: the watch split's outcomes
 -- at its best epoch are returned as `best`.
 -- Returns { curve = rows of epoch, loss, accuracy, watch_loss (nil if not finite), watch_accuracy, seconds; test = evaluation; bits; seconds }.
 -- A signal raises an interrupt after the resume point was written; a loss that is not finite raises an error that names the layer.
@@ -173,7 +182,7 @@ function M.run(o)
   c.defer(false)
   if not ok then error(e, 0) end
   return { curve = run.curve, bits = #run.bits > 0 and stack(run.bits) or nil, seconds = run.seconds, test = run.test and run.test:evaluate() or nil,
-    best = run.best, steps = o.optimizer.steps, resumed = run.resumed, plan = run.plan }
+    best = run.best, steps = o.optimizer.steps, kernels = run.kernels, resumed = run.resumed, plan = run.plan }
 end
 
 return M
