@@ -1,6 +1,8 @@
 /* input.c: kernel "rows" of the input node. Each row of an image is gathered (clamped, mirrored) as bytes or floats, then scaled in
    one vector loop whose coefficients per position are made once per call. A task is one item. */
 #include "cpu/micro.h"
+#include <stdlib.h>
+#include <string.h>
 
 typedef struct gathering {
     const hz_work *w;
@@ -9,21 +11,47 @@ typedef struct gathering {
     float *a, *shift;         /* (w*c): y = x*a + shift */
 } gathering;
 
-/* Output column ox comes from this column of the data. */
-static int64_t column(const cpu_batch *b, const cpu_item *it, int64_t ox)
+/* count pixels backwards from `from`, each of `size` bytes; a size known to the compiler makes a pixel one or two moves. */
+static inline void mirrored(char *to, const char *from, int64_t count, size_t size)
 {
-    int64_t x = (it->flip ? b->w - 1 - ox : ox) + it->dx;
-    return x < 0 ? 0 : x >= b->w ? b->w - 1 : x;
+    for (int64_t i = 0; i < count; i++)
+        memcpy(to + (size_t)i * size, from - (size_t)i * size, size);
 }
 
-/* One row of the image, moved: pixels of `size` bytes. */
+static void mirror(char *to, const char *from, int64_t count, size_t size)
+{
+    switch (size) {
+    case 1:  mirrored(to, from, count, 1); break;
+    case 3:  mirrored(to, from, count, 3); break;
+    case 4:  mirrored(to, from, count, 4); break;
+    case 12: mirrored(to, from, count, 12); break;
+    default: mirrored(to, from, count, size);
+    }
+}
+
+static void repeat(char *to, const char *pixel, int64_t count, size_t size)
+{
+    for (int64_t i = 0; i < count; i++)
+        memcpy(to + (size_t)i * size, pixel, size);
+}
+
+static int64_t within(int64_t x, int64_t low, int64_t high) { return x < low ? low : x > high ? high : x; }
+
+/* One row of the image, moved: output column ox comes from column ox + dx, or w-1-ox + dx when mirrored, and from the nearest where that lies
+   outside. Columns inside the row go over in one piece, before and behind them the edges are repeated. Pixels of `size` bytes. */
 static void gather_row(const cpu_batch *b, const cpu_item *it, const char *row, char *to, size_t size)
 {
-    for (int64_t ox = 0; ox < b->w; ox++) {
-        const char *pixel = row + (size_t)column(b, it, ox) * size;
-        for (size_t i = 0; i < size; i++)
-            *to++ = pixel[i];
-    }
+    int64_t first = it->flip ? b->w - 1 + it->dx : it->dx, step = it->flip ? -1 : 1;      /* column that output column 0 asks for */
+    int64_t before = within(it->flip ? it->dx : -it->dx, 0, b->w), inside = within(b->w - labs(it->dx), 0, b->w);
+    const char *low = row + (size_t)within(first, 0, b->w - 1) * size;
+    const char *from = row + (size_t)within(first + step * before, 0, b->w - 1) * size;
+    const char *high = row + (size_t)within(first + step * (b->w - 1), 0, b->w - 1) * size;
+    repeat(to, low, before, size);
+    if (it->flip)
+        mirror(to + (size_t)before * size, from, inside, size);
+    else
+        memcpy(to + (size_t)before * size, from, (size_t)inside * size);
+    repeat(to + (size_t)(before + inside) * size, high, b->w - before - inside, size);
 }
 
 static void task(void *arg, int r, int worker)

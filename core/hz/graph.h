@@ -30,7 +30,6 @@ typedef struct hz_node {
     int32_t nin, nout;
     int32_t in[HZ_MAXIN];       /* values; -1 for an absent one */
     int32_t out[HZ_MAXOUT];
-    int32_t queue;              /* 0 main, 1 side */
     int32_t dead;               /* 1: fused away, never run */
     hz_attr attr;
 } hz_node;

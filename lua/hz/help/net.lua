@@ -10,7 +10,7 @@ return {
   { ':init', 'net:init{seed=1}', 'makes all parameters anew: Glorot uniform weights, zero bias', tiny .. 'net:init{seed=2}; print(net.parameters)' },
   { ':summary', 'net:summary()', 'table of layers: output shape, parameters, multiply-adds, bytes; print(net) shows it too', tiny .. 'print(net:summary())' },
   { ':save', 'net:save(path), net:load(path)', 'parameters and buffers as a safetensors file, written as a whole or not at all', tiny .. "net:init(); path = os.tmpname(); net:save(path); net:load(path); os.remove(path)" },
-  { ':plan', 'net:plan{batch=, data=set, train=true, optimizer=, augment={shift=, flip=}, loss=, dtype=, seed=, keep=}',
+  { ':plan', 'net:plan{batch=, data=set, train=true, optimizer=, augment={shift=, flip=}, loss=, dtype=, seed=, keep=, tune=}',
     'the net made ready to run: shapes checked, memory placed, kernels chosen; print(plan) shows its nodes. dtype=bf16 stores activations and their gradients in half the bytes', tiny .. 'print(net:plan{batch=2})' },
   { ':step', 'plan:step()', 'one training step; its loss', set .. 'p = net:plan{batch=10, data=set, train=true, optimizer=hz.adam()}; print(p:step())' },
   { ':loss', 'plan:loss()', 'loss of the last step', set .. 'p = net:plan{batch=10, data=set, train=true, optimizer=hz.sgd()}; p:step(); print(p:loss())' },
