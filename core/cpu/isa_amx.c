@@ -28,7 +28,8 @@ static void end(void) { _tile_release(); }
 static void both(const pairs_product *p)
 {
     const uint16_t *b = p->b;
-    int64_t a_row = p->a_row * 2, c_row = p->c_row * 4;
+    int64_t c_row = p->c_row * 4;
+    pairs_ahead ahead = *p->ahead;
     if (p->add) {
         _tile_loadd(0, p->c, c_row);
         _tile_loadd(1, p->c + 16, c_row);
@@ -40,19 +41,19 @@ static void both(const pairs_product *p)
         _tile_zero(2);
         _tile_zero(3);
     }
-    for (int t = 0; t < p->taps; t++) {
+    for (int t = 0; t < p->terms; t++, b += STEP) {
         const uint16_t *a = p->a + p->offset[t];
-        for (int64_t k = 0; k < p->k; k += PAIRS, b += STEP) {
-            _tile_loadd(4, a + k, a_row);
-            _tile_loadd(6, b, ROW_BYTES);
-            _tile_loadd(7, b + PAIRS, ROW_BYTES);
-            _tile_loadd(5, a + 16 * p->a_row + k, a_row);
-            _tile_dpbf16ps(0, 4, 6);
-            _tile_dpbf16ps(1, 4, 7);
-            _tile_dpbf16ps(2, 5, 6);
-            _tile_dpbf16ps(3, 5, 7);
-        }
+        _tile_loadd(4, a, 2 * PAIRS);
+        _tile_loadd(6, b, ROW_BYTES);
+        _tile_loadd(7, b + PAIRS, ROW_BYTES);
+        _tile_loadd(5, a + 16 * PAIRS, 2 * PAIRS);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+        pairs_fetch(&ahead);
     }
+    *p->ahead = ahead;
     _tile_stored(0, p->c, c_row);
     _tile_stored(1, p->c + 16, c_row);
     _tile_stored(2, p->c + 16 * p->c_row, c_row);
@@ -62,7 +63,8 @@ static void both(const pairs_product *p)
 static void one(const pairs_product *p)
 {
     const uint16_t *b = p->b;
-    int64_t a_row = p->a_row * 2, c_row = p->c_row * 4;
+    int64_t c_row = p->c_row * 4;
+    pairs_ahead ahead = *p->ahead;
     if (p->add) {
         _tile_loadd(0, p->c, c_row);
         _tile_loadd(1, p->c + 16, c_row);
@@ -70,16 +72,15 @@ static void one(const pairs_product *p)
         _tile_zero(0);
         _tile_zero(1);
     }
-    for (int t = 0; t < p->taps; t++) {
-        const uint16_t *a = p->a + p->offset[t];
-        for (int64_t k = 0; k < p->k; k += PAIRS, b += STEP) {
-            _tile_loadd(4, a + k, a_row);
-            _tile_loadd(6, b, ROW_BYTES);
-            _tile_loadd(7, b + PAIRS, ROW_BYTES);
-            _tile_dpbf16ps(0, 4, 6);
-            _tile_dpbf16ps(1, 4, 7);
-        }
+    for (int t = 0; t < p->terms; t++, b += STEP) {
+        _tile_loadd(4, p->a + p->offset[t], 2 * PAIRS);
+        _tile_loadd(6, b, ROW_BYTES);
+        _tile_loadd(7, b + PAIRS, ROW_BYTES);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_dpbf16ps(1, 4, 7);
+        pairs_fetch(&ahead);
     }
+    *p->ahead = ahead;
     _tile_stored(0, p->c, c_row);
     _tile_stored(1, p->c + 16, c_row);
 }

@@ -1,11 +1,11 @@
 /* isa_avx512bf16.c: the bf16 slots of AVX-512 with BF16; the others stay as AVX-512 made them. A product of pairs keeps 8 rows by 2
-   vectors of sums in registers; longer sums are made in runs whose weights (16 KB) stay in the first-level cache. */
+   vectors of sums in registers. */
 #include "cpu/pairs.h"
 #include <immintrin.h>
 #include <string.h>
 
 #define INLINE static inline __attribute__((always_inline))
-enum { ROWS = 8, RUN = 256 };         /* rows at a time, a divisor of 16; inputs of a run */
+enum { ROWS = 8 };            /* of a product at a time, a divisor of 16 */
 
 /* 12 chains of vdpbf16ps: each does 32 multiply-adds of bf16 pairs into 16 f32 sums. */
 static double peak_bf16(long steps)
@@ -31,15 +31,15 @@ static double peak_bf16(long steps)
 
 static void nothing(void) {}
 
-/* k inputs of one tap into the sums of 8 rows. */
-INLINE void steps(__m512 s[ROWS][2], const uint16_t *a, int64_t a_row, const uint16_t *b, int64_t k)
+/* One term into the sums of 8 rows. */
+INLINE void term(__m512 s[ROWS][2], const uint16_t *a, const uint16_t *b)
 {
-    for (int64_t i = 0; i < k; i += 2, b += 2 * PAIRS) {
+    for (int i = 0; i < PAIRS; i += 2, b += 2 * PAIRS) {
         __m512bh w0 = (__m512bh)_mm512_loadu_si512(b), w1 = (__m512bh)_mm512_loadu_si512(b + PAIRS);
 #pragma GCC unroll 8
         for (int r = 0; r < ROWS; r++) {
             int32_t pair;
-            memcpy(&pair, a + r * a_row + i, sizeof pair);
+            memcpy(&pair, a + r * PAIRS + i, sizeof pair);
             __m512bh x = (__m512bh)_mm512_set1_epi32(pair);
             s[r][0] = _mm512_dpbf16_ps(s[r][0], x, w0);
             s[r][1] = _mm512_dpbf16_ps(s[r][1], x, w1);
@@ -47,18 +47,21 @@ INLINE void steps(__m512 s[ROWS][2], const uint16_t *a, int64_t a_row, const uin
     }
 }
 
-/* Taps t0..t1-1, inputs k0..k1-1 of each; b: the weights of tap 0. */
-static void rows(const pairs_product *p, int first, int t0, int t1, int64_t k0, int64_t k1, int add)
+/* 8 rows from `first` on. */
+static void rows(const pairs_product *p, int first)
 {
     __m512 s[ROWS][2];
     float *c = p->c + first * p->c_row;
 #pragma GCC unroll 8
     for (int r = 0; r < ROWS; r++) {
-        s[r][0] = add ? _mm512_loadu_ps(c + r * p->c_row) : _mm512_setzero_ps();
-        s[r][1] = add ? _mm512_loadu_ps(c + r * p->c_row + 16) : _mm512_setzero_ps();
+        s[r][0] = p->add ? _mm512_loadu_ps(c + r * p->c_row) : _mm512_setzero_ps();
+        s[r][1] = p->add ? _mm512_loadu_ps(c + r * p->c_row + 16) : _mm512_setzero_ps();
     }
-    for (int t = t0; t < t1; t++)
-        steps(s, p->a + p->offset[t] + first * p->a_row + k0, p->a_row, p->b + (t * p->k + k0) * PAIRS, k1 - k0);
+    for (int t = 0; t < p->terms; t++) {
+        if (t % (PAIRS / ROWS) == first / ROWS)          /* each term once, though the rows come in turn */
+            pairs_fetch(p->ahead);
+        term(s, p->a + p->offset[t] + first * PAIRS, p->b + t * PAIRS_BLOCK);
+    }
 #pragma GCC unroll 8
     for (int r = 0; r < ROWS; r++) {
         _mm512_storeu_ps(c + r * p->c_row, s[r][0]);
@@ -68,11 +71,8 @@ static void rows(const pairs_product *p, int first, int t0, int t1, int64_t k0, 
 
 static void product(const pairs_product *p)
 {
-    int have = p->rows <= 16 ? 16 : 32, together = p->k >= RUN ? 1 : (int)(RUN / p->k);
-    for (int t = 0; t < p->taps; t += together)
-        for (int64_t k = 0; k < p->k; k += RUN)
-            for (int r = 0; r < have; r += ROWS)
-                rows(p, r, t, t + together < p->taps ? t + together : p->taps, k, k + RUN < p->k ? k + RUN : p->k, p->add || t || k);
+    for (int r = 0; r < (p->rows <= 16 ? 16 : 32); r += ROWS)
+        rows(p, r);
 }
 
 /* ---- outputs ---- */
@@ -87,8 +87,6 @@ INLINE __m256i narrow(__m512 v)
     return _mm512_cvtepi32_epi16(_mm512_srli_epi32(round, 16));
 }
 
-INLINE __m512 widen(__m256i v) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(v), 16)); }
-
 static void finish(const pairs_finish *f, const float *c, int pixels)
 {
     __m512 low = _mm512_set1_ps(f->low), b0 = f->bias ? _mm512_loadu_ps(f->bias) : _mm512_setzero_ps();
@@ -97,29 +95,12 @@ static void finish(const pairs_finish *f, const float *c, int pixels)
     for (int r = 0; r < pixels; r++, c += PAIRS) {
         uint16_t *y = f->y + r * f->step;
         __m512 v0 = _mm512_max_ps(low, _mm512_add_ps(_mm512_loadu_ps(c), b0)), v1 = _mm512_max_ps(low, _mm512_add_ps(_mm512_loadu_ps(c + 16), b1));
-        __m512i v = _mm512_inserti64x4(_mm512_castsi256_si512(narrow(v0)), narrow(v1), 1);
-        if (f->mask) {
-            __m512i x = _mm512_maskz_loadu_epi16(have, f->mask + r * f->step);
+        __m512i v = (__m512i)_mm512_cvtne2ps_pbh(v1, v0);
+        if (f->gate) {
+            __m512i x = _mm512_maskz_loadu_epi16(have, f->gate + r * f->step);
             v = _mm512_maskz_mov_epi16(_mm512_cmpgt_epi16_mask(x, _mm512_setzero_si512()), v);
         }
         _mm512_mask_storeu_epi16(y, have, v);
-    }
-}
-
-static void add_rows(float *sum, const uint16_t *x, int64_t step, int64_t rows, int64_t n)
-{
-    for (int64_t i = 0; i < n; i += 16) {
-        __mmask16 have = n - i < 16 ? (__mmask16)((1u << (n - i)) - 1) : 0xffff;
-        __m512 s = _mm512_setzero_ps(), t = _mm512_setzero_ps();
-        int64_t r = 0;
-        for (; r + 2 <= rows; r += 2) {
-            s = _mm512_add_ps(s, widen(_mm256_maskz_loadu_epi16(have, x + r * step + i)));
-            t = _mm512_add_ps(t, widen(_mm256_maskz_loadu_epi16(have, x + (r + 1) * step + i)));
-        }
-        if (r < rows)
-            s = _mm512_add_ps(s, widen(_mm256_maskz_loadu_epi16(have, x + r * step + i)));
-        s = _mm512_add_ps(_mm512_add_ps(s, t), _mm512_maskz_loadu_ps(have, sum + i));
-        _mm512_mask_storeu_ps(sum + i, have, s);
     }
 }
 
@@ -134,10 +115,17 @@ INLINE void store_pairs(__m512i a, __m512i b, uint16_t *out)
     _mm512_storeu_si512(out + PAIRS, _mm512_permutex2var_epi16(a, _mm512_add_epi16(low, _mm512_set1_epi16(16)), b));
 }
 
-static void interleave(const uint16_t *x, int64_t step, int64_t pairs, uint16_t *out)
+static void copy(const uint16_t *x, int64_t step, int64_t pixels, int channels, uint16_t *out)
 {
-    for (int64_t i = 0; i < pairs; i++, x += 2 * step, out += 2 * PAIRS)
-        store_pairs(_mm512_loadu_si512(x), _mm512_loadu_si512(x + step), out);
+    __mmask32 have = channels >= PAIRS ? 0xffffffff : (1u << channels) - 1;
+    for (int64_t i = 0; i < pixels; i++)
+        _mm512_storeu_si512(out + i * PAIRS, _mm512_maskz_loadu_epi16(have, x + i * step));
+}
+
+static void interleave(const uint16_t *x, int64_t pairs, uint16_t *out)
+{
+    for (int64_t i = 0; i < pairs; i++, x += 2 * PAIRS, out += 2 * PAIRS)
+        store_pairs(_mm512_loadu_si512(x), _mm512_loadu_si512(x + PAIRS), out);
 }
 
 /* Transposes 16 vectors of 16 words of 32 bits: blocks of h x h off the diagonal change places, h = 8, 4, 2, 1. */
@@ -159,19 +147,23 @@ INLINE void turn(__m512i v[16])
     }
 }
 
-static void transpose(const uint16_t *const *pixel, uint16_t *out, int64_t out_step)
+static void transpose(const uint16_t *const *pixel, uint16_t *out, float *sum)
 {
     __m512i v[16];
+    __m512 even = _mm512_loadu_ps(sum), odd = _mm512_setzero_ps();
 #pragma GCC unroll 16
     for (int i = 0; i < 16; i++) {
         __m512i a = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)pixel[2 * i]));
-        __m512i b = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)pixel[2 * i + 1]));
-        v[i] = _mm512_or_si512(a, _mm512_slli_epi32(b, 16));
+        __m512i b = _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)pixel[2 * i + 1])), 16);
+        v[i] = _mm512_or_si512(a, b);
+        even = _mm512_add_ps(even, _mm512_castsi512_ps(_mm512_slli_epi32(a, 16)));
+        odd = _mm512_add_ps(odd, _mm512_castsi512_ps(b));
     }
+    _mm512_storeu_ps(sum, _mm512_add_ps(even, odd));
     turn(v);
 #pragma GCC unroll 16
     for (int i = 0; i < 16; i++)
-        _mm512_storeu_si512(out + i * out_step, v[i]);
+        _mm512_storeu_si512(out + i * PAIRS, v[i]);
 }
 
 /* ---- weights ---- */
@@ -209,7 +201,7 @@ static void pack_along(const float *w, int64_t k_step, int columns, int k, uint1
 
 static const cpu_pairs pairs = {
     .begin = nothing, .end = nothing, .product = product, .finish = finish, .interleave = interleave, .transpose = transpose,
-    .pack_across = pack_across, .pack_along = pack_along, .add_rows = add_rows,
+    .copy = copy, .pack_across = pack_across, .pack_along = pack_along,
 };
 
 /* The instruction's speed beside f32 multiply-adds: twice on AMD's cores, half on Intel's. */

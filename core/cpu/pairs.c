@@ -73,7 +73,7 @@ static void set_offsets(pairs_group *g, const pairs_source *s, const tap_at *at)
 static void choose_images(pairs_shape *s)
 {
     pairs_source *p = &s->source;
-    int64_t each = p->step_y * p->step_x * p->rows * p->pitch * p->channels * (int64_t)sizeof(uint16_t);
+    int64_t each = p->step_y * p->step_x * p->rows * p->pitch * p->runs * PAIRS * (int64_t)sizeof(uint16_t);
     p->images = s->flat ? 1 : pairs_max(1, pairs_min(SOURCE_BYTES / pairs_max(each, 1), s->items / WANTED));
 }
 
@@ -172,7 +172,7 @@ int pairs_shape_of(const hz_work *w, const cpu_micro *m, pairs_shape *s)
         s->items = (pixels + s->run - 1) / s->run;
         s->source.h = s->oh = 1;
         s->source.w = s->ow = s->run;
-        s->source.channels = pairs_up(s->source.c, PAIRS);
+        s->source.runs = (s->source.c + PAIRS - 1) / PAIRS;
         plain_shape(s, 1, s->run);
         return 1;
     }
@@ -180,11 +180,11 @@ int pairs_shape_of(const hz_work *w, const cpu_micro *m, pairs_shape *s)
         return 0;
     s->oh = out->shape[1];
     s->ow = out->shape[2];
-    s->source.channels = pairs_up(s->source.c, PAIRS);
+    s->source.runs = (s->source.c + PAIRS - 1) / PAIRS;
     if (!back && s->source.c < FEW_CHANNELS) {
         s->source.lowered = 1;
         s->source.window = v;
-        s->source.channels = pairs_up(v.kh * v.kw * s->source.c, PAIRS);
+        s->source.runs = (v.kh * v.kw * s->source.c + PAIRS - 1) / PAIRS;
         plain_shape(s, v.oh, v.ow);
     } else
         (back ? back_shape : forward_shape)(s, &v);
@@ -193,73 +193,82 @@ int pairs_shape_of(const hz_work *w, const cpu_micro *m, pairs_shape *s)
 
 /* ---- sources ---- */
 
-/* Row of a plane: the columns x*step_x + px of image row `row`, NULL for a row of zeros; `pitch` pixels are written. */
-static void fill_row(const pairs_source *s, const uint16_t *row, int64_t px, uint16_t *out)
+/* Where run i of a pixel lies. */
+static uint16_t *run_of(const pairs_source *s, uint16_t *pixel, int64_t i) { return pixel + i * s->pixels * PAIRS; }
+
+static void zero_pixels(const pairs_source *s, uint16_t *out, int64_t pixels)
 {
-    int64_t wide = row ? (s->w - px + s->step_x - 1) / s->step_x : 0, rest = s->channels - s->c;
-    if (rest == 0 && s->step_x == 1)
-        memcpy(out, row ? row : out, (size_t)(wide * s->c) * sizeof *out);
-    else
-        for (int64_t x = 0; x < wide; x++) {
-            memcpy(out + x * s->channels, row + (x * s->step_x + px) * s->c, (size_t)s->c * sizeof *out);
-            memset(out + x * s->channels + s->c, 0, (size_t)rest * sizeof *out);
-        }
-    memset(out + wide * s->channels, 0, (size_t)((s->pitch - wide) * s->channels) * sizeof *out);
+    for (int64_t i = 0; i < s->runs; i++)
+        memset(run_of(s, out, i), 0, (size_t)(pixels * PAIRS) * sizeof *out);
 }
 
-static void fill_plane(const pairs_source *s, const uint16_t *x, int64_t py, int64_t px, int64_t n0, int64_t n1, uint16_t *out)
+/* Pixels `step` elements apart, all runs of `elements` channels. */
+static void put(const cpu_pairs *k, const pairs_source *s, const uint16_t *x, int64_t step, int64_t pixels, int64_t elements, uint16_t *out)
 {
-    memset(out, 0, (size_t)(s->before * s->channels) * sizeof *out);
-    out += s->before * s->channels;
+    for (int64_t i = 0; i < s->runs; i++)
+        k->copy(x + i * PAIRS, step, pixels, (int)pairs_min(PAIRS, elements - i * PAIRS), run_of(s, out, i));
+}
+
+/* Row of a plane: the columns x*step_x + px of image row `row`, NULL for a row of zeros; `pitch` pixels are written. */
+static void fill_row(const cpu_pairs *k, const pairs_source *s, const uint16_t *row, int64_t px, uint16_t *out)
+{
+    int64_t wide = row ? (s->w - px + s->step_x - 1) / s->step_x : 0;
+    if (wide)
+        put(k, s, row + px * s->c, s->step_x * s->c, wide, s->c, out);
+    zero_pixels(s, out + wide * PAIRS, s->pitch - wide);
+}
+
+static void fill_plane(const cpu_pairs *k, const pairs_source *s, const uint16_t *x, int64_t py, int64_t px, int64_t n0, int64_t n1, uint16_t *out)
+{
+    zero_pixels(s, out, s->before);
+    out += s->before * PAIRS;
     for (int64_t r = 0; r < s->rows; r++) {
         int64_t y = (r - s->above) * s->step_y + py;
-        for (int64_t n = n0; n < n0 + s->images; n++, out += s->pitch * s->channels)
-            fill_row(s, n < n1 && r >= s->above && y < s->h ? x + (n * s->h + y) * s->w * s->c : NULL, px, out);
+        for (int64_t n = n0; n < n0 + s->images; n++, out += s->pitch * PAIRS)
+            fill_row(k, s, n < n1 && r >= s->above && y < s->h ? x + (n * s->h + y) * s->w * s->c : NULL, px, out);
     }
 }
 
 /* All inputs of output (y,x) of one image, tap by tap. */
-static void fill_output(const pairs_source *s, const uint16_t *image, int64_t y, int64_t x, uint16_t *out)
+static void gather_output(const pairs_source *s, const uint16_t *image, int64_t y, int64_t x, uint16_t *out)
 {
     const cpu_window *v = &s->window;
     int64_t ix = x * v->sw - v->left, row = v->kw * s->c, from = pairs_max(0, -ix), to = pairs_min(v->kw, s->w - ix);
     for (int64_t ky = 0; ky < v->kh; ky++, out += row) {
-        int64_t iy = y * v->sh - v->top + ky;
-        if (iy < 0 || iy >= s->h || from >= to) {
-            memset(out, 0, (size_t)row * sizeof *out);
-            continue;
-        }
+        int64_t iy = y * v->sh - v->top + ky, inside = iy >= 0 && iy < s->h && from < to;
         const uint16_t *in = image + (iy * s->w + ix) * s->c;
-        for (int64_t i = 0; i < from * s->c; i++)
+        int64_t begin = inside ? from * s->c : row, end = inside ? to * s->c : row;
+        for (int64_t i = 0; i < begin; i++)
             out[i] = 0;
-        for (int64_t i = from * s->c; i < to * s->c; i++)
+        for (int64_t i = begin; i < end; i++)
             out[i] = in[i];
-        for (int64_t i = to * s->c; i < row; i++)
+        for (int64_t i = end; i < row; i++)
             out[i] = 0;
     }
-    memset(out, 0, (size_t)(s->channels - v->kh * row) * sizeof *out);
 }
 
-static void fill_lowered(const pairs_source *s, const uint16_t *x, int64_t n0, int64_t n1, uint16_t *out)
+static void fill_lowered(const cpu_pairs *k, const pairs_source *s, const uint16_t *x, int64_t n0, int64_t n1, uint16_t *out)
 {
+    uint16_t all[PAIRS_TAPS * FEW_CHANNELS];
+    int64_t inputs = s->window.kh * s->window.kw * s->c;
     for (int64_t y = 0; y < s->rows; y++)
-        for (int64_t n = n0; n < n0 + s->images; n++, out += s->pitch * s->channels) {
-            if (n >= n1) {
-                memset(out, 0, (size_t)(s->pitch * s->channels) * sizeof *out);
-                continue;
+        for (int64_t n = n0; n < n0 + s->images; n++)
+            for (int64_t c = 0; c < s->pitch; c++, out += PAIRS) {
+                if (n < n1) {
+                    gather_output(s, x + n * s->h * s->w * s->c, y, c, all);
+                    put(k, s, all, inputs, 1, inputs, out);
+                } else
+                    zero_pixels(s, out, 1);
             }
-            for (int64_t c = 0; c < s->pitch; c++)
-                fill_output(s, x + n * s->h * s->w * s->c, y, c, out + c * s->channels);
-        }
 }
 
-void pairs_fill(const pairs_source *s, const uint16_t *x, int64_t n0, int64_t n1, uint16_t *out)
+void pairs_fill(const cpu_pairs *k, const pairs_source *s, const uint16_t *x, int64_t n0, int64_t n1, uint16_t *out)
 {
     int64_t planes = s->step_y * s->step_x;
     if (s->lowered)
-        fill_lowered(s, x, n0, n1, out);
+        fill_lowered(k, s, x, n0, n1, out);
     else
         for (int64_t p = 0; p < planes; p++)
-            fill_plane(s, x, p / s->step_x, p % s->step_x, n0, n1, out + p * s->plane * s->channels);
-    memset(out + planes * s->plane * s->channels, 0, (size_t)((s->pixels - planes * s->plane) * s->channels) * sizeof *out);
+            fill_plane(k, s, x, p / s->step_x, p % s->step_x, n0, n1, out + p * s->plane * PAIRS);
+    zero_pixels(s, out + planes * s->plane * PAIRS, s->pixels - planes * s->plane);
 }

@@ -1,7 +1,8 @@
 /* pairs.h: convolutions and dense layers over bf16 as plain matrix products, for machines whose instructions multiply pairs of bf16
-   into f32 sums (vdpbf16ps; AMX tiles). An image is first rewritten as a source: pixels of whole groups of 32 channels with zeros around, one
-   plane per phase of the stride, so that for each tap the inputs of consecutive outputs lie at a constant distance. Then a
-   product is 32 outputs by 32 channels over a list of taps, and a tap is an offset into the source.
+   into f32 sums (vdpbf16ps; AMX tiles). An image is first rewritten as a source: for each run of 32 channels its pixels of 64 bytes with zeros
+   around, one plane per phase of the stride, so that for each tap the inputs of consecutive outputs lie side by side. Then a
+   product is 32 outputs by 32 channels over a list of taps, and a tap is an offset into the source. Everything a product reads is
+   64 bytes wide and follows on; what it works on is cut so that the weights stay in the first-level cache.
    In a source the images of a group stand side by side: pixel (plane p, row r, image g, column x) is number
    p*plane + before + ((r + above)*images + g)*pitch + x. Outputs are numbered q = (y*images + g)*pitch + x; those with x beyond the
    image's width are computed with the others and thrown away. One column of zeros between two images serves both. */
@@ -11,23 +12,33 @@
 
 enum { PAIRS = 32, PAIRS_BLOCK = PAIRS * PAIRS, PAIRS_TAPS = 64, PAIRS_GROUPS = 4 };
 
-/* c[r][j] (+)= sum over taps t and k of a[offset[t] + r*a_row + k] * b[t*k + k][j], r < rows, j < 32. b lies as (k/2, 32, 2): pairs of k
-   side by side. k is a multiple of 32. Where rows <= 16 only 16 rows of a and c are touched, else 32. */
+/* Memory that will be needed soon, fetched a few lines with each term: products wait less for memory than the copies before and after
+   them would. */
+typedef struct pairs_ahead {
+    const char *read, *end;   /* moves on, into the second-level cache */
+    const char *write;        /* moves on by write_step bytes, for writing */
+    int64_t write_step;
+    int reads, writes;        /* lines with each term */
+} pairs_ahead;
+
+/* c[r][j] (+)= sum over terms t and k < 32 of a[offset[t] + r*32 + k] * b[t][k][j], r < rows, j < 32. b[t] lies as (16, 32, 2): pairs of
+   k side by side. Where rows <= 16 only 16 rows of a and c are touched, else 32. */
 typedef struct pairs_product {
     const uint16_t *a, *b;
     const int64_t *offset;
     float *c;
-    int64_t a_row, c_row, k;
-    int taps, rows, add;
+    int64_t c_row;
+    int terms, rows, add;
+    pairs_ahead *ahead;
 } pairs_product;
 
-/* How sums become outputs: y = max(low, c + bias), for the gradient to the input zero where `mask` is not positive. */
+/* How sums become outputs: y = max(low, c + bias), for the gradient to the input zero where `gate` is not positive. */
 typedef struct pairs_finish {
     const float *bias;        /* (32); NULL: none */
     float low;
     uint16_t *y;
-    const uint16_t *mask;     /* like y; NULL: none */
-    int64_t step;             /* elements from pixel to pixel of y and mask */
+    const uint16_t *gate;     /* like y; NULL: none */
+    int64_t step;             /* elements from pixel to pixel of y and gate */
     int columns;              /* 1..32 */
 } pairs_finish;
 
@@ -38,24 +49,24 @@ typedef struct cpu_pairs {
     void (*end)(void);
     void (*product)(const pairs_product *p);
     void (*finish)(const pairs_finish *f, const float *c, int pixels);            /* c: (pixels,32) */
-    /* pixels of 32 channels, `step` elements apart -> (pairs,32,2) */
-    void (*interleave)(const uint16_t *x, int64_t step, int64_t pairs, uint16_t *out);
-    /* 16 channels of 32 pixels -> out[channel*out_step + pixel] */
-    void (*transpose)(const uint16_t *const *pixel, uint16_t *out, int64_t out_step);
+    /* pixels of 32 channels, (2*pairs,32) -> (pairs,32,2) */
+    void (*interleave)(const uint16_t *x, int64_t pairs, uint16_t *out);
+    /* 16 channels of 32 pixels -> (16,32); sum[channel] += the sum of the pixels */
+    void (*transpose)(const uint16_t *const *pixel, uint16_t *out, float *sum);
+    /* channels of pixels `step` elements apart -> (pixels,32), zeros behind the channels */
+    void (*copy)(const uint16_t *x, int64_t step, int64_t pixels, int channels, uint16_t *out);
     /* 32 columns of weights, w[column*column_step + k] for k < 32, as (16,32,2); columns and k beyond have zeros */
     void (*pack_across)(const float *w, int64_t column_step, int columns, int k, uint16_t *out);
     /* the same of w[k*k_step + column] */
     void (*pack_along)(const float *w, int64_t k_step, int columns, int k, uint16_t *out);
-    /* sum[i] += sum over rows of x[row*step + i], i < n */
-    void (*add_rows)(float *sum, const uint16_t *x, int64_t step, int64_t rows, int64_t n);
 } cpu_pairs;
 
 typedef struct pairs_source {
     int64_t h, w, c;                      /* of an image, (h,w,c) */
     int64_t step_y, step_x;               /* phases: plane (py,px) holds the rows y*step_y + py and columns x*step_x + px */
-    int64_t images, channels;             /* of a group; c rounded up to 32 */
+    int64_t images, runs;                 /* images of a group; runs of 32 channels, the last one filled up with zeros */
     int64_t pitch, rows, above, before, plane;
-    int64_t pixels;                       /* of all planes, with what products read beyond */
+    int64_t pixels;                       /* of all planes, with what products read beyond; from run to run */
     int lowered;                          /* 1: a pixel holds all inputs of one output instead: kh*kw*c of them; plane (oh,ow) */
     cpu_window window;                    /* lowered: where they come from */
 } pairs_source;
@@ -80,7 +91,15 @@ typedef struct pairs_shape {
 /* The node's geometry; 0 if it is none that is computed here. dw: that of the forward direction. */
 int pairs_shape_of(const hz_work *w, const cpu_micro *m, pairs_shape *s);
 /* Rewrites images (or runs) n0..n1-1 of x. */
-void pairs_fill(const pairs_source *s, const uint16_t *x, int64_t n0, int64_t n1, uint16_t *out);
+void pairs_fill(const cpu_pairs *k, const pairs_source *s, const uint16_t *x, int64_t n0, int64_t n1, uint16_t *out);
+
+static inline void pairs_fetch(pairs_ahead *a)
+{
+    for (int i = 0; i < a->reads && a->read < a->end; i++, a->read += 64)
+        __builtin_prefetch(a->read, 0, 2);
+    for (int i = 0; i < a->writes; i++, a->write += a->write_step)
+        __asm__ volatile("prefetchw %0" : : "m"(*a->write));
+}
 
 static inline int64_t pairs_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 static inline int64_t pairs_min(int64_t a, int64_t b) { return a < b ? a : b; }

@@ -1,9 +1,12 @@
 /* pairs_conv.c: kernel "pairs", conv2d, conv2d_dx, dense and dense_dx over bf16 (pairs.h). A task is a group of images: their source is
-   made in scratch, then for each panel of 32 output channels the outputs are taken 32 at a time. Weights are packed once per version
-   of the parameters as bf16, [group][panel][tap][k/2][32][2], and stream from the second-level cache. */
+   made in scratch, then the outputs are taken 256 at a time, for each panel of 32 output channels and each run of 32 inputs: the
+   run's weights, 18 KB for 9 taps, then serve 8 products. Weights are packed once per version of the parameters as bf16,
+   [group][panel][run][tap][16][32][2]. */
 #include "cpu/pairs.h"
 #include <math.h>
 #include <string.h>
+
+enum { BLOCKS = 8 };          /* of 32 outputs, worked on together */
 
 typedef struct conv {
     const cpu_pairs *k;
@@ -16,13 +19,14 @@ typedef struct conv {
     int64_t items, last;      /* in use; width of the last one, where flat */
     int act;
     float alpha;
+    int threads;
 } conv;
 
 static int64_t panels(const pairs_shape *s) { return (s->oc + PAIRS - 1) / PAIRS; }
 
 /* ---- one block of 32 outputs ---- */
 
-/* Activations that finish() does not know: over the sums, in f32. */
+/* Activations that finish() does not know: over all sums of a block, in f32. */
 static void activate(const conv *c, float *sum, int64_t panel)
 {
     for (int r = 0; r < PAIRS; r++)
@@ -31,13 +35,13 @@ static void activate(const conv *c, float *sum, int64_t panel)
     c->call->micro->act(sum, sum, PAIRS_BLOCK, c->act, c->alpha);
 }
 
-/* The activation's gradient over the sums of consecutive pixels, whose y lie `step` apart. */
-static void gate(const conv *c, const uint16_t *y, int64_t step, int pixels, int columns, float *sum)
+/* Their gradients: over the sums of some pixels. */
+static void pass_back(const conv *c, const pairs_finish *f, float *sum, int64_t pixels)
 {
-    float wide[PAIRS];
-    for (int r = 0; r < pixels; r++) {
-        c->call->micro->widen(wide, y + r * step, columns);
-        c->call->micro->act_grad(sum + r * PAIRS, sum + r * PAIRS, wide, columns, c->act, c->alpha);
+    for (int64_t r = 0; r < pixels; r++, sum += PAIRS) {
+        float gate[PAIRS];
+        c->call->micro->widen(gate, f->gate + r * f->step, f->columns);
+        c->call->micro->act_grad(sum, sum, gate, f->columns, c->act, c->alpha);
     }
 }
 
@@ -57,32 +61,69 @@ static void finish(const conv *c, const pairs_group *g, int64_t n0, int64_t n1, 
         if (n < n1 && x < wide) {
             int64_t to = ((n * c->s.oh + g->y0 + y * g->dy) * c->s.ow + g->x0 + x * g->dx) * c->s.oc + panel * PAIRS;
             f.y = c->y + to;
-            f.mask = c->gate && c->act == HZ_RELU ? c->gate + to : NULL;
-            int pixels = (int)pairs_min(run, wide - x);
-            if (c->gate && !simple)
-                gate(c, c->gate + to, f.step, pixels, f.columns, sum + (at - q) * PAIRS);
-            c->k->finish(&f, sum + (at - q) * PAIRS, pixels);
+            f.gate = c->gate ? c->gate + to : NULL;
+            if (c->gate && !simple) {
+                pass_back(c, &f, sum + (at - q) * PAIRS, pairs_min(run, wide - x));
+                f.gate = NULL;
+            }
+            c->k->finish(&f, sum + (at - q) * PAIRS, (int)pairs_min(run, wide - x));
         }
         at += run;
     }
 }
 
-static void group(const conv *c, const pairs_group *g, const uint16_t *source, const uint16_t *weights, int64_t n0, int64_t n1, float *sum)
+/* The images that this worker takes next, spread over the terms of a task. */
+static pairs_ahead ahead_of(const conv *c, int64_t n0)
 {
     const pairs_source *s = &c->s.source;
-    int64_t offset[PAIRS_TAPS], outputs = g->oh * s->images * s->pitch, panel_size = g->taps * s->channels * PAIRS;
+    int64_t terms = 0, each = s->h * s->w * s->c * (int64_t)sizeof *c->x, next = n0 + c->threads * s->images;
+    for (int i = 0; i < c->s.groups; i++)
+        terms += panels(&c->s) * (c->s.group[i].oh * s->images * s->pitch / PAIRS) * c->s.group[i].taps * s->runs;
+    if (next + s->images >= c->items)
+        return (pairs_ahead){ .read = NULL };
+    const char *x = (const char *)c->x + next * each;
+    return (pairs_ahead){ .read = x, .end = x + s->images * each, .reads = (int)(s->images * each / 64 / pairs_max(terms, 1) + 1) };
+}
+
+/* The lines that outputs q, q + 1, ... will be written to, but for what lies outside the image. */
+static void aim(const conv *c, const pairs_group *g, int64_t n0, int64_t q, int64_t panel, pairs_ahead *a)
+{
+    const pairs_source *s = &c->s.source;
+    int64_t x = q % s->pitch, n = n0 + q / s->pitch % s->images, y = q / s->pitch / s->images, terms = g->taps * s->runs;
+    a->write = (const char *)(c->y + ((n * c->s.oh + g->y0 + y * g->dy) * c->s.ow + g->x0 + x * g->dx) * c->s.oc + panel * PAIRS);
+    a->write_step = g->dx * c->s.oc * (int64_t)sizeof *c->y;
+    a->writes = (int)((PAIRS + terms - 1) / pairs_max(terms, 1));
+}
+
+/* Outputs from..to-1 of one panel. */
+static void some(const conv *c, const pairs_group *g, const uint16_t *source, const uint16_t *weights, int64_t from, int64_t to, float *sum,
+                 pairs_ahead *ahead)
+{
+    const pairs_source *s = &c->s.source;
+    int64_t offset[PAIRS_TAPS];
     for (int t = 0; t < g->taps; t++)
-        offset[t] = g->offset[t] * s->channels;
-    for (int64_t p = 0; p < panels(&c->s); p++)
-        for (int64_t q = 0; q < outputs; q += PAIRS) {
-            pairs_product job = { .a = source + q * s->channels, .b = weights + p * panel_size, .offset = offset, .c = sum,
-                                  .a_row = s->channels, .c_row = PAIRS, .k = s->channels, .taps = g->taps,
-                                  .rows = (int)pairs_min(PAIRS, outputs - q) };
-            if (g->taps)
-                c->k->product(&job);
-            else                                 /* pixels that no output reads */
-                memset(sum, 0, PAIRS_BLOCK * sizeof *sum);
-            finish(c, g, n0, n1, q, p, sum);
+        offset[t] = g->offset[t] * PAIRS;
+    if (!g->taps)                                /* pixels that no output reads */
+        memset(sum, 0, (size_t)(to - from) * PAIRS * sizeof *sum);
+    for (int64_t i = 0; i < s->runs && g->taps; i++)
+        for (int64_t q = from; q < to; q += PAIRS)
+            c->k->product(&(pairs_product){ .a = source + (i * s->pixels + q) * PAIRS, .b = weights + i * g->taps * PAIRS_BLOCK, .offset = offset,
+                                            .c = sum + (q - from) * PAIRS, .c_row = PAIRS, .terms = g->taps,
+                                            .rows = (int)pairs_min(PAIRS, to - q), .add = i > 0, .ahead = ahead });
+}
+
+static void group(const conv *c, const pairs_group *g, const uint16_t *source, const uint16_t *weights, int64_t n0, int64_t n1, float *sum,
+                  pairs_ahead *ahead)
+{
+    const pairs_source *s = &c->s.source;
+    int64_t outputs = g->oh * s->images * s->pitch;
+    for (int64_t from = 0; from < outputs; from += BLOCKS * PAIRS)
+        for (int64_t p = 0; p < panels(&c->s); p++) {
+            int64_t to = pairs_min(from + BLOCKS * PAIRS, outputs);
+            aim(c, g, n0, from, p, ahead);
+            some(c, g, source, weights + p * g->taps * s->runs * PAIRS_BLOCK, from, to, sum, ahead);
+            for (int64_t q = from; q < to; q += PAIRS)
+                finish(c, g, n0, n1, q, p, sum + (q - from) * PAIRS);
         }
 }
 
@@ -92,7 +133,7 @@ static void fill(const conv *c, int64_t n0, int64_t n1, uint16_t *source)
     pairs_source s = c->s.source;
     if (c->s.flat && n1 == c->items)
         s.w = c->last;
-    pairs_fill(&s, c->x + (c->s.flat ? n0 * c->s.run * s.c : 0), c->s.flat ? 0 : n0, c->s.flat ? 1 : n1, source);
+    pairs_fill(c->k, &s, c->x + (c->s.flat ? n0 * c->s.run * s.c : 0), c->s.flat ? 0 : n0, c->s.flat ? 1 : n1, source);
 }
 
 static void task(void *arg, int number, int worker)
@@ -100,13 +141,14 @@ static void task(void *arg, int number, int worker)
     const conv *c = arg;
     int64_t n0 = number * c->s.source.images, n1 = pairs_min(n0 + c->s.source.images, c->items);
     float *sum = (float *)(c->call->scratch + (size_t)worker * c->call->scratch_stride);
-    uint16_t *source = (uint16_t *)(sum + PAIRS_BLOCK);
+    uint16_t *source = (uint16_t *)(sum + BLOCKS * PAIRS_BLOCK);
     const uint16_t *weights = c->weights;
+    pairs_ahead ahead = ahead_of(c, n0);
     fill(c, n0, n1, source);
     c->k->begin();
     for (int i = 0; i < c->s.groups; i++) {
-        group(c, &c->s.group[i], source, weights, n0, n1, sum);
-        weights += panels(&c->s) * c->s.group[i].taps * c->s.source.channels * PAIRS;
+        group(c, &c->s.group[i], source, weights, n0, n1, sum, &ahead);
+        weights += panels(&c->s) * c->s.group[i].taps * c->s.source.runs * PAIRS_BLOCK;
     }
     c->k->end();
 }
@@ -131,9 +173,9 @@ static void pack_panel(void *arg, int panel, int worker)
     uint16_t *to = p->to;
     for (int i = 0; i < p->s->groups; i++) {
         const pairs_group *g = &p->s->group[i];
-        uint16_t *out = to + panel * g->taps * source->channels * PAIRS;
-        for (int t = 0; t < g->taps; t++)
-            for (int64_t k = 0; k < source->channels; k += PAIRS, out += PAIRS_BLOCK) {
+        uint16_t *out = to + panel * g->taps * source->runs * PAIRS_BLOCK;
+        for (int64_t k = 0; k < source->runs * PAIRS; k += PAIRS)
+            for (int t = 0; t < g->taps; t++, out += PAIRS_BLOCK) {
                 int have = (int)pairs_max(0, pairs_min(PAIRS, p->depth - k));
                 int64_t column = (int64_t)panel * PAIRS, tap = p->taps == 1 ? 0 : g->tap[t];
                 if (p->back)
@@ -141,7 +183,7 @@ static void pack_panel(void *arg, int panel, int worker)
                 else
                     p->k->pack_across(p->w + (column * p->taps + tap) * p->inputs + k, p->taps * p->inputs, columns, have, out);
             }
-        to += panels(p->s) * g->taps * source->channels * PAIRS;
+        to += panels(p->s) * g->taps * source->runs * PAIRS_BLOCK;
     }
 }
 
@@ -150,7 +192,7 @@ static size_t weight_elements(const pairs_shape *s)
     int64_t taps = 0;
     for (int i = 0; i < s->groups; i++)
         taps += s->group[i].taps;
-    return (size_t)(panels(s) * taps * s->source.channels * PAIRS);
+    return (size_t)(panels(s) * taps * s->source.runs * PAIRS_BLOCK);
 }
 
 static size_t memory(const hz_work *w, const cpu_micro *m)
@@ -188,8 +230,8 @@ static double cost(const hz_work *w, const cpu_micro *m)
     double pixels = (double)s.source.pixels / (double)s.source.images * (double)s.items, taps = 0;
     for (int i = 0; i < s.groups; i++)
         taps += (double)s.group[i].taps * (double)(s.group[i].oh * s.source.pitch);
-    double products = taps * (double)s.items * (double)s.source.channels * (double)(panels(&s) * PAIRS);
-    return 1e-6 + 2 * products / (m->pairs->rate * 100e9) + pixels * (double)s.source.channels * 1e-10;
+    double products = taps * (double)s.items * (double)(s.source.runs * PAIRS) * (double)(panels(&s) * PAIRS);
+    return 1e-6 + 2 * products / (m->pairs->rate * 100e9) + pixels * (double)(s.source.runs * PAIRS) * 1e-10;
 }
 
 static size_t scratch(const hz_work *w, const cpu_micro *m)
@@ -197,7 +239,7 @@ static size_t scratch(const hz_work *w, const cpu_micro *m)
     pairs_shape s;
     if (!pairs_shape_of(w, m, &s))
         return 0;
-    return PAIRS_BLOCK * sizeof(float) + (size_t)(s.source.pixels * s.source.channels) * sizeof(uint16_t);
+    return BLOCKS * PAIRS_BLOCK * sizeof(float) + (size_t)(s.source.pixels * s.source.runs * PAIRS) * sizeof(uint16_t);
 }
 
 static hz_status run(const hz_work *w, const cpu_call *call)
@@ -208,10 +250,11 @@ static hz_status run(const hz_work *w, const cpu_call *call)
     int forward = w->op == OP_conv2d || w->op == OP_dense, conv2d = w->op == OP_conv2d || w->op == OP_conv2d_dx;
     c.act = conv2d ? w->attr.window.act : w->attr.act.act;
     c.alpha = conv2d ? w->attr.window.alpha : w->attr.act.alpha;
-    if (w->nin > 2 && w->in[2].data && forward)
+    if (forward && w->nin > 2 && w->in[2].data)
         c.bias = (const float *)(c.weights + weight_elements(&c.s));
-    else if (w->nin > 2)
+    else if (!forward && w->nin > 2)
         c.gate = w->in[2].data;
+    c.threads = pool_threads();
     c.items = cpu_rows(w, call);
     if (c.s.flat) {
         int64_t pixels = c.items * cpu_size(&w->in[0], 1, w->in[0].ndim - 1);

@@ -1,12 +1,13 @@
 /* pairs_dw.c: kernel "pairs", conv2d_dw and dense_dw over bf16 (pairs.h): dw[o][tap][i] = sum over outputs q of dy[q][o] * x[q + tap][i].
-   The sum runs over pixels, so pairs are pairs of neighbouring pixels: dy is transposed to (O,q), x is rewritten as (q/2, 32, 2), once
+   The sum runs over pixels, so pairs are pairs of neighbouring pixels: dy is transposed to (q/32, O, 32), x is rewritten as (q/2, 32, 2), once
    beginning at even pixels and once at odd ones for the taps that move by an odd number. Outputs that do not exist have dy = 0.
+   The sums of a block of 32 x 32 channels are made for 256 outputs at a time by all taps, so that dy and x stay in the first-level cache.
    Work: groups of images are cut into slots by shape alone; a task is a slot, whose sums (O,taps,I) in f32 stay in the second-level
    cache; slots are added in order. */
 #include "cpu/pairs.h"
 #include <string.h>
 
-enum { SLOTS = 8, SLOT_BYTES = 64 << 20 };
+enum { SLOTS = 8, SLOT_BYTES = 64 << 20, TOGETHER = 8 };       /* TOGETHER: times 32 outputs of a product */
 
 typedef struct grad {
     const cpu_pairs *k;
@@ -25,7 +26,7 @@ typedef struct area {
     uint16_t *source, *x, *dy, *pixels;       /* pixels: 32 of dy, padded; behind them one of zeros */
 } area;
 
-static int64_t copy_elements(const grad *g) { return g->s.source.pixels * g->s.source.channels; }
+static int64_t copy_elements(const grad *g) { return g->s.source.pixels * g->s.source.runs * PAIRS; }
 
 static area area_of(const grad *g, char *scratch)
 {
@@ -50,8 +51,8 @@ static void interleave(const grad *g, const area *a)
     int64_t pairs = s->pixels / 2;
     uint16_t *out = a->x;
     for (int copy = 0; copy < g->copies; copy++)
-        for (int64_t i = 0; i < s->channels; i += PAIRS, out += pairs * 2 * PAIRS) {
-            g->k->interleave(a->source + copy * s->channels + i, s->channels, pairs - copy, out);
+        for (int64_t i = 0; i < s->runs; i++, out += pairs * 2 * PAIRS) {
+            g->k->interleave(a->source + (i * s->pixels + copy) * PAIRS, pairs - copy, out);
             memset(out + (pairs - copy) * 2 * PAIRS, 0, (size_t)(copy * 2 * PAIRS) * sizeof *out);
         }
 }
@@ -68,7 +69,7 @@ static const uint16_t *pixel_of(const grad *g, int64_t n0, int64_t q)
     return n < g->items && y < g->s.oh && x < width(g, n) ? g->dy + ((n * g->s.oh + y) * g->s.ow + x) * g->s.oc : NULL;
 }
 
-static void transpose(const grad *g, const area *a, int64_t n0)
+static void transpose(const grad *g, const area *a, int64_t n0, float *sum)
 {
     int64_t oc = g->s.oc;
     uint16_t *zero = a->pixels + PAIRS * g->outs;
@@ -85,36 +86,49 @@ static void transpose(const grad *g, const area *a, int64_t n0)
             const uint16_t *at[PAIRS];
             for (int i = 0; i < PAIRS; i++)
                 at[i] = pixel[i] + o;
-            g->k->transpose(at, a->dy + o * g->depth + q, g->depth);
+            g->k->transpose(at, a->dy + q * g->outs + o * PAIRS, sum + o);
         }
-    }
-}
-
-static void add_bias(const grad *g, int64_t n0, int64_t n1, float *bias)
-{
-    for (int64_t n = n0; n < n1; n++) {
-        int64_t pixels = g->s.flat ? width(g, n) : g->s.oh * g->s.ow;
-        g->k->add_rows(bias, g->dy + n * g->s.oh * g->s.ow * g->s.oc, g->s.oc, pixels, g->s.oc);
     }
 }
 
 /* ---- a slot ---- */
 
-static void multiply(const grad *g, const area *a, float *sums, int add)
+/* The images from n on: x in place of reads, dy in place of writes, spread over the terms of the products. */
+static pairs_ahead ahead_of(const grad *g, int64_t n)
 {
     const pairs_source *s = &g->s.source;
-    const int64_t none = 0;
-    int64_t panel_size = s->pixels * PAIRS, copy_size = copy_elements(g);
+    int64_t terms = (g->outs + PAIRS - 1) / PAIRS * s->runs * g->s.group[0].taps * (g->depth / PAIRS);
+    int64_t x = s->h * s->w * s->c * (int64_t)sizeof *g->x, dy = g->s.oh * g->s.ow * g->s.oc * (int64_t)sizeof *g->dy;
+    if (n + s->images >= g->items)
+        return (pairs_ahead){ .read = NULL };
+    const char *from = (const char *)g->x + n * x;
+    return (pairs_ahead){ .read = from, .end = from + s->images * x, .reads = (int)(s->images * x / 64 / terms + 1),
+                          .write = (const char *)g->dy + n * dy, .write_step = 64, .writes = (int)(s->images * dy / 64 / terms) };
+}
+
+/* Outputs q..to-1, all taps, 32 channels of dy from o on and run i of x. */
+static void some(const grad *g, const area *a, int64_t o, int64_t i, int64_t q, int64_t to, float *sums, int add,
+                 pairs_ahead *ahead)
+{
+    const pairs_source *s = &g->s.source;
+    int64_t offset[TOGETHER], channels = s->runs * PAIRS;
+    for (int t = 0; t < TOGETHER; t++)
+        offset[t] = t * g->outs * PAIRS;
+    for (int t = 0; t < g->s.group[0].taps; t++) {
+        int64_t move = g->s.group[0].offset[t];
+        const uint16_t *x = a->x + (move % 2 * s->runs + i) * s->pixels * PAIRS + (q + move - move % 2) * PAIRS;
+        g->k->product(&(pairs_product){ .a = a->dy + q * g->outs + o * PAIRS, .b = x, .offset = offset,
+                                        .c = sums + (o * g->s.taps + t) * channels + i * PAIRS, .c_row = g->s.taps * channels,
+                                        .terms = (int)((to - q) / PAIRS), .rows = (int)pairs_min(PAIRS, g->outs - o), .add = add, .ahead = ahead });
+    }
+}
+
+static void multiply(const grad *g, const area *a, float *sums, int add, pairs_ahead *ahead)
+{
     for (int64_t o = 0; o < g->outs; o += PAIRS)
-        for (int64_t i = 0; i < s->channels; i += PAIRS)
-            for (int t = 0; t < g->s.group[0].taps; t++) {
-                int64_t move = g->s.group[0].offset[t], odd = move % 2;
-                const uint16_t *x = a->x + odd * copy_size + i / PAIRS * panel_size + move / 2 * 2 * PAIRS;
-                pairs_product job = { .a = a->dy + o * g->depth, .b = x, .offset = &none, .c = sums + (o * g->s.taps + t) * s->channels + i,
-                                      .a_row = g->depth, .c_row = g->s.taps * s->channels, .k = g->depth, .taps = 1,
-                                      .rows = (int)pairs_min(PAIRS, g->outs - o), .add = add };
-                g->k->product(&job);
-            }
+        for (int64_t i = 0; i < g->s.source.runs; i++)
+            for (int64_t q = 0; q < g->depth; q += TOGETHER * PAIRS)
+                some(g, a, o, i, q, pairs_min(g->depth, q + TOGETHER * PAIRS), sums, add || q > 0, ahead);
 }
 
 static void fill(const grad *g, int64_t n0, int64_t n1, uint16_t *source)
@@ -122,7 +136,7 @@ static void fill(const grad *g, int64_t n0, int64_t n1, uint16_t *source)
     pairs_source s = g->s.source;
     if (g->s.flat && n1 == g->items)
         s.w = g->last;
-    pairs_fill(&s, g->x + (g->s.flat ? n0 * g->s.run * s.c : 0), g->s.flat ? 0 : n0, g->s.flat ? 1 : n1, source);
+    pairs_fill(g->k, &s, g->x + (g->s.flat ? n0 * g->s.run * s.c : 0), g->s.flat ? 0 : n0, g->s.flat ? 1 : n1, source);
 }
 
 static void slot(void *arg, int number, int worker)
@@ -135,14 +149,13 @@ static void slot(void *arg, int number, int worker)
     g->k->begin();
     for (int64_t i = from; i < to && i * images < g->items; i++) {
         int64_t n0 = i * images, n1 = pairs_min(n0 + images, g->items);
-        if (g->db)
-            add_bias(g, n0, n1, sums + g->sums);
+        pairs_ahead ahead = ahead_of(g, n1);
+        transpose(g, &a, n0, sums + g->sums);
         if (!g->dw)
             continue;
         fill(g, n0, n1, a.source);
         interleave(g, &a);
-        transpose(g, &a, n0);
-        multiply(g, &a, sums, i > from);
+        multiply(g, &a, sums, i > from, &ahead);
     }
     g->k->end();
 }
@@ -161,7 +174,7 @@ static int64_t used(const grad *g)
 static void sum(void *arg, int o, int worker)
 {
     const grad *g = arg;
-    int64_t channels = g->s.source.channels, inputs = g->s.source.lowered ? g->s.source.window.kh * g->s.source.window.kw * g->s.source.c : g->s.source.c;
+    int64_t channels = g->s.source.runs * PAIRS, inputs = g->s.source.lowered ? g->s.source.window.kh * g->s.source.window.kw * g->s.source.c : g->s.source.c;
     for (int64_t t = 0; t < g->s.taps; t++)
         g->call->micro->sum_rows(g->dw + (o * g->s.taps + t) * inputs, g->partial + (o * g->s.taps + t) * channels, used(g), g->slot_floats, inputs);
 }
@@ -180,7 +193,7 @@ static int grad_of(const hz_work *w, const cpu_micro *m, grad *g)
     for (int t = 0; t < only->taps; t++)
         if (only->offset[t] % 2)
             g->copies = 2;
-    g->sums = g->outs * g->s.taps * g->s.source.channels;
+    g->sums = g->outs * g->s.taps * g->s.source.runs * PAIRS;
     g->slot_floats = g->sums + g->outs;
     g->groups = (g->s.items + g->s.source.images - 1) / g->s.source.images;
     g->slots = pairs_max(1, pairs_min(pairs_min(SLOTS, g->groups), SLOT_BYTES / (g->slot_floats * (int64_t)sizeof(float))));
