@@ -18,6 +18,8 @@ local spec = {
   { 'tune', false, 'bool', 'kernels by trial, as remembered for this machine; else by predicted cost' },
   { 'layers', false, 'bool', 'one row per node: kernel, ms, GFLOP/s, share of peak' },
   { 'json', false, 'bool', 'an array for programs' },
+  { 'grow', nil, 'string', 'how images/s grow with one of these, as a table and a plot', choices = { 'batch', 'channels', 'threads' } },
+  { 'svg', nil, 'string', 'file for the plot of --grow' },
 }
 
 -- A set of random bytes: speed does not depend on what is in the pictures.
@@ -78,12 +80,12 @@ end
 
 local function peak_of(dtype, threads) return C.hz_cpu_peak(c.dtype(dtype), threads, 0.3) end
 
--- o: net, batch, dtype, pass, threads, seconds, data, layers, tune. Returns one record.
+-- o: net (name, or a function that makes one), batch, dtype, pass, threads, seconds, data, layers, tune. Returns one record.
 function M.measure(o)
   local train, threads = o.pass == 'train', C.hz_cpu_threads()
   collectgarbage()                                     -- plans of earlier measurements
   C.hz_peak_reset()
-  local net = require 'hz.nets'.load(o.net)
+  local net = type(o.net) == 'function' and o.net() or require 'hz.nets'.load(o.net)
   net:init { seed = 1 }
   local plan = make_plan(net, train, o.batch, o)
   if o.tune then C.hz_peak_reset() end                 -- trials hold the memory of all kernels at once
@@ -148,7 +150,9 @@ end
 local function run(args)
   if args[1] == 'codec' then return require 'hz.bench_codec'({ unpack(args, 2) }) end
   local knob = require 'hz.args'.parse(spec, unpack(words(args)))
+  if knob.svg and not knob.grow then require 'hz.exit'.usage 'bench: --svg was given; needs --grow as well' end
   if knob.threads then c.check(C.hz_cpu_set_threads(knob.threads)) end
+  if knob.grow then return require 'hz.bench_grow'(knob, M.measure) end
   local records = {}
   if not knob.json then print(head:format('net', 'dtype', 'pass', 'batch', 'threads', 'images/s', 'GFLOP/s', 'x peak', 'memory')) end
   for _, net in ipairs(knob.net) do

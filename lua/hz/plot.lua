@@ -1,5 +1,7 @@
 -- plot.lua: accuracy over bits, in characters or as SVG. A picture is { title, caption (may be nil), x = label, y = label, series = { { name, points } },
--- levels = { { y, label } } }; a point is { x, y, spread (nil: none), label }. The x axis is logarithmic, y in the units given.
+-- levels = { { y, label } } }; a point is { x, y, spread (nil: none), label }. The x axis is logarithmic with marks at
+-- `ticks` (nil: 1, 2, 5, ...); y is in the units given, from `low` on (nil: what the points need), or logarithmic with log_y. above: SVG has the legend under the title
+-- and the caption at the foot.
 local M = {}
 
 -- ---- axes ----
@@ -29,7 +31,7 @@ local function log_ticks(lo, hi)
 end
 
 local function extent(picture)
-  local e = { x0 = math.huge, x1 = -math.huge, y0 = math.huge, y1 = -math.huge }
+  local e = { x0 = math.huge, x1 = -math.huge, y0 = picture.low or math.huge, y1 = -math.huge }
   local function y(v) e.y0, e.y1 = math.min(e.y0, v), math.max(e.y1, v) end
   for _, s in ipairs(picture.series) do
     for _, p in ipairs(s.points) do
@@ -43,20 +45,33 @@ local function extent(picture)
   return e
 end
 
+-- y(v) -> 0..1 and the marks of the y axis
+local function y_scale(picture, e, ysteps)
+  local marks = {}
+  if picture.log_y then
+    local a, b = math.log(e.y0 * 0.85), math.log(e.y1 * 1.18)
+    local function y(v) return (math.log(v) - a) / (b - a) end
+    for i, v in ipairs(log_ticks(math.exp(a), math.exp(b))) do marks[i] = { at = y(v), text = ('%.6g'):format(v) } end
+    return y, marks
+  end
+  local y0, y1, step = round_steps(e.y0, math.max(e.y1, e.y0 + 1), ysteps)
+  local function y(v) return (v - y0) / (y1 - y0) end
+  for i = 0, math.floor((y1 - y0) / step + 0.5) do
+    local v = y0 + i * step
+    marks[#marks + 1] = { at = y(v), text = ('%g'):format(v) }
+  end
+  return y, marks
+end
+
 -- { x(v), y(v) -> 0..1, xticks, yticks (each { at = 0..1, text }) }, or nil without points
 local function scales(picture, ysteps)
   local e = extent(picture)
   if not e then return nil end
   local a, b = math.log(e.x0 * 0.85), math.log(e.x1 * 1.18)
-  local y0, y1, step = round_steps(e.y0, math.max(e.y1, e.y0 + 1), ysteps)
-  local s = { xticks = {}, yticks = {} }
+  local s = { xticks = {} }
+  s.y, s.yticks = y_scale(picture, e, ysteps)
   function s.x(v) return (math.log(v) - a) / (b - a) end
-  function s.y(v) return (v - y0) / (y1 - y0) end
-  for _, v in ipairs(log_ticks(math.exp(a), math.exp(b))) do s.xticks[#s.xticks + 1] = { at = s.x(v), text = ('%g'):format(v) } end
-  for i = 0, math.floor((y1 - y0) / step + 0.5) do
-    local v = y0 + i * step
-    s.yticks[#s.yticks + 1] = { at = s.y(v), text = ('%g'):format(v) }
-  end
+  for _, v in ipairs(picture.ticks or log_ticks(math.exp(a), math.exp(b))) do s.xticks[#s.xticks + 1] = { at = s.x(v), text = ('%g'):format(v) } end
   return s
 end
 M.scales = scales

@@ -29,7 +29,7 @@ local function axes(page, picture, s, X, Y)
   page:text((L + W - R) / 2, H - 16, picture.x, 'text-anchor="middle"')
   page:text(0, 0, picture.y, ('text-anchor="middle" transform="translate(20 %.1f) rotate(-90)"'):format((T + H - B) / 2))
   page:text(L, 28, picture.title, 'font-size="15" font-weight="bold"')
-  if picture.caption then page:text(W - R, 28, picture.caption, 'text-anchor="end" font-size="11" fill="#555"') end
+  if picture.caption then page:text(W - R, picture.above and H - 4 or 28, picture.caption, 'text-anchor="end" font-size="11" fill="#555"') end
 end
 
 local function levels(page, picture, s, Y)
@@ -64,6 +64,14 @@ local function series(page, one, colour, s, X, Y)
 end
 
 local function legend(page, picture)
+  if picture.above then                                 -- in a row under the title, where curves cross the corner
+    for k, one in ipairs(picture.series) do
+      local x = L + 8 + 150 * (k - 1)
+      page:add('<circle cx="%d" cy="%d" r="4" fill="%s"/>', x, T - 8, colours[(k - 1) % #colours + 1])
+      page:text(x + 9, T - 4, one.name, '')
+    end
+    return
+  end
   for k, one in ipairs(picture.series) do
     local y = H - B - 14 - 18 * (#picture.series - k)
     page:add('<circle cx="%d" cy="%d" r="4" fill="%s"/>', W - R - 12, y - 4, colours[(k - 1) % #colours + 1])

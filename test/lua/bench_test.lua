@@ -1,0 +1,47 @@
+-- hz bench: what it prints and writes belongs together. How fast it is, no test judges.
+local t = ...
+local json = require 'hz.json'
+
+local quick = '--net small --batch 2 --seconds 0.01 --pass infer'
+
+t.case('hz bench --grow: a row per value, and a plot of the same points', function()
+  local dir = t.folder()
+  for _, case in ipairs { { 'channels', 6, '--json' }, { 'threads', 2, '--threads 2 --json' }, { 'threads', 2, '--threads 2' } } do
+    local svg = ('%s/%s.svg'):format(dir, case[1])
+    local status, out, err = t.run(('bench %s --grow %s --svg %s %s'):format(quick, case[1], svg, case[3]))
+    t.equal(status, 0, err)
+    local picture = t.read(svg)
+    t.match(picture, '^<svg .*</svg>\n$')
+    t.ok(not picture:find 'nan' and not picture:find 'inf,' , 'every point has a place')
+    local _, points = picture:gsub('<circle', '')
+    t.equal(points, case[2])
+    if case[3]:find 'json' then
+      local rows = json.decode(out)
+      t.equal(#rows, case[2])
+      for i, row in ipairs(rows) do
+        t.ok(row.images_per_second > 0 and row.spread >= 0 and row.multiple_of_peak > 0)
+        t.ok(i == 1 or row[case[1]] == 2 * rows[i - 1][case[1]])
+        t.equal({ row.dtype, row.pass }, { 'f32', 'infer' })
+      end
+    else
+      t.match(out, 'f32 inference +1 .*f32 inference +2 .*images/s')
+    end
+  end
+end)
+
+t.case('hz bench: mistakes', function()
+  local status, _, err = t.run 'bench --svg x.svg'
+  t.equal(status, 2)
+  t.match(err, 'needs %-%-grow')
+  status, _, err = t.run 'bench --grow width'
+  t.equal(status, 2)
+  t.match(err, 'one of batch, channels, threads')
+end)
+
+t.case('hz bench --tune: says how many nodes run by another kernel', function()
+  local dir = t.folder()
+  local status, out, err = t.sh(('HZ_CACHE=%s %s bench %s --tune --json'):format(dir, t.hz, quick))
+  t.equal(status, 0, err)
+  t.ok(json.decode(out)[1].tuned >= 0)
+  t.ok(t.read(dir .. '/kernels.jsonl'))
+end)
