@@ -4,6 +4,7 @@
 #include "cpu/vector.h"
 #include "cpu/peak.inc.h"
 #include "cpu/tile.inc.h"
+#include "cpu/few.inc.h"
 #include "cpu/act.inc.h"
 #include "cpu/rows.inc.h"
 #include "cpu/elements.inc.h"
@@ -18,6 +19,7 @@ void FILL(cpu_micro *m)
     m->peak_f32 = peak_f32;
     m->wino = &wino_table;
     tile_fill(m);
+    few_fill(m);
     m->widen = widen;
     m->narrow = narrow;
     m->act = act;

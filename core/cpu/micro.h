@@ -35,6 +35,17 @@ typedef struct cpu_outer {
     int accumulate;
 } cpu_outer;
 
+/* A row of output pixels of a convolution, all of whose taps exist: y[p][j] = max(low, bias + sum over rows r and k of
+   x[r*x_row + p*x_column + k] * w[(r*k_count + k)*width + j]), width = nv*lanes */
+typedef struct cpu_few {
+    const float *x, *w, *bias;                   /* bias: NULL for none */
+    float *y;
+    int64_t x_row, x_column, y_column;           /* floats from row of taps to row, from pixel to pixel */
+    int64_t rows, k, pixels;
+    float low;
+    int last;                 /* lanes of the last vector that exist */
+} cpu_few;
+
 typedef struct cpu_dropout {
     float rate;
     uint64_t seed;
@@ -77,6 +88,8 @@ struct cpu_micro {
     /* bf16 <-> f32; to bf16 by rounding to nearest even, NaN stays NaN */
     void (*widen)(float *to, const uint16_t *from, int64_t n);
     void (*narrow)(uint16_t *to, const float *from, int64_t n);
+
+    void (*few[MICRO_NV + 1])(const cpu_few *t);                          /* by nv */
 
     /* element-wise: in and out may be the same */
     void (*act)(float *y, const float *x, int64_t n, int act, float alpha);

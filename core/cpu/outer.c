@@ -1,7 +1,7 @@
 /* outer.c: kernel "outer", conv2d_dw and dense_dw as a sum of outer products over pixels:
    dw[o][tap][i] = sum over pixels of dy[pixel][o] * x[pixel moved by the tap][i], i in vectors, o broadcast, sums in registers.
    Where I is a whole number of vectors x is read in place, tap by tap, over the outputs whose tap lies in the image. Elsewhere
-   (the first layer's 3 channels, say) the columns taps*I of a block of pixels are copied to scratch, padded to whole vectors.
+   the columns taps*I of a block of pixels are copied to scratch, padded to whole vectors.
    Work: tasks = slots of images x panels of columns x chunks of output channels. Slots and their order depend on the shape
    and the count alone; they are added in slot order. */
 #include "cpu/panel.h"
@@ -130,25 +130,6 @@ static void direct(const block *b, int64_t n0, int64_t n1)
         }
 }
 
-enum { NEAR = 16 };
-/* The common case of few channels: one panel, all taps in the image, a row of taps at most NEAR floats. Copies NEAR floats per row
-   of taps, of which the next row (or zeros, or the next pixel) overwrites what is too much. 0: not that case, nothing done. */
-static int copy_near(const grad *g, int64_t n, int64_t oy, int64_t ix, int64_t to, float *out)
-{
-    const cpu_window *v = &g->v;
-    int64_t row = v->kw * g->I, iy = oy * v->sh - v->top;
-    if (row > NEAR || g->p.count > 1 || iy < 0 || iy + v->kh > v->h)
-        return 0;
-    const float *x = g->x + ((n * v->h + iy) * v->w + ix) * g->I, *end = g->x + g->images * v->h * v->w * g->I;
-    if (end - x < (v->kh - 1) * v->w * g->I + NEAR)
-        return 0;
-    for (int64_t ky = 0; ky < v->kh; ky++)
-        memcpy(out + ky * row, x + ky * v->w * g->I, NEAR * sizeof(float));
-    for (int64_t i = g->columns; i < to; i++)
-        out[i] = 0;
-    return 1;
-}
-
 /* Columns from..to-1 of output pixel (n,oy,ox), zeros where a tap falls outside. One row of taps is one run of memory. */
 static void copy_columns(const grad *g, int64_t n, int64_t oy, int64_t ox, int64_t from, int64_t to, float *out)
 {
@@ -156,8 +137,6 @@ static void copy_columns(const grad *g, int64_t n, int64_t oy, int64_t ox, int64
     int64_t row = v->kw * g->I, ix = ox * v->sw - v->left;
     int64_t kx0 = most(0, -ix), kx1 = most(kx0, least(v->kw, v->w - ix));
     int whole = kx0 == 0 && kx1 == v->kw;
-    if (whole && copy_near(g, n, oy, ix, to, out))
-        return;
     for (int64_t ky = from / row; ky < v->kh && ky * row < to; ky++) {
         int64_t iy = oy * v->sh - v->top + ky, c0 = most(from, ky * row), c1 = least(to, (ky + 1) * row);
         int outside = iy < 0 || iy >= v->h;
@@ -274,7 +253,7 @@ static size_t memory(const hz_work *w, const cpu_micro *m)
 
 static size_t scratch(const hz_work *w, const cpu_micro *m)
 {
-    return shape_of(w, m).copy ? ((size_t)PIXELS * m->max_nv * m->lanes + NEAR) * sizeof(float) : 0;
+    return shape_of(w, m).copy ? (size_t)PIXELS * m->max_nv * m->lanes * sizeof(float) : 0;
 }
 
 static hz_status run(const hz_work *w, const cpu_call *c)
