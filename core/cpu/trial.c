@@ -83,16 +83,23 @@ int program_trials(const hz_program *p, int i, const hz_step *s, int repeats, hz
     return repeats < 1 || n < 2 || !try(p, i, use, n, s, repeats, out) ? n : -1;
 }
 
+/* Where memory fails the node keeps the kernel that it had. */
 static hz_status change(hz_program *p, node *n, choice use)
 {
-    node fresh = { .work = n->work };
+    node fresh = { .work = n->work }, old = *n;
     hz_status status = program_prepare(p, &fresh, use);
     if (status)
         return status;
-    hz_free(n->memory, n->bytes);
     *n = fresh;
     status = program_place_copies(p);
-    return status ? status : program_reserve(p);
+    status = status ? status : program_reserve(p);
+    if (status) {
+        *n = old;
+        program_place_copies(p);         /* what there is; it may have moved */
+        old = fresh;
+    }
+    hz_free(old.memory, old.bytes);
+    return status;
 }
 
 hz_status program_use(hz_program *p, int i, const char *kernel)
