@@ -61,6 +61,9 @@ int64_t cpu_count(const hz_arg *a, const cpu_call *c);                /* element
 int64_t cpu_size(const hz_arg *a, int from, int to);                  /* product of dimensions from .. to-1 */
 double cpu_flops(const hz_work *w);                                   /* of the plain algorithm, full batch */
 int cpu_all(const hz_work *w, int dtype);                             /* every present float argument has this dtype */
+/* How the node stores its activations, HZ_F32 or HZ_BF16, where all other floats are f32; else -1. */
+int cpu_storage(const hz_work *w);
+static inline void *cpu_at(const hz_arg *a, int64_t i) { return (char *)a->data + i * (int64_t)hz_dtype_bytes(a->dtype); }
 
 /* Sliding window over an image, from input to output: strides filled in, TensorFlow's padding before the first row and column. */
 typedef struct cpu_window {

@@ -4,7 +4,7 @@
 
 enum { CHUNK = 16384 };
 
-static double cost(const hz_work *w, const cpu_micro *m) { return cpu_all(w, HZ_F32) ? 1e-6 : -1; }
+static double cost(const hz_work *w, const cpu_micro *m) { return cpu_storage(w) >= 0 ? 1e-6 : -1; }
 
 typedef struct elements {
     const hz_work *w;
@@ -23,14 +23,13 @@ static void act_task(void *arg, int task, int worker)
 {
     const elements *e = arg;
     const hz_work *w = e->w;
-    const cpu_micro *m = e->c->micro;
+    const cpu_stored *s = cpu_stored_of(w, e->c->micro);
     int64_t from = (int64_t)task * CHUNK, n = end_of(e, from) - from;
-    float *y = (float *)w->out[0].data + from;
-    const float *a = (const float *)w->in[0].data + from, *b = w->nin > 1 ? (const float *)w->in[1].data + from : NULL;
+    void *y = cpu_at(&w->out[0], from), *a = cpu_at(&w->in[0], from), *b = w->nin > 1 ? cpu_at(&w->in[1], from) : NULL;
     if (w->op == OP_act)
-        m->act(y, a, n, w->attr.act.act, w->attr.act.alpha);
+        s->act(y, a, n, w->attr.act.act, w->attr.act.alpha);
     else
-        (w->op == OP_add ? m->act_add : m->act_grad)(y, a, b, n, w->attr.act.act, w->attr.act.alpha);
+        (w->op == OP_add ? s->act_add : s->act_grad)(y, a, b, n, w->attr.act.act, w->attr.act.alpha);
 }
 
 static hz_status act_run(const hz_work *w, const cpu_call *c)
@@ -62,8 +61,8 @@ static void dropout_task(void *arg, int task, int worker)
     for (; r < end; r++) {
         cpu_dropout d = { .rate = w->attr.dropout.rate, .seed = s->seed, .item = (uint32_t)((const int32_t *)w->in[1].data)[r],
                           .epoch = (uint32_t)s->epoch, .layer = (uint32_t)w->attr.dropout.layer };
-        t->c->micro->dropout((float *)w->out[0].data + r * t->size + first, (const float *)w->in[0].data + r * t->size + first,
-                             n, first, &d);
+        int64_t at = r * t->size + first;
+        cpu_stored_of(w, t->c->micro)->dropout(cpu_at(&w->out[0], at), cpu_at(&w->in[0], at), n, first, &d);
     }
 }
 
@@ -89,6 +88,8 @@ static void update_task(void *arg, int task, int worker)
     int64_t from = (int64_t)task * CHUNK;
     e->step(&e->update, from, end_of(e, from));
 }
+
+static double update_cost(const hz_work *w, const cpu_micro *m) { return cpu_all(w, HZ_F32) ? 1e-6 : -1; }
 
 static hz_status update_run(const hz_work *w, const cpu_call *c)
 {
@@ -122,7 +123,7 @@ static hz_status update_run(const hz_work *w, const cpu_call *c)
     return HZ_OK;
 }
 
-const cpu_kernel sgd_vector = { .name = "vector", .cost = cost, .run = update_run };
-const cpu_kernel adam_vector = { .name = "vector", .cost = cost, .run = update_run };
-const cpu_kernel adamw_vector = { .name = "vector", .cost = cost, .run = update_run };
-const cpu_kernel adadelta_vector = { .name = "vector", .cost = cost, .run = update_run };
+const cpu_kernel sgd_vector = { .name = "vector", .cost = update_cost, .run = update_run };
+const cpu_kernel adam_vector = { .name = "vector", .cost = update_cost, .run = update_run };
+const cpu_kernel adamw_vector = { .name = "vector", .cost = update_cost, .run = update_run };
+const cpu_kernel adadelta_vector = { .name = "vector", .cost = update_cost, .run = update_run };

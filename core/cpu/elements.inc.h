@@ -1,21 +1,10 @@
-/* elements.inc.h: dropout and parameter updates over V. Simple loops are left to the compiler to vectorise. */
+/* elements.inc.h: conversions, random words and parameter updates over V. Simple loops are left to the compiler to vectorise. */
 #include "hz/philox.h"
 
-static void widen(float *to, const uint16_t *from, int64_t n)
-{
-    for (int64_t i = 0; i < n; i += LANES) {
-        int have = n - i < LANES ? (int)(n - i) : LANES;
-        v_store_part(to + i, v_part_bf16(from + i, have), have);
-    }
-}
-
-static void narrow(uint16_t *to, const float *from, int64_t n)
-{
-    for (int64_t i = 0; i < n; i += LANES) {
-        int have = n - i < LANES ? (int)(n - i) : LANES;
-        v_store_part_bf16(to + i, v_part(from + i, have), have);
-    }
-}
+INLINE void widen_part(int64_t i, int have, float *to, const uint16_t *from) { v_store_part(to + i, v_part_bf16(from + i, have), have); }
+INLINE void narrow_part(int64_t i, int have, uint16_t *to, const float *from) { v_store_part_bf16(to + i, v_part(from + i, have), have); }
+static void widen(float *to, const uint16_t *from, int64_t n) { EACH_VECTOR(n, widen_part, to, from); }
+static void narrow(uint16_t *to, const float *from, int64_t n) { EACH_VECTOR(n, narrow_part, to, from); }
 
 /* What the rounds of Philox need, made once per call. The four 32-bit words of a block are the low halves of 64-bit lanes. */
 typedef struct philox_round { VL key[2][10], b, c, d, even, odd, number; } philox_round;
@@ -61,26 +50,6 @@ INLINE void philox_lanes(uint32_t block, const philox_round *p, VI words[2 * PHI
         VL ab = (a[i] & 0xffffffff) | b[i] << 32, cd = (c[i] & 0xffffffff) | d[i] << 32;
         words[2 * i] = (VI)__builtin_shuffle(ab, cd, p->even);
         words[2 * i + 1] = (VI)__builtin_shuffle(ab, cd, p->odd);
-    }
-}
-
-/* y = x/(1-rate) where the element's uniform number is at least rate, else 0. x is element `first` of its item on, a multiple of 4. */
-static void dropout(float *y, const float *x, int64_t n, int64_t first, const cpu_dropout *d)
-{
-    int32_t least = (int32_t)ceilf(d->rate * 16777216.0f);        /* hz_unit(word) >= rate, as integers of 24 bits */
-    float scale = 1 / (1 - d->rate);
-    philox_round p;
-    philox_start(&p, d);
-    for (int64_t i = 0; i < n; i += 2 * PHILOX * LANES) {
-        VI words[2 * PHILOX];
-        int whole = n - i >= 2 * PHILOX * LANES;
-        philox_lanes((uint32_t)((first + i) / 4), &p, words);
-        UNROLL for (int j = 0; j < 2 * PHILOX; j++) {
-            int64_t at = i + j * LANES, left = n - at;
-            int have = whole || left >= LANES ? LANES : left > 0 ? (int)left : 0;
-            VI keep = (words[j] >> 8 & 0xffffff) >= least;
-            v_store_part(y + at, (V)(keep & (VI)(v_part(x + at, have) * scale)), have);
-        }
     }
 }
 
@@ -132,17 +101,4 @@ static void adadelta(const cpu_update *u, int64_t from, int64_t to)
         x2[i] = rho * x2[i] + (1 - rho) * d * d;
         p[i] -= rate * d;
     }
-}
-
-/* y = (x*scale - mean)/deviation as x*a + b, a and b given for each position of the row. */
-static void scale_bytes(float *restrict y, const uint8_t *restrict x, const float *restrict a, const float *restrict b, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++)
-        y[i] = (float)x[i] * a[i] + b[i];
-}
-
-static void scale_floats(float *restrict y, const float *restrict x, const float *restrict a, const float *restrict b, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++)
-        y[i] = x[i] * a[i] + b[i];
 }

@@ -77,7 +77,7 @@ static void forward_task(void *arg, int number, int worker)
         for (int panel = 0; panel < c->p.count; panel++)
             strip(c, x + (i - y0) * c->v.sh * c->width, y, panel);
         if (c->act != HZ_LINEAR && c->act != HZ_RELU)
-            c->call->micro->act(y, y, c->v.ow * c->O, c->act, c->alpha);
+            c->call->micro->f32.act(y, y, c->v.ow * c->O, c->act, c->alpha);
     }
 }
 

@@ -44,9 +44,9 @@ typedef struct rows {
 static void activate(const gather *g, float *y, int64_t n)
 {
     if (g->gate)
-        g->m->act_grad(y, y, g->gate + (y - g->out), n, g->act, g->alpha);
+        g->m->f32.act_grad(y, y, g->gate + (y - g->out), n, g->act, g->alpha);
     else
-        g->m->act(y, y, n, g->act, g->alpha);
+        g->m->f32.act(y, y, n, g->act, g->alpha);
 }
 
 /* end: the sums are complete, so the activation may follow. */

@@ -59,13 +59,13 @@ static void task(void *arg, int r, int worker)
     const gathering *g = arg;
     const cpu_batch *b = &g->b;
     const hz_work *w = g->w;
-    const cpu_micro *m = g->c->micro;
+    const cpu_stored *s = cpu_stored_of(w, g->c->micro);
     cpu_item it = cpu_item_of(b, r);
     size_t pixel = (size_t)b->c * (b->u8 ? 1 : sizeof(float));
     int64_t width = b->w * b->c;
     char *moved = g->c->scratch + g->c->scratch_stride * (size_t)worker;
-    float *x = (float *)w->out[0].data + r * b->h * width;
-    for (int64_t oy = 0; oy < b->h; oy++, x += width) {
+    for (int64_t oy = 0; oy < b->h; oy++) {
+        void *x = cpu_at(&w->out[0], (r * b->h + oy) * width);
         int64_t iy = oy + it.dy < 0 ? 0 : oy + it.dy >= b->h ? b->h - 1 : oy + it.dy;
         const char *row = (const char *)w->in[0].data + (size_t)((it.item * b->h + iy) * b->w) * pixel;
         if (it.flip || it.dx) {
@@ -73,9 +73,9 @@ static void task(void *arg, int r, int worker)
             row = moved;
         }
         if (b->u8)
-            m->scale_bytes(x, (const uint8_t *)row, g->a, g->shift, width);
+            s->scale_bytes(x, (const uint8_t *)row, g->a, g->shift, width);
         else
-            m->scale_floats(x, (const float *)row, g->a, g->shift, width);
+            s->scale_floats(x, (const float *)row, g->a, g->shift, width);
     }
     if (w->out[1].data)
         ((int32_t *)w->out[1].data)[r] = ((const int32_t *)w->in[1].data)[it.item];
@@ -92,7 +92,7 @@ static int64_t row_elements(const hz_work *w)
 static double cost(const hz_work *w, const cpu_micro *m)
 {
     int dtype = w->in[0].dtype;
-    return cpu_all(w, HZ_F32) && (dtype == HZ_U8 || dtype == HZ_F32) ? 1e-6 : -1;
+    return cpu_storage(w) >= 0 && (dtype == HZ_U8 || dtype == HZ_F32) ? 1e-6 : -1;
 }
 
 static size_t memory(const hz_work *w, const cpu_micro *m) { return 2 * (size_t)row_elements(w) * sizeof(float); }

@@ -60,7 +60,7 @@ typedef struct cpu_update {
     int nesterov;
 } cpu_update;
 
-/* Taps of a pooling window that lie in the image; floats from row to row and column to column of the image. */
+/* Taps of a pooling window that lie in the image; elements from row to row and column to column of the image. */
 typedef struct cpu_taps {
     int ky0, ky1, kx0, kx1, kw;
     int64_t row, column;
@@ -70,6 +70,32 @@ typedef struct cpu_taps {
 typedef struct cpu_affine {
     const float *mean, *a, *b, *g;
 } cpu_affine;
+
+/* Loops over activations as they are stored; void stands for that type, everything else is f32. Arithmetic is f32, a result is rounded
+   once. In and out may be the same where both are activations of one shape. */
+typedef struct cpu_stored {
+    void (*act)(void *y, const void *x, int64_t n, int act, float alpha);
+    void (*act_grad)(void *dx, const void *dy, const void *y, int64_t n, int act, float alpha);
+    void (*act_add)(void *y, const void *a, const void *b, int64_t n, int act, float alpha);         /* act(a + b) */
+    void (*dropout)(void *y, const void *x, int64_t n, int64_t first, const cpu_dropout *d);         /* first: of the item, 4*k */
+    /* y = x*a + b */
+    void (*scale_bytes)(void *y, const uint8_t *x, const float *a, const float *b, int64_t n);
+    void (*scale_floats)(void *y, const float *x, const float *a, const float *b, int64_t n);
+
+    /* sum[c] = sum over rows of x[row*step + c], c < n */
+    void (*sum_rows)(float *sum, const void *x, int64_t rows, int64_t step, int64_t n);
+
+    /* one output pixel, n channels; x and dx point at tap (0,0) of its window. pool_*_grad add to dx, in f32. argmax may be NULL */
+    void (*pool_max)(void *y, uint8_t *argmax, const void *x, const cpu_taps *t, int64_t n);
+    void (*pool_max_grad)(float *dx, const void *dy, const uint8_t *argmax, const cpu_taps *t, int64_t n);
+    void (*pool_mean)(void *y, const void *x, const cpu_taps *t, int64_t n);
+    void (*pool_mean_grad)(float *dx, const void *dy, const cpu_taps *t, int64_t n);
+
+    /* batch norm over (rows,n), see rows.inc.h */
+    void (*norm_squares)(float *sum, const void *x, const float *mean, int64_t rows, int64_t n);
+    void (*norm_dots)(float *sum, const void *dy, const void *x, const float *mean, int64_t rows, int64_t n);
+    void (*norm_apply)(void *y, const void *x, const void *d, const cpu_affine *k, int64_t rows, int64_t n);
+} cpu_stored;
 
 struct cpu_micro {
     const char *isa;
@@ -85,43 +111,28 @@ struct cpu_micro {
     int outer_rows[MICRO_NV + 1];
     void (*outer[MICRO_NV + 1])(const cpu_outer *t, int rows);            /* by nv */
 
+    void (*few[MICRO_NV + 1])(const cpu_few *t);                          /* by nv */
+
+    cpu_stored f32, bf16;     /* loops over activations of either storage type */
+
     /* bf16 <-> f32; to bf16 by rounding to nearest even, NaN stays NaN */
     void (*widen)(float *to, const uint16_t *from, int64_t n);
     void (*narrow)(uint16_t *to, const float *from, int64_t n);
 
-    void (*few[MICRO_NV + 1])(const cpu_few *t);                          /* by nv */
-
-    /* element-wise: in and out may be the same */
-    void (*act)(float *y, const float *x, int64_t n, int act, float alpha);
-    void (*act_grad)(float *dx, const float *dy, const float *y, int64_t n, int act, float alpha);
-    void (*act_add)(float *y, const float *a, const float *b, int64_t n, int act, float alpha);      /* act(a + b) */
-
-    void (*dropout)(float *y, const float *x, int64_t n, int64_t first, const cpu_dropout *d);       /* first: of the item, 4*k */
     void (*sgd)(const cpu_update *u, int64_t from, int64_t to);
     void (*adam)(const cpu_update *u, int64_t from, int64_t to);
     void (*adadelta)(const cpu_update *u, int64_t from, int64_t to);
-    /* y = x*a + b */
-    void (*scale_bytes)(float *restrict y, const uint8_t *restrict x, const float *restrict a, const float *restrict b, int64_t n);
-    void (*scale_floats)(float *restrict y, const float *restrict x, const float *restrict a, const float *restrict b, int64_t n);
-
-    /* sum[c] = sum over rows of x[row*step + c], c < n */
-    void (*sum_rows)(float *sum, const float *x, int64_t rows, int64_t step, int64_t n);
-
-    /* one output pixel, n channels; x and dx point at tap (0,0) of its window. pool_*_grad add to dx. argmax may be NULL */
-    void (*pool_max)(float *y, uint8_t *argmax, const float *x, const cpu_taps *t, int64_t n);
-    void (*pool_max_grad)(float *dx, const float *dy, const uint8_t *argmax, const cpu_taps *t, int64_t n);
-    void (*pool_mean)(float *y, const float *x, const cpu_taps *t, int64_t n);
-    void (*pool_mean_grad)(float *dx, const float *dy, const cpu_taps *t, int64_t n);
-
-    /* batch norm over (rows,n), see rows.inc.h */
-    void (*norm_squares)(float *sum, const float *x, const float *mean, int64_t rows, int64_t n);
-    void (*norm_dots)(float *sum, const float *dy, const float *x, const float *mean, int64_t rows, int64_t n);
-    void (*norm_apply)(float *y, const float *x, const float *d, const cpu_affine *k, int64_t rows, int64_t n);
 
     /* FMA peak: `steps` rounds of register-only multiply-adds; returns how many flops those were. bf16: NULL without instructions */
     double (*peak_f32)(long steps);
     double (*peak_bf16)(long steps);
 };
+
+/* The loops for a node that cpu_storage() takes. */
+static inline const cpu_stored *cpu_stored_of(const hz_work *w, const cpu_micro *m)
+{
+    return cpu_storage(w) == HZ_BF16 ? &m->bf16 : &m->f32;
+}
 
 void cpu_micro_portable(cpu_micro *m);
 void cpu_micro_avx2(cpu_micro *m);

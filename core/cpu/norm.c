@@ -9,10 +9,9 @@
 enum { SLOTS = 16, WIDE = 64 };
 
 typedef struct norm {
-    const cpu_micro *m;
+    const cpu_stored *s;
     cpu_axis v;
-    const float *x, *dy;
-    float *out;                       /* y or dx */
+    const hz_arg *x, *dy, *out;       /* out: y or dx; absent: NULL */
     const float *mean, *a, *b, *g;    /* (n) of norm_apply */
     float *slot;                      /* (slots,2,n): partial sums */
     int slots, pass;
@@ -26,15 +25,15 @@ static int64_t from_of(const norm *k, int s) { return k->v.outer * s / k->slots;
 /* One pass over (rows,n) numbers with coefficients per column; sums go to out[0..n-1] and, for DOTS, those of dy to out[n..]. */
 static void pass_rows(const norm *k, int64_t at, int64_t rows, int64_t n, const cpu_affine *c, float *sum, float *second)
 {
-    const float *x = k->x + at, *dy = k->dy ? k->dy + at : NULL;
+    const void *x = cpu_at(k->x, at), *dy = k->dy ? cpu_at(k->dy, at) : NULL;
     switch (k->pass) {
-    case SUM:     k->m->sum_rows(sum, x, rows, n, n); break;
-    case SQUARES: k->m->norm_squares(sum, x, c->mean, rows, n); break;
+    case SUM:     k->s->sum_rows(sum, x, rows, n, n); break;
+    case SQUARES: k->s->norm_squares(sum, x, c->mean, rows, n); break;
     case DOTS:
-        k->m->norm_dots(sum, dy, x, c->mean, rows, n);
-        k->m->sum_rows(second, dy, rows, n, n);
+        k->s->norm_dots(sum, dy, x, c->mean, rows, n);
+        k->s->sum_rows(second, dy, rows, n, n);
         break;
-    default:      k->m->norm_apply(k->out + at, x, dy, c, rows, n); break;
+    default:      k->s->norm_apply(cpu_at(k->out, at), x, dy, c, rows, n); break;
     }
 }
 
@@ -111,7 +110,8 @@ static size_t memory(const hz_work *w, const cpu_micro *m) { return (size_t)exte
 
 static norm norm_of(const hz_work *w, const cpu_call *c, int arg)
 {
-    norm k = { .m = c->micro, .v = cpu_axis_of(w, c, arg), .slot = c->memory, .x = w->in[arg].data, .out = w->out[0].data };
+    norm k = { .s = cpu_stored_of(w, c->micro), .v = cpu_axis_of(w, c, arg), .slot = c->memory, .x = &w->in[arg],
+               .out = w->out[0].data ? &w->out[0] : NULL };
     k.slots = k.v.outer < SLOTS ? (int)k.v.outer : SLOTS;
     return k;
 }
@@ -160,7 +160,7 @@ static hz_status backward(const hz_work *w, const cpu_call *c)
     const float *gamma = w->in[2].data, *scale = w->in[4].data;
     float *a = k.slot + k.v.n * 2 * SLOTS, *b = a + k.v.n, *g = b + k.v.n, *dgamma = w->out[1].data, *dbeta = w->out[2].data;
     double count = (double)(k.v.outer * k.v.inner);
-    k.dy = w->in[0].data;
+    k.dy = &w->in[0];
     k.mean = w->in[3].data;
     pass(&k, DOTS);
     for (int64_t i = 0; i < k.v.n; i++) {
@@ -181,7 +181,7 @@ static hz_status backward(const hz_work *w, const cpu_call *c)
     return HZ_OK;
 }
 
-static double cost(const hz_work *w, const cpu_micro *m) { return cpu_all(w, HZ_F32) ? 1e-6 : -1; }
+static double cost(const hz_work *w, const cpu_micro *m) { return cpu_storage(w) >= 0 ? 1e-6 : -1; }
 
 const cpu_kernel norm_vector = { .name = "vector", .cost = cost, .memory = memory, .run = forward };
 const cpu_kernel norm_grad_vector = { .name = "vector", .cost = cost, .memory = memory, .run = backward };

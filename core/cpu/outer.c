@@ -196,7 +196,7 @@ static void task(void *arg, int number, int worker)
         direct(&b, n0, n1);
     if (g->db && panel == 0) {
         int64_t area = g->v.oh * g->v.ow;
-        g->m->sum_rows(g->bias_slot + s * g->O + b.o0, g->dy + n0 * area * g->O + b.o0, (n1 - n0) * area, g->O, b.o1 - b.o0);
+        g->m->f32.sum_rows(g->bias_slot + s * g->O + b.o0, g->dy + n0 * area * g->O + b.o0, (n1 - n0) * area, g->O, b.o1 - b.o0);
     }
 }
 
@@ -215,7 +215,7 @@ static void add_slots(void *arg, int o, int worker)
     const float *from = g->slot + o * g->stride;
     memcpy(to, from, (size_t)g->columns * sizeof(float));
     for (int s = 1; s < g->slots; s++)
-        g->m->act_add(to, to, from + (int64_t)s * g->O * g->stride, g->columns, HZ_LINEAR, 0);
+        g->m->f32.act_add(to, to, from + (int64_t)s * g->O * g->stride, g->columns, HZ_LINEAR, 0);
 }
 
 /* ---- rows of the kernel lists ---- */

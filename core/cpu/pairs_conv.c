@@ -32,7 +32,7 @@ static void activate(const conv *c, float *sum, int64_t panel)
     for (int r = 0; r < PAIRS; r++)
         for (int j = 0; j < PAIRS; j++)
             sum[r * PAIRS + j] += c->bias ? c->bias[panel * PAIRS + j] : 0;
-    c->call->micro->act(sum, sum, PAIRS_BLOCK, c->act, c->alpha);
+    c->call->micro->f32.act(sum, sum, PAIRS_BLOCK, c->act, c->alpha);
 }
 
 /* Their gradients: over the sums of some pixels. */
@@ -41,7 +41,7 @@ static void pass_back(const conv *c, const pairs_finish *f, float *sum, int64_t 
     for (int64_t r = 0; r < pixels; r++, sum += PAIRS) {
         float gate[PAIRS];
         c->call->micro->widen(gate, f->gate + r * f->step, f->columns);
-        c->call->micro->act_grad(sum, sum, gate, f->columns, c->act, c->alpha);
+        c->call->micro->f32.act_grad(sum, sum, gate, f->columns, c->act, c->alpha);
     }
 }
 

@@ -176,7 +176,7 @@ static void sum(void *arg, int o, int worker)
     const grad *g = arg;
     int64_t channels = g->s.source.runs * PAIRS, inputs = g->s.source.lowered ? g->s.source.window.kh * g->s.source.window.kw * g->s.source.c : g->s.source.c;
     for (int64_t t = 0; t < g->s.taps; t++)
-        g->call->micro->sum_rows(g->dw + (o * g->s.taps + t) * inputs, g->partial + (o * g->s.taps + t) * channels, used(g), g->slot_floats, inputs);
+        g->call->micro->f32.sum_rows(g->dw + (o * g->s.taps + t) * inputs, g->partial + (o * g->s.taps + t) * channels, used(g), g->slot_floats, inputs);
 }
 
 /* ---- rows of the kernel lists ---- */
@@ -243,7 +243,7 @@ static hz_status run(const hz_work *w, const cpu_call *call)
     if (g.dw)
         pool_run((int)g.s.oc, sum, &g);
     if (g.db)
-        call->micro->sum_rows(g.db, g.partial + g.sums, used(&g), g.slot_floats, g.s.oc);
+        call->micro->f32.sum_rows(g.db, g.partial + g.sums, used(&g), g.slot_floats, g.s.oc);
     return HZ_OK;
 }
 

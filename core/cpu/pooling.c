@@ -1,13 +1,21 @@
-/* pooling.c: kernel "vector" of maxpool, avgpool, meanpool and their gradients: channels in vectors, a task is one image. */
+/* pooling.c: kernel "vector" of maxpool, avgpool, meanpool and their gradients: channels in vectors, a task is one image. meanpool's window
+   is the whole image. Gradients add up in f32: in dx itself, or in scratch where dx is bf16. */
 #include "cpu/micro.h"
 #include <string.h>
 
 typedef struct pooling {
     const hz_work *w;
-    const cpu_micro *m;
+    const cpu_call *c;
+    const cpu_stored *s;
+    const hz_arg *image, *output;     /* the larger side and the smaller one, whichever is read */
+    uint8_t *argmax;
     cpu_window v;
     int64_t channels;
 } pooling;
+
+static int is_back(const hz_work *w) { return w->op == OP_maxpool_grad || w->op == OP_avgpool_grad || w->op == OP_meanpool_grad; }
+static int is_whole(const hz_work *w) { return w->op == OP_meanpool || w->op == OP_meanpool_grad; }
+static const hz_arg *image_of(const hz_work *w) { return is_back(w) ? &w->out[0] : &w->in[0]; }
 
 static cpu_taps taps_of(const cpu_window *v, int64_t oy, int64_t ox, int64_t channels)
 {
@@ -17,81 +25,67 @@ static cpu_taps taps_of(const cpu_window *v, int64_t oy, int64_t ox, int64_t cha
     return t;
 }
 
+/* One output pixel: number `out` of all elements of the output; its window begins at element `at` of the image. */
+static void pixel(const pooling *p, const cpu_taps *t, int64_t out, int64_t first, int64_t at, float *sum)
+{
+    void *y = cpu_at(p->output, out), *x = cpu_at(p->image, first + at);
+    uint8_t *argmax = p->argmax ? p->argmax + out : NULL;
+    switch (p->w->op) {
+    case OP_maxpool:      p->s->pool_max(y, argmax, x, t, p->channels); break;
+    case OP_maxpool_grad: p->s->pool_max_grad(sum + at, y, argmax, t, p->channels); break;
+    case OP_avgpool:
+    case OP_meanpool:     p->s->pool_mean(y, x, t, p->channels); break;
+    default:              p->s->pool_mean_grad(sum + at, y, t, p->channels); break;
+    }
+}
+
 static void task(void *arg, int n, int worker)
 {
     const pooling *p = arg;
     const cpu_window *v = &p->v;
-    const hz_work *w = p->w;
-    int back = w->op == OP_maxpool_grad || w->op == OP_avgpool_grad;
     int64_t c = p->channels, size = v->h * v->w * c, out = n * v->oh * v->ow * c;
-    float *image = (float *)(back ? w->out[0].data : w->in[0].data) + n * size;
-    float *y = (float *)(back ? w->in[0].data : w->out[0].data);
-    uint8_t *argmax = w->op == OP_maxpool ? (w->nout > 1 ? w->out[1].data : NULL) : w->op == OP_maxpool_grad ? w->in[1].data : NULL;
-    if (back)
-        memset(image, 0, (size_t)size * sizeof(float));
+    int narrow = p->image->dtype == HZ_BF16;
+    float *sum = narrow ? (float *)(p->c->scratch + p->c->scratch_stride * (size_t)worker) : cpu_at(p->image, n * size);
+    if (is_back(p->w))
+        memset(sum, 0, (size_t)size * sizeof(float));
     for (int64_t oy = 0; oy < v->oh; oy++)
         for (int64_t ox = 0; ox < v->ow; ox++, out += c) {
             cpu_taps t = taps_of(v, oy, ox, c);
-            float *x = image + ((oy * v->sh - v->top) * v->w + ox * v->sw - v->left) * c;
-            switch (w->op) {
-            case OP_maxpool:      p->m->pool_max(y + out, argmax ? argmax + out : NULL, x, &t, c); break;
-            case OP_maxpool_grad: p->m->pool_max_grad(x, y + out, argmax + out, &t, c); break;
-            case OP_avgpool:      p->m->pool_mean(y + out, x, &t, c); break;
-            default:              p->m->pool_mean_grad(x, y + out, &t, c); break;
-            }
+            pixel(p, &t, out, n * size, ((oy * v->sh - v->top) * v->w + ox * v->sw - v->left) * c, sum);
         }
+    if (is_back(p->w) && narrow)
+        p->c->micro->narrow(cpu_at(p->image, n * size), sum, size);
 }
 
 static double cost(const hz_work *w, const cpu_micro *m)
 {
-    return cpu_all(w, HZ_F32) && w->attr.window.kh * w->attr.window.kw <= 256 ? 1e-6 : -1;
+    return cpu_storage(w) >= 0 && (is_whole(w) || w->attr.window.kh * w->attr.window.kw <= 256) ? 1e-6 : -1;
+}
+
+static size_t scratch(const hz_work *w, const cpu_micro *m)
+{
+    return is_back(w) && image_of(w)->dtype == HZ_BF16 ? (size_t)cpu_size(image_of(w), 1, 4) * sizeof(float) : 0;
 }
 
 static hz_status run(const hz_work *w, const cpu_call *c)
 {
-    int back = w->op == OP_maxpool_grad || w->op == OP_avgpool_grad;
-    const hz_arg *image = back ? &w->out[0] : &w->in[0], *output = back ? &w->in[0] : &w->out[0];
-    pooling p = { .w = w, .m = c->micro, .v = cpu_window_of(&w->attr.window, image, output), .channels = image->shape[3] };
+    const hz_arg *image = image_of(w), *output = is_back(w) ? &w->in[0] : &w->out[0];
+    pooling p = { .w = w, .c = c, .s = cpu_stored_of(w, c->micro), .image = image, .output = output, .channels = image->shape[3] };
+    if (is_whole(w))
+        p.v = (cpu_window){ .h = image->shape[1], .w = image->shape[2], .oh = 1, .ow = 1, .kh = image->shape[1], .kw = image->shape[2], .sh = 1, .sw = 1 };
+    else
+        p.v = cpu_window_of(&w->attr.window, image, output);
+    if (w->op == OP_maxpool && w->nout > 1)
+        p.argmax = w->out[1].data;
+    if (w->op == OP_maxpool_grad)
+        p.argmax = w->in[1].data;
     pool_run((int)cpu_rows(w, c), task, &p);
     return HZ_OK;
 }
 
 const cpu_kernel maxpool_vector = { .name = "vector", .cost = cost, .run = run };
-const cpu_kernel maxpool_grad_vector = { .name = "vector", .cost = cost, .run = run };
+const cpu_kernel maxpool_grad_vector = { .name = "vector", .cost = cost, .scratch = scratch, .run = run };
 const cpu_kernel avgpool_vector = { .name = "vector", .cost = cost, .run = run };
-const cpu_kernel avgpool_grad_vector = { .name = "vector", .cost = cost, .run = run };
-
-/* ---- mean over the whole image ---- */
-
-static void mean_task(void *arg, int n, int worker)
-{
-    const pooling *p = arg;
-    int64_t c = p->channels, pixels = p->v.h * p->v.w;
-    const float *x = (const float *)p->w->in[0].data;
-    float *y = p->w->out[0].data;
-    float share = 1.0f / (float)pixels;
-    if (p->w->op == OP_meanpool) {
-        p->m->sum_rows(y + n * c, x + n * pixels * c, pixels, c, c);
-        for (int64_t i = 0; i < c; i++)
-            y[n * c + i] *= share;
-        return;
-    }
-    float *first = y + n * pixels * c;
-    for (int64_t i = 0; i < c; i++)
-        first[i] = x[n * c + i] * share;
-    for (int64_t q = 1; q < pixels; q++)
-        memcpy(first + q * c, first, (size_t)c * sizeof(float));
-}
-
-static double mean_cost(const hz_work *w, const cpu_micro *m) { return cpu_all(w, HZ_F32) ? 1e-6 : -1; }
-
-static hz_status mean_run(const hz_work *w, const cpu_call *c)
-{
-    const hz_arg *image = w->op == OP_meanpool ? &w->in[0] : &w->out[0];
-    pooling p = { .w = w, .m = c->micro, .v = { .h = image->shape[1], .w = image->shape[2] }, .channels = image->shape[3] };
-    pool_run((int)cpu_rows(w, c), mean_task, &p);
-    return HZ_OK;
-}
-
-const cpu_kernel meanpool_vector = { .name = "vector", .cost = mean_cost, .run = mean_run };
-const cpu_kernel meanpool_grad_vector = { .name = "vector", .cost = mean_cost, .run = mean_run };
+const cpu_kernel avgpool_grad_vector = { .name = "vector", .cost = cost, .scratch = scratch, .run = run };
+const cpu_kernel meanpool_vector = { .name = "vector", .cost = cost, .run = run };
+const cpu_kernel meanpool_grad_vector = { .name = "vector", .cost = cost, .scratch = scratch, .run = run };

@@ -11,6 +11,17 @@ typedef float VU __attribute__((vector_size(4 * LANES), may_alias, aligned(4)));
 
 #define INLINE static inline __attribute__((always_inline, unused))
 
+/* body(i, LANES, ...) for each whole vector of n elements, body(i, rest, ...) for what remains. Bodies are INLINE, so the loop over whole
+   vectors has no branch and keeps its constants in registers. */
+#define EACH_VECTOR(n, body, ...) \
+    do { \
+        int64_t i_ = 0, n_ = (n); \
+        for (; i_ + LANES <= n_; i_ += LANES) \
+            body(i_, LANES, __VA_ARGS__); \
+        if (i_ < n_) \
+            body(i_, (int)(n_ - i_), __VA_ARGS__); \
+    } while (0)
+
 INLINE V v_load(const float *p) { return *(const VU *)p; }
 INLINE void v_store(float *p, V v) { *(VU *)p = v; }
 /* The first n lanes, 0 <= n <= LANES; the others are 0. Touches no memory beyond. */

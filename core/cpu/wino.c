@@ -60,9 +60,9 @@ static void activate(const wino *w, int64_t first, int64_t tiles)
         for (int64_t i = top; i < bottom; i++) {
             int64_t at = ((s.n * g->h + i) * g->w + left) * g->c, n = (right - left) * g->c;
             if (w->gate)
-                w->call->micro->act_grad(w->y + at, w->y + at, w->gate + at, n, w->act, w->alpha);
+                w->call->micro->f32.act_grad(w->y + at, w->y + at, w->gate + at, n, w->act, w->alpha);
             else
-                w->call->micro->act(w->y + at, w->y + at, n, w->act, w->alpha);
+                w->call->micro->f32.act(w->y + at, w->y + at, n, w->act, w->alpha);
         }
     }
 }

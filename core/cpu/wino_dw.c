@@ -160,7 +160,7 @@ static void sum(void *arg, int o, int worker)
     const wino_dw *w = arg;
     int64_t inputs = w->x_image.c;
     for (int64_t tap = 0; tap < 9 && w->dw; tap++)
-        w->call->micro->sum_rows(w->dw + (o * 9 + tap) * inputs, w->partial + (o * 9 + tap) * w->x_pitch, used(w), w->slot_floats, inputs);
+        w->call->micro->f32.sum_rows(w->dw + (o * 9 + tap) * inputs, w->partial + (o * 9 + tap) * w->x_pitch, used(w), w->slot_floats, inputs);
 }
 
 static hz_status run(const hz_work *w, const cpu_call *c)
@@ -175,7 +175,7 @@ static hz_status run(const hz_work *w, const cpu_call *c)
     pool_run((int)used(&r), slot, &r);
     pool_run((int)r.dy_image.c, sum, &r);
     if (r.db)
-        c->micro->sum_rows(r.db, r.partial + r.dy_image.c * 9 * r.x_pitch, used(&r), r.slot_floats, r.dy_image.c);
+        c->micro->f32.sum_rows(r.db, r.partial + r.dy_image.c * 9 * r.x_pitch, used(&r), r.slot_floats, r.dy_image.c);
     return HZ_OK;
 }
 

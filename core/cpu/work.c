@@ -41,6 +41,22 @@ int cpu_all(const hz_work *w, int dtype)
     return 1;
 }
 
+/* Beside bf16: not an f32 or bf16 value that is of the other type than its kind asks for. */
+static int fits_bf16(const hz_arg *a) { return !a->data || !wrong(a, a->kind == HZ_ACTIVATION ? HZ_BF16 : HZ_F32); }
+
+int cpu_storage(const hz_work *w)
+{
+    if (cpu_all(w, HZ_F32))
+        return HZ_F32;
+    for (int i = 0; i < w->nin; i++)
+        if (!fits_bf16(&w->in[i]))
+            return -1;
+    for (int i = 0; i < w->nout; i++)
+        if (!fits_bf16(&w->out[i]))
+            return -1;
+    return HZ_BF16;
+}
+
 cpu_window cpu_window_of(const hz_window *a, const hz_arg *image, const hz_arg *output)
 {
     cpu_window v = { .h = image->shape[1], .w = image->shape[2], .oh = output->shape[1], .ow = output->shape[2],
