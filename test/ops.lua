@@ -23,6 +23,8 @@ M.tolerance = {
 M.tolerance_bf16 = {
   once = { 2 ^ -8, 'one rounding costs at most 2^-9 of an element, 1.1e-3 in the mean square' },
   behind = { 2 ^ -6, 'behind an activation: slopes like 1 - y^2 from a rounded y, and sums of those that cancel' },
+  planes = { 0.012, 'F(4x4,3x3) with its planes rounded to bf16, kernel winopairs: 8.5e-3 in the mean square' },
+  behind_planes = { 0.15, 'behind an activation with a kink: of numbers that are off by 8.5e-3 a share of 6e-3 changes sides, each by all of its slope' },
 }
 
 local function extents(text)

@@ -4,7 +4,12 @@
 #include <immintrin.h>
 #include <string.h>
 
-#define INLINE static inline __attribute__((always_inline))
+#define LANES 16
+#define MUL_WIDE(a, b) _mm512_mul_epu32((__m512i)(a), (__m512i)(b))
+#include "cpu/vector.h"
+#define UNROLL _Pragma("GCC unroll 16")
+#include "cpu/wino_pairs.inc.h"
+
 enum { ROWS = 8 };            /* of a product at a time, a divisor of 16 */
 
 /* 12 chains of vdpbf16ps: each does 32 multiply-adds of bf16 pairs into 16 f32 sums. */
@@ -201,6 +206,7 @@ static void pack_along(const float *w, int64_t k_step, int columns, int k, uint1
 
 static const cpu_pairs pairs = {
     .begin = nothing, .end = nothing, .product = product, .finish = finish, .interleave = interleave, .transpose = transpose,
+    .wino_input = wino_pairs_input, .wino_output = wino_pairs_output, .wino_across = wino_pairs_across, .wino_along = wino_pairs_along,
     .copy = copy, .pack_across = pack_across, .pack_along = pack_along,
 };
 
