@@ -22,8 +22,23 @@ static int64_t batch_of(const work *k)
 
 static hz_step step_of(int64_t count) { return (hz_step){ .seed = 11, .offset = 3, .count = count, .epoch = 2, .step = 4, .rate = 0.05f, .version = 1 }; }
 
+/* Whether this kernel is chosen for the node. */
+static int chooses(const work *k, const char *kernel)
+{
+    const hz_backend *b = hz_backend_named("cpu");
+    hz_program *p = b->program_new(&k->w, 1, 1);
+    hz_node_stat stat = { 0 };
+    int same = p && b->stat(p, 0, &stat) == HZ_OK && !strcmp(stat.kernel, kernel);
+    if (p)
+        b->program_free(p);
+    return same;
+}
+
+/* One rounding costs 2^-9 at most; planes of F(4x4,3x3) in bf16 8.5e-3 in the mean square. */
+static double limit_bf16(const work *k) { return chooses(k, "winopairs") ? 0.012 : 1 / 256.0; }
+
 /* Runs the case in f64 and, at this level, with activations of this type; fails if they differ by more than the row allows, or in bf16
-   by more than 2^-8 (one rounding: 2^-9 at most). */
+   by more than its rounding. */
 static void compare(const wcase *t, int row, const char *level, int64_t count, int dtype)
 {
     work truth, fast;
@@ -40,7 +55,7 @@ static void compare(const wcase *t, int row, const char *level, int64_t count, i
         s.offset = 0;
     ck_assert_msg(work_run(&truth, &s) == HZ_OK, "case %d: %s", row, hz_message());
     ck_assert_msg(work_run(&fast, &s) == HZ_OK, "case %d: %s", row, hz_message());
-    double limit = dtype == HZ_BF16 ? 1 / 256.0 : t->tolerance > 0 ? t->tolerance : 1e-6, d = work_distance(&fast, &truth, count, batch_of(&fast));
+    double limit = dtype == HZ_BF16 ? limit_bf16(&fast) : t->tolerance > 0 ? t->tolerance : 1e-6, d = work_distance(&fast, &truth, count, batch_of(&fast));
     ck_assert_msg(d <= limit, "case %d (%s | %s), %s, %s, %lld rows: error %g, at most %g", row, t->in, t->out,
                   hz_dtype_name(dtype), level, (long long)count, d, limit);
     work_free(&truth);
