@@ -205,6 +205,7 @@ static void poly_output(const wino_image *g, float *y, int64_t first, int64_t ti
         for (int64_t c = 0; c < channels; c += LANES) {
             int64_t at = wino_chunk(c, channels);
             V out[4][4], start = end->bias ? v_load(end->bias + channel + at) : v_set(0);
+            wino_soon(m + t * pitch + at, plane, 81);
             poly_output_tile(m + t * pitch + at, plane, out);
             UNROLL for (int i = 0; i < 4; i++)
                 UNROLL for (int j = 0; j < 4; j++)
@@ -312,6 +313,7 @@ static void poly_back_output(const wino_image *g, float *y, int64_t first, int64
         int64_t corner = ((s.n * g->h + top) * g->w + left) * g->c + channel;
         for (int64_t c = 0; c < channels; c += LANES) {
             int64_t at = wino_chunk(c, channels);
+            wino_soon(m + t * pitch + at, plane, 81);
             poly_back_tile(g, y, end->gate, corner + at, top, left, m + t * pitch + at, plane);
         }
     }

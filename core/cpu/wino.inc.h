@@ -18,6 +18,14 @@ INLINE void wino_rows(const wino_image *g, const wino_spot *s, const float *x, c
         row[i] = y + i >= 0 && y + i < g->h ? x + ((s->n * g->h + y + i) * g->w + left) * g->c : zero;
 }
 
+/* The lines behind those at hand, one of each plane, into L1: planes lie too far apart for the machine to see the pattern, and a tile fills
+   its window, so that each would wait for L2 anew. */
+INLINE void wino_soon(const float *at, int64_t plane, const int planes)
+{
+    for (int i = 0; i < planes; i++)
+        __builtin_prefetch(at + i * plane + 16, 0, 3);
+}
+
 INLINE int64_t wino_chunk(int64_t c, int64_t channels) { return c + LANES <= channels ? c : channels - LANES; }
 
 /* One vector of channels of a tile, one pair of rows of B' x B: 12 planes. */
@@ -144,6 +152,9 @@ static void wino_grad(const wino_image *g, const float *dy, const float *zero, i
 
 INLINE void wino_put(float *y, int64_t at, V v, const float *gate)
 {
+    __asm__ volatile("prefetchw %0" : : "m"(y[at + 16]));
+    if (gate)
+        __builtin_prefetch(gate + at + 16, 0, 3);
     v_store(y + at, gate ? (V)((VI)v & (v_load(gate + at) > 0.0f)) : v);
 }
 
@@ -159,6 +170,7 @@ static void wino_output(const wino_image *g, float *y, int64_t first, int64_t ti
         for (int64_t c = 0; c < channels; c += LANES) {
             int64_t at = wino_chunk(c, channels);
             const float *from = m + t * pitch + at;
+            wino_soon(from, plane, 36);
             V b[4][6], start = end->bias ? v_load(end->bias + channel + at) : v_set(0);
             UNROLL for (int j = 0; j < 6; j++) {
                 V in[6], out[4];
