@@ -2,8 +2,8 @@
    The sum runs over pixels, so pairs are pairs of neighbouring pixels: dy is transposed to (q/32, O, 32), x is rewritten as (q/2, 32, 2), once
    beginning at even pixels and once at odd ones for the taps that move by an odd number. Outputs that do not exist have dy = 0.
    The sums of a block of 32 x 32 channels are made for 256 outputs at a time by all taps, so that dy and x stay in the first-level cache.
-   Work: groups of images are cut into slots by shape alone; a task is a slot, whose sums (O,taps,I) in f32 stay in the second-level
-   cache; slots are added in order. */
+   Work: groups of images are cut into slots by shape alone; a task is a slot, whose sums in f32, [O/32][run][tap] blocks of 32 x 32, stay in
+   the second-level cache; slots are added in order. */
 #include "cpu/pairs.h"
 #include <string.h>
 
@@ -15,7 +15,7 @@ typedef struct grad {
     pairs_shape s;
     const uint16_t *x, *dy;
     float *dw, *db;           /* NULL where not wanted */
-    float *partial;           /* per slot: (outs,taps,channels), then bias (outs) */
+    float *partial;           /* per slot: [panel of O][run][tap][32][32], then bias (outs) */
     int64_t items, last;      /* in use; width of the last one, where flat */
     int64_t outs, sums, slot_floats, slots, groups;       /* outs: O rounded up; groups, slots: of a full batch */
     int64_t depth;            /* outputs of a group of images, rounded up */
@@ -111,14 +111,14 @@ static void some(const grad *g, const area *a, int64_t o, int64_t i, int64_t q, 
                  pairs_ahead *ahead)
 {
     const pairs_source *s = &g->s.source;
-    int64_t offset[TOGETHER], channels = s->runs * PAIRS;
+    int64_t offset[TOGETHER];
     for (int t = 0; t < TOGETHER; t++)
         offset[t] = t * g->outs * PAIRS;
     for (int t = 0; t < g->s.group[0].taps; t++) {
         int64_t move = g->s.group[0].offset[t];
         const uint16_t *x = a->x + (move % 2 * s->runs + i) * s->pixels * PAIRS + (q + move - move % 2) * PAIRS;
         g->k->product(&(pairs_product){ .a = a->dy + q * g->outs + o * PAIRS, .b = x, .offset = offset,
-                                        .c = sums + (o * g->s.taps + t) * channels + i * PAIRS, .c_row = g->s.taps * channels,
+                                        .c = sums + ((o / PAIRS * s->runs + i) * g->s.taps + t) * PAIRS_BLOCK, .c_row = PAIRS,
                                         .terms = (int)((to - q) / PAIRS), .rows = (int)pairs_min(PAIRS, g->outs - o), .add = add, .ahead = ahead });
     }
 }
@@ -174,9 +174,13 @@ static int64_t used(const grad *g)
 static void sum(void *arg, int o, int worker)
 {
     const grad *g = arg;
-    int64_t channels = g->s.source.runs * PAIRS, inputs = g->s.source.lowered ? g->s.source.window.kh * g->s.source.window.kw * g->s.source.c : g->s.source.c;
+    const pairs_source *s = &g->s.source;
+    int64_t inputs = s->lowered ? s->window.kh * s->window.kw * s->c : s->c;
     for (int64_t t = 0; t < g->s.taps; t++)
-        g->call->micro->f32.sum_rows(g->dw + (o * g->s.taps + t) * inputs, g->partial + (o * g->s.taps + t) * channels, used(g), g->slot_floats, inputs);
+        for (int64_t i = 0; i < s->runs; i++)
+            g->call->micro->f32.sum_rows(g->dw + (o * g->s.taps + t) * inputs + i * PAIRS,
+                                         g->partial + ((o / PAIRS * s->runs + i) * g->s.taps + t) * PAIRS_BLOCK + o % PAIRS * PAIRS,
+                                         used(g), g->slot_floats, pairs_min(PAIRS, inputs - i * PAIRS));
 }
 
 /* ---- rows of the kernel lists ---- */
@@ -193,7 +197,7 @@ static int grad_of(const hz_work *w, const cpu_micro *m, grad *g)
     for (int t = 0; t < only->taps; t++)
         if (only->offset[t] % 2)
             g->copies = 2;
-    g->sums = g->outs * g->s.taps * g->s.source.runs * PAIRS;
+    g->sums = pairs_up(g->outs, PAIRS) * g->s.taps * g->s.source.runs * PAIRS;
     g->slot_floats = g->sums + g->outs;
     g->groups = (g->s.items + g->s.source.images - 1) / g->s.source.images;
     g->slots = pairs_max(1, pairs_min(pairs_min(SLOTS, g->groups), SLOT_BYTES / (g->slot_floats * (int64_t)sizeof(float))));
