@@ -247,19 +247,38 @@ static void gather_output(const pairs_source *s, const uint16_t *image, int64_t 
     }
 }
 
+enum { NEAR = 16 };
+/* The same where all taps lie in the image and a row of them is at most NEAR elements: copies NEAR for each row, of which the next row,
+   the zeros or the next pixel overwrite what is too much. 0: not that case, nothing done. */
+static int gather_near(const pairs_source *s, const uint16_t *image, const uint16_t *end, int64_t y, int64_t x, uint16_t *out)
+{
+    const cpu_window *v = &s->window;
+    int64_t iy = y * v->sh - v->top, ix = x * v->sw - v->left, row = v->kw * s->c;
+    const uint16_t *in = image + (iy * s->w + ix) * s->c;
+    if (row > NEAR || iy < 0 || ix < 0 || iy + v->kh > s->h || ix + v->kw > s->w || end - in < (v->kh - 1) * s->w * s->c + NEAR)
+        return 0;
+    for (int64_t ky = 0; ky < v->kh; ky++)
+        memcpy(out + ky * row, in + ky * s->w * s->c, NEAR * sizeof *out);
+    return 1;
+}
+
 static void fill_lowered(const cpu_pairs *k, const pairs_source *s, const uint16_t *x, int64_t n0, int64_t n1, uint16_t *out)
 {
-    uint16_t all[PAIRS_TAPS * FEW_CHANNELS];
-    int64_t inputs = s->window.kh * s->window.kw * s->c;
+    uint16_t all[PAIRS_TAPS * FEW_CHANNELS + NEAR];
+    int64_t inputs = s->window.kh * s->window.kw * s->c, size = s->h * s->w * s->c;
     for (int64_t y = 0; y < s->rows; y++)
-        for (int64_t n = n0; n < n0 + s->images; n++)
-            for (int64_t c = 0; c < s->pitch; c++, out += PAIRS) {
-                if (n < n1) {
-                    gather_output(s, x + n * s->h * s->w * s->c, y, c, all);
-                    put(k, s, all, inputs, 1, inputs, out);
-                } else
-                    zero_pixels(s, out, 1);
+        for (int64_t n = n0; n < n0 + s->images; n++) {
+            if (n >= n1) {
+                zero_pixels(s, out, s->pitch);
+                out += s->pitch * PAIRS;
+                continue;
             }
+            for (int64_t c = 0; c < s->pitch; c++, out += PAIRS) {
+                if (!gather_near(s, x + n * size, x + n1 * size, y, c, all))
+                    gather_output(s, x + n * size, y, c, all);
+                put(k, s, all, inputs, 1, inputs, out);
+            }
+        }
 }
 
 void pairs_fill(const cpu_pairs *k, const pairs_source *s, const uint16_t *x, int64_t n0, int64_t n1, uint16_t *out)
