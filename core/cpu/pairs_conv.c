@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { BLOCKS = 8 };          /* of 32 outputs, worked on together */
+enum { BLOCKS = 8, TERMS = 9 };      /* of 32 outputs, worked on together; of a product, about */
 
 typedef struct conv {
     const cpu_pairs *k;
@@ -95,20 +95,20 @@ static void aim(const conv *c, const pairs_group *g, int64_t n0, int64_t q, int6
     a->writes = (int)((PAIRS + terms - 1) / pairs_max(terms, 1));
 }
 
-/* Outputs from..to-1 of one panel. */
+/* Outputs from..to-1 of one panel: as many runs in one product as the first-level cache has room for their weights. */
 static void some(const conv *c, const pairs_group *g, const uint16_t *source, const uint16_t *weights, int64_t from, int64_t to, float *sum,
                  pairs_ahead *ahead)
 {
     const pairs_source *s = &c->s.source;
-    int64_t offset[PAIRS_TAPS];
-    for (int t = 0; t < g->taps; t++)
-        offset[t] = g->offset[t] * PAIRS;
+    int64_t offset[TERMS + PAIRS_TAPS], together = g->taps ? pairs_max(1, TERMS / g->taps) : 1;
+    for (int64_t t = 0; t < pairs_min(together, s->runs) * g->taps; t++)
+        offset[t] = (g->offset[t % g->taps] + t / g->taps * s->pixels) * PAIRS;
     if (!g->taps)                                /* pixels that no output reads */
         memset(sum, 0, (size_t)(to - from) * PAIRS * sizeof *sum);
-    for (int64_t i = 0; i < s->runs && g->taps; i++)
+    for (int64_t i = 0; i < s->runs && g->taps; i += together)
         for (int64_t q = from; q < to; q += PAIRS)
             c->k->product(&(pairs_product){ .a = source + (i * s->pixels + q) * PAIRS, .b = weights + i * g->taps * PAIRS_BLOCK, .offset = offset,
-                                            .c = sum + (q - from) * PAIRS, .c_row = PAIRS, .terms = g->taps,
+                                            .c = sum + (q - from) * PAIRS, .c_row = PAIRS, .terms = (int)pairs_min(together, s->runs - i) * g->taps,
                                             .rows = (int)pairs_min(PAIRS, to - q), .add = i > 0, .ahead = ahead });
 }
 
