@@ -39,7 +39,7 @@ local knob, given = hz.args({
   { 'rate',         nil,        'float',  'learning rate', min = 1e-9, max = 100 },
   { 'schedule',     nil,        'string', 'how the rate falls', choices = { 'constant', 'cosine', 'linear', 'time' } },
   { 'batch',        nil,        'int',    'images per step', min = 1, max = 65536 },
-  { 'dtype',        'f32',      'string', 'storage of activations and their gradients; parameters are f32', choices = { 'f32', 'bf16' } },
+  { 'dtype',        { 'f32' },  'string', 'storage of activations and their gradients; parameters are f32', choices = { 'f32', 'bf16' }, list = true },
   { 'shift',        nil,        'int',    'augmentation: largest shift in pixels', min = 0, max = 16 },
   { 'flip',         nil,        'bool',   'augmentation: mirror half of the images' },
   { 'runs',         nil,        'string', 'folder of the results (default: HZ_RUNS, or runs)' },

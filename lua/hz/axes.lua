@@ -50,12 +50,12 @@ local function new_net(model, set, seed)
 end
 
 -- What a model is: layers with their names, numbers, and the file's weights where training starts from them.
-local function describe_model(o, model, set)
+local function describe_model(o, model, set, dtype)
   local net = new_net(model, set, 0)
   local layers, madds = {}, 0
   for i, layer in ipairs(net.layers) do layers[i] = net.names[i] .. ': ' .. tostring(layer) end
   for _, row in ipairs(net:rows()) do madds = madds + row.madds end
-  local probe = net:plan { data = set:subset(1, 1), batch = 1, dtype = o.dtype }
+  local probe = net:plan { data = set:subset(1, 1), batch = 1, dtype = dtype }
   local classes = probe:value('logits'):size(2)
   if classes ~= #set.classes then c.fail('model %s: it ends in %d outputs; %s has %d classes', model, classes, set.name, #set.classes) end
   if o.weights then net:load(o.weights) end             -- does it fit?
@@ -81,7 +81,7 @@ end
 
 -- The deciding fields of a job: what the training sees, and what it is scored on.
 local function decides(o, p)
-  local training = { model = { layers = p.model.layers, input = p.model.input, mean = p.model.mean, deviation = p.model.deviation }, dtype = o.dtype, device = o.device, weights = o.weights_digest }
+  local training = { model = { layers = p.model.layers, input = p.model.input, mean = p.model.mean, deviation = p.model.deviation }, dtype = p.dtype, device = o.device, weights = o.weights_digest }
   if o.epochs > 0 then
     local watch = p.watch == p.test and p.encoding.test or p.encoding.train
     training.data = { digest = p.train.digest, codec = p.encoding.train.id }
@@ -97,7 +97,7 @@ local function labels(o, p)
   return {
     data = p.data, split = require 'hz.protocol'.named(o.protocol).split(p.train, p.watch, p.test), protocol = o.protocol,
     codec = e.train.name, quality = e.train.quality, codec_test = e.test.name, quality_test = e.test.quality,
-    model = p.model.name, params = p.model.params, madds = p.model.madds, seed = p.seed, dtype = o.dtype, epochs = o.epochs,
+    model = p.model.name, params = p.model.params, madds = p.model.madds, seed = p.seed, dtype = p.dtype, epochs = o.epochs,
     items = { train = #p.train.labels, watch = #p.watch.labels, test = #p.test.labels }, classes = #p.test.classes,
   }
 end
@@ -136,28 +136,30 @@ end
 
 local function new_job(o, p)
   local job = { decides = decides(o, p), labels = labels(o, p), epochs = o.epochs, batch = o.batch, seed = p.seed, augment = o.augment,
-    smoothing = o.smoothing, dtype = o.dtype, device = o.device, keep_best = p.watch == p.test, point = p, open = opener(o, p) }
+    smoothing = o.smoothing, dtype = p.dtype, device = o.device, keep_best = p.watch == p.test, point = p, open = opener(o, p) }
   job.key, job.training_key = cell.keys(job.decides)
   return job
 end
 
--- Jobs in order: data, model, seed, then encodings, so that the first seed already gives a whole curve. o: data (list of { name, train,
+-- Jobs in order: data, model, seed, dtype, then encodings, so that the first seed already gives a whole curve. o: data (list of { name, train,
 -- test }), model, seed, codec, quality (lists), codec_test, quality_test (lists or nil), protocol, train, test (counts or nil), epochs,
--- batch, optimizer() , augment, smoothing, weights, dtype, device.
+-- batch, optimizer(), augment, smoothing, weights, dtype (one or a list), device.
 function M.jobs(o)
-  local jobs, seen, list = {}, {}, encodings(o)
+  local jobs, seen, list, dtypes = {}, {}, encodings(o), type(o.dtype) == 'table' and o.dtype or { o.dtype }
   local protocol = require 'hz.protocol'.named(o.protocol)
   o.weights_digest = o.weights and weights_digest(o.weights)
   for _, data in ipairs(o.data) do
     local train, watch, test = protocol.sets(data.train, data.test, o)
     if o.epochs > 0 and o.batch > #train.labels then c.fail('batch=%d was given; %d items train', o.batch, #train.labels) end
     for _, model in ipairs(o.model) do
-      local what = describe_model(o, model, test)
+      local what = describe_model(o, model, test, dtypes[1])
       for _, seed in ipairs(o.epochs > 0 and o.seed or { o.seed[1] }) do
-        for _, e in ipairs(list) do
-          local job = new_job(o, { data = data.name, train = train, watch = watch, test = test, model = what, seed = seed, encoding = e })
-          if not seen[job.key] then jobs[#jobs + 1] = job end
-          seen[job.key] = true
+        for _, dtype in ipairs(dtypes) do
+          for _, e in ipairs(list) do
+            local job = new_job(o, { data = data.name, train = train, watch = watch, test = test, model = what, seed = seed, dtype = dtype, encoding = e })
+            if not seen[job.key] then jobs[#jobs + 1] = job end
+            seen[job.key] = true
+          end
         end
       end
     end

@@ -58,7 +58,7 @@ function M.costs(jobs, processes)
   c.check(c.C.hz_cpu_set_threads(threads))
   for _, job in ipairs(jobs) do
     local p = job.point
-    local key = p.data .. '\0' .. p.model.path
+    local key = table.concat({ p.data, p.model.path, job.dtype }, '\0')
     known[key] = known[key] or measure(job)
     local speed = known[key]
     job.cost = { epoch = slower * (math.ceil(#p.train.labels / job.batch) * speed.step + #p.watch.labels * speed.item),

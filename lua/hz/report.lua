@@ -126,6 +126,7 @@ local columns = {
   { 'data', 'left', function(g) return g.data end, varies = 'data' },
   { 'model', 'left', function(g) return g.model end, varies = 'model' },
   { 'epochs', 'right', function(g) return tostring(g.epochs) end, varies = 'epochs' },
+  { 'dtype', 'left', function(g) return g.dtype end, varies = 'dtype' },
   { 'codec', 'left', function(g) return quality_text(g.codec, g.quality) end },
   { 'tested on', 'left', function(g) return quality_text(g.codec_test, g.quality_test) end, differs = true },
   { 'payload', 'right', function(g) return number('%.1f', g.bytes_payload) end },
@@ -197,11 +198,12 @@ end
 -- untouched data as a level.
 function M.picture(r)
   local by, pic = {}, { x = 'bits per sample (payload, and tables once per set)', y = 'accuracy %', series = {}, levels = {} }
-  local many_data, matrix = values(r.rows, function(row) return row.data end):find ',', false
+  local function many(name) return values(r.rows, function(row) return row[name] end):find ',' end
+  local many_data, many_dtypes, matrix = many 'data', many 'dtype', false
   for _, g in ipairs(r.groups) do matrix = matrix or g.codec ~= g.codec_test or g.quality ~= g.quality_test end
   for _, g in ipairs(r.groups) do
     if g.accuracy then
-      local name = (many_data and g.data .. ' ' or '') .. g.model .. (matrix and ' trained on ' .. quality_text(g.codec, g.quality) or '')
+      local name = (many_data and g.data .. ' ' or '') .. g.model .. (many_dtypes and ' ' .. g.dtype or '') .. (matrix and ' trained on ' .. quality_text(g.codec, g.quality) or '')
       if not by[name] then
         pic.series[#pic.series + 1] = { name = name, points = {} }
         by[name] = #pic.series

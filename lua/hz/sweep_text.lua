@@ -10,7 +10,7 @@ local function code_of(name, quality) return name == 'raw' and 'raw' or quality 
 -- "jpeg 10, small, seed 1"
 function M.title(labels)
   local a, b = code_of(labels.codec, labels.quality), code_of(labels.codec_test, labels.quality_test)
-  return ('%s%s, %s, seed %d'):format(a, a ~= b and ' tested on ' .. b or '', labels.model, labels.seed)
+  return ('%s%s, %s, seed %d%s'):format(a, a ~= b and ' tested on ' .. b or '', labels.model, labels.seed, labels.dtype == 'bf16' and ', bf16' or '')
 end
 
 -- ---- time ----

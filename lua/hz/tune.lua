@@ -199,7 +199,7 @@ function M.of_jobs(jobs, parallel)
   c.check(C.hz_cpu_set_threads(require 'hz.predict'.threads(total, type(parallel) == 'number' and parallel or 1)))
   for _, job in ipairs(jobs) do
     local p = job.point
-    local key = p.data .. '\0' .. p.model.path
+    local key = table.concat({ p.data, p.model.path, job.dtype }, '\0')
     if not seen[key] then
       seen[key] = true
       local net = require 'hz.nets'.load(p.model.path, { classes = #p.test.classes, input = p.model.input })

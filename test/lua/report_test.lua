@@ -11,7 +11,7 @@ end
 local function record(o)
   local curve = o.curve or { 0.2, 0.4, 0.5 }
   return { status = 'done', data = 'fake', split = 'train=8 validation=2 test=10', protocol = o.protocol or 'strict', codec = o.quality and 'jpeg' or 'raw', quality = o.quality,
-    codec_test = o.quality and 'jpeg' or 'raw', quality_test = o.quality, model = o.model or 'small', params = 1234, seed = o.seed, dtype = 'f32', epochs = #curve,
+    codec_test = o.quality and 'jpeg' or 'raw', quality_test = o.quality, model = o.model or 'small', params = 1234, seed = o.seed, dtype = o.dtype or 'f32', epochs = #curve,
     accuracy = o.accuracy, best = 0.5, last = curve[#curve], curve = { watch_accuracy = json.array(curve) }, key = 'k',
     accounts = { all = account(o.quality and 100 * o.quality or 30720, not o.quality) },
     run = { seconds = o.seconds or 2, version = '0', commit = 'c', isa = 'x', threads = 2, finished = '2026-01-01T00:00:00Z' } }
@@ -21,6 +21,14 @@ local some = {
   record { quality = 10, seed = 1, accuracy = 0.50 }, record { quality = 10, seed = 2, accuracy = 0.54, curve = { 0.1, 0.2, 0.52 } },
   record { seed = 1, accuracy = 0.60 }, record { seed = 2, accuracy = 0.62, seconds = 4 }, record { quality = 50, seed = 1, accuracy = 0.55 },
 }
+
+t.case('report: the storage type is a column, and a series of its own, where it differs', function()
+  local r = report.new('id', { record { seed = 1, accuracy = 0.6 }, record { seed = 1, accuracy = 0.61, dtype = 'bf16' } })
+  t.equal({ r.groups[1].dtype, r.groups[2].dtype }, { 'f32', 'bf16' })
+  t.match(report.table(r.groups), 'dtype')
+  t.equal({ report.picture(r).series[1].name, report.picture(r).series[2].name }, { 'small f32', 'small bf16' })
+  t.ok(not report.table(report.new('id', some).groups):find 'dtype')
+end)
 
 t.case('report: one row per quality, by rising bits, the untouched data last', function()
   local r = report.new('id', some)
