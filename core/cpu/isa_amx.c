@@ -87,19 +87,24 @@ static void one(const pairs_product *p)
 
 static void product(const pairs_product *p) { (p->rows <= 16 ? one : both)(p); }
 
-/* Four independent chains of products of whole tiles. */
+/* Four independent chains of products of whole tiles, over numbers like those of a network: tiles of zeros, whose bits never change, run a
+   fifth faster. */
 static double peak_bf16(long steps)
 {
-    static const uint16_t zeros[STEP];
+    enum { TILE = 16 * PAIRS };
+    uint16_t numbers[4 * TILE];
+    for (int i = 0; i < 4 * TILE; i++)           /* +-0.5 .. 1, all bits of the mantissa in use */
+        numbers[i] = (uint16_t)(0x3f00 | (i * 37 & 0x7f) | (i * 5 & 1) << 15);
+    __asm__ volatile("" : : "r"(numbers) : "memory");
     begin();
     _tile_zero(0);
     _tile_zero(1);
     _tile_zero(2);
     _tile_zero(3);
-    _tile_loadd(4, zeros, 64);
-    _tile_loadd(5, zeros, 64);
-    _tile_loadd(6, zeros, 64);
-    _tile_loadd(7, zeros, 64);
+    _tile_loadd(4, numbers, 64);
+    _tile_loadd(5, numbers + TILE, 64);
+    _tile_loadd(6, numbers + 2 * TILE, 64);
+    _tile_loadd(7, numbers + 3 * TILE, 64);
     for (long s = 0; s < steps; s++) {
         _tile_dpbf16ps(0, 4, 6);
         _tile_dpbf16ps(1, 4, 7);
