@@ -94,7 +94,7 @@ tsan:  ## the tests under the thread sanitizer, in build-tsan
 	 $(MAKE) BUILD=build-tsan SAN='-fsanitize=thread -fno-omit-frame-pointer' check
 peers: all  ## the same training steps by PyTorch, compared (HZ_TORCH_PYTHON, see test/peers/README.md)
 	@$(PEER) test/peers/torch_step.py
-bench-peers: all  ## speed beside PyTorch, interleaved in one run (HZ_TORCH_PYTHON, see test/peers/README.md)
+bench-peers: all  ## speed beside PyTorch and, where they are, oneDNN, TensorFlow, OpenVINO, interleaved in one run (see test/peers/README.md)
 	@$(PEER) test/peers/bench_train.py
 loc:  ## lines of code by folder
 	@git ls-files | grep -E '\.(c|h|lua|inc|def|cu|sh|mk)$$|Makefile$$' | xargs wc -l | awk '$$2 != "total" { n = split($$2, p, "/"); \

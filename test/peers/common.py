@@ -1,5 +1,7 @@
-"""What the peer scripts share: safetensors without a library, the networks in PyTorch with TensorFlow's padding, medians."""
-import json, os, struct, sys
+"""What the peer scripts share: safetensors without a library, the networks as one table with TensorFlow's padding and as PyTorch modules,
+medians, and how a contestant is timed."""
+import json, os, struct, sys, time
+from collections import namedtuple
 import numpy as np
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -49,6 +51,44 @@ NETS = {
 }
 
 
+# One layer with its shapes. kind: conv, dense, drop (rate), mean, flat; inputs, outputs: channels or units; side: of the square input in
+# pixels; before, after: rows of zeros above and below, columns left and right; act: ReLU behind it.
+Layer = namedtuple("Layer", "kind inputs outputs side kernel stride before after act rate", defaults=(0,) * 9)
+
+
+def conv_layer(row, channels, side):
+    filters, kernel, stride, act = row
+    if stride == "valid":
+        return Layer("conv", channels, filters, side, kernel, 1, 0, 0, act)
+    # TensorFlow's 'same': an odd total has its extra row and column at the bottom and right
+    total = max((-(-side // stride) - 1) * stride + kernel - side, 0)
+    return Layer("conv", channels, filters, side, kernel, stride, total // 2, total - total // 2, act)
+
+
+def output_side(c):
+    return (c.side + c.before + c.after - c.kernel) // c.stride + 1
+
+
+def layers(name):
+    """The layers of a network over (N,32,32,3) pictures, in order."""
+    out, channels, side = [], 3, 32
+    for row in NETS[name]:
+        if row in ("drop", "drop2"):
+            out.append(Layer("drop", rate=0.2 if row == "drop2" else 0.5))
+        elif row == "mean":
+            out.append(Layer("mean"))
+        elif row == "flat":
+            out.append(Layer("flat"))
+            channels = channels * side * side
+        elif row[0] == "dense":
+            out.append(Layer("dense", channels, row[1], act=row[2]))
+            channels = row[1]
+        else:
+            out.append(conv_layer(row, channels, side))
+            channels, side = row[0], output_side(out[-1])
+    return out
+
+
 def make_torch(name, dropout=True):
     """The network as a torch module over NCHW input. Parameters come in hz's order: weight, bias, layer after layer."""
     import torch
@@ -58,36 +98,28 @@ def make_torch(name, dropout=True):
         def __init__(self):
             super().__init__()
             self.steps, self.owned = [], torch.nn.ModuleList()
-            channels, side = 3, 32
-            for row in NETS[name]:
-                if isinstance(row, str):
-                    self.steps.append((row, None, None))
-                    continue
-                if row[0] == "dense":
-                    layer = torch.nn.Linear(channels if side == 0 else channels * side * side, row[1])
-                    channels, side = row[1], 0
-                    self.steps.append(("dense", layer, row[2]))
-                else:
-                    filters, kernel, stride, act = row
-                    same = kernel // 2 if stride == 1 else 0
-                    layer = torch.nn.Conv2d(channels, filters, kernel, 1 if stride == "valid" else stride, same)
-                    channels, side = filters, side - 2 if stride == "valid" else -(-side // stride)
-                    self.steps.append(("down" if stride == 2 else "conv", layer, act))
-                self.owned.append(layer)
+            for l in layers(name):
+                layer = None
+                if l.kind == "conv":
+                    layer = torch.nn.Conv2d(l.inputs, l.outputs, l.kernel, l.stride, l.before if l.before == l.after else 0)
+                elif l.kind == "dense":
+                    layer = torch.nn.Linear(l.inputs, l.outputs)
+                if layer:
+                    self.owned.append(layer)
+                self.steps.append((l, layer))
 
         def forward(self, x):
-            for kind, layer, act in self.steps:
-                if kind in ("drop", "drop2"):
+            for l, layer in self.steps:
+                if l.kind == "drop":
                     if dropout:
-                        x = F.dropout(x, 0.2 if kind == "drop2" else 0.5, self.training)
-                elif kind == "mean":
+                        x = F.dropout(x, l.rate, self.training)
+                elif l.kind == "mean":
                     x = x.mean((2, 3))
-                elif kind == "flat":
+                elif l.kind == "flat":
                     x = x.permute(0, 2, 3, 1).flatten(1)          # H,W,C order
                 else:
-                    # an even side with stride 2: TensorFlow's extra row and column are at the bottom and right
-                    x = layer(F.pad(x, (0, 1, 0, 1)) if kind == "down" else x)
-                    if act:
+                    x = layer(x if l.before == l.after else F.pad(x, (l.before, l.after, l.before, l.after)))
+                    if l.act:
                         x = F.relu(x)
             return x
 
@@ -99,3 +131,23 @@ def table(head, rows):
     for r in [head] + rows:
         print("  ".join(str(v).ljust(w) if i == 0 else str(v).rjust(w) for i, (v, w) in enumerate(zip(r, widths))))
     sys.stdout.flush()
+
+
+def rate(step, batch, seconds):
+    """Images per second of step(), which takes one batch: by the median of its times over `seconds`, three at least."""
+    times, start = [], time.perf_counter()
+    step()
+    while len(times) < 3 or time.perf_counter() - start < seconds:
+        t = time.perf_counter()
+        step()
+        times.append(time.perf_counter() - t)
+    return batch / median(times)
+
+
+def serve(title, step, batch, seconds):
+    """A contestant in a process of its own: says on standard output what it is, then answers each line "round" with its images per
+    second; see Child in contestants.py. Both as JSON, one line each."""
+    print(json.dumps({"title": title}), flush=True)
+    for line in sys.stdin:
+        if line.strip() == "round":
+            print(json.dumps({"images_per_second": rate(step, batch, seconds)}), flush=True)
