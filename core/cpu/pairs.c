@@ -191,6 +191,16 @@ int pairs_shape_of(const hz_work *w, const cpu_micro *m, pairs_shape *s)
     return 1;
 }
 
+void pairs_use(pairs_shape *s, const hz_work *w, const cpu_call *c)
+{
+    s->used = cpu_rows(w, c);
+    if (s->flat) {
+        int64_t pixels = s->used * cpu_size(&w->in[0], 1, w->in[0].ndim - 1);
+        s->used = (pixels + s->run - 1) / s->run;
+        s->last = pixels - (s->used - 1) * s->run;
+    }
+}
+
 /* ---- sources ---- */
 
 /* Where run i of a pixel lies. */
@@ -281,7 +291,7 @@ static void fill_lowered(const cpu_pairs *k, const pairs_source *s, const uint16
         }
 }
 
-void pairs_fill(const cpu_pairs *k, const pairs_source *s, const uint16_t *x, int64_t n0, int64_t n1, uint16_t *out)
+static void fill_images(const cpu_pairs *k, const pairs_source *s, const uint16_t *x, int64_t n0, int64_t n1, uint16_t *out)
 {
     int64_t planes = s->step_y * s->step_x;
     if (s->lowered)
@@ -290,4 +300,16 @@ void pairs_fill(const cpu_pairs *k, const pairs_source *s, const uint16_t *x, in
         for (int64_t p = 0; p < planes; p++)
             fill_plane(k, s, x, p / s->step_x, p % s->step_x, n0, n1, out + p * s->plane * PAIRS);
     zero_pixels(s, out + planes * s->plane * PAIRS, s->pixels - planes * s->plane);
+}
+
+/* The last run of a flat node may be shorter: what lies behind it is not read. */
+void pairs_fill(const cpu_pairs *k, const pairs_shape *s, const uint16_t *x, int64_t n0, int64_t n1, uint16_t *out)
+{
+    pairs_source source = s->source;
+    if (!s->flat) {
+        fill_images(k, &source, x, n0, n1, out);
+        return;
+    }
+    source.w = n1 == s->used ? s->last : source.w;
+    fill_images(k, &source, x + n0 * s->run * source.c, 0, 1, out);
 }

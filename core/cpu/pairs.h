@@ -94,12 +94,15 @@ typedef struct pairs_shape {
     int64_t oh, ow, oc;                   /* output image */
     int64_t items;                        /* images of a full batch; flat: runs of `run` pixels */
     int64_t flat, run;                    /* flat: one tap and no stride, pixels of all images are one row, cut into runs */
+    int64_t used, last;                   /* by pairs_use: items in use; width of the last one, where flat */
 } pairs_shape;
 
 /* The node's geometry; 0 if it is none that is computed here. dw: that of the forward direction. */
 int pairs_shape_of(const hz_work *w, const cpu_micro *m, pairs_shape *s);
-/* Rewrites images (or runs) n0..n1-1 of x. */
-void pairs_fill(const cpu_pairs *k, const pairs_source *s, const uint16_t *x, int64_t n0, int64_t n1, uint16_t *out);
+/* Sets `used` and `last` for a call. */
+void pairs_use(pairs_shape *s, const hz_work *w, const cpu_call *c);
+/* Rewrites items n0..n1-1 of x. */
+void pairs_fill(const cpu_pairs *k, const pairs_shape *s, const uint16_t *x, int64_t n0, int64_t n1, uint16_t *out);
 
 static inline void pairs_fetch(pairs_ahead *a)
 {

@@ -16,7 +16,6 @@ typedef struct conv {
     const float *bias;        /* padded to whole panels; NULL: none */
     uint16_t *y;
     const uint16_t *gate;     /* the epilogue of a gradient: dx = act_grad(dx, gate); NULL: none */
-    int64_t items, last;      /* in use; width of the last one, where flat */
     int act;
     float alpha;
     int threads;
@@ -57,7 +56,7 @@ static void finish(const conv *c, const pairs_group *g, int64_t n0, int64_t n1, 
     int64_t end = pairs_min(q + PAIRS, g->oh * s->images * s->pitch);
     for (int64_t at = q; at < end;) {
         int64_t x = at % s->pitch, n = n0 + at / s->pitch % s->images, y = at / s->pitch / s->images;
-        int64_t run = pairs_min(s->pitch - x, end - at), wide = c->s.flat && n == c->items - 1 ? c->last : g->ow;
+        int64_t run = pairs_min(s->pitch - x, end - at), wide = c->s.flat && n == c->s.used - 1 ? c->s.last : g->ow;
         if (n < n1 && x < wide) {
             int64_t to = ((n * c->s.oh + g->y0 + y * g->dy) * c->s.ow + g->x0 + x * g->dx) * c->s.oc + panel * PAIRS;
             f.y = c->y + to;
@@ -79,7 +78,7 @@ static pairs_ahead ahead_of(const conv *c, int64_t n0)
     int64_t terms = 0, each = s->h * s->w * s->c * (int64_t)sizeof *c->x, next = n0 + c->threads * s->images;
     for (int i = 0; i < c->s.groups; i++)
         terms += panels(&c->s) * (c->s.group[i].oh * s->images * s->pitch / PAIRS) * c->s.group[i].taps * s->runs;
-    if (next + s->images >= c->items)
+    if (next + s->images >= c->s.used)
         return (pairs_ahead){ .read = NULL };
     const char *x = (const char *)c->x + next * each;
     return (pairs_ahead){ .read = x, .end = x + s->images * each, .reads = (int)(s->images * each / 64 / pairs_max(terms, 1) + 1) };
@@ -127,24 +126,15 @@ static void group(const conv *c, const pairs_group *g, const uint16_t *source, c
         }
 }
 
-/* The last run of a flat node may be shorter: what lies behind it is not read. */
-static void fill(const conv *c, int64_t n0, int64_t n1, uint16_t *source)
-{
-    pairs_source s = c->s.source;
-    if (c->s.flat && n1 == c->items)
-        s.w = c->last;
-    pairs_fill(c->k, &s, c->x + (c->s.flat ? n0 * c->s.run * s.c : 0), c->s.flat ? 0 : n0, c->s.flat ? 1 : n1, source);
-}
-
 static void task(void *arg, int number, int worker)
 {
     const conv *c = arg;
-    int64_t n0 = number * c->s.source.images, n1 = pairs_min(n0 + c->s.source.images, c->items);
+    int64_t n0 = number * c->s.source.images, n1 = pairs_min(n0 + c->s.source.images, c->s.used);
     float *sum = (float *)(c->call->scratch + (size_t)worker * c->call->scratch_stride);
     uint16_t *source = (uint16_t *)(sum + BLOCKS * PAIRS_BLOCK);
     const uint16_t *weights = c->weights;
     pairs_ahead ahead = ahead_of(c, n0);
-    fill(c, n0, n1, source);
+    pairs_fill(c->k, &c->s, c->x, n0, n1, source);
     c->k->begin();
     for (int i = 0; i < c->s.groups; i++) {
         group(c, &c->s.group[i], source, weights, n0, n1, sum, &ahead);
@@ -255,13 +245,8 @@ static hz_status run(const hz_work *w, const cpu_call *call)
     else if (!forward && w->nin > 2)
         c.gate = w->in[2].data;
     c.threads = pool_threads();
-    c.items = cpu_rows(w, call);
-    if (c.s.flat) {
-        int64_t pixels = c.items * cpu_size(&w->in[0], 1, w->in[0].ndim - 1);
-        c.items = (pixels + c.s.run - 1) / c.s.run;
-        c.last = pixels - (c.items - 1) * c.s.run;
-    }
-    pool_run((int)((c.items + c.s.source.images - 1) / c.s.source.images), task, &c);
+    pairs_use(&c.s, w, call);
+    pool_run((int)((c.s.used + c.s.source.images - 1) / c.s.source.images), task, &c);
     return HZ_OK;
 }
 

@@ -16,7 +16,6 @@ typedef struct grad {
     const uint16_t *x, *dy;
     float *dw, *db;           /* NULL where not wanted */
     float *partial;           /* per slot: [panel of O][run][tap][32][32], then bias (outs) */
-    int64_t items, last;      /* in use; width of the last one, where flat */
     int64_t outs, sums, slot_floats, slots, groups;       /* outs: O rounded up; groups, slots: of a full batch */
     int64_t depth;            /* outputs of a group of images, rounded up */
     int copies;               /* of x: 2 if some tap moves by an odd number */
@@ -59,14 +58,14 @@ static void interleave(const grad *g, const area *a)
 
 /* ---- dy ---- */
 
-static int64_t width(const grad *g, int64_t n) { return g->s.flat && n == g->items - 1 ? g->last : g->s.ow; }
+static int64_t width(const grad *g, int64_t n) { return g->s.flat && n == g->s.used - 1 ? g->s.last : g->s.ow; }
 
 /* Output q of images n0.. as a pixel of dy; NULL if it does not exist. */
 static const uint16_t *pixel_of(const grad *g, int64_t n0, int64_t q)
 {
     const pairs_source *s = &g->s.source;
     int64_t x = q % s->pitch, n = n0 + q / s->pitch % s->images, y = q / s->pitch / s->images;
-    return n < g->items && y < g->s.oh && x < width(g, n) ? g->dy + ((n * g->s.oh + y) * g->s.ow + x) * g->s.oc : NULL;
+    return n < g->s.used && y < g->s.oh && x < width(g, n) ? g->dy + ((n * g->s.oh + y) * g->s.ow + x) * g->s.oc : NULL;
 }
 
 static void transpose(const grad *g, const area *a, int64_t n0, float *sum)
@@ -99,7 +98,7 @@ static pairs_ahead ahead_of(const grad *g, int64_t n)
     const pairs_source *s = &g->s.source;
     int64_t terms = (g->outs + PAIRS - 1) / PAIRS * s->runs * g->s.group[0].taps * (g->depth / PAIRS);
     int64_t x = s->h * s->w * s->c * (int64_t)sizeof *g->x, dy = g->s.oh * g->s.ow * g->s.oc * (int64_t)sizeof *g->dy;
-    if (n + s->images >= g->items)
+    if (n + s->images >= g->s.used)
         return (pairs_ahead){ .read = NULL };
     const char *from = (const char *)g->x + n * x;
     return (pairs_ahead){ .read = from, .end = from + s->images * x, .reads = (int)(s->images * x / 64 / terms + 1),
@@ -131,14 +130,6 @@ static void multiply(const grad *g, const area *a, float *sums, int add, pairs_a
                 some(g, a, o, i, q, pairs_min(g->depth, q + TOGETHER * PAIRS), sums, add || q > 0, ahead);
 }
 
-static void fill(const grad *g, int64_t n0, int64_t n1, uint16_t *source)
-{
-    pairs_source s = g->s.source;
-    if (g->s.flat && n1 == g->items)
-        s.w = g->last;
-    pairs_fill(g->k, &s, g->x + (g->s.flat ? n0 * g->s.run * s.c : 0), g->s.flat ? 0 : n0, g->s.flat ? 1 : n1, source);
-}
-
 static void slot(void *arg, int number, int worker)
 {
     const grad *g = arg;
@@ -147,13 +138,13 @@ static void slot(void *arg, int number, int worker)
     int64_t from = g->groups * number / g->slots, to = g->groups * (number + 1) / g->slots, images = g->s.source.images;
     memset(sums + g->sums, 0, (size_t)g->outs * sizeof(float));
     g->k->begin();
-    for (int64_t i = from; i < to && i * images < g->items; i++) {
-        int64_t n0 = i * images, n1 = pairs_min(n0 + images, g->items);
+    for (int64_t i = from; i < to && i * images < g->s.used; i++) {
+        int64_t n0 = i * images, n1 = pairs_min(n0 + images, g->s.used);
         pairs_ahead ahead = ahead_of(g, n1);
         transpose(g, &a, n0, sums + g->sums);
         if (!g->dw)
             continue;
-        fill(g, n0, n1, a.source);
+        pairs_fill(g->k, &g->s, g->x, n0, n1, a.source);
         interleave(g, &a);
         multiply(g, &a, sums, i > from, &ahead);
     }
@@ -166,7 +157,7 @@ static void slot(void *arg, int number, int worker)
 static int64_t used(const grad *g)
 {
     int64_t n = 1;
-    while (n < g->slots && g->groups * n / g->slots * g->s.source.images < g->items)
+    while (n < g->slots && g->groups * n / g->slots * g->s.source.images < g->s.used)
         n++;
     return n;
 }
@@ -237,12 +228,7 @@ static hz_status run(const hz_work *w, const cpu_call *call)
     g.dw = w->out[0].data;
     g.db = w->nout > 1 ? w->out[1].data : NULL;
     g.partial = call->memory;
-    g.items = cpu_rows(w, call);
-    if (g.s.flat) {
-        int64_t pixels = g.items * cpu_size(&w->in[0], 1, w->in[0].ndim - 1);
-        g.items = (pixels + g.s.run - 1) / g.s.run;
-        g.last = pixels - (g.items - 1) * g.s.run;
-    }
+    pairs_use(&g.s, w, call);
     pool_run((int)used(&g), slot, &g);
     if (g.dw)
         pool_run((int)g.s.oc, sum, &g);
