@@ -44,7 +44,7 @@ $(BUILD)/commit.inc: FORCE
 $(BUILD)/base.o: $(BUILD)/cdef.inc $(BUILD)/commit.inc
 $(BUILD)/%.o: core/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(FLAGS_$(notdir $*)) -MMD -c -o $@ $<
+	$(CC) $(CFLAGS) $(FLAGS_$(notdir $*)) -MMD -MP -c -o $@ $<
 
 $(BUILD)/libhz.so: $(OBJ)
 	$(CC) -shared -o $@ $^ $(SAN) $(LDLIBS) -Wl,--no-undefined
@@ -61,7 +61,7 @@ HAVE_CHECK := $(shell pkg-config --exists check 2>/dev/null && echo yes)
 
 $(BUILD)/test/%: test/c/%.c $(BUILD)/libhz.so
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(shell pkg-config --cflags check) -MMD -MF $@.d -o $@ $< $(SAN) -L$(BUILD) -lhz $(shell pkg-config --libs check) $(LDLIBS) -Wl,-rpath,'$$ORIGIN/..'
+	$(CC) $(CFLAGS) $(shell pkg-config --cflags check) -MMD -MP -MF $@.d -o $@ $< $(SAN) -L$(BUILD) -lhz $(shell pkg-config --libs check) $(LDLIBS) -Wl,-rpath,'$$ORIGIN/..'
 
 ctests: $(if $(HAVE_CHECK),$(CTEST))
 	@mkdir -p $(BUILD)/test; rm -f $(BUILD)/test/no-check; $(if $(HAVE_CHECK),:,touch $(BUILD)/test/no-check)

@@ -23,16 +23,33 @@
 #define S_FROM(x) f32_to_bf16(x)
 #include "cpu/stored.inc.h"
 
-#include "cpu/wino.inc.h"
-#include "cpu/poly.inc.h"
-#include "cpu/poly_sum.inc.h"
+#include "cpu/wino_weights.inc.h"
+#include "cpu/poly_math.inc.h"
+
+#define G(name) name##_f32
+#define EACH 1
+#define MULTIPLY v_fma
+#define PUT(d, v, odd) ((void)(odd), v_store(d, v))
 #include "cpu/wino_gemm.inc.h"
+
+#define S float
+#define I(name) name##_f32
+#define s_load v_load
+#define s_store v_store
+#include "cpu/wino_table.inc.h"
+
+#define S uint16_t
+#define I(name) name##_bf16
+#define s_load(p) v_part_bf16(p, LANES)
+#define s_store(p, v) v_store_part_bf16(p, v, LANES)
+#include "cpu/wino_table.inc.h"
 
 void FILL(cpu_micro *m)
 {
     m->lanes = LANES;
     m->peak_f32 = peak_f32;
-    m->wino = &wino_table;
+    m->wino = &wino_table_f32;
+    m->wino_bf16 = &wino_table_bf16;
     tile_fill(m);
     few_fill(m);
     m->f32 = stored_f32;

@@ -8,7 +8,8 @@
 #define MUL_WIDE(a, b) _mm512_mul_epu32((__m512i)(a), (__m512i)(b))
 #include "cpu/vector.h"
 #define UNROLL _Pragma("GCC unroll 16")
-#include "cpu/wino_pairs.inc.h"
+#include "cpu/wino_weights.inc.h"
+#include "cpu/poly_math.inc.h"
 
 enum { ROWS = 8 };            /* of a product at a time, a divisor of 16 */
 
@@ -204,9 +205,40 @@ static void pack_along(const float *w, int64_t k_step, int columns, int k, uint1
     }
 }
 
+/* ---- fast convolution, planes in bf16 ---- */
+
+INLINE V load_bf16(const uint16_t *p) { return v_widen(*(const VHU *)p); }
+INLINE void store_bf16(uint16_t *p, V v) { _mm256_storeu_si256((__m256i *)p, (__m256i)_mm512_cvtneps_pbh((__m512)v)); }
+INLINE V multiply_pairs(V x, V w, V s) { return (V)_mm512_dpbf16_ps((__m512)s, (__m512bh)x, (__m512bh)w); }
+
+/* See wino_gemm.inc.h. The halves of a word come in turn: the second is put beside what the first left. */
+INLINE void put_pairs(float *d, V v, const int odd)
+{
+    if (odd < 0) {
+        store_bf16((uint16_t *)d, v);
+        return;
+    }
+    __m512i half = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)v)), first = _mm512_maskz_loadu_epi32((__mmask16)-odd, d);
+    _mm512_storeu_si512(d, _mm512_or_si512(first, _mm512_sll_epi32(half, _mm_cvtsi32_si128(16 * odd))));
+}
+
+#define WINO_TILES(ROW) ROW(1, 12) ROW(2, 12) ROW(3, 8) ROW(4, 6)
+#define G(name) name##_pairs
+#define EACH 2
+#define MULTIPLY multiply_pairs
+#define PUT put_pairs
+#include "cpu/wino_gemm.inc.h"
+
+#define S uint16_t
+#define I(name) name##_pairs
+#define s_load load_bf16
+#define s_store store_bf16
+#include "cpu/wino_table.inc.h"
+
+/* ---- the level ---- */
+
 static const cpu_pairs pairs = {
     .begin = nothing, .end = nothing, .product = product, .finish = finish, .interleave = interleave, .transpose = transpose,
-    .wino_input = wino_pairs_input, .wino_output = wino_pairs_output, .wino_across = wino_pairs_across, .wino_along = wino_pairs_along,
     .copy = copy, .pack_across = pack_across, .pack_along = pack_along,
 };
 
@@ -214,8 +246,11 @@ static const cpu_pairs pairs = {
 void cpu_micro_avx512bf16(cpu_micro *m)
 {
     static cpu_pairs own;
+    static cpu_wino fast;
     own = pairs;
-    own.rate = __builtin_cpu_is("amd") ? 2.0 : 0.5;
+    fast = wino_table_pairs;
+    own.rate = fast.rate = __builtin_cpu_is("amd") ? 2.0 : 0.5;
     m->peak_bf16 = peak_bf16;
     m->pairs = &own;
+    m->winopairs = &fast;
 }

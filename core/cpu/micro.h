@@ -99,7 +99,8 @@ typedef struct cpu_stored {
 
 struct cpu_micro {
     const char *isa;
-    const struct cpu_wino *wino;      /* fast convolution: wino.h */
+    const struct cpu_wino *wino, *wino_bf16;      /* fast convolution over images in f32 and in bf16: wino.h */
+    const struct cpu_wino *winopairs; /* the same over bf16 with planes in bf16; NULL without instructions for their products */
     const struct cpu_pairs *pairs;    /* products of bf16: pairs.h; NULL without instructions for them */
     int lanes;                /* f32 per vector */
     int max_nv;               /* widest panel, vectors */

@@ -8,7 +8,7 @@
    image's width are computed with the others and thrown away. One column of zeros between two images serves both. */
 #ifndef HZ_CPU_PAIRS_H
 #define HZ_CPU_PAIRS_H
-#include "cpu/wino.h"
+#include "cpu/micro.h"
 
 enum { PAIRS = 32, PAIRS_BLOCK = PAIRS * PAIRS, PAIRS_TAPS = 64, PAIRS_GROUPS = 4 };
 
@@ -59,14 +59,6 @@ typedef struct cpu_pairs {
     void (*pack_across)(const float *w, int64_t column_step, int columns, int k, uint16_t *out);
     /* the same of w[k*k_step + column] */
     void (*pack_along)(const float *w, int64_t k_step, int columns, int k, uint16_t *out);
-
-    /* F(4x4,3x3), see wino_pairs.inc.h. Planes of (runs,tiles,32), `plane` elements apart, runs `run` elements apart. */
-    void (*wino_input)(const wino_image *g, const uint16_t *x, const uint16_t *zero, int64_t first, int64_t tiles, uint16_t *v, int64_t plane, int64_t run);
-    /* planes (tiles,32) -> f->columns channels of y from `channel` on; bias, low, gate and columns as in finish, gate like y */
-    void (*wino_output)(const wino_image *g, uint16_t *y, int64_t first, int64_t tiles, const float *m, int64_t plane, int64_t channel,
-                        const pairs_finish *f);
-    void (*wino_across)(const float *w, int64_t step, int column, int k, uint16_t *u, int64_t plane);
-    void (*wino_along)(const float *w, int64_t step, const float *next, int column, int k, uint16_t *u, int64_t plane);
 } cpu_pairs;
 
 typedef struct pairs_source {

@@ -1,6 +1,7 @@
-/* wino.c: kernel "wino", conv2d and conv2d_dx of 3x3 taps: F(4x4,3x3) for stride 1, polyphase F(4,2) for stride 2 (wino.h).
-   Layout: images (N,H,W,C), weights (O,3,3,I); transformed weights [panel][matrix][k][nv*lanes], made once per version of the
-   parameters. Work: a task is a block of 24 tiles (12 for stride 2; a multiple of the micro-kernels' rows, 4, 6, 8 or 12) through
+/* wino.c: kernels "wino" and "winopairs", conv2d and conv2d_dx of 3x3 taps: F(4x4,3x3) for stride 1, polyphase F(4,2) for stride 2 (wino.h),
+   with planes in f32 over images in f32 or bf16, and with planes in bf16. Rounded planes make results of relative L2 error 8e-3.
+   Layout: images (N,H,W,C), weights (O,3,3,I); transformed weights [panel][matrix][k][nv*lanes], k counted in words, made once per version
+   of the parameters. Work: a task is a block of 24 tiles (12 for stride 2; a multiple of the micro-kernels' rows, 4, 6, 8 or 12) through
    all channels: transform them to planes of (block,k), then for each panel of outputs a product per plane and the transform back.
    At 128 channels V is 450 KB and M 220 KB for stride 1, which leaves room in a second-level cache of 1 MB for the weights that stream
    by. Planes lie block*k + 16 floats apart: at multiples of 4096 bytes they would all fall into the same lines of the first-level
@@ -18,8 +19,10 @@ typedef struct wino {
     const cpu_call *call;
     panels p;                 /* of the outputs */
     wino_image in, out;       /* where tiles are read and written */
-    const float *x, *u, *bias, *gate;      /* gate: y of conv2d_dx's epilogue, NULL: none */
-    float *y;
+    const float *u, *bias;
+    const void *x, *gate;     /* gate: y of conv2d_dx's epilogue, NULL: none */
+    void *y;
+    int64_t depth;            /* words that products sum over */
     int64_t tiles, block;     /* of the rows in use; worked on together */
     int64_t v_pitch, v_plane, m_plane;
     int threads, act;
@@ -33,9 +36,9 @@ static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 /* ---- one block ---- */
 
 /* The part of an image that `tiles` tiles from `first` on cover. */
-static wino_stream span(const float *data, const wino_image *g, int64_t first, int64_t tiles)
+static wino_stream span(const wino *w, const void *data, const wino_image *g, int64_t first, int64_t tiles)
 {
-    int64_t each = g->h * g->w * g->c * (int64_t)sizeof(float) / (g->down * g->across);
+    int64_t each = g->h * g->w * g->c * w->k->bytes / (g->down * g->across);
     const char *from = (const char *)data + each * first;
     return (wino_stream){ .at = from, .end = from + each * tiles };
 }
@@ -45,14 +48,15 @@ static wino_ahead ahead_of(const wino *w, int64_t first, int64_t tiles)
 {
     int64_t next = first + (int64_t)w->threads * w->block;
     int more = next + w->block <= w->tiles;
-    return (wino_ahead){ .read = span(w->x, &w->in, more ? next : first, more ? w->block : 0), .write = span(w->y, &w->out, first, tiles),
+    return (wino_ahead){ .read = span(w, w->x, &w->in, more ? next : first, more ? w->block : 0), .write = span(w, w->y, &w->out, first, tiles),
                          .gate = w->gate ? (const char *)w->gate - (const char *)w->y : 0 };
 }
 
-/* The activations (or their gradients) that output() does not know, over what it has just written. */
+/* The activations (or their gradients) that output() does not know, over what it has just written, which is f32. */
 static void activate(const wino *w, int64_t first, int64_t tiles)
 {
     const wino_image *g = &w->out;
+    float *y = w->y;
     wino_spot s = wino_at(g, first);
     for (int64_t t = 0; t < tiles; t++, wino_next(g, &s)) {
         int64_t top = larger(s.y * g->step - g->top, 0), left = larger(s.x * g->step - g->left, 0);
@@ -60,9 +64,9 @@ static void activate(const wino *w, int64_t first, int64_t tiles)
         for (int64_t i = top; i < bottom; i++) {
             int64_t at = ((s.n * g->h + i) * g->w + left) * g->c, n = (right - left) * g->c;
             if (w->gate)
-                w->call->micro->f32.act_grad(w->y + at, w->y + at, w->gate + at, n, w->act, w->alpha);
+                w->call->micro->f32.act_grad(y + at, y + at, (const float *)w->gate + at, n, w->act, w->alpha);
             else
-                w->call->micro->f32.act(w->y + at, w->y + at, n, w->act, w->alpha);
+                w->call->micro->f32.act(y + at, y + at, n, w->act, w->alpha);
         }
     }
 }
@@ -89,14 +93,14 @@ static void block(void *arg, int number, int worker)
     for (int i = 0; i < w->p.count; i++) {
         int nv = panel_nv(&w->p, i);
         int64_t width = (int64_t)nv * w->p.lanes, channel = (int64_t)panel_first(&w->p, i) * w->p.lanes;
-        const float *u = w->u + WINO_MATRICES * w->in.c * channel;
+        const float *u = w->u + WINO_MATRICES * w->depth * channel;
         for (int p = 0; p < w->way->planes; p++) {
-            const float *matrix = u + w->way->matrix[p] * w->in.c * width, *next = matrix + w->in.c * width;
+            const float *matrix = u + w->way->matrix[p] * w->depth * width, *next = matrix + w->depth * width;
             if (p + 1 == w->way->planes && i + 1 == w->p.count)
                 next = w->u;
             if (p == 0 || w->way->matrix[p] != w->way->matrix[p - 1])
-                ahead.other = (wino_stream){ .at = (const char *)next, .end = (const char *)(next + w->in.c * width) };
-            w->k->product[nv](v + p * w->v_plane, w->v_pitch, matrix, w->in.c, tiles, m + p * w->m_plane, &ahead);
+                ahead.other = (wino_stream){ .at = (const char *)next, .end = (const char *)(next + w->depth * width) };
+            w->k->product[nv](v + p * w->v_plane, w->v_pitch, matrix, w->depth, tiles, m + p * w->m_plane, &ahead);
         }
         w->way->output(&w->out, w->y, first, tiles, m, w->m_plane, width, channel, smaller(width, w->out.c - channel), &end);
     }
@@ -113,6 +117,7 @@ typedef struct packing {
     const float *g;           /* (O,3,3,I) */
     float *u;
     int64_t inputs, outputs;  /* I, O */
+    int64_t depth;            /* words that products sum over */
 } packing;
 
 /* A vector of output channels, all input channels. */
@@ -123,53 +128,55 @@ static void pack_forward(void *arg, int vector, int worker)
     while (panel_first(&q->p, panel + 1) <= vector)
         panel++;
     int64_t first = panel_first(&q->p, panel), width = (int64_t)panel_nv(&q->p, panel) * lanes, o = (int64_t)vector * lanes;
-    float *u = q->u + WINO_MATRICES * q->inputs * first * lanes + (vector - first) * lanes;
+    float *u = q->u + WINO_MATRICES * q->depth * first * lanes + (vector - first) * lanes;
     for (int64_t c = 0; c < q->inputs; c += lanes) {
         int64_t i = smaller(c, q->inputs - lanes);
-        q->k->across(q->way, q->g + o * 9 * q->inputs + i, q->inputs, 9 * q->inputs, (int)smaller(lanes, q->outputs - o), u + i * width,
-                          q->inputs * width, width);
+        q->k->across(q->way, q->g + o * 9 * q->inputs + i, q->inputs, 9 * q->inputs, (int)smaller(lanes, q->outputs - o),
+                     u + i / q->k->each * width, q->depth * width, width);
     }
 }
 
-/* One output channel, which is a row of the product's second factor; inputs are its columns. */
-static void pack_back(void *arg, int o, int worker)
+/* The output channels of one word, which is a row of the product's second factor; inputs are its columns. */
+static void pack_back(void *arg, int word, int worker)
 {
     const packing *q = arg;
     int lanes = q->p.lanes;
     for (int panel = 0; panel < q->p.count; panel++) {
         int64_t first = panel_first(&q->p, panel), end = panel_first(&q->p, panel + 1), width = (end - first) * lanes;
-        float *u = q->u + WINO_MATRICES * q->outputs * first * lanes + o * width;
+        float *u = q->u + WINO_MATRICES * q->depth * first * lanes + word * width;
         if (end * lanes > q->inputs)             /* lanes beyond the channels are multiplied too */
             for (int p = 0; p < WINO_MATRICES; p++)
-                memset(u + p * q->outputs * width, 0, (size_t)width * sizeof(float));
-        for (int64_t v = first; v < end; v++) {
-            int64_t i = smaller(v * lanes, q->inputs - lanes);
-            q->way->taps(q->g + (int64_t)o * 9 * q->inputs + i, q->inputs, 1, u + i - first * lanes, q->outputs * width);
-        }
+                memset(u + p * q->depth * width, 0, (size_t)width * sizeof(float));
+        for (int odd = 0; odd < q->k->each; odd++)
+            for (int64_t v = first; v < end; v++) {
+                int64_t i = smaller(v * lanes, q->inputs - lanes), o = (int64_t)word * q->k->each + odd;
+                q->k->turned(q->way, q->g + o * 9 * q->inputs + i, q->inputs, odd, u + i - first * lanes, q->depth * width);
+            }
     }
 }
 
-static void pack(const hz_work *w, const cpu_call *c)
+static void pack(const hz_work *w, const cpu_call *c, const cpu_wino *k)
 {
-    packing q = { .k = c->micro->wino, .p = panels_of(w->out[0].shape[3], c->micro), .g = w->in[1].data, .u = c->memory,
+    packing q = { .k = k, .p = panels_of(w->out[0].shape[3], c->micro), .g = w->in[1].data, .u = c->memory,
                   .inputs = w->in[1].shape[3], .outputs = w->in[1].shape[0] };
+    q.depth = w->in[0].shape[3] / k->each;
     q.way = (w->op == OP_conv2d ? q.k->forward : q.k->back) + wino_stride(w, c->micro);
     if (w->op == OP_conv2d)
         pool_run(q.p.vectors, pack_forward, &q);
     else
-        pool_run((int)q.outputs, pack_back, &q);
+        pool_run((int)q.depth, pack_back, &q);
 }
 
 /* ---- rows of the kernel lists ---- */
 
 /* Stride 1 takes 6x6 of the input to 4x4, stride 2 takes 9x9 to 4x4, its gradient 5x5 to 8x8. */
-static wino wino_of(const hz_work *w, const cpu_micro *m)
+static wino wino_of(const hz_work *w, const cpu_micro *m, const cpu_wino *k)
 {
     const hz_arg *in = &w->in[0], *out = &w->out[0];
     int forward = w->op == OP_conv2d, stride = wino_stride(w, m) + 1;
     cpu_window window = cpu_window_of(&w->attr.window, forward ? in : out, forward ? out : in);
-    wino r = { .k = m->wino, .way = (forward ? m->wino->forward : m->wino->back) + stride - 1, .p = panels_of(out->shape[3], m),
-               .x = in->data, .y = out->data };
+    wino r = { .k = k, .way = (forward ? k->forward : k->back) + stride - 1, .p = panels_of(out->shape[3], m), .x = in->data, .y = out->data,
+               .depth = in->shape[3] / k->each };
     r.in = (wino_image){ .h = in->shape[1], .w = in->shape[2], .c = in->shape[3], .step = 4, .top = 3 - stride - window.top,
                          .left = 3 - stride - window.left };
     r.out = (wino_image){ .h = out->shape[1], .w = out->shape[2], .c = out->shape[3], .step = 4 };
@@ -189,7 +196,7 @@ static wino wino_of(const hz_work *w, const cpu_micro *m)
     for (int i = 0; i < r.p.count; i++)
         if (r.block % r.k->rows[panel_nv(&r.p, i)])
             r.block = 24;
-    r.v_pitch = round_up(r.in.c, m->lanes);
+    r.v_pitch = round_up(r.in.c, m->lanes) / k->each;
     r.v_plane = r.block * r.v_pitch + 16;
     r.m_plane = r.block * m->max_nv * m->lanes + 16;
     return r;
@@ -198,41 +205,45 @@ static wino wino_of(const hz_work *w, const cpu_micro *m)
 /* Seconds on a nominal core of 118 GFLOP/s, on which the direct kernels reach 100: products at 72 % of it, 5 and 4 cycles for each
    vector of a plane on the way in and out, 900 for each vector of weights. Channels are counted without the filling up of vectors, which
    costs the direct kernels as much. */
-static double cost(const hz_work *w, const cpu_micro *m)
+static double cost(const hz_work *w, const cpu_micro *m, const cpu_wino *k)
 {
-    if (!m->wino || wino_stride(w, m) < 0)
-        return -1;
-    wino r = wino_of(w, m);
+    wino r = wino_of(w, m, k);
     double a = (double)r.in.c / m->lanes, b = (double)r.out.c / m->lanes, tiles = (double)(w->in[0].shape[0] * r.in.down * r.in.across);
-    double cycles = tiles * r.way->planes * ((double)r.in.c * b / 2 / 0.72 + 5 * a + 4 * b) + 900 * (double)r.in.c * b;
-    return 1e-6 + cycles * 4 * m->lanes / 118e9;
+    double cycles = tiles * r.way->planes * ((double)r.in.c * b / 2 / 0.72 / k->rate + 5 * a + 4 * b) + 900 * (double)r.in.c * b;
+    return 1e-6 + wino_caution(k) * cycles * 4 * m->lanes / 118e9;
 }
 
-static size_t memory(const hz_work *w, const cpu_micro *m)
+static size_t memory(const hz_work *w, const cpu_micro *m, const cpu_wino *k)
 {
-    return sizeof(float) * WINO_MATRICES * (size_t)(w->in[0].shape[3] * panels_of(w->out[0].shape[3], m).vectors * m->lanes);
+    return sizeof(float) * WINO_MATRICES * (size_t)(w->in[0].shape[3] / k->each * panels_of(w->out[0].shape[3], m).vectors * m->lanes);
 }
 
-static size_t scratch(const hz_work *w, const cpu_micro *m)
+static size_t scratch(const hz_work *w, const cpu_micro *m, const cpu_wino *k)
 {
-    wino r = wino_of(w, m);
+    wino r = wino_of(w, m, k);
     return sizeof(float) * (size_t)(round_up(WINO_REACH * r.in.c, 16) + r.way->planes * (r.v_plane + r.m_plane));
 }
 
-static hz_status run(const hz_work *w, const cpu_call *c)
+static hz_status run(const hz_work *w, const cpu_call *c, const cpu_wino *k)
 {
-    wino r = wino_of(w, c->micro);
+    wino r = wino_of(w, c->micro, k);
     r.call = c;
     r.u = c->memory;
     r.act = w->attr.window.act;
     r.alpha = w->attr.window.alpha;
     if (w->nin > 2)
-        *(w->op == OP_conv2d ? &r.bias : &r.gate) = w->in[2].data;
+        *(w->op == OP_conv2d ? (const void **)&r.bias : &r.gate) = w->in[2].data;
     r.tiles = cpu_rows(w, c) * r.in.down * r.in.across;
     r.threads = pool_threads();
     pool_run((int)((r.tiles + r.block - 1) / r.block), block, &r);
     return HZ_OK;
 }
 
-const cpu_kernel conv2d_wino = { .name = "wino", .cost = cost, .memory = memory, .scratch = scratch, .pack = pack, .run = run };
-const cpu_kernel conv2d_dx_wino = { .name = "wino", .cost = cost, .memory = memory, .scratch = scratch, .pack = pack, .run = run };
+WINO_ROW(wino_plain)
+WINO_ROW(wino_pairs)
+static void pack_plain(const hz_work *w, const cpu_call *c) { pack(w, c, wino_plain(w, c->micro)); }
+static void pack_pairs(const hz_work *w, const cpu_call *c) { pack(w, c, wino_pairs(w, c->micro)); }
+
+#define PLAIN { .name = "wino", .cost = cost_wino_plain, .memory = memory_wino_plain, .scratch = scratch_wino_plain, .pack = pack_plain, .run = run_wino_plain }
+#define ROUNDED { .name = "winopairs", .cost = cost_wino_pairs, .memory = memory_wino_pairs, .scratch = scratch_wino_pairs, .pack = pack_pairs, .run = run_wino_pairs }
+const cpu_kernel conv2d_wino = PLAIN, conv2d_dx_wino = PLAIN, conv2d_winopairs = ROUNDED, conv2d_dx_winopairs = ROUNDED;

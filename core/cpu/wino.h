@@ -8,6 +8,8 @@
    outputs and 9x9 inputs takes 25 (even rows, even columns) + 20 + 20 + 16 = 81 products instead of 144. They share 36 matrices of
    weights: 25, 5, 5 and 1. Gradient to the input: the even positions of dx are a convolution of dy with two taps, the odd ones of
    one, so the same products serve, over 5x5 of dy for 8x8 of dx.
+   Planes consist of words of 4 bytes: an f32, or a pair of bf16 that are neighbouring channels where products sum over channels, and
+   neighbouring tiles where they sum over tiles. So both kinds share drivers, and a product differs in its one instruction.
    Here: what the micro-kernels of one level offer, and how an image is cut into tiles. */
 #ifndef HZ_CPU_WINO_H
 #define HZ_CPU_WINO_H
@@ -32,17 +34,18 @@ typedef struct wino_ahead {
 } wino_ahead;
 
 /* What the way back does to a pixel: y = max(low, sum + bias), or 0 where gate, of y's shape, is not > 0. bias, gate: NULL for none. */
-typedef struct wino_end { const float *bias, *gate; float low; } wino_end;
+typedef struct wino_end { const float *bias; const void *gate; float low; } wino_end;
 
-/* Micro-kernels of one level. Planes lie `plane` floats apart, tiles `pitch` floats apart; a plane is (tiles, channels).
+/* Micro-kernels of one level and kind. Images have elements of `bytes` bytes, planes words of `each` numbers. Planes lie `plane` words apart,
+   tiles (where words are pairs of tiles, words) `pitch` words apart; a plane is (tiles, channels). All sums are f32.
    A transform for the forward direction or the gradient to the input: */
 typedef struct wino_way {
     int planes, block;                    /* block: tiles worked on together, a multiple of 12 */
     const uint8_t *matrix;                /* of weights that each plane is multiplied with */
     /* tiles first..first+tiles-1 of x -> planes. zero: WINO_REACH*c zeros */
-    void (*input)(const wino_image *g, const float *x, const float *zero, int64_t first, int64_t tiles, float *v, int64_t plane, int64_t pitch);
+    void (*input)(const wino_image *g, const void *x, const void *zero, int64_t first, int64_t tiles, float *v, int64_t plane, int64_t pitch);
     /* planes -> `channels` channels of y from `channel` on, which are the first ones of m */
-    void (*output)(const wino_image *g, float *y, int64_t first, int64_t tiles, const float *m, int64_t plane, int64_t pitch,
+    void (*output)(const wino_image *g, void *y, int64_t first, int64_t tiles, const float *m, int64_t plane, int64_t pitch,
                    int64_t channel, int64_t channels, const wino_end *end);
     /* g (3,3,step): lanes of 9 taps -> 36 vectors, `plane` floats apart; turned: rotated by 180 degrees */
     void (*taps)(const float *g, int64_t step, int turned, float *u, int64_t plane);
@@ -54,37 +57,72 @@ typedef struct wino_sum {
     int parts;
     int planes[WINO_PARTS], matrices[WINO_PARTS];      /* of each part; planes/matrices neighbours add to the same sum */
     /* the part's planes of x, and of dy; part 0 also adds the pixels of dy to bias (c) */
-    void (*input)(const wino_image *g, const float *x, const float *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
+    void (*input)(const wino_image *g, const void *x, const void *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
                   int64_t pitch, int part);
-    void (*grad)(const wino_image *g, const float *dy, const float *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
+    void (*grad)(const wino_image *g, const void *dy, const void *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
                  int64_t pitch, int part, float *bias);
     /* vectors of the part's sums, `plane` floats apart -> added to 9 taps `step` floats apart */
     void (*fold)(const float *d, int64_t plane, float *g, int64_t step, int part);
 } wino_sum;
 
 typedef struct cpu_wino {
+    int each, bytes;
+    double rate;                          /* products of numbers per second beside those of f32 */
     wino_way forward[2], back[2];         /* stride 1, stride 2 */
     wino_sum sum[2];
     int rows[MICRO_NV + 1];               /* tiles that product[nv] works on at a time, a divisor of 24 */
-    /* m[t][j] = sum over k of v[t*pitch + k] * u[k*width + j], width = nv*lanes; whole groups of rows[nv] tiles are written */
+    /* m[t][j] = sum over words k of v[t*pitch + k] * u[k*width + j], width = nv*lanes; whole groups of rows[nv] tiles are written */
     void (*product[MICRO_NV + 1])(const float *v, int64_t pitch, const float *u, int64_t k, int64_t tiles, float *m, wino_ahead *ahead);
-    /* d[r][j] (+)= sum over tiles of a[t*a_pitch + r] * b[t*b_pitch + j], r < rows of a, j < nv*lanes */
+    /* d[r][j] (+)= sum over words t of a[t*a_pitch + r] * b[t*b_pitch + j], r < rows of a, j < nv*lanes */
     void (*outer[MICRO_NV + 1])(const float *a, int64_t a_pitch, const float *b, int64_t b_pitch, int64_t tiles,
                                 float *d, int64_t d_pitch, int64_t rows, int add, wino_ahead *ahead);
-    /* `filters` filters of `lanes` filters, `apart` floats apart, by taps(), transposed: u[p*plane + i*width + filter] for lanes of i */
+    /* `filters` filters of `lanes` filters, `apart` floats apart, by taps(), transposed: u[p*plane + i*width + filter] for lanes of i,
+       i counted in words */
     void (*across)(const wino_way *way, const float *g, int64_t step, int64_t apart, int filters, float *u, int64_t plane, int64_t width);
+    /* one filter turned round, lanes of its inputs -> u[p*plane + input], as number `odd` of each word; 0 is written first */
+    void (*turned)(const wino_way *way, const float *g, int64_t step, int odd, float *u, int64_t plane);
 } cpu_wino;
 
-/* 0 for stride 1, 1 for stride 2; -1 unless the node has 3x3 taps, f32 values and channels that fill a vector. */
+/* 0 for stride 1, 1 for stride 2; -1 unless the node has 3x3 taps and channels that fill a vector. */
 static inline int wino_stride(const hz_work *w, const cpu_micro *m)
 {
     const hz_window *a = &w->attr.window;
     const hz_arg *other = w->op == OP_conv2d_dw ? &w->in[1] : &w->out[0];
     int sh = a->sh ? a->sh : 1, sw = a->sw ? a->sw : 1;
-    if (a->kh != 3 || a->kw != 3 || sh != sw || sh > 2 || !cpu_all(w, HZ_F32))
+    if (a->kh != 3 || a->kw != 3 || sh != sw || sh > 2)
         return -1;
     return w->in[0].shape[3] >= m->lanes && other->shape[3] >= m->lanes ? sh - 1 : -1;
 }
+
+/* bf16 images, and no activation that would need the sums before they are rounded. */
+static inline int wino_bf16(const hz_work *w)
+{
+    return cpu_storage(w) == HZ_BF16 && (w->op == OP_conv2d_dw || w->attr.window.act == HZ_LINEAR || w->attr.window.act == HZ_RELU);
+}
+
+/* The table by which kernel "wino" (planes in f32) or "winopairs" (in bf16) runs a node; NULL if it does not. */
+static inline const cpu_wino *wino_plain(const hz_work *w, const cpu_micro *m)
+{
+    if (wino_stride(w, m) < 0)
+        return NULL;
+    return cpu_all(w, HZ_F32) ? m->wino : wino_bf16(w) ? m->wino_bf16 : NULL;
+}
+
+static inline const cpu_wino *wino_pairs(const hz_work *w, const cpu_micro *m)
+{
+    int sums_channels = w->op != OP_conv2d_dw;
+    return wino_stride(w, m) >= 0 && wino_bf16(w) && !(sums_channels && w->in[0].shape[3] % 2) ? m->winopairs : NULL;
+}
+
+/* Rounded planes are further from the truth, so they must be predicted a quarter faster. */
+static inline double wino_caution(const cpu_wino *k) { return k->each > 1 ? 1.25 : 1; }
+
+/* The functions of a kernel list's row over the tables that `table` yields. */
+#define WINO_ROW(table) \
+    static double cost_##table(const hz_work *w, const cpu_micro *m) { return table(w, m) ? cost(w, m, table(w, m)) : -1; } \
+    static size_t memory_##table(const hz_work *w, const cpu_micro *m) { return table(w, m) ? memory(w, m, table(w, m)) : 0; } \
+    static size_t scratch_##table(const hz_work *w, const cpu_micro *m) { return table(w, m) ? scratch(w, m, table(w, m)) : 0; } \
+    static hz_status run_##table(const hz_work *w, const cpu_call *c) { return run(w, c, table(w, c->micro)); }
 
 /* Where tile number `tile` lies; tiles are walked with wino_next. */
 typedef struct wino_spot { int64_t n, y, x; } wino_spot;

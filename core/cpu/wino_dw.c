@@ -1,4 +1,4 @@
-/* wino_dw.c: kernel "wino", conv2d_dw of 3x3 taps and stride 1 or 2 (wino.h): for stride 1 dw = G' [ sum over tiles of
+/* wino_dw.c: kernels "wino" and "winopairs", conv2d_dw of 3x3 taps and stride 1 or 2 (wino.h), with planes in f32 and in bf16: for stride 1 dw = G' [ sum over tiles of
    (A dy A') * (B' x B) ] G, 36 products (O, tiles) x (tiles, I); for stride 2 the same over the phases; and db, the sum of dy.
    Work: the tiles are cut into slots by shape alone; a task is a slot. Its sums, 36*O*I floats, are kept in the second-level cache:
    all of them if they are small; else the slot is gone through once for each part of the planes (stride 1: 12 planes of a pair of rows,
@@ -18,7 +18,7 @@ typedef struct wino_dw {
     const cpu_call *call;
     panels p;                 /* of the inputs, which are the columns of the products */
     wino_image x_image, dy_image;
-    const float *x, *dy;
+    const void *x, *dy;
     float *dw, *db;           /* (O,3,3,I), (O); NULL where not wanted */
     int64_t tiles, slots;     /* tiles of the rows in use; slots of a full batch */
     int64_t slot_tiles, block;
@@ -32,13 +32,16 @@ typedef struct wino_dw {
 static int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
-static wino_dw dw_of(const hz_work *w, const cpu_micro *m)
+/* Of a plane, for so many tiles. */
+static int64_t words(const wino_dw *w, int64_t tiles) { return (tiles + w->k->each - 1) / w->k->each; }
+
+static wino_dw dw_of(const hz_work *w, const cpu_micro *m, const cpu_wino *k)
 {
     const hz_arg *x = &w->in[0], *dy = &w->in[1];
     cpu_window window = cpu_window_of(&w->attr.window, x, dy);
     int stride = wino_stride(w, m) + 1;
     int64_t down = (dy->shape[1] + 3) / 4, across = (dy->shape[2] + 3) / 4, all = x->shape[0] * down * across;
-    wino_dw r = { .k = m->wino, .sum = &m->wino->sum[stride - 1], .p = panels_of(x->shape[3], m), .x = x->data, .dy = dy->data };
+    wino_dw r = { .k = k, .sum = &k->sum[stride - 1], .p = panels_of(x->shape[3], m), .x = x->data, .dy = dy->data };
     r.x_image = (wino_image){ .h = x->shape[1], .w = x->shape[2], .c = x->shape[3], .step = 4 * stride, .top = window.top, .left = window.left,
                               .down = down, .across = across };
     r.dy_image = (wino_image){ .h = dy->shape[1], .w = dy->shape[2], .c = dy->shape[3], .step = 4, .down = down, .across = across };
@@ -56,8 +59,8 @@ static wino_dw dw_of(const hz_work *w, const cpu_micro *m)
         r.slots /= 2;
     r.slot_tiles = (all + r.slots - 1) / r.slots;
     r.block = smaller(r.turns == 1 ? BLOCK_TILES : FEW_TILES, r.slot_tiles);
-    r.x_plane = r.block * r.x_pitch + 16;
-    r.dy_plane = r.block * r.dy_pitch + 16;
+    r.x_plane = words(&r, r.block) * r.x_pitch + 16;
+    r.dy_plane = words(&r, r.block) * r.dy_pitch + 16;
     r.slot_floats = round_up(r.dy_image.c * 9 * r.x_pitch + r.dy_pitch, 16);
     return r;
 }
@@ -82,9 +85,9 @@ static area area_of(const wino_dw *w, char *scratch)
     return a;
 }
 
-static wino_stream span(const float *data, const wino_image *g, int64_t first, int64_t tiles)
+static wino_stream span(const wino_dw *w, const void *data, const wino_image *g, int64_t first, int64_t tiles)
 {
-    int64_t each = g->h * g->w * g->c * (int64_t)sizeof(float) / (g->down * g->across);
+    int64_t each = g->h * g->w * g->c * w->k->bytes / (g->down * g->across);
     return (wino_stream){ .at = (const char *)data + each * first, .end = (const char *)data + each * (first + tiles) };
 }
 
@@ -96,7 +99,7 @@ static wino_ahead ahead_of(const wino_dw *w, int number, int turn, int64_t at, i
         next = (turn + 1 < w->turns ? number : number + w->threads) * w->slot_tiles;
     int64_t tiles = next < w->tiles ? smaller(w->block, w->tiles - next) : 0;
     next = tiles ? next : at;
-    return (wino_ahead){ .read = span(w->x, &w->x_image, next, tiles), .other = span(w->dy, &w->dy_image, next, tiles) };
+    return (wino_ahead){ .read = span(w, w->x, &w->x_image, next, tiles), .other = span(w, w->dy, &w->dy_image, next, tiles) };
 }
 
 /* Where the sums of a part are kept. */
@@ -118,7 +121,7 @@ static void multiply(const wino_dw *w, const area *a, int part, int64_t first, i
     for (int p = 0; p < planes; p++)
         for (int i = 0; i < w->p.count; i++) {
             int64_t column = (int64_t)panel_first(&w->p, i) * w->p.lanes;
-            w->k->outer[panel_nv(&w->p, i)](a->y + p * w->dy_plane, w->dy_pitch, a->v + p * w->x_plane + column, w->x_pitch, tiles,
+            w->k->outer[panel_nv(&w->p, i)](a->y + p * w->dy_plane, w->dy_pitch, a->v + p * w->x_plane + column, w->x_pitch, words(w, tiles),
                                             sums + p / each * w->sum_plane + column, w->x_pitch, w->dy_image.c, add || p % each, ahead);
         }
 }
@@ -163,9 +166,9 @@ static void sum(void *arg, int o, int worker)
         w->call->micro->f32.sum_rows(w->dw + (o * 9 + tap) * inputs, w->partial + (o * 9 + tap) * w->x_pitch, used(w), w->slot_floats, inputs);
 }
 
-static hz_status run(const hz_work *w, const cpu_call *c)
+static hz_status run(const hz_work *w, const cpu_call *c, const cpu_wino *k)
 {
-    wino_dw r = dw_of(w, c->micro);
+    wino_dw r = dw_of(w, c->micro, k);
     r.call = c;
     r.threads = pool_threads();
     r.partial = c->memory;
@@ -182,29 +185,32 @@ static hz_status run(const hz_work *w, const cpu_call *c)
 /* ---- row of the kernel list ---- */
 
 /* As in wino.c; products reach 68 %, and each slot turns its sums into taps. */
-static double cost(const hz_work *w, const cpu_micro *m)
+static double cost(const hz_work *w, const cpu_micro *m, const cpu_wino *k)
 {
-    if (!m->wino || wino_stride(w, m) < 0)
-        return -1;
-    wino_dw r = dw_of(w, m);
+    wino_dw r = dw_of(w, m, k);
     double a = (double)r.x_image.c / m->lanes, b = (double)r.dy_image.c / m->lanes, o = (double)r.dy_image.c, planes = 0;
     double tiles = (double)(w->in[0].shape[0] * r.x_image.down * r.x_image.across);
     for (int i = 0; i < r.sum->parts; i++)
         planes += r.sum->planes[i];
-    double cycles = tiles * planes * (o * a / 2 / 0.68 + 7 * a + 6 * b) + 200 * (double)r.slots * o * a;
-    return 1e-6 + cycles * 4 * m->lanes / 118e9;
+    double cycles = tiles * planes * (o * a / 2 / 0.68 / k->rate + 7 * a + 6 * b) + 200 * (double)r.slots * o * a;
+    return 1e-6 + wino_caution(k) * cycles * 4 * m->lanes / 118e9;
 }
 
-static size_t memory(const hz_work *w, const cpu_micro *m)
+static size_t memory(const hz_work *w, const cpu_micro *m, const cpu_wino *k)
 {
-    wino_dw r = dw_of(w, m);
+    wino_dw r = dw_of(w, m, k);
     return sizeof(float) * (size_t)(r.slots * r.slot_floats);
 }
 
-static size_t scratch(const hz_work *w, const cpu_micro *m)
+static size_t scratch(const hz_work *w, const cpu_micro *m, const cpu_wino *k)
 {
-    wino_dw r = dw_of(w, m);
+    wino_dw r = dw_of(w, m, k);
     return sizeof(float) * (size_t)(zeros(&r) + r.planes * (r.x_plane + r.dy_plane) + r.sums * r.sum_plane);
 }
 
-const cpu_kernel conv2d_dw_wino = { .name = "wino", .cost = cost, .memory = memory, .scratch = scratch, .run = run };
+WINO_ROW(wino_plain)
+WINO_ROW(wino_pairs)
+const cpu_kernel conv2d_dw_wino = { .name = "wino", .cost = cost_wino_plain, .memory = memory_wino_plain, .scratch = scratch_wino_plain,
+                                    .run = run_wino_plain };
+const cpu_kernel conv2d_dw_winopairs = { .name = "winopairs", .cost = cost_wino_pairs, .memory = memory_wino_pairs, .scratch = scratch_wino_pairs,
+                                         .run = run_wino_pairs };

@@ -71,3 +71,5 @@ INLINE void wino_g_back(V d[3], const V s[6])
 
 /* Planes are numbered by pairs of rows: 0, 5, 1, 2, 3, 4. */
 static const int wino_line[6] = { 0, 2, 3, 4, 5, 1 };
+static const uint8_t wino_matrix[WINO_MATRICES] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23,
+                                                    24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35 };

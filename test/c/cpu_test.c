@@ -344,7 +344,7 @@ START_TEST(kernel_can_be_forced)
     b->program_free(p);
     work_free(&k);
     work_make(&k, &cases[1], HZ_BF16);
-    static const char *const forced[] = { "ref", "gather", "wino" }, *const named[] = { "wide ref", "wide gather", "wide wino" };
+    static const char *const forced[] = { "ref", "gather", "wino" }, *const named[] = { "wide ref", "wide gather", "wino" };
     for (int i = 0; i < 3; i++) {
         setenv("HZ_KERNEL", forced[i], 1);
         p = b->program_new(&k.w, 1, 1);

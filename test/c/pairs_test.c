@@ -1,4 +1,4 @@
-/* pairs_test.c: convolutions and dense layers over bf16 by products of pairs, forced by name, against the plain loops in double over the
+/* pairs_test.c: convolutions and dense layers over bf16 by products of pairs and by fast convolution, forced by name, against the plain loops in double over the
    same rounded numbers: the case table and random ones, part of a batch, the same bits for any number of threads. */
 #define _GNU_SOURCE
 #include "cpu_cases.h"
@@ -37,11 +37,12 @@ static double error_of(const hz_arg *x, const hz_arg *y, size_t n)
     return sqrt(d2 / (n2 > 0 ? n2 : 1));
 }
 
-/* A result in bf16 is within half a unit of its last place, 2^-9; sums in f32 within 3e-6. With planes in bf16 the error is larger. */
+/* A result in bf16 is within half a unit of its last place, 2^-9; sums in f32 within 3e-6. With planes in bf16 the error is
+   8.5e-3 in the mean square, up to 1.3e-2 where results are few. */
 static double limit_of(int op, const char *kernel)
 {
     if (!strcmp(kernel, "winopairs"))
-        return 0.012;
+        return 0.014;
     return is_grad(op) ? 3e-6 : 1.0 / 512 + 5e-4;
 }
 
@@ -127,9 +128,20 @@ static const wcase fast[] = {
     { OP_conv2d, "n2,7,5,16 N48,3,3,16 N48", "o2,7,5,48", CONV(3, 1, HZ_SAME) },
     { OP_conv2d, "n5,9,14,80 N16,3,3,80 -", "o5,7,12,16", CONV(3, 1, HZ_VALID, .act = HZ_RELU) },
     { OP_conv2d, "n1,1,1,32 N32,3,3,32 N32", "o1,1,1,32", CONV(3, 1, HZ_SAME) },
+    { OP_conv2d, "n2,6,6,22 N33,3,3,22 N33", "o2,6,6,33", CONV(3, 1, HZ_SAME) },
+    { OP_conv2d, "n3,9,13,34 N20,3,3,34 N20", "o3,5,7,20", CONV(3, 2, HZ_SAME, .act = HZ_RELU) },
+    { OP_conv2d, "n2,16,16,64 N128,3,3,64 N128", "o2,7,7,128", CONV(3, 2, HZ_VALID) },
     { OP_conv2d_dx, "n3,8,8,64 N64,3,3,64", "o3,8,8,64", CONV(3, 1, HZ_SAME) },
     { OP_conv2d_dx, "n5,7,12,48 N48,3,3,16 n5,9,14,16", "o5,9,14,16", CONV(3, 1, HZ_VALID, .act = HZ_RELU) },
     { OP_conv2d_dx, "n2,13,6,32 N32,3,3,112", "o2,13,6,112", CONV(3, 1, HZ_SAME) },
+    { OP_conv2d_dx, "n2,5,6,26 N26,3,3,17", "o2,5,6,17", CONV(3, 1, HZ_SAME) },
+    { OP_conv2d_dx, "n3,5,7,20 N20,3,3,35 n3,9,13,35", "o3,9,13,35", CONV(3, 2, HZ_SAME, .act = HZ_RELU) },
+    { OP_conv2d_dw, "n3,8,8,64 n3,8,8,64", "O64,3,3,64 O64", CONV(3, 1, HZ_SAME) },
+    { OP_conv2d_dw, "n5,7,5,17 n5,7,5,33", "O33,3,3,17 O33", CONV(3, 1, HZ_SAME) },
+    { OP_conv2d_dw, "n1,1,1,32 n1,1,1,32", "O32,3,3,32 O32", CONV(3, 1, HZ_SAME) },
+    { OP_conv2d_dw, "n40,16,16,128 n40,16,16,128", "O128,3,3,128 O128", CONV(3, 1, HZ_SAME) },
+    { OP_conv2d_dw, "n7,9,14,20 n7,4,6,31", "O31,3,3,20 O31", CONV(3, 2, HZ_VALID) },
+    { OP_conv2d_dw, "n9,16,16,64 n9,8,8,128", "O128,3,3,64 O128", CONV(3, 2, HZ_SAME) },
 };
 
 START_TEST(fast_convolutions_match_reference)
@@ -141,9 +153,11 @@ START_TEST(fast_convolutions_match_reference)
         work_make(&k, &fast[i], HZ_F32);
         int64_t batch = k.w.in[0].shape[0];
         work_free(&k);
-        compare(&fast[i], "winopairs", levels[_i], batch, batch);
-        if (batch > 1)
-            compare(&fast[i], "winopairs", levels[_i], batch - 1, batch);
+        for (int plain = 0; plain < 2; plain++) {
+            compare(&fast[i], plain ? "wino" : "winopairs", levels[_i], batch, batch);
+            if (batch > 1)
+                compare(&fast[i], plain ? "wino" : "winopairs", levels[_i], batch - 1, batch);
+        }
     }
 }
 END_TEST
