@@ -6,7 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { ROW_BYTES = 2 * PAIRS * 2, STEP = PAIRS * PAIRS };        /* a row of b; elements of b for 32 inputs */
+enum { ROW_BYTES = 2 * PAIRS * 2, STEP = PAIRS * PAIRS, TILE = 16 * 16 };       /* a row of b; elements of b for 32 inputs; sums of a tile */
 
 static void begin(void)
 {
@@ -25,16 +25,37 @@ static void begin(void)
 
 static void end(void) { _tile_release(); }
 
+/* What term t of the next product reads, and a part of the sums that it adds to. Tile loads that miss the first-level cache stop the
+   products, fetching does not. */
+static inline void fetch_term(const pairs_product *next, const uint16_t *a, int t)
+{
+    enum { LINES = PAIRS_BLOCK * 2 / 64, SUMS = 8 };
+    const char *b = (const char *)(next->b + t * STEP), *c = (const char *)next->c + t * SUMS * 64;
+#pragma GCC unroll 32
+    for (int i = 0; i < LINES; i++)
+        __builtin_prefetch(b + i * 64, 0, 3);
+    if (next->a != a) {
+        const char *other = (const char *)(next->a + next->offset[t]);
+#pragma GCC unroll 32
+        for (int i = 0; i < LINES; i++)
+            __builtin_prefetch(other + i * 64, 0, 3);
+    }
+    if (next->add && t < PAIRS_BLOCK * 4 / 64 / SUMS)
+#pragma GCC unroll 8
+        for (int i = 0; i < SUMS; i++)
+            __builtin_prefetch(c + i * 64, 0, 3);
+}
+
 static void both(const pairs_product *p)
 {
     const uint16_t *b = p->b;
-    int64_t c_row = p->c_row * 4;
     pairs_ahead ahead = *p->ahead;
+    const pairs_product *next = p->next;
     if (p->add) {
-        _tile_loadd(0, p->c, c_row);
-        _tile_loadd(1, p->c + 16, c_row);
-        _tile_loadd(2, p->c + 16 * p->c_row, c_row);
-        _tile_loadd(3, p->c + 16 * p->c_row + 16, c_row);
+        _tile_loadd(0, p->c, 64);
+        _tile_loadd(1, p->c + 2 * TILE, 64);
+        _tile_loadd(2, p->c + TILE, 64);
+        _tile_loadd(3, p->c + 3 * TILE, 64);
     } else {
         _tile_zero(0);
         _tile_zero(1);
@@ -51,23 +72,24 @@ static void both(const pairs_product *p)
         _tile_dpbf16ps(1, 4, 7);
         _tile_dpbf16ps(2, 5, 6);
         _tile_dpbf16ps(3, 5, 7);
+        if (next)
+            fetch_term(next, p->a, t);
         pairs_fetch(&ahead);
     }
     *p->ahead = ahead;
-    _tile_stored(0, p->c, c_row);
-    _tile_stored(1, p->c + 16, c_row);
-    _tile_stored(2, p->c + 16 * p->c_row, c_row);
-    _tile_stored(3, p->c + 16 * p->c_row + 16, c_row);
+    _tile_stored(0, p->c, 64);
+    _tile_stored(1, p->c + 2 * TILE, 64);
+    _tile_stored(2, p->c + TILE, 64);
+    _tile_stored(3, p->c + 3 * TILE, 64);
 }
 
 static void one(const pairs_product *p)
 {
     const uint16_t *b = p->b;
-    int64_t c_row = p->c_row * 4;
     pairs_ahead ahead = *p->ahead;
     if (p->add) {
-        _tile_loadd(0, p->c, c_row);
-        _tile_loadd(1, p->c + 16, c_row);
+        _tile_loadd(0, p->c, 64);
+        _tile_loadd(1, p->c + 2 * TILE, 64);
     } else {
         _tile_zero(0);
         _tile_zero(1);
@@ -81,8 +103,8 @@ static void one(const pairs_product *p)
         pairs_fetch(&ahead);
     }
     *p->ahead = ahead;
-    _tile_stored(0, p->c, c_row);
-    _tile_stored(1, p->c + 16, c_row);
+    _tile_stored(0, p->c, 64);
+    _tile_stored(1, p->c + 2 * TILE, 64);
 }
 
 static void product(const pairs_product *p) { (p->rows <= 16 ? one : both)(p); }
@@ -91,9 +113,9 @@ static void product(const pairs_product *p) { (p->rows <= 16 ? one : both)(p); }
    fifth faster. */
 static double peak_bf16(long steps)
 {
-    enum { TILE = 16 * PAIRS };
-    uint16_t numbers[4 * TILE];
-    for (int i = 0; i < 4 * TILE; i++)           /* +-0.5 .. 1, all bits of the mantissa in use */
+    enum { NUMBERS = 16 * PAIRS };
+    uint16_t numbers[4 * NUMBERS];
+    for (int i = 0; i < 4 * NUMBERS; i++)           /* +-0.5 .. 1, all bits of the mantissa in use */
         numbers[i] = (uint16_t)(0x3f00 | (i * 37 & 0x7f) | (i * 5 & 1) << 15);
     __asm__ volatile("" : : "r"(numbers) : "memory");
     begin();
@@ -102,9 +124,9 @@ static double peak_bf16(long steps)
     _tile_zero(2);
     _tile_zero(3);
     _tile_loadd(4, numbers, 64);
-    _tile_loadd(5, numbers + TILE, 64);
-    _tile_loadd(6, numbers + 2 * TILE, 64);
-    _tile_loadd(7, numbers + 3 * TILE, 64);
+    _tile_loadd(5, numbers + NUMBERS, 64);
+    _tile_loadd(6, numbers + 2 * NUMBERS, 64);
+    _tile_loadd(7, numbers + 3 * NUMBERS, 64);
     for (long s = 0; s < steps; s++) {
         _tile_dpbf16ps(0, 4, 6);
         _tile_dpbf16ps(1, 4, 7);

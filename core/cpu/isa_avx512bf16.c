@@ -57,11 +57,11 @@ INLINE void term(__m512 s[ROWS][2], const uint16_t *a, const uint16_t *b)
 static void rows(const pairs_product *p, int first)
 {
     __m512 s[ROWS][2];
-    float *c = p->c + first * p->c_row;
+    float *c = p->c + first * 16;
 #pragma GCC unroll 8
     for (int r = 0; r < ROWS; r++) {
-        s[r][0] = p->add ? _mm512_loadu_ps(c + r * p->c_row) : _mm512_setzero_ps();
-        s[r][1] = p->add ? _mm512_loadu_ps(c + r * p->c_row + 16) : _mm512_setzero_ps();
+        s[r][0] = p->add ? _mm512_loadu_ps(c + r * 16) : _mm512_setzero_ps();
+        s[r][1] = p->add ? _mm512_loadu_ps(c + PAIRS_HALF + r * 16) : _mm512_setzero_ps();
     }
     for (int t = 0; t < p->terms; t++) {
         if (t % (PAIRS / ROWS) == first / ROWS)          /* each term once, though the rows come in turn */
@@ -70,8 +70,8 @@ static void rows(const pairs_product *p, int first)
     }
 #pragma GCC unroll 8
     for (int r = 0; r < ROWS; r++) {
-        _mm512_storeu_ps(c + r * p->c_row, s[r][0]);
-        _mm512_storeu_ps(c + r * p->c_row + 16, s[r][1]);
+        _mm512_storeu_ps(c + r * 16, s[r][0]);
+        _mm512_storeu_ps(c + PAIRS_HALF + r * 16, s[r][1]);
     }
 }
 
@@ -98,9 +98,9 @@ static void finish(const pairs_finish *f, const float *c, int pixels)
     __m512 low = _mm512_set1_ps(f->low), b0 = f->bias ? _mm512_loadu_ps(f->bias) : _mm512_setzero_ps();
     __m512 b1 = f->bias ? _mm512_loadu_ps(f->bias + 16) : _mm512_setzero_ps();
     __mmask32 have = f->columns == PAIRS ? 0xffffffff : (1u << f->columns) - 1;
-    for (int r = 0; r < pixels; r++, c += PAIRS) {
+    for (int r = 0; r < pixels; r++, c += 16) {
         uint16_t *y = f->y + r * f->step;
-        __m512 v0 = _mm512_max_ps(low, _mm512_add_ps(_mm512_loadu_ps(c), b0)), v1 = _mm512_max_ps(low, _mm512_add_ps(_mm512_loadu_ps(c + 16), b1));
+        __m512 v0 = _mm512_max_ps(low, _mm512_add_ps(_mm512_loadu_ps(c), b0)), v1 = _mm512_max_ps(low, _mm512_add_ps(_mm512_loadu_ps(c + PAIRS_HALF), b1));
         __m512i v = (__m512i)_mm512_cvtne2ps_pbh(v1, v0);
         if (f->gate) {
             __m512i x = _mm512_maskz_loadu_epi16(have, f->gate + r * f->step);
@@ -128,10 +128,16 @@ static void copy(const uint16_t *x, int64_t step, int64_t pixels, int channels, 
         _mm512_storeu_si512(out + i * PAIRS, _mm512_maskz_loadu_epi16(have, x + i * step));
 }
 
-static void interleave(const uint16_t *x, int64_t pairs, uint16_t *out)
+static void interleave(const uint16_t *x, int64_t pairs, uint16_t *even, uint16_t *odd)
 {
-    for (int64_t i = 0; i < pairs; i++, x += 2 * PAIRS, out += 2 * PAIRS)
-        store_pairs(_mm512_loadu_si512(x), _mm512_loadu_si512(x + PAIRS), out);
+    __m512i first = _mm512_loadu_si512(x), zero = _mm512_setzero_si512();
+    for (int64_t i = 0; i < pairs; i++) {
+        __m512i second = _mm512_loadu_si512(x + (2 * i + 1) * PAIRS), third = i + 1 < pairs ? _mm512_loadu_si512(x + (2 * i + 2) * PAIRS) : zero;
+        store_pairs(first, second, even + i * 2 * PAIRS);
+        if (odd)
+            store_pairs(second, third, odd + i * 2 * PAIRS);
+        first = third;
+    }
 }
 
 /* Transposes 16 vectors of 16 words of 32 bits: blocks of h x h off the diagonal change places, h = 8, 4, 2, 1. */

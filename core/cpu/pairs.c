@@ -3,7 +3,7 @@
 #include <string.h>
 
 enum { FEW_CHANNELS = 24, RUN = 512 };        /* lowered below; pixels of a flat item */
-enum { SOURCE_BYTES = 320 << 10, WANTED = 16 };      /* of a group of images, and groups wanted, at most */
+enum { SOURCE_BYTES = 320 << 10, WANTED = 16, PART = 9 * PAIRS };      /* of a group of images, and groups wanted, at most */
 
 /* ---- taps along one axis ---- */
 
@@ -59,7 +59,7 @@ static void lay_out(pairs_source *s, const reach *r, int64_t oh, int64_t ow)
 
 static void count_pixels(pairs_source *s)
 {
-    s->plane = s->before + s->rows * s->images * s->pitch;
+    s->plane = pairs_up(s->before + s->rows * s->images * s->pitch, 2);
     s->pixels = pairs_up(s->step_y * s->step_x * s->plane + 2 * PAIRS, PAIRS);
 }
 
@@ -69,12 +69,14 @@ static void set_offsets(pairs_group *g, const pairs_source *s, const tap_at *at)
         g->offset[t] = at[t].plane * s->plane + s->before + (at[t].y + s->above) * s->images * s->pitch + at[t].x;
 }
 
-/* Images side by side: as many as fit, but enough groups for the threads. */
-static void choose_images(pairs_shape *s)
+/* Images side by side: as many as fit, but enough groups for the threads. For the gradient to the weights about PART outputs, so that
+   rows of taps lie near each other. oh: rows of outputs. */
+static void choose_images(pairs_shape *s, int64_t oh)
 {
     pairs_source *p = &s->source;
     int64_t each = p->step_y * p->step_x * p->rows * p->pitch * p->runs * PAIRS * (int64_t)sizeof(uint16_t);
-    p->images = s->flat ? 1 : pairs_max(1, pairs_min(SOURCE_BYTES / pairs_max(each, 1), s->items / WANTED));
+    int64_t fit = s->grad ? PART / pairs_max(oh * p->pitch, 1) : SOURCE_BYTES / pairs_max(each, 1);
+    p->images = s->flat ? 1 : pairs_max(1, pairs_min(fit, s->items / WANTED));
 }
 
 static void forward_shape(pairs_shape *s, const cpu_window *v)
@@ -92,7 +94,7 @@ static void forward_shape(pairs_shape *s, const cpu_window *v)
             add_tap(g, &r, at, (int)(ky * v->kw + kx), (tap_at){ y.phase * v->sw + x.phase, y.shift, x.shift });
         }
     lay_out(&s->source, &r, v->oh, v->ow);
-    choose_images(s);
+    choose_images(s, v->oh);
     count_pixels(&s->source);
     set_offsets(g, &s->source, at);
 }
@@ -117,7 +119,7 @@ static void back_shape(pairs_shape *s, const cpu_window *v)
         }
     s->source.step_y = s->source.step_x = 1;
     lay_out(&s->source, &r, s->group[0].oh, s->group[0].ow);
-    choose_images(s);
+    choose_images(s, s->group[0].oh);
     count_pixels(&s->source);
     for (int i = 0; i < s->groups; i++)
         set_offsets(&s->group[i], &s->source, at[i]);
@@ -132,7 +134,7 @@ static void plain_shape(pairs_shape *s, int64_t oh, int64_t ow)
     s->source.step_y = s->source.step_x = 1;
     s->source.rows = oh;
     s->source.pitch = ow;
-    choose_images(s);
+    choose_images(s, oh);
     count_pixels(&s->source);
 }
 
@@ -161,6 +163,7 @@ int pairs_shape_of(const hz_work *w, const cpu_micro *m, pairs_shape *s)
     if (conv)
         v = back ? cpu_window_of(&w->attr.window, out, in) : cpu_window_of(&w->attr.window, in, out);
     memset(s, 0, sizeof *s);
+    s->grad = grad;
     s->taps = v.kh * v.kw;
     s->flat = v.kh * v.kw * v.sh * v.sw == 1;
     s->items = in->shape[0];
@@ -206,37 +209,35 @@ void pairs_use(pairs_shape *s, const hz_work *w, const cpu_call *c)
 /* Where run i of a pixel lies. */
 static uint16_t *run_of(const pairs_source *s, uint16_t *pixel, int64_t i) { return pixel + i * s->pixels * PAIRS; }
 
-static void zero_pixels(const pairs_source *s, uint16_t *out, int64_t pixels)
+static void zero_pixels(uint16_t *out, int64_t pixels) { memset(out, 0, (size_t)(pixels * PAIRS) * sizeof *out); }
+
+static void zero_runs(const pairs_source *s, uint16_t *out, int64_t pixels)
 {
     for (int64_t i = 0; i < s->runs; i++)
-        memset(run_of(s, out, i), 0, (size_t)(pixels * PAIRS) * sizeof *out);
+        zero_pixels(run_of(s, out, i), pixels);
 }
 
-/* Pixels `step` elements apart, all runs of `elements` channels. */
-static void put(const cpu_pairs *k, const pairs_source *s, const uint16_t *x, int64_t step, int64_t pixels, int64_t elements, uint16_t *out)
-{
-    for (int64_t i = 0; i < s->runs; i++)
-        k->copy(x + i * PAIRS, step, pixels, (int)pairs_min(PAIRS, elements - i * PAIRS), run_of(s, out, i));
-}
-
-/* Row of a plane: the columns x*step_x + px of image row `row`, NULL for a row of zeros; `pitch` pixels are written. */
-static void fill_row(const cpu_pairs *k, const pairs_source *s, const uint16_t *row, int64_t px, uint16_t *out)
+/* Row of a plane: run i of the columns x*step_x + px of image row `row`, NULL for a row of zeros; `pitch` pixels are written. */
+static void fill_row(const cpu_pairs *k, const pairs_source *s, const uint16_t *row, int64_t px, int64_t i, uint16_t *out)
 {
     int64_t wide = row ? (s->w - px + s->step_x - 1) / s->step_x : 0;
     if (wide)
-        put(k, s, row + px * s->c, s->step_x * s->c, wide, s->c, out);
-    zero_pixels(s, out + wide * PAIRS, s->pitch - wide);
+        k->copy(row + px * s->c + i * PAIRS, s->step_x * s->c, wide, (int)pairs_min(PAIRS, s->c - i * PAIRS), out);
+    zero_pixels(out + wide * PAIRS, s->pitch - wide);
 }
 
-static void fill_plane(const cpu_pairs *k, const pairs_source *s, const uint16_t *x, int64_t py, int64_t px, int64_t n0, int64_t n1, uint16_t *out)
+/* Run i of a plane. */
+static void fill_plane(const cpu_pairs *k, const pairs_source *s, const uint16_t *x, int64_t n0, int64_t n1, int64_t plane, int64_t i, uint16_t *out)
 {
-    zero_pixels(s, out, s->before);
+    const uint16_t *end = out + s->plane * PAIRS;
+    zero_pixels(out, s->before);
     out += s->before * PAIRS;
     for (int64_t r = 0; r < s->rows; r++) {
-        int64_t y = (r - s->above) * s->step_y + py;
+        int64_t y = (r - s->above) * s->step_y + plane / s->step_x;
         for (int64_t n = n0; n < n0 + s->images; n++, out += s->pitch * PAIRS)
-            fill_row(k, s, n < n1 && r >= s->above && y < s->h ? x + (n * s->h + y) * s->w * s->c : NULL, px, out);
+            fill_row(k, s, n < n1 && r >= s->above && y < s->h ? x + (n * s->h + y) * s->w * s->c : NULL, plane % s->step_x, i, out);
     }
+    zero_pixels(out, (end - out) / PAIRS);
 }
 
 /* All inputs of output (y,x) of one image, tap by tap. */
@@ -279,37 +280,41 @@ static void fill_lowered(const cpu_pairs *k, const pairs_source *s, const uint16
     for (int64_t y = 0; y < s->rows; y++)
         for (int64_t n = n0; n < n0 + s->images; n++) {
             if (n >= n1) {
-                zero_pixels(s, out, s->pitch);
+                zero_runs(s, out, s->pitch);
                 out += s->pitch * PAIRS;
                 continue;
             }
             for (int64_t c = 0; c < s->pitch; c++, out += PAIRS) {
                 if (!gather_near(s, x + n * size, x + n1 * size, y, c, all))
                     gather_output(s, x + n * size, y, c, all);
-                put(k, s, all, inputs, 1, inputs, out);
+                for (int64_t i = 0; i < s->runs; i++)
+                    k->copy(all + i * PAIRS, inputs, 1, (int)pairs_min(PAIRS, inputs - i * PAIRS), run_of(s, out, i));
             }
         }
 }
 
-static void fill_images(const cpu_pairs *k, const pairs_source *s, const uint16_t *x, int64_t n0, int64_t n1, uint16_t *out)
-{
-    int64_t planes = s->step_y * s->step_x;
-    if (s->lowered)
-        fill_lowered(k, s, x, n0, n1, out);
-    else
-        for (int64_t p = 0; p < planes; p++)
-            fill_plane(k, s, x, p / s->step_x, p % s->step_x, n0, n1, out + p * s->plane * PAIRS);
-    zero_pixels(s, out + planes * s->plane * PAIRS, s->pixels - planes * s->plane);
-}
-
 /* The last run of a flat node may be shorter: what lies behind it is not read. */
-void pairs_fill(const cpu_pairs *k, const pairs_shape *s, const uint16_t *x, int64_t n0, int64_t n1, uint16_t *out)
+void pairs_fill_plane(const cpu_pairs *k, const pairs_shape *s, const uint16_t *x, int64_t n0, int64_t n1, int64_t plane, int64_t i, uint16_t *out)
 {
     pairs_source source = s->source;
     if (!s->flat) {
-        fill_images(k, &source, x, n0, n1, out);
+        fill_plane(k, &source, x, n0, n1, plane, i, out);
         return;
     }
     source.w = n1 == s->used ? s->last : source.w;
-    fill_images(k, &source, x + n0 * s->run * source.c, 0, 1, out);
+    fill_plane(k, &source, x + n0 * s->run * source.c, 0, 1, plane, i, out);
+}
+
+void pairs_fill(const cpu_pairs *k, const pairs_shape *s, const uint16_t *x, int64_t n0, int64_t n1, uint16_t *out)
+{
+    const pairs_source *to = &s->source;
+    int64_t planes = to->step_y * to->step_x;
+    if (to->lowered)
+        fill_lowered(k, to, x, n0, n1, out);
+    else
+        for (int64_t i = 0; i < to->runs; i++)
+            for (int64_t p = 0; p < planes; p++)
+                pairs_fill_plane(k, s, x, n0, n1, p, i, run_of(to, out, i) + p * to->plane * PAIRS);
+    int64_t filled = to->lowered ? to->rows * to->images * to->pitch : planes * to->plane;
+    zero_runs(to, out + filled * PAIRS, to->pixels - filled);
 }

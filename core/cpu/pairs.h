@@ -10,25 +10,27 @@
 #define HZ_CPU_PAIRS_H
 #include "cpu/micro.h"
 
-enum { PAIRS = 32, PAIRS_BLOCK = PAIRS * PAIRS, PAIRS_TAPS = 64, PAIRS_GROUPS = 4 };
+enum { PAIRS = 32, PAIRS_BLOCK = PAIRS * PAIRS, PAIRS_HALF = PAIRS_BLOCK / 2, PAIRS_TAPS = 64, PAIRS_GROUPS = 4 };
 
 /* Memory that will be needed soon, fetched a few lines with each term: products wait less for memory than the copies before and after
    them would. */
 typedef struct pairs_ahead {
     const char *read, *end;   /* moves on, into the second-level cache */
+    const char *then, *last;  /* read after that */
     const char *write;        /* moves on by write_step bytes, for writing */
     int64_t write_step;
     int reads, writes;        /* lines with each term */
 } pairs_ahead;
 
 /* c[r][j] (+)= sum over terms t and k < 32 of a[offset[t] + r*32 + k] * b[t][k][j], r < rows, j < 32. b[t] lies as (16, 32, 2): pairs of
-   k side by side. Where rows <= 16 only 16 rows of a and c are touched, else 32. */
+   k side by side; c as (2, 32, 16): the first half of all rows, then the second. Where rows <= 16 only 16 rows of a and c are touched,
+   else 32. */
 typedef struct pairs_product {
     const uint16_t *a, *b;
     const int64_t *offset;
     float *c;
-    int64_t c_row;
     int terms, rows, add;
+    const struct pairs_product *next;            /* that follows, of as many terms: what it reads is fetched into the first-level cache; NULL: none */
     pairs_ahead *ahead;
 } pairs_product;
 
@@ -48,9 +50,9 @@ typedef struct cpu_pairs {
     void (*begin)(void);                  /* before the products of a task, and after them */
     void (*end)(void);
     void (*product)(const pairs_product *p);
-    void (*finish)(const pairs_finish *f, const float *c, int pixels);            /* c: (pixels,32) */
-    /* pixels of 32 channels, (2*pairs,32) -> (pairs,32,2) */
-    void (*interleave)(const uint16_t *x, int64_t pairs, uint16_t *out);
+    void (*finish)(const pairs_finish *f, const float *c, int pixels);            /* c: from a row of sums on */
+    /* pixels of 32 channels, (2*pairs,32) -> (pairs,32,2); odd, NULL: not wanted, the same from the second pixel on and a zero behind the last */
+    void (*interleave)(const uint16_t *x, int64_t pairs, uint16_t *even, uint16_t *odd);
     /* 16 channels of 32 pixels -> (16,32); sum[channel] += the sum of the pixels */
     void (*transpose)(const uint16_t *const *pixel, uint16_t *out, float *sum);
     /* channels of pixels `step` elements apart -> (pixels,32), zeros behind the channels */
@@ -81,7 +83,7 @@ typedef struct pairs_group {
 typedef struct pairs_shape {
     pairs_source source;
     pairs_group group[PAIRS_GROUPS];
-    int groups;
+    int groups, grad;                     /* grad: 1 for the gradient to the weights */
     int64_t taps;                         /* of the weights as they are read: 1 where lowered or flat */
     int64_t oh, ow, oc;                   /* output image */
     int64_t items;                        /* images of a full batch; flat: runs of `run` pixels */
@@ -93,11 +95,18 @@ typedef struct pairs_shape {
 int pairs_shape_of(const hz_work *w, const cpu_micro *m, pairs_shape *s);
 /* Sets `used` and `last` for a call. */
 void pairs_use(pairs_shape *s, const hz_work *w, const cpu_call *c);
-/* Rewrites items n0..n1-1 of x. */
+/* Rewrites items n0..n1-1 of x: all of them, or run i of a plane, where not lowered. */
+void pairs_fill_plane(const cpu_pairs *k, const pairs_shape *s, const uint16_t *x, int64_t n0, int64_t n1, int64_t plane, int64_t i, uint16_t *out);
 void pairs_fill(const cpu_pairs *k, const pairs_shape *s, const uint16_t *x, int64_t n0, int64_t n1, uint16_t *out);
 
 static inline void pairs_fetch(pairs_ahead *a)
 {
+    if (a->read >= a->end) {
+        a->read = a->then;
+        a->end = a->last;
+        a->then = NULL;
+        a->last = NULL;
+    }
     for (int i = 0; i < a->reads && a->read < a->end; i++, a->read += 64)
         __builtin_prefetch(a->read, 0, 2);
     for (int i = 0; i < a->writes; i++, a->write += a->write_step)

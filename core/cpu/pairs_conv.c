@@ -28,19 +28,20 @@ static int64_t panels(const pairs_shape *s) { return (s->oc + PAIRS - 1) / PAIRS
 /* Activations that finish() does not know: over all sums of a block, in f32. */
 static void activate(const conv *c, float *sum, int64_t panel)
 {
-    for (int r = 0; r < PAIRS; r++)
-        for (int j = 0; j < PAIRS; j++)
-            sum[r * PAIRS + j] += c->bias ? c->bias[panel * PAIRS + j] : 0;
+    for (int i = 0; i < PAIRS_BLOCK && c->bias; i++)
+        sum[i] += c->bias[panel * PAIRS + i / PAIRS_HALF * 16 + i % 16];
     c->call->micro->f32.act(sum, sum, PAIRS_BLOCK, c->act, c->alpha);
 }
 
 /* Their gradients: over the sums of some pixels. */
 static void pass_back(const conv *c, const pairs_finish *f, float *sum, int64_t pixels)
 {
-    for (int64_t r = 0; r < pixels; r++, sum += PAIRS) {
+    for (int64_t r = 0; r < pixels; r++, sum += 16) {
         float gate[PAIRS];
         c->call->micro->widen(gate, f->gate + r * f->step, f->columns);
-        c->call->micro->f32.act_grad(sum, sum, gate, f->columns, c->act, c->alpha);
+        c->call->micro->f32.act_grad(sum, sum, gate, pairs_min(16, f->columns), c->act, c->alpha);
+        if (f->columns > 16)
+            c->call->micro->f32.act_grad(sum + PAIRS_HALF, sum + PAIRS_HALF, gate + 16, f->columns - 16, c->act, c->alpha);
     }
 }
 
@@ -62,10 +63,10 @@ static void finish(const conv *c, const pairs_group *g, int64_t n0, int64_t n1, 
             f.y = c->y + to;
             f.gate = c->gate ? c->gate + to : NULL;
             if (c->gate && !simple) {
-                pass_back(c, &f, sum + (at - q) * PAIRS, pairs_min(run, wide - x));
+                pass_back(c, &f, sum + (at - q) * 16, pairs_min(run, wide - x));
                 f.gate = NULL;
             }
-            c->k->finish(&f, sum + (at - q) * PAIRS, (int)pairs_min(run, wide - x));
+            c->k->finish(&f, sum + (at - q) * 16, (int)pairs_min(run, wide - x));
         }
         at += run;
     }
@@ -103,11 +104,11 @@ static void some(const conv *c, const pairs_group *g, const uint16_t *source, co
     for (int64_t t = 0; t < pairs_min(together, s->runs) * g->taps; t++)
         offset[t] = (g->offset[t % g->taps] + t / g->taps * s->pixels) * PAIRS;
     if (!g->taps)                                /* pixels that no output reads */
-        memset(sum, 0, (size_t)(to - from) * PAIRS * sizeof *sum);
+        memset(sum, 0, (size_t)(pairs_up(to - from, PAIRS) * PAIRS) * sizeof *sum);
     for (int64_t i = 0; i < s->runs && g->taps; i += together)
         for (int64_t q = from; q < to; q += PAIRS)
             c->k->product(&(pairs_product){ .a = source + (i * s->pixels + q) * PAIRS, .b = weights + i * g->taps * PAIRS_BLOCK, .offset = offset,
-                                            .c = sum + (q - from) * PAIRS, .c_row = PAIRS, .terms = (int)pairs_min(together, s->runs - i) * g->taps,
+                                            .c = sum + (q - from) * PAIRS, .terms = (int)pairs_min(together, s->runs - i) * g->taps,
                                             .rows = (int)pairs_min(PAIRS, to - q), .add = i > 0, .ahead = ahead });
 }
 

@@ -7,7 +7,7 @@
 #include "cpu/pairs.h"
 #include <string.h>
 
-enum { SLOTS = 8, SLOT_BYTES = 64 << 20, TOGETHER = 8 };       /* TOGETHER: times 32 outputs of a product */
+enum { SLOTS = 8, SLOT_BYTES = 64 << 20, TOGETHER = 9 };       /* TOGETHER: times 32 outputs of a product, at most */
 
 typedef struct grad {
     const cpu_pairs *k;
@@ -16,118 +16,184 @@ typedef struct grad {
     const uint16_t *x, *dy;
     float *dw, *db;           /* NULL where not wanted */
     float *partial;           /* per slot: [panel of O][run][tap][32][32], then bias (outs) */
-    int64_t outs, sums, slot_floats, slots, groups;       /* outs: O rounded up; groups, slots: of a full batch */
+    int64_t outs, panels, sums, slot_floats, slots, groups;       /* outs: O rounded up to 16; groups, slots: of a full batch */
     int64_t depth;            /* outputs of a group of images, rounded up */
     int copies;               /* of x: 2 if some tap moves by an odd number */
+    int64_t offset[TOGETHER];
+    int order[PAIRS_TAPS];    /* of the taps: those that read the same copy and plane follow each other, it stays in the first-level cache */
 } grad;
 
 typedef struct area {
-    uint16_t *source, *x, *dy, *pixels;       /* pixels: 32 of dy, padded; behind them one of zeros */
+    uint16_t *source;         /* one run of a plane; lowered: all */
+    uint16_t *x, *dy, *pixels;                /* pixels: 32 of dy, padded; behind them one of zeros */
 } area;
 
 static int64_t copy_elements(const grad *g) { return g->s.source.pixels * g->s.source.runs * PAIRS; }
+static int64_t source_elements(const grad *g) { return g->s.source.lowered ? copy_elements(g) : g->s.source.plane * PAIRS; }
 
 static area area_of(const grad *g, char *scratch)
 {
     area a = { .source = (uint16_t *)scratch };
-    a.x = a.source + pairs_up(copy_elements(g), PAIRS);
+    a.x = a.source + source_elements(g);
     a.dy = a.x + g->copies * copy_elements(g);
-    a.pixels = a.dy + g->outs * g->depth;
+    a.pixels = a.dy + g->panels * PAIRS * g->depth;
     return a;
 }
 
 static size_t area_bytes(const grad *g)
 {
-    return sizeof(uint16_t) * (size_t)(pairs_up(copy_elements(g), PAIRS) + g->copies * copy_elements(g) + g->outs * (g->depth + PAIRS + 1));
+    return sizeof(uint16_t) * (size_t)(source_elements(g) + g->copies * copy_elements(g) + g->panels * PAIRS * (g->depth + PAIRS + 1));
 }
 
 /* ---- x ---- */
 
-/* [copy][panel][q/2][32][2]; the last pair of the odd copy has one pixel too few and stays zero. */
-static void interleave(const grad *g, const area *a)
+/* Where pair `pair` of run i lies: [copy][run][q/2][32][2]. */
+static uint16_t *pair_of(const grad *g, const area *a, int copy, int64_t i, int64_t pair)
+{
+    return a->x + ((copy * g->s.source.runs + i) * g->s.source.pixels + 2 * pair) * PAIRS;
+}
+
+/* Images n0..n1-1, a plane of a run at a time, which stays in the first-level cache. */
+static void rewrite(const grad *g, const area *a, int64_t n0, int64_t n1)
 {
     const pairs_source *s = &g->s.source;
-    int64_t pairs = s->pixels / 2;
-    uint16_t *out = a->x;
-    for (int copy = 0; copy < g->copies; copy++)
-        for (int64_t i = 0; i < s->runs; i++, out += pairs * 2 * PAIRS) {
-            g->k->interleave(a->source + (i * s->pixels + copy) * PAIRS, pairs - copy, out);
-            memset(out + (pairs - copy) * 2 * PAIRS, 0, (size_t)(copy * 2 * PAIRS) * sizeof *out);
+    int64_t planes = s->step_y * s->step_x;
+    if (s->lowered)
+        pairs_fill(g->k, &g->s, g->x, n0, n1, a->source);
+    for (int64_t i = 0; i < s->runs; i++)
+        for (int64_t p = 0; p < planes; p++) {
+            const uint16_t *from = s->lowered ? a->source + i * s->pixels * PAIRS : a->source;
+            if (!s->lowered)
+                pairs_fill_plane(g->k, &g->s, g->x, n0, n1, p, i, a->source);
+            int64_t pair = p * s->plane / 2;
+            g->k->interleave(from, s->plane / 2, pair_of(g, a, 0, i, pair), g->copies > 1 ? pair_of(g, a, 1, i, pair) : NULL);
         }
+}
+
+/* What products read behind the planes. */
+static void clear_ends(const grad *g, const area *a)
+{
+    const pairs_source *s = &g->s.source;
+    int64_t used = s->step_y * s->step_x * s->plane;
+    for (int copy = 0; copy < g->copies; copy++)
+        for (int64_t i = 0; i < s->runs; i++)
+            memset(pair_of(g, a, copy, i, used / 2), 0, (size_t)((s->pixels - used) * PAIRS) * sizeof *a->x);
 }
 
 /* ---- dy ---- */
 
 static int64_t width(const grad *g, int64_t n) { return g->s.flat && n == g->s.used - 1 ? g->s.last : g->s.ow; }
 
-/* Output q of images n0.. as a pixel of dy; NULL if it does not exist. */
-static const uint16_t *pixel_of(const grad *g, int64_t n0, int64_t q)
+/* The 32 outputs of images n0.. from q on as pixels of dy; those that do not exist are `zero`. */
+static void pixels_of(const grad *g, int64_t n0, int64_t q, const uint16_t *zero, const uint16_t *pixel[PAIRS])
 {
     const pairs_source *s = &g->s.source;
     int64_t x = q % s->pitch, n = n0 + q / s->pitch % s->images, y = q / s->pitch / s->images;
-    return n < g->s.used && y < g->s.oh && x < width(g, n) ? g->dy + ((n * g->s.oh + y) * g->s.ow + x) * g->s.oc : NULL;
+    for (int i = 0; i < PAIRS;) {
+        int64_t wide = n < g->s.used && y < g->s.oh ? width(g, n) : 0;
+        const uint16_t *row = g->dy + (n * g->s.oh + y) * g->s.ow * g->s.oc;
+        for (; i < PAIRS && x < s->pitch; i++, x++)
+            pixel[i] = x < wide ? row + x * g->s.oc : zero;
+        if (x < s->pitch)
+            return;
+        x = 0;
+        if (++n == n0 + s->images) {
+            n = n0;
+            y++;
+        }
+    }
 }
 
+/* dy as [panel][q/32][32][32]; sum: of each channel. */
 static void transpose(const grad *g, const area *a, int64_t n0, float *sum)
 {
-    int64_t oc = g->s.oc;
-    uint16_t *zero = a->pixels + PAIRS * g->outs;
-    memset(a->pixels, 0, (size_t)((PAIRS + 1) * g->outs) * sizeof *zero);
+    int64_t oc = g->s.oc, wide = g->panels * PAIRS;
+    uint16_t *zero = a->pixels + PAIRS * wide;
     for (int64_t q = 0; q < g->depth; q += PAIRS) {
         const uint16_t *pixel[PAIRS];
-        for (int i = 0; i < PAIRS; i++) {
-            const uint16_t *p = pixel_of(g, n0, q + i);
-            if (p && oc < g->outs)               /* vectors would read beyond the channels */
-                p = memcpy(a->pixels + i * g->outs, p, (size_t)oc * sizeof *p);
-            pixel[i] = p ? p : zero;
-        }
+        pixels_of(g, n0, q, zero, pixel);
+        for (int i = 0; i < PAIRS && oc < g->outs; i++)               /* vectors would read beyond the channels */
+            if (pixel[i] != zero)
+                pixel[i] = memcpy(a->pixels + i * wide, pixel[i], (size_t)oc * sizeof *zero);
         for (int64_t o = 0; o < g->outs; o += 16) {
             const uint16_t *at[PAIRS];
             for (int i = 0; i < PAIRS; i++)
                 at[i] = pixel[i] + o;
-            g->k->transpose(at, a->dy + q * g->outs + o * PAIRS, sum + o);
+            g->k->transpose(at, a->dy + (o / PAIRS * g->depth + q) * PAIRS + o % PAIRS * PAIRS, sum + o);
         }
     }
 }
 
 /* ---- a slot ---- */
 
-/* The images from n on: x in place of reads, dy in place of writes, spread over the terms of the products. */
+/* The images from n on, spread over the terms of the products. */
 static pairs_ahead ahead_of(const grad *g, int64_t n)
 {
     const pairs_source *s = &g->s.source;
-    int64_t terms = (g->outs + PAIRS - 1) / PAIRS * s->runs * g->s.group[0].taps * (g->depth / PAIRS);
+    int64_t terms = g->panels * s->runs * g->s.group[0].taps * (g->depth / PAIRS);
     int64_t x = s->h * s->w * s->c * (int64_t)sizeof *g->x, dy = g->s.oh * g->s.ow * g->s.oc * (int64_t)sizeof *g->dy;
     if (n + s->images >= g->s.used)
         return (pairs_ahead){ .read = NULL };
-    const char *from = (const char *)g->x + n * x;
-    return (pairs_ahead){ .read = from, .end = from + s->images * x, .reads = (int)(s->images * x / 64 / terms + 1),
-                          .write = (const char *)g->dy + n * dy, .write_step = 64, .writes = (int)(s->images * dy / 64 / terms) };
+    pairs_ahead a = { .read = (const char *)g->dy + n * dy, .then = (const char *)g->x + n * x };
+    a.end = a.read + s->images * dy;
+    a.last = a.then + s->images * x;
+    a.reads = (int)(s->images * (x + dy) / 64 / terms + 1);
+    return a;
 }
 
-/* Outputs q..to-1, all taps, 32 channels of dy from o on and run i of x. */
-static void some(const grad *g, const area *a, int64_t o, int64_t i, int64_t q, int64_t to, float *sums, int add,
-                 pairs_ahead *ahead)
+/* The products of a group, one after the other: for a part of the outputs, from step `from` of 32 on, all blocks of sums, which lie in this
+   order. Parts are about equal. */
+typedef struct place {
+    int64_t part, parts, from, terms, panel, i;
+    int tap;
+    float *sums;
+} place;
+
+static void begin_part(const grad *g, place *p, float *sums)
 {
-    const pairs_source *s = &g->s.source;
-    int64_t offset[TOGETHER];
-    for (int t = 0; t < TOGETHER; t++)
-        offset[t] = t * g->outs * PAIRS;
-    for (int t = 0; t < g->s.group[0].taps; t++) {
-        int64_t move = g->s.group[0].offset[t];
-        const uint16_t *x = a->x + (move % 2 * s->runs + i) * s->pixels * PAIRS + (q + move - move % 2) * PAIRS;
-        g->k->product(&(pairs_product){ .a = a->dy + q * g->outs + o * PAIRS, .b = x, .offset = offset,
-                                        .c = sums + ((o / PAIRS * s->runs + i) * g->s.taps + t) * PAIRS_BLOCK, .c_row = PAIRS,
-                                        .terms = (int)((to - q) / PAIRS), .rows = (int)pairs_min(PAIRS, g->outs - o), .add = add, .ahead = ahead });
-    }
+    int64_t steps = g->depth / PAIRS;
+    p->from = steps * p->part / p->parts;
+    p->terms = steps * (p->part + 1) / p->parts - p->from;
+    p->sums = sums;
+}
+
+static void advance(const grad *g, place *p, float *sums)
+{
+    p->sums += PAIRS_BLOCK;
+    if (++p->tap < g->s.group[0].taps)
+        return;
+    p->tap = 0;
+    if (++p->i < g->s.source.runs)
+        return;
+    p->i = 0;
+    if (++p->panel < g->panels)
+        return;
+    p->panel = 0;
+    p->part++;
+    begin_part(g, p, sums);
+}
+
+static pairs_product product_at(const grad *g, const area *a, const place *p, int add)
+{
+    int64_t move = g->s.group[0].offset[g->order[p->tap]];
+    return (pairs_product){ .a = a->dy + (p->panel * g->depth + p->from * PAIRS) * PAIRS, .offset = g->offset, .c = p->sums,
+                            .b = pair_of(g, a, move & 1, p->i, p->from * (PAIRS / 2) + (move >> 1)), .terms = (int)p->terms,
+                            .rows = (int)pairs_min(PAIRS, g->outs - p->panel * PAIRS), .add = add || p->part > 0 };
 }
 
 static void multiply(const grad *g, const area *a, float *sums, int add, pairs_ahead *ahead)
 {
-    for (int64_t o = 0; o < g->outs; o += PAIRS)
-        for (int64_t i = 0; i < g->s.source.runs; i++)
-            for (int64_t q = 0; q < g->depth; q += TOGETHER * PAIRS)
-                some(g, a, o, i, q, pairs_min(g->depth, q + TOGETHER * PAIRS), sums, add || q > 0, ahead);
+    place at = { .parts = (g->depth / PAIRS + TOGETHER - 1) / TOGETHER };
+    begin_part(g, &at, sums);
+    pairs_product now = product_at(g, a, &at, add), next;
+    while (at.part < at.parts) {
+        advance(g, &at, sums);
+        next = product_at(g, a, &at, add);
+        now.next = at.part < at.parts ? &next : NULL;
+        now.ahead = ahead;
+        g->k->product(&now);
+        now = next;
+    }
 }
 
 static void slot(void *arg, int number, int worker)
@@ -137,6 +203,8 @@ static void slot(void *arg, int number, int worker)
     float *sums = g->partial + number * g->slot_floats;
     int64_t from = g->groups * number / g->slots, to = g->groups * (number + 1) / g->slots, images = g->s.source.images;
     memset(sums + g->sums, 0, (size_t)g->outs * sizeof(float));
+    memset(a.pixels, 0, (size_t)((PAIRS + 1) * g->panels * PAIRS) * sizeof *a.pixels);
+    clear_ends(g, &a);
     g->k->begin();
     for (int64_t i = from; i < to && i * images < g->s.used; i++) {
         int64_t n0 = i * images, n1 = pairs_min(n0 + images, g->s.used);
@@ -144,8 +212,7 @@ static void slot(void *arg, int number, int worker)
         transpose(g, &a, n0, sums + g->sums);
         if (!g->dw)
             continue;
-        pairs_fill(g->k, &g->s, g->x, n0, n1, a.source);
-        interleave(g, &a);
+        rewrite(g, &a, n0, n1);
         multiply(g, &a, sums, i > from, &ahead);
     }
     g->k->end();
@@ -162,19 +229,41 @@ static int64_t used(const grad *g)
     return n;
 }
 
-static void sum(void *arg, int o, int worker)
+/* Run i of a panel. */
+static void sum(void *arg, int number, int worker)
 {
     const grad *g = arg;
     const pairs_source *s = &g->s.source;
-    int64_t inputs = s->lowered ? s->window.kh * s->window.kw * s->c : s->c;
-    for (int64_t t = 0; t < g->s.taps; t++)
-        for (int64_t i = 0; i < s->runs; i++)
-            g->call->micro->f32.sum_rows(g->dw + (o * g->s.taps + t) * inputs + i * PAIRS,
-                                         g->partial + ((o / PAIRS * s->runs + i) * g->s.taps + t) * PAIRS_BLOCK + o % PAIRS * PAIRS,
-                                         used(g), g->slot_floats, pairs_min(PAIRS, inputs - i * PAIRS));
+    int64_t inputs = s->lowered ? s->window.kh * s->window.kw * s->c : s->c, panel = number / s->runs, i = number % s->runs;
+    int64_t rows = pairs_min(PAIRS, g->s.oc - panel * PAIRS), wide = pairs_min(PAIRS, inputs - i * PAIRS);
+    float all[PAIRS_BLOCK];
+    for (int64_t t = 0; t < g->s.taps; t++) {
+        g->call->micro->f32.sum_rows(all, g->partial + (number * g->s.taps + t) * PAIRS_BLOCK, used(g), g->slot_floats, PAIRS_BLOCK);
+        for (int64_t r = 0; r < rows; r++) {
+            float *to = g->dw + ((panel * PAIRS + r) * g->s.taps + g->order[t]) * inputs + i * PAIRS;
+            for (int64_t j = 0; j < wide; j++)
+                to[j] = all[j / 16 * PAIRS_HALF + r * 16 + j % 16];
+        }
+    }
 }
 
 /* ---- rows of the kernel lists ---- */
+
+static int comes_before(const pairs_group *g, int a, int b)
+{
+    int64_t odd_a = g->offset[a] % 2, odd_b = g->offset[b] % 2;
+    return odd_a != odd_b ? odd_a < odd_b : g->offset[a] < g->offset[b];
+}
+
+static void sort_taps(const pairs_group *g, int *order)
+{
+    for (int t = 0; t < g->taps; t++) {
+        int at = t;
+        for (; at > 0 && comes_before(g, t, order[at - 1]); at--)
+            order[at] = order[at - 1];
+        order[at] = t;
+    }
+}
 
 static int grad_of(const hz_work *w, const cpu_micro *m, grad *g)
 {
@@ -183,12 +272,16 @@ static int grad_of(const hz_work *w, const cpu_micro *m, grad *g)
         return 0;
     const pairs_group *only = &g->s.group[0];
     g->outs = pairs_up(g->s.oc, 16);
+    g->panels = (g->s.oc + PAIRS - 1) / PAIRS;
     g->depth = pairs_up(only->oh * g->s.source.images * g->s.source.pitch, PAIRS);
+    sort_taps(only, g->order);
+    for (int t = 0; t < TOGETHER; t++)
+        g->offset[t] = t * PAIRS_BLOCK;
     g->copies = 1;
     for (int t = 0; t < only->taps; t++)
         if (only->offset[t] % 2)
             g->copies = 2;
-    g->sums = pairs_up(g->outs, PAIRS) * g->s.taps * g->s.source.runs * PAIRS;
+    g->sums = g->panels * PAIRS * g->s.taps * g->s.source.runs * PAIRS;
     g->slot_floats = g->sums + g->outs;
     g->groups = (g->s.items + g->s.source.images - 1) / g->s.source.images;
     g->slots = pairs_max(1, pairs_min(pairs_min(SLOTS, g->groups), SLOT_BYTES / (g->slot_floats * (int64_t)sizeof(float))));
@@ -231,7 +324,7 @@ static hz_status run(const hz_work *w, const cpu_call *call)
     pairs_use(&g.s, w, call);
     pool_run((int)used(&g), slot, &g);
     if (g.dw)
-        pool_run((int)g.s.oc, sum, &g);
+        pool_run((int)(g.panels * g.s.source.runs), sum, &g);
     if (g.db)
         call->micro->f32.sum_rows(g.db, g.partial + g.sums, used(&g), g.slot_floats, g.s.oc);
     return HZ_OK;
