@@ -4,6 +4,8 @@ local c = require 'hz.c'
 local tensor = require 'hz.tensor'
 local C = c.C
 
+local LAYER_STEPS = 9          -- steps whose times of nodes are taken
+
 local M = {}
 
 local spec = {
@@ -78,6 +80,23 @@ local function flops_of(plan)
   return sum
 end
 
+-- The plan's nodes, each with the median of its times over a few steps.
+local function node_times(plan, step)
+  local times, nodes = {}, nil
+  plan:timed(true)
+  for i = 1, LAYER_STEPS do
+    step()
+    nodes = plan:nodes()
+    for k, n in ipairs(nodes) do
+      times[k] = times[k] or {}
+      times[k][i] = n.ms
+    end
+  end
+  plan:timed(false)
+  for k, n in ipairs(nodes) do n.ms = median(times[k]) end
+  return nodes
+end
+
 local function peak_of(dtype, threads) return C.hz_cpu_peak(c.dtype(dtype), threads, 0.3) end
 
 -- o: net (name, or a function that makes one), batch, dtype, pass, threads, seconds, data, layers, tune. Returns one record.
@@ -86,7 +105,7 @@ function M.measure(o)
   collectgarbage()                                     -- plans of earlier measurements
   C.hz_peak_reset()
   local net = type(o.net) == 'function' and o.net() or require 'hz.nets'.load(o.net)
-  net:init { seed = 1 }
+  net:init { seed = 1, input = net.input or { 32, 32, 3 } }
   local plan = make_plan(net, train, o.batch, o)
   if o.tune then C.hz_peak_reset() end                 -- trials hold the memory of all kernels at once
   local peaks = { peak_of(o.dtype, threads) }
@@ -100,11 +119,7 @@ function M.measure(o)
   record.images_per_second, record.best_images_per_second = o.batch / record.seconds, o.batch / best
   record.flops_per_image = flops_of(plan) / o.batch
   record.multiple_of_peak = record.flops_per_image * record.images_per_second / record.peak_gflops * 1e-9
-  if o.layers then
-    plan:timed(true)
-    stepper(plan, train)()
-    record.layers = plan:nodes()
-  end
+  if o.layers then record.layers = node_times(plan, stepper(plan, train)) end
   return record
 end
 

@@ -58,27 +58,32 @@ for i, r in ipairs(rows) do M.order[i], by_name[r[1]] = r[1], r end
 
 function M.names() return table.concat(M.order, ', ') end
 
--- A network by name. o: classes (default 10), input (default {32,32,3}), last_relu (default false).
-function M.make(name, o)
-  local row = by_name[name]
-  if not row then c.fail("model: '%s' is unknown; have %s, or a file NAME.lua that returns a net", tostring(name), M.names()) end
+local function with_defaults(o)
   local full = { classes = 10, input = { 32, 32, 3 }, last_relu = false }
   for k, v in pairs(o or {}) do
     if full[k] == nil then c.fail("model: '%s' is unknown; have classes, input, last_relu", tostring(k)) end
     full[k] = v
   end
+  return full
+end
+
+-- A network by name. o: classes (default 10), input (default {32,32,3}), last_relu (default false).
+function M.make(name, o)
+  local row = by_name[name]
+  if not row then c.fail("model: '%s' is unknown; have %s, or a file NAME.lua that returns a net", tostring(name), M.names()) end
+  local full = with_defaults(o)
   local list = row[4](full)
   list.input = full.input
   return new(name)(list)
 end
 
--- A network by name or from a Lua file that returns a net, or a function of {classes=, input=} that returns one.
+-- A network by name or from a Lua file that returns a net, or a function of {classes=, input=} that returns one. o as in make.
 function M.load(name, o)
   if not name:match '%.lua$' then return M.make(name, o) end
   local chunk, why = loadfile(name)
   if not chunk then c.fail('model: %s', (why:gsub('^cannot open ', 'cannot open '))) end
   local net = chunk()
-  if type(net) == 'function' then net = net(o or {}) end
+  if type(net) == 'function' then net = net(with_defaults(o)) end
   if not require 'hz.net'.is(net) then c.fail('model: %s returned %s; needs a net, or a function that returns one', name, type(net)) end
   return net
 end

@@ -45,3 +45,12 @@ t.case('hz bench --tune: says how many nodes run by another kernel', function()
   t.ok(json.decode(out)[1].tuned >= 0)
   t.ok(t.read(dir .. '/kernels.jsonl'))
 end)
+
+t.case("hz bench --net FILE.lua: the README's network of one's own", function()
+  local file = t.folder() .. '/mine.lua'
+  local readme = t.read('README.md')
+  t.write(file, readme:match '\n(    local hz = require \'hz\'\n.-\n    end\n)')
+  local status, out, err = t.run('bench --net ' .. file .. ' --batch 2 --seconds 0.01 --json')
+  t.equal(status, 0, err)
+  for _, row in ipairs(json.decode(out)) do t.ok(row.images_per_second > 0 and row.net == 'mine') end
+end)

@@ -6,13 +6,13 @@ that a busy or throttled machine slows all alike. Prints images/s (median, lowes
 The step: input from resident bytes with shuffle, shift and flip on hz's side (a ready batch on the others'), forward with dropout,
 cross-entropy, backward, SGD with Nesterov momentum. Which programs, and how to get them: README.md beside this file."""
 import argparse, json, os, subprocess, sys, tempfile
-from common import HZ, NETS, median, table
+from common import HZ, NETS, hz_name, median, table
 from contestants import CONVOLUTIONS, PEERS, complain, make_contestants
 
 
 def hz_round(o, dtype, which):
     """Images per second of hz, and its multiple of the FMA peak; None where this hz does not have the dtype."""
-    r = subprocess.run([HZ, "bench", "--net", o.net, "--batch", str(o.batch), "--dtype", dtype, "--pass", which, "--threads", str(o.threads),
+    r = subprocess.run([HZ, "bench", "--net", hz_name(o.net), "--batch", str(o.batch), "--dtype", dtype, "--pass", which, "--threads", str(o.threads),
                         "--seconds", str(o.seconds), "--json"], capture_output=True, text=True)
     if r.returncode:
         print(f"hz {dtype} {which}: {r.stderr.strip()}", file=sys.stderr)

@@ -48,7 +48,14 @@ NETS = {
     "cnns-dense-128-256": STEM + BLOCK + dense_head(128, 256, 256),
     "all-cnn-c": ["drop2", (96, 3, 1, 1), (96, 3, 1, 1), (96, 3, 2, 1), "drop", (192, 3, 1, 1), (192, 3, 1, 1), (192, 3, 2, 1), "drop",
                   (192, 3, "valid", 1), (192, 1, 1, 1), (10, 1, 1, 1), "mean"],
+    "conv32": [(32, 3, 1, 1)] * 5 + [(10, 1, 1, 0), "mean"],
 }
+
+
+def hz_name(net):
+    """What hz calls a network: its name, or the file beside this one that describes it."""
+    path = os.path.join(ROOT, "test", "peers", net + ".lua")
+    return path if os.path.exists(path) else net
 
 
 # One layer with its shapes. kind: conv, dense, drop (rate), mean, flat; inputs, outputs: channels or units; side: of the square input in
