@@ -7,7 +7,9 @@
 /* producer -> follower with nothing else reading the value between them: the follower becomes the producer's epilogue. What else it
    reads (act_grad: y) becomes the fused node's last input. */
 static const struct { int producer, follower; } patterns[] = {
-    { OP_conv2d, OP_act }, { OP_dense, OP_act }, { OP_conv2d_dx, OP_act_grad }, { OP_dense_dx, OP_act_grad },
+    { OP_conv2d, OP_act }, { OP_dense, OP_act }, { OP_norm, OP_act }, { OP_conv2d_dx, OP_act_grad }, { OP_dense_dx, OP_act_grad },
+    { OP_norm_grad, OP_act_grad }, { OP_dropout_grad, OP_act_grad }, { OP_maxpool_grad, OP_act_grad }, { OP_avgpool_grad, OP_act_grad },
+    { OP_meanpool_grad, OP_act_grad },
 };
 
 static int is_pattern(int producer, int follower)
@@ -18,27 +20,14 @@ static int is_pattern(int producer, int follower)
     return 0;
 }
 
-static int has_window(const hz_node *n) { return n->op == OP_conv2d || n->op == OP_conv2d_dx; }
-static int epilogue_of(const hz_node *n) { return has_window(n) ? n->attr.window.act : n->attr.act.act; }
-
-static void set_epilogue(hz_node *n, hz_act_attr a)
-{
-    if (has_window(n)) {
-        n->attr.window.act = a.act;
-        n->attr.window.alpha = a.alpha;
-    } else {
-        n->attr.act = a;
-    }
-}
-
 /* The one node that does the work of both; 0 if there is none. */
 static int merge(const hz_graph *g, int producer, const hz_node *follower, hz_node *fused)
 {
     const hz_node *p = &g->nodes[producer];
-    if (p->dead || !is_pattern(p->op, follower->op) || epilogue_of(p) != HZ_LINEAR || follower->attr.act.act == HZ_LINEAR)
+    if (p->dead || !is_pattern(p->op, follower->op) || hz_epilogue(p->op, &p->attr)->act != HZ_LINEAR || follower->attr.act.act == HZ_LINEAR)
         return 0;
     *fused = *p;
-    set_epilogue(fused, follower->attr.act);
+    *(hz_act_attr *)hz_epilogue(fused->op, &fused->attr) = follower->attr.act;
     fused->out[0] = follower->out[0];
     for (int k = 1; k < follower->nin; k++) {
         if (fused->nin == HZ_MAXIN || follower->in[k] < 0 || g->values[follower->in[k]].node >= producer)

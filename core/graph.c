@@ -3,6 +3,7 @@
 #include "graph.h"
 #include <assert.h>
 #include <stdio.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -236,6 +237,23 @@ int hz_op_named(const char *name)
         if (!strcmp(rows[i].name, name))
             return i;
     return -1;
+}
+
+enum {
+    epilogue_in_input = -1, epilogue_in_xent = -1, epilogue_in_optim = -1, epilogue_in_act = offsetof(hz_attr, act),
+    epilogue_in_window = offsetof(hz_attr, window.epilogue), epilogue_in_dropout = offsetof(hz_attr, dropout.epilogue),
+    epilogue_in_norm = offsetof(hz_attr, norm.epilogue)
+};
+static const int epilogues[OP_COUNT] = {
+#define OP(name, attr, inputs, outputs, flags) epilogue_in_##attr,
+#include "hz/op.def"
+#undef OP
+};
+
+const hz_act_attr *hz_epilogue(int op, const hz_attr *attr)
+{
+    int at = op >= 0 && op < OP_COUNT ? epilogues[op] : -1;
+    return at < 0 ? NULL : (const hz_act_attr *)((const char *)attr + at);
 }
 
 static const char *const acts[HZ_NACT] = { "linear", "relu", "elu", "gelu", "leaky", "tanh", "sigmoid" };

@@ -65,6 +65,9 @@ int cpu_all(const hz_work *w, int dtype);                             /* every p
 int cpu_storage(const hz_work *w);
 static inline void *cpu_at(const hz_arg *a, int64_t i) { return (char *)a->data + i * (int64_t)hz_dtype_bytes(a->dtype); }
 
+/* The activation that fusion put behind an element-wise node, over elements from .. from+n-1 of its output 0, just written and still near. */
+void cpu_epilogue(const hz_work *w, const cpu_micro *m, int64_t from, int64_t n);
+
 /* Sliding window over an image, from input to output: strides filled in, TensorFlow's padding before the first row and column. */
 typedef struct cpu_window {
     int64_t h, w, oh, ow;     /* of the image and of the output */

@@ -43,6 +43,19 @@ const cpu_kernel act_vector = { .name = "vector", .cost = cost, .run = act_run }
 const cpu_kernel act_grad_vector = { .name = "vector", .cost = cost, .run = act_run };
 const cpu_kernel add_vector = { .name = "vector", .cost = cost, .run = act_run };
 
+void cpu_epilogue(const hz_work *w, const cpu_micro *m, int64_t from, int64_t n)
+{
+    const hz_act_attr *a = hz_epilogue(w->op, &w->attr);
+    const cpu_stored *s = cpu_stored_of(w, m);
+    void *y = cpu_at(&w->out[0], from);
+    if (a->act == HZ_LINEAR)
+        return;
+    if (w->op == OP_norm)
+        s->act(y, y, n, a->act, a->alpha);
+    else
+        s->act_grad(y, y, cpu_at(&w->in[w->nin - 1], from), n, a->act, a->alpha);
+}
+
 /* ---- dropout: an item is cut into parts of CHUNK elements, or a task has several small items ---- */
 
 typedef struct items {
@@ -63,6 +76,8 @@ static void dropout_task(void *arg, int task, int worker)
                           .epoch = (uint32_t)s->epoch, .layer = (uint32_t)w->attr.dropout.layer };
         int64_t at = r * t->size + first;
         cpu_stored_of(w, t->c->micro)->dropout(cpu_at(&w->out[0], at), cpu_at(&w->in[0], at), n, first, &d);
+        if (w->op == OP_dropout_grad)
+            cpu_epilogue(w, t->c->micro, at, n);
     }
 }
 

@@ -6,9 +6,11 @@
 #include <math.h>
 #include <string.h>
 
-enum { SLOTS = 16, WIDE = 64 };
+enum { SLOTS = 16, WIDE = 64, NEAR = 64 };      /* NEAR: rows that are still in the caches when their epilogue comes */
 
 typedef struct norm {
+    const hz_work *w;
+    const cpu_micro *m;
     const cpu_stored *s;
     cpu_axis v;
     const hz_arg *x, *dy, *out;       /* out: y or dx; absent: NULL */
@@ -33,7 +35,13 @@ static void pass_rows(const norm *k, int64_t at, int64_t rows, int64_t n, const 
         k->s->norm_dots(sum, dy, x, c->mean, rows, n);
         k->s->sum_rows(second, dy, rows, n, n);
         break;
-    default:      k->s->norm_apply(cpu_at(k->out, at), x, dy, c, rows, n); break;
+    default:
+        for (int64_t r = 0; r < rows; r += NEAR) {
+            int64_t some = rows - r < NEAR ? rows - r : NEAR, from = at + r * n;
+            k->s->norm_apply(cpu_at(k->out, from), cpu_at(k->x, from), k->dy ? cpu_at(k->dy, from) : NULL, c, some, n);
+            cpu_epilogue(k->w, k->m, from, some * n);
+        }
+        break;
     }
 }
 
@@ -110,7 +118,7 @@ static size_t memory(const hz_work *w, const cpu_micro *m) { return (size_t)exte
 
 static norm norm_of(const hz_work *w, const cpu_call *c, int arg)
 {
-    norm k = { .s = cpu_stored_of(w, c->micro), .v = cpu_axis_of(w, c, arg), .slot = c->memory, .x = &w->in[arg],
+    norm k = { .w = w, .m = c->micro, .s = cpu_stored_of(w, c->micro), .v = cpu_axis_of(w, c, arg), .slot = c->memory, .x = &w->in[arg],
                .out = w->out[0].data ? &w->out[0] : NULL };
     k.slots = k.v.outer < SLOTS ? (int)k.v.outer : SLOTS;
     return k;

@@ -55,6 +55,8 @@ static void task(void *arg, int n, int worker)
         }
     if (is_back(p->w) && narrow)
         p->c->micro->narrow(cpu_at(p->image, n * size), sum, size);
+    if (is_back(p->w))
+        cpu_epilogue(p->w, p->c->micro, n * size, size);
 }
 
 static double cost(const hz_work *w, const cpu_micro *m)

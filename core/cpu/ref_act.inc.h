@@ -30,3 +30,14 @@ static inline T F(slope)(T y, int act, float attr_alpha)
     default:         return 1;
     }
 }
+
+/* The epilogue of an element-wise node, of normalisation, or of their gradients, over all of output 0. */
+static inline void F(epilogue)(const hz_work *w, const cpu_call *c)
+{
+    const hz_act_attr *a = hz_epilogue(w->op, &w->attr);
+    int64_t n = cpu_count(&w->out[0], c);
+    const T *gate = w->in[w->nin - 1].data;
+    T *y = w->out[0].data;
+    for (int64_t i = 0; i < n && a->act != HZ_LINEAR; i++)
+        y[i] = w->op == OP_norm ? F(activate)(y[i], a->act, a->alpha) : y[i] * F(slope)(gate[i], a->act, a->alpha);
+}

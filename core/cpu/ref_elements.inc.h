@@ -47,6 +47,8 @@ static hz_status F(dropout)(const hz_work *w, const cpu_call *c)
                                   HZ_FOR_DROPOUT);
         y[r * size + e] = hz_unit(word) >= rate ? x[r * size + e] * scale : 0;
     }
+    if (w->op == OP_dropout_grad)
+        F(epilogue)(w, c);
     return HZ_OK;
 }
 

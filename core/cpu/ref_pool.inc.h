@@ -1,4 +1,5 @@
 /* ref_pool.inc.h: maxpool, avgpool, meanpool (B,H,W,C), batch norm over one axis, and their gradients. */
+#include "cpu/ref_act.inc.h"
 
 /* y (B,OH,OW,C), argmax u8: position ky*kw + kx in the window. The first maximum wins; padding never does. NaN wins over all. */
 static hz_status F(maxpool)(const hz_work *w, const cpu_call *c)
@@ -47,6 +48,7 @@ static hz_status F(maxpool_grad)(const hz_work *w, const cpu_call *c)
         int64_t iy = oy * v.sh - v.top + argmax[out] / v.kw, ix = ox * v.sw - v.left + argmax[out] % v.kw;
         dx[((n * v.h + iy) * v.w + ix) * channels + ch] += dy[out];
     }
+    F(epilogue)(w, c);
     return HZ_OK;
 }
 
@@ -98,6 +100,7 @@ static hz_status F(avgpool_grad)(const hz_work *w, const cpu_call *c)
         for (int64_t ix = at[2]; ix < at[3]; ix++)
             dx[((n * v.h + iy) * v.w + ix) * channels + ch] += share;
     }
+    F(epilogue)(w, c);
     return HZ_OK;
 }
 
@@ -125,6 +128,7 @@ static hz_status F(meanpool_grad)(const hz_work *w, const cpu_call *c)
     for (int64_t p = 0; p < pixels; p++)
     for (int64_t ch = 0; ch < channels; ch++)
         dx[(n * pixels + p) * channels + ch] = dy[n * channels + ch] / (T)pixels;
+    F(epilogue)(w, c);
     return HZ_OK;
 }
 
@@ -165,6 +169,7 @@ static hz_status F(norm)(const hz_work *w, const cpu_call *c)
         if (batchscale)
             batchscale[k] = scale;
     }
+    F(epilogue)(w, c);
     return HZ_OK;
 }
 
@@ -194,5 +199,6 @@ static hz_status F(norm_grad)(const hz_work *w, const cpu_call *c)
             dx[at] = gamma[k] * scale * (dy[at] - flat - (x[at] - mean) * scale * tilt);
         }
     }
+    F(epilogue)(w, c);
     return HZ_OK;
 }

@@ -7,23 +7,26 @@
 typedef enum hz_act { HZ_LINEAR, HZ_RELU, HZ_ELU, HZ_GELU, HZ_LEAKY, HZ_TANH, HZ_SIGMOID, HZ_NACT } hz_act;
 typedef enum hz_pad { HZ_SAME, HZ_VALID } hz_pad;   /* same as TensorFlow: out = ceil(in/stride), odd padding at the bottom and right */
 
+typedef struct hz_act_attr {
+    int32_t act;          /* hz_act */
+    float alpha;          /* elu: scale (default 1), leaky: slope (default 0.01) */
+} hz_act_attr;
+
 /* Sliding window of conv2d, maxpool, avgpool. */
 typedef struct hz_window {
     int32_t kh, kw;       /* kernel, >= 1 */
     int32_t sh, sw;       /* stride, 0 means 1 */
     int32_t pad;          /* hz_pad */
-    int32_t act;          /* put there by fusion, else HZ_LINEAR. conv2d: y = act(...); conv2d_dx: dx = act_grad(..., y), y like dx */
-    float alpha;          /* slope or scale of that activation; 0 means its default */
+    union {               /* see hz_epilogue */
+        struct { int32_t act; float alpha; };
+        hz_act_attr epilogue;
+    };
 } hz_window;
-
-typedef struct hz_act_attr {
-    int32_t act;          /* hz_act; dense, dense_dx: epilogue put there by fusion, as in hz_window */
-    float alpha;          /* elu: scale (default 1), leaky: slope (default 0.01) */
-} hz_act_attr;
 
 typedef struct hz_dropout {
     float rate;           /* share of elements set to zero, 0 <= rate < 1; the others are divided by 1 - rate */
     int32_t layer;        /* number of the layer, part of the random counter */
+    hz_act_attr epilogue; /* see hz_epilogue */
 } hz_dropout;
 
 typedef struct hz_norm {
@@ -31,6 +34,7 @@ typedef struct hz_norm {
     float epsilon;        /* added to the variance; 0 means 1e-3 */
     float momentum;       /* running = momentum*running + (1-momentum)*batch; 0 means 0.99 */
     int32_t frozen;       /* 1: use the running statistics (evaluation) */
+    hz_act_attr epilogue; /* see hz_epilogue */
 } hz_norm;
 
 typedef struct hz_input {
@@ -69,6 +73,9 @@ int hz_op_count(void);
 const char *hz_op_name(int op);            /* lent for ever; NULL when out of range */
 int hz_op_named(const char *name);         /* -1 if unknown */
 const char *hz_op_inputs(int op);          /* "x w [b]"; lent for ever */
+/* Where an op keeps the activation that fusion put there, else HZ_LINEAR: a forward op then yields act(y), a gradient act_grad(dx, y) with y,
+   of dx's shape, as its last input. For the ops act, act_grad and add it is their own. Inside *attr; NULL if the op cannot have one. */
+const hz_act_attr *hz_epilogue(int op, const hz_attr *attr);
 const char *hz_act_name(int act);
 int hz_act_named(const char *name);        /* -1 if unknown */
 

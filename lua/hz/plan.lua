@@ -364,7 +364,8 @@ function methods.nodes(self)
     local n = C.hz_graph_node(self.graph, i)
     C.hz_plan_stat(self.handle, i, stat)
     local op = ffi.string(C.hz_op_name(n.op))
-    local act = op:find '^conv2d' and n.attr.window.act or (op:find '^dense' or op == 'act') and n.attr.act.act or 0
+    local epilogue = C.hz_epilogue(n.op, n.attr)
+    local act = epilogue ~= nil and epilogue.act or 0
     if act ~= 0 then op = op .. (op == 'act' and ' ' or '+') .. ffi.string(C.hz_act_name(act)) end
     local row = { layer = ffi.string(n.name), op = op, kernel = stat.kernel ~= nil and ffi.string(stat.kernel) or '', ms = stat.ms, flops = stat.flops, shape = {}, offset = -1 }
     if n.nout > 0 then

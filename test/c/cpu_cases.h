@@ -116,6 +116,15 @@ static const wcase cases[] = {
     { OP_norm, "n40,5,9 N5 N5 P5 P5", "o40,5,9 O5 O5", { .norm = { .axis = 1, .frozen = 1 } }, 2e-6 },
     { OP_norm_grad, "n3,7,9,11 n3,7,9,11 N7 N7 P7", "o3,7,9,11 O7 O7", { .norm = { .axis = 1 } }, 2e-6 },
     { OP_norm_grad, "n40,3,100 n40,3,100 N100 N100 P100", "o40,3,100 O100 O100", { .norm = { 0 } }, 2e-6 },
+    /* with what fusion puts behind them */
+    { OP_dropout_grad, "n5,4,6,9 i5 n5,4,6,9", "o5,4,6,9", { .dropout = { .rate = 0.4f, .layer = 1, .epilogue = { HZ_RELU, 0 } } } },
+    { OP_maxpool_grad, "n2,5,4,33 m2,5,4,33 n2,9,7,33", "o2,9,7,33", CONV(3, 2, HZ_SAME, .act = HZ_ELU) },
+    { OP_avgpool_grad, "n3,4,4,16 n3,8,8,16", "o3,8,8,16", CONV(2, 2, HZ_VALID, .act = HZ_LEAKY, .alpha = 0.2f) },
+    { OP_meanpool_grad, "n2,19 n2,5,7,19", "o2,5,7,19", { .act = { HZ_TANH, 0 } } },
+    { OP_norm, "n4,9,8,33 N33 N33 P33 P33", "o4,9,8,33 O33 O33", { .norm = { .epilogue = { HZ_ELU, 0 } } }, 2e-6 },
+    { OP_norm, "n4,6,5,7 N6 N6 P6 P6", "o4,6,5,7 O6 O6", { .norm = { .axis = 1, .epilogue = { HZ_GELU, 0 } } }, 2e-6 },
+    { OP_norm_grad, "n4,9,8,33 n4,9,8,33 N33 N33 P33 n4,9,8,33", "o4,9,8,33 O33 O33", { .norm = { .epilogue = { HZ_RELU, 0 } } }, 2e-6 },
+    { OP_norm_grad, "n3,7,9,11 n3,7,9,11 N7 N7 P7 n3,7,9,11", "o3,7,9,11 O7 O7", { .norm = { .axis = 1, .epilogue = { HZ_SIGMOID, 0 } } }, 2e-6 },
 
     { OP_softmax, "n7,10", "o7,10", { .act = { 0 } } },
     { OP_softmax, "n3,4,37", "o3,4,37", { .act = { 0 } } },
