@@ -93,20 +93,23 @@ INLINE __m256i narrow(__m512 v)
     return _mm512_cvtepi32_epi16(_mm512_srli_epi32(round, 16));
 }
 
-static void finish(const pairs_finish *f, const float *c, int pixels)
+static void finish(const pairs_finish *f, const float *c)
 {
     __m512 low = _mm512_set1_ps(f->low), b0 = f->bias ? _mm512_loadu_ps(f->bias) : _mm512_setzero_ps();
     __m512 b1 = f->bias ? _mm512_loadu_ps(f->bias + 16) : _mm512_setzero_ps();
     __mmask32 have = f->columns == PAIRS ? 0xffffffff : (1u << f->columns) - 1;
-    for (int r = 0; r < pixels; r++, c += 16) {
-        uint16_t *y = f->y + r * f->step;
-        __m512 v0 = _mm512_max_ps(low, _mm512_add_ps(_mm512_loadu_ps(c), b0)), v1 = _mm512_max_ps(low, _mm512_add_ps(_mm512_loadu_ps(c + PAIRS_HALF), b1));
+    for (int r = 0; r < PAIRS; r++, c += 16) {
+        if (f->pixel[r] < 0 || f->pixel[r] >= f->limit)
+            continue;
+        int64_t at = f->pixel[r] * f->step;
+        __m512 v0 = _mm512_max_ps(low, _mm512_add_ps(_mm512_loadu_ps(c), b0));
+        __m512 v1 = _mm512_max_ps(low, _mm512_add_ps(_mm512_loadu_ps(c + PAIRS_HALF), b1));
         __m512i v = (__m512i)_mm512_cvtne2ps_pbh(v1, v0);
         if (f->gate) {
-            __m512i x = _mm512_maskz_loadu_epi16(have, f->gate + r * f->step);
+            __m512i x = _mm512_maskz_loadu_epi16(have, f->gate + at);
             v = _mm512_maskz_mov_epi16(_mm512_cmpgt_epi16_mask(x, _mm512_setzero_si512()), v);
         }
-        _mm512_mask_storeu_epi16(y, have, v);
+        _mm512_mask_storeu_epi16(f->y + at, have, v);
     }
 }
 
@@ -126,6 +129,16 @@ static void copy(const uint16_t *x, int64_t step, int64_t pixels, int channels, 
     __mmask32 have = channels >= PAIRS ? 0xffffffff : (1u << channels) - 1;
     for (int64_t i = 0; i < pixels; i++)
         _mm512_storeu_si512(out + i * PAIRS, _mm512_maskz_loadu_epi16(have, x + i * step));
+}
+
+static void lower(const uint16_t *x, const int64_t *offset, const uint32_t *mask, int rows, int64_t step, int64_t pixels, uint16_t *out)
+{
+    for (int64_t p = 0; p < pixels; p++) {
+        __m512i v = _mm512_setzero_si512();
+        for (int j = 0; j < rows; j++)
+            v = _mm512_mask_loadu_epi16(v, mask[j], x + offset[j] + p * step);
+        _mm512_storeu_si512(out + p * PAIRS, v);
+    }
 }
 
 static void interleave(const uint16_t *x, int64_t pairs, uint16_t *even, uint16_t *odd)
@@ -245,7 +258,7 @@ INLINE void put_pairs(float *d, V v, const int odd)
 
 static const cpu_pairs pairs = {
     .begin = nothing, .end = nothing, .product = product, .finish = finish, .interleave = interleave, .transpose = transpose,
-    .copy = copy, .pack_across = pack_across, .pack_along = pack_along,
+    .copy = copy, .lower = lower, .pack_across = pack_across, .pack_along = pack_along,
 };
 
 /* The instruction's speed beside f32 multiply-adds: twice on AMD's cores, half on Intel's. */

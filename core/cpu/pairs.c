@@ -179,10 +179,10 @@ int pairs_shape_of(const hz_work *w, const cpu_micro *m, pairs_shape *s)
         plain_shape(s, 1, s->run);
         return 1;
     }
-    if (v.kh * v.kw > PAIRS_TAPS || v.sh * v.sw > PAIRS_GROUPS)
-        return 0;
     s->oh = out->shape[1];
     s->ow = out->shape[2];
+    if (v.kh * v.kw > PAIRS_TAPS || v.sh * v.sw > PAIRS_GROUPS || s->items * s->oh * s->ow > INT32_MAX)
+        return 0;
     s->source.runs = (s->source.c + PAIRS - 1) / PAIRS;
     if (!back && s->source.c < FEW_CHANNELS) {
         s->source.lowered = 1;
@@ -206,16 +206,7 @@ void pairs_use(pairs_shape *s, const hz_work *w, const cpu_call *c)
 
 /* ---- sources ---- */
 
-/* Where run i of a pixel lies. */
-static uint16_t *run_of(const pairs_source *s, uint16_t *pixel, int64_t i) { return pixel + i * s->pixels * PAIRS; }
-
 static void zero_pixels(uint16_t *out, int64_t pixels) { memset(out, 0, (size_t)(pixels * PAIRS) * sizeof *out); }
-
-static void zero_runs(const pairs_source *s, uint16_t *out, int64_t pixels)
-{
-    for (int64_t i = 0; i < s->runs; i++)
-        zero_pixels(run_of(s, out, i), pixels);
-}
 
 /* Row of a plane: run i of the columns x*step_x + px of image row `row`, NULL for a row of zeros; `pitch` pixels are written. */
 static void fill_row(const cpu_pairs *k, const pairs_source *s, const uint16_t *row, int64_t px, int64_t i, uint16_t *out)
@@ -240,81 +231,71 @@ static void fill_plane(const cpu_pairs *k, const pairs_source *s, const uint16_t
     zero_pixels(out, (end - out) / PAIRS);
 }
 
-/* All inputs of output (y,x) of one image, tap by tap. */
-static void gather_output(const pairs_source *s, const uint16_t *image, int64_t y, int64_t x, uint16_t *out)
+/* Bits from..to-1 of a word, as far as it has them. */
+static uint32_t bits(int64_t from, int64_t to)
+{
+    uint64_t below = (1ull << pairs_max(0, pairs_min(PAIRS, from))) - 1, up_to = (1ull << pairs_max(0, pairs_min(PAIRS, to))) - 1;
+    return (uint32_t)(up_to & ~below);
+}
+
+/* Run i of the outputs x..to-1 of row y, whose taps lie in the same columns: all inputs of an output, row of taps by row. */
+static void lower(const cpu_pairs *k, const pairs_source *s, const uint16_t *image, int64_t y, int64_t x, int64_t to, int64_t i, uint16_t *out)
 {
     const cpu_window *v = &s->window;
-    int64_t ix = x * v->sw - v->left, row = v->kw * s->c, from = pairs_max(0, -ix), to = pairs_min(v->kw, s->w - ix);
-    for (int64_t ky = 0; ky < v->kh; ky++, out += row) {
-        int64_t iy = y * v->sh - v->top + ky, inside = iy >= 0 && iy < s->h && from < to;
-        const uint16_t *in = image + (iy * s->w + ix) * s->c;
-        int64_t begin = inside ? from * s->c : row, end = inside ? to * s->c : row;
-        for (int64_t i = 0; i < begin; i++)
-            out[i] = 0;
-        for (int64_t i = begin; i < end; i++)
-            out[i] = in[i];
-        for (int64_t i = end; i < row; i++)
-            out[i] = 0;
+    int64_t offset[PAIRS_TAPS], ix = x * v->sw - v->left, row = v->kw * s->c, left = pairs_max(0, -ix) * s->c, right = pairs_min(v->kw, s->w - ix) * s->c;
+    uint32_t mask[PAIRS_TAPS];
+    int rows = 0;
+    for (int64_t ky = 0; ky < v->kh; ky++) {
+        int64_t iy = y * v->sh - v->top + ky, at = ky * row - i * PAIRS;        /* at: of the row of taps in the run */
+        offset[rows] = (iy * s->w + ix) * s->c - at;
+        mask[rows] = iy >= 0 && iy < s->h ? bits(at + left, at + right) : 0;
+        rows += mask[rows] != 0;
+    }
+    k->lower(image, offset, mask, rows, v->sw * s->c, to - x, out + x * PAIRS);
+}
+
+static void lower_row(const cpu_pairs *k, const pairs_source *s, const uint16_t *image, int64_t y, int64_t i, uint16_t *out)
+{
+    const cpu_window *v = &s->window;
+    for (int64_t x = 0, to; x < s->pitch; x = to) {
+        int64_t ix = x * v->sw - v->left, room = s->w - v->kw + v->left, inside = room < 0 ? 0 : room / v->sw + 1;
+        to = ix >= 0 && x < inside ? pairs_min(inside, s->pitch) : x + 1;
+        lower(k, s, image, y, x, to, i, out);
     }
 }
 
-enum { NEAR = 16 };
-/* The same where all taps lie in the image and a row of them is at most NEAR elements: copies NEAR for each row, of which the next row,
-   the zeros or the next pixel overwrite what is too much. 0: not that case, nothing done. */
-static int gather_near(const pairs_source *s, const uint16_t *image, const uint16_t *end, int64_t y, int64_t x, uint16_t *out)
+static void fill_lowered(const cpu_pairs *k, const pairs_source *s, const uint16_t *x, int64_t n0, int64_t n1, int64_t i, uint16_t *out)
 {
-    const cpu_window *v = &s->window;
-    int64_t iy = y * v->sh - v->top, ix = x * v->sw - v->left, row = v->kw * s->c;
-    const uint16_t *in = image + (iy * s->w + ix) * s->c;
-    if (row > NEAR || iy < 0 || ix < 0 || iy + v->kh > s->h || ix + v->kw > s->w || end - in < (v->kh - 1) * s->w * s->c + NEAR)
-        return 0;
-    for (int64_t ky = 0; ky < v->kh; ky++)
-        memcpy(out + ky * row, in + ky * s->w * s->c, NEAR * sizeof *out);
-    return 1;
-}
-
-static void fill_lowered(const cpu_pairs *k, const pairs_source *s, const uint16_t *x, int64_t n0, int64_t n1, uint16_t *out)
-{
-    uint16_t all[PAIRS_TAPS * FEW_CHANNELS + NEAR];
-    int64_t inputs = s->window.kh * s->window.kw * s->c, size = s->h * s->w * s->c;
     for (int64_t y = 0; y < s->rows; y++)
-        for (int64_t n = n0; n < n0 + s->images; n++) {
-            if (n >= n1) {
-                zero_runs(s, out, s->pitch);
-                out += s->pitch * PAIRS;
-                continue;
-            }
-            for (int64_t c = 0; c < s->pitch; c++, out += PAIRS) {
-                if (!gather_near(s, x + n * size, x + n1 * size, y, c, all))
-                    gather_output(s, x + n * size, y, c, all);
-                for (int64_t i = 0; i < s->runs; i++)
-                    k->copy(all + i * PAIRS, inputs, 1, (int)pairs_min(PAIRS, inputs - i * PAIRS), run_of(s, out, i));
-            }
-        }
+        for (int64_t n = n0; n < n0 + s->images; n++, out += s->pitch * PAIRS)
+            if (n < n1)
+                lower_row(k, s, x + n * s->h * s->w * s->c, y, i, out);
+            else
+                zero_pixels(out, s->pitch);
+    zero_pixels(out, s->plane - s->rows * s->images * s->pitch);
 }
 
 /* The last run of a flat node may be shorter: what lies behind it is not read. */
 void pairs_fill_plane(const cpu_pairs *k, const pairs_shape *s, const uint16_t *x, int64_t n0, int64_t n1, int64_t plane, int64_t i, uint16_t *out)
 {
     pairs_source source = s->source;
-    if (!s->flat) {
+    if (source.lowered)
+        fill_lowered(k, &source, x, n0, n1, i, out);
+    else if (!s->flat)
         fill_plane(k, &source, x, n0, n1, plane, i, out);
-        return;
+    else {
+        source.w = n1 == s->used ? s->last : source.w;
+        fill_plane(k, &source, x + n0 * s->run * source.c, 0, 1, plane, i, out);
     }
-    source.w = n1 == s->used ? s->last : source.w;
-    fill_plane(k, &source, x + n0 * s->run * source.c, 0, 1, plane, i, out);
 }
 
 void pairs_fill(const cpu_pairs *k, const pairs_shape *s, const uint16_t *x, int64_t n0, int64_t n1, uint16_t *out)
 {
     const pairs_source *to = &s->source;
     int64_t planes = to->step_y * to->step_x;
-    if (to->lowered)
-        fill_lowered(k, to, x, n0, n1, out);
-    else
-        for (int64_t i = 0; i < to->runs; i++)
-            for (int64_t p = 0; p < planes; p++)
-                pairs_fill_plane(k, s, x, n0, n1, p, i, run_of(to, out, i) + p * to->plane * PAIRS);
-    int64_t filled = to->lowered ? to->rows * to->images * to->pitch : planes * to->plane;
-    zero_runs(to, out + filled * PAIRS, to->pixels - filled);
+    for (int64_t i = 0; i < to->runs; i++, out += to->pixels * PAIRS) {
+        for (int64_t p = 0; p < planes; p++)
+            pairs_fill_plane(k, s, x, n0, n1, p, i, out + p * to->plane * PAIRS);
+        zero_pixels(out + planes * to->plane * PAIRS, to->pixels - planes * to->plane);
+    }
 }

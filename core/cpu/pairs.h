@@ -17,9 +17,10 @@ enum { PAIRS = 32, PAIRS_BLOCK = PAIRS * PAIRS, PAIRS_HALF = PAIRS_BLOCK / 2, PA
 typedef struct pairs_ahead {
     const char *read, *end;   /* moves on, into the second-level cache */
     const char *then, *last;  /* read after that */
-    const char *write;        /* moves on by write_step bytes, for writing */
-    int64_t write_step;
-    int reads, writes;        /* lines with each term */
+    const int32_t *pixel, *pixels_end;           /* moves on: numbers of pixels, whose lines at y are to be written and at gate (NULL: none) to be read */
+    const char *y, *gate;
+    int64_t step;             /* bytes from pixel to pixel of y and gate */
+    int reads, writes;        /* lines and pixels with each term */
 } pairs_ahead;
 
 /* c[r][j] (+)= sum over terms t and k < 32 of a[offset[t] + r*32 + k] * b[t][k][j], r < rows, j < 32. b[t] lies as (16, 32, 2): pairs of
@@ -34,7 +35,7 @@ typedef struct pairs_product {
     pairs_ahead *ahead;
 } pairs_product;
 
-/* How sums become outputs: y = max(low, c + bias), for the gradient to the input zero where `gate` is not positive. */
+/* How the sums of 32 outputs become outputs: y = max(low, c + bias), for the gradient to the input zero where `gate` is not positive. */
 typedef struct pairs_finish {
     const float *bias;        /* (32); NULL: none */
     float low;
@@ -42,6 +43,8 @@ typedef struct pairs_finish {
     const uint16_t *gate;     /* like y; NULL: none */
     int64_t step;             /* elements from pixel to pixel of y and gate */
     int columns;              /* 1..32 */
+    const int32_t *pixel;     /* (32) where each output lies; not stored where negative or from `limit` on */
+    int64_t limit;
 } pairs_finish;
 
 /* Micro-kernels of one level. */
@@ -50,13 +53,15 @@ typedef struct cpu_pairs {
     void (*begin)(void);                  /* before the products of a task, and after them */
     void (*end)(void);
     void (*product)(const pairs_product *p);
-    void (*finish)(const pairs_finish *f, const float *c, int pixels);            /* c: from a row of sums on */
+    void (*finish)(const pairs_finish *f, const float *c);
     /* pixels of 32 channels, (2*pairs,32) -> (pairs,32,2); odd, NULL: not wanted, the same from the second pixel on and a zero behind the last */
     void (*interleave)(const uint16_t *x, int64_t pairs, uint16_t *even, uint16_t *odd);
     /* 16 channels of 32 pixels -> (16,32); sum[channel] += the sum of the pixels */
     void (*transpose)(const uint16_t *const *pixel, uint16_t *out, float *sum);
     /* channels of pixels `step` elements apart -> (pixels,32), zeros behind the channels */
     void (*copy)(const uint16_t *x, int64_t step, int64_t pixels, int channels, uint16_t *out);
+    /* out[p][k] = x[offset[j] + p*step + k] where bit k of mask[j] is set, j < rows, zero where of none; p < pixels, k < 32 */
+    void (*lower)(const uint16_t *x, const int64_t *offset, const uint32_t *mask, int rows, int64_t step, int64_t pixels, uint16_t *out);
     /* 32 columns of weights, w[column*column_step + k] for k < 32, as (16,32,2); columns and k beyond have zeros */
     void (*pack_across)(const float *w, int64_t column_step, int columns, int k, uint16_t *out);
     /* the same of w[k*k_step + column] */
@@ -95,7 +100,7 @@ typedef struct pairs_shape {
 int pairs_shape_of(const hz_work *w, const cpu_micro *m, pairs_shape *s);
 /* Sets `used` and `last` for a call. */
 void pairs_use(pairs_shape *s, const hz_work *w, const cpu_call *c);
-/* Rewrites items n0..n1-1 of x: all of them, or run i of a plane, where not lowered. */
+/* Rewrites items n0..n1-1 of x: all of them, or run i of a plane. */
 void pairs_fill_plane(const cpu_pairs *k, const pairs_shape *s, const uint16_t *x, int64_t n0, int64_t n1, int64_t plane, int64_t i, uint16_t *out);
 void pairs_fill(const cpu_pairs *k, const pairs_shape *s, const uint16_t *x, int64_t n0, int64_t n1, uint16_t *out);
 
@@ -109,8 +114,12 @@ static inline void pairs_fetch(pairs_ahead *a)
     }
     for (int i = 0; i < a->reads && a->read < a->end; i++, a->read += 64)
         __builtin_prefetch(a->read, 0, 2);
-    for (int i = 0; i < a->writes; i++, a->write += a->write_step)
-        __asm__ volatile("prefetchw %0" : : "m"(*a->write));
+    for (int i = 0; i < a->writes && a->pixel < a->pixels_end; i++, a->pixel++) {
+        int64_t at = *a->pixel * a->step;
+        __asm__ volatile("prefetchw %0" : : "m"(a->y[at]));
+        if (a->gate)
+            __builtin_prefetch(a->gate + at, 0, 2);
+    }
 }
 
 static inline int64_t pairs_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }

@@ -14,6 +14,7 @@ typedef struct conv {
     pairs_shape s;
     const uint16_t *x, *weights;
     const float *bias;        /* padded to whole panels; NULL: none */
+    const int32_t *pixel;     /* [group][output] */
     uint16_t *y;
     const uint16_t *gate;     /* the epilogue of a gradient: dx = act_grad(dx, gate); NULL: none */
     int act;
@@ -22,6 +23,19 @@ typedef struct conv {
 } conv;
 
 static int64_t panels(const pairs_shape *s) { return (s->oc + PAIRS - 1) / PAIRS; }
+/* Outputs of a group of images, and with what fills up the last 32. */
+static int64_t outputs(const pairs_shape *s, const pairs_group *g) { return g->oh * s->source.images * s->source.pitch; }
+static int64_t listed(const pairs_shape *s, const pairs_group *g) { return pairs_up(outputs(s, g), PAIRS); }
+
+/* One panel of a group of images. */
+typedef struct part {
+    const pairs_group *g;
+    const uint16_t *source, *weights;
+    const int32_t *pixel;
+    int64_t n0, n1, panel;
+    float *sum;
+    pairs_ahead *ahead;
+} part;
 
 /* ---- one block of 32 outputs ---- */
 
@@ -33,42 +47,43 @@ static void activate(const conv *c, float *sum, int64_t panel)
     c->call->micro->f32.act(sum, sum, PAIRS_BLOCK, c->act, c->alpha);
 }
 
-/* Their gradients: over the sums of some pixels. */
-static void pass_back(const conv *c, const pairs_finish *f, float *sum, int64_t pixels)
+/* Their gradients. */
+static void pass_back(const conv *c, const pairs_finish *f, float *sum)
 {
-    for (int64_t r = 0; r < pixels; r++, sum += 16) {
+    for (int r = 0; r < PAIRS; r++, sum += 16) {
         float gate[PAIRS];
-        c->call->micro->widen(gate, f->gate + r * f->step, f->columns);
+        if (f->pixel[r] < 0 || f->pixel[r] >= f->limit)
+            continue;
+        c->call->micro->widen(gate, f->gate + f->pixel[r] * f->step, f->columns);
         c->call->micro->f32.act_grad(sum, sum, gate, pairs_min(16, f->columns), c->act, c->alpha);
         if (f->columns > 16)
             c->call->micro->f32.act_grad(sum + PAIRS_HALF, sum + PAIRS_HALF, gate + 16, f->columns - 16, c->act, c->alpha);
     }
 }
 
-/* The outputs q..q+31 of a group that exist, in runs along a row. */
-static void finish(const conv *c, const pairs_group *g, int64_t n0, int64_t n1, int64_t q, int64_t panel, float *sum)
+/* Of y and of the gate: where the pixels of these images begin, and the panel. */
+static int64_t first_element(const conv *c, const part *p) { return p->n0 * c->s.oh * c->s.ow * c->s.oc + p->panel * PAIRS; }
+
+/* Outputs from..to-1. */
+static void finish(const conv *c, const part *p, int64_t from, int64_t to)
 {
-    const pairs_source *s = &c->s.source;
     int simple = c->act == HZ_LINEAR || c->act == HZ_RELU;
-    if (!simple && !c->gate)
-        activate(c, sum, panel);
-    pairs_finish f = { .bias = simple && c->bias ? c->bias + panel * PAIRS : NULL, .low = c->act == HZ_RELU && !c->gate ? 0 : -INFINITY,
-                       .step = g->dx * c->s.oc, .columns = (int)pairs_min(PAIRS, c->s.oc - panel * PAIRS) };
-    int64_t end = pairs_min(q + PAIRS, g->oh * s->images * s->pitch);
-    for (int64_t at = q; at < end;) {
-        int64_t x = at % s->pitch, n = n0 + at / s->pitch % s->images, y = at / s->pitch / s->images;
-        int64_t run = pairs_min(s->pitch - x, end - at), wide = c->s.flat && n == c->s.used - 1 ? c->s.last : g->ow;
-        if (n < n1 && x < wide) {
-            int64_t to = ((n * c->s.oh + g->y0 + y * g->dy) * c->s.ow + g->x0 + x * g->dx) * c->s.oc + panel * PAIRS;
-            f.y = c->y + to;
-            f.gate = c->gate ? c->gate + to : NULL;
-            if (c->gate && !simple) {
-                pass_back(c, &f, sum + (at - q) * 16, pairs_min(run, wide - x));
-                f.gate = NULL;
-            }
-            c->k->finish(&f, sum + (at - q) * 16, (int)pairs_min(run, wide - x));
+    int64_t first = first_element(c, p), images = p->n1 - p->n0;
+    pairs_finish f = { .bias = simple && c->bias ? c->bias + p->panel * PAIRS : NULL, .low = c->act == HZ_RELU && !c->gate ? 0 : -INFINITY,
+                       .y = c->y + first, .gate = c->gate ? c->gate + first : NULL, .step = c->s.oc,
+                       .columns = (int)pairs_min(PAIRS, c->s.oc - p->panel * PAIRS), .pixel = p->pixel + from,
+                       .limit = c->s.flat && p->n1 == c->s.used ? c->s.last : images * c->s.oh * c->s.ow };
+    for (float *sum = p->sum; from < to; from += PAIRS, f.pixel += PAIRS, sum += PAIRS_BLOCK) {
+        if (!simple && !c->gate)
+            activate(c, sum, p->panel);
+        else if (!simple) {
+            pass_back(c, &f, sum);
+            pairs_finish done = f;
+            done.gate = NULL;
+            c->k->finish(&done, sum);
+            continue;
         }
-        at += run;
+        c->k->finish(&f, sum);
     }
 }
 
@@ -85,61 +100,67 @@ static pairs_ahead ahead_of(const conv *c, int64_t n0)
     return (pairs_ahead){ .read = x, .end = x + s->images * each, .reads = (int)(s->images * each / 64 / pairs_max(terms, 1) + 1) };
 }
 
-/* The lines that outputs q, q + 1, ... will be written to, but for what lies outside the image. */
-static void aim(const conv *c, const pairs_group *g, int64_t n0, int64_t q, int64_t panel, pairs_ahead *a)
+/* The lines that outputs from..to-1 will be written to, spread over their products. */
+static void aim(const conv *c, const part *p, int64_t from, int64_t to)
 {
-    const pairs_source *s = &c->s.source;
-    int64_t x = q % s->pitch, n = n0 + q / s->pitch % s->images, y = q / s->pitch / s->images, terms = g->taps * s->runs;
-    a->write = (const char *)(c->y + ((n * c->s.oh + g->y0 + y * g->dy) * c->s.ow + g->x0 + x * g->dx) * c->s.oc + panel * PAIRS);
-    a->write_step = g->dx * c->s.oc * (int64_t)sizeof *c->y;
-    a->writes = (int)((PAIRS + terms - 1) / pairs_max(terms, 1));
+    int64_t first = first_element(c, p) * (int64_t)sizeof *c->y, terms = pairs_max(p->g->taps * c->s.source.runs, 1);
+    pairs_ahead *a = p->ahead;
+    a->pixel = p->pixel + from;
+    a->pixels_end = p->pixel + pairs_up(to, PAIRS);
+    a->y = (const char *)c->y + first;
+    a->gate = c->gate ? (const char *)c->gate + first : NULL;
+    a->step = c->s.oc * (int64_t)sizeof *c->y;
+    a->writes = (int)((PAIRS + terms - 1) / terms);
 }
 
-/* Outputs from..to-1 of one panel: as many runs in one product as the first-level cache has room for their weights. */
-static void some(const conv *c, const pairs_group *g, const uint16_t *source, const uint16_t *weights, int64_t from, int64_t to, float *sum,
-                 pairs_ahead *ahead)
+/* Sums of outputs from..to-1: as many runs in one product as the first-level cache has room for their weights. */
+static void multiply(const conv *c, const part *p, int64_t from, int64_t to)
 {
     const pairs_source *s = &c->s.source;
+    const pairs_group *g = p->g;
     int64_t offset[TERMS + PAIRS_TAPS], together = g->taps ? pairs_max(1, TERMS / g->taps) : 1;
     for (int64_t t = 0; t < pairs_min(together, s->runs) * g->taps; t++)
         offset[t] = (g->offset[t % g->taps] + t / g->taps * s->pixels) * PAIRS;
     if (!g->taps)                                /* pixels that no output reads */
-        memset(sum, 0, (size_t)(pairs_up(to - from, PAIRS) * PAIRS) * sizeof *sum);
+        memset(p->sum, 0, (size_t)(pairs_up(to - from, PAIRS) * PAIRS) * sizeof *p->sum);
     for (int64_t i = 0; i < s->runs && g->taps; i += together)
         for (int64_t q = from; q < to; q += PAIRS)
-            c->k->product(&(pairs_product){ .a = source + (i * s->pixels + q) * PAIRS, .b = weights + i * g->taps * PAIRS_BLOCK, .offset = offset,
-                                            .c = sum + (q - from) * PAIRS, .terms = (int)pairs_min(together, s->runs - i) * g->taps,
-                                            .rows = (int)pairs_min(PAIRS, to - q), .add = i > 0, .ahead = ahead });
+            c->k->product(&(pairs_product){ .a = p->source + (i * s->pixels + q) * PAIRS, .b = p->weights + i * g->taps * PAIRS_BLOCK,
+                                            .offset = offset, .c = p->sum + (q - from) * PAIRS,
+                                            .terms = (int)pairs_min(together, s->runs - i) * g->taps, .rows = (int)pairs_min(PAIRS, to - q),
+                                            .add = i > 0, .ahead = p->ahead });
 }
 
-static void group(const conv *c, const pairs_group *g, const uint16_t *source, const uint16_t *weights, int64_t n0, int64_t n1, float *sum,
-                  pairs_ahead *ahead)
+static void group(const conv *c, const part *first)
 {
-    const pairs_source *s = &c->s.source;
-    int64_t outputs = g->oh * s->images * s->pitch;
-    for (int64_t from = 0; from < outputs; from += BLOCKS * PAIRS)
-        for (int64_t p = 0; p < panels(&c->s); p++) {
-            int64_t to = pairs_min(from + BLOCKS * PAIRS, outputs);
-            aim(c, g, n0, from, p, ahead);
-            some(c, g, source, weights + p * g->taps * s->runs * PAIRS_BLOCK, from, to, sum, ahead);
-            for (int64_t q = from; q < to; q += PAIRS)
-                finish(c, g, n0, n1, q, p, sum + (q - from) * PAIRS);
+    int64_t all = outputs(&c->s, first->g);
+    for (int64_t from = 0; from < all; from += BLOCKS * PAIRS) {
+        int64_t to = pairs_min(from + BLOCKS * PAIRS, all);
+        part p = *first;
+        for (; p.panel < panels(&c->s); p.panel++, p.weights += p.g->taps * c->s.source.runs * PAIRS_BLOCK) {
+            aim(c, &p, from, to);
+            multiply(c, &p, from, to);
+            finish(c, &p, from, to);
         }
+    }
 }
 
 static void task(void *arg, int number, int worker)
 {
     const conv *c = arg;
-    int64_t n0 = number * c->s.source.images, n1 = pairs_min(n0 + c->s.source.images, c->s.used);
+    const pairs_source *s = &c->s.source;
+    int64_t n0 = number * s->images, n1 = pairs_min(n0 + s->images, c->s.used);
     float *sum = (float *)(c->call->scratch + (size_t)worker * c->call->scratch_stride);
     uint16_t *source = (uint16_t *)(sum + BLOCKS * PAIRS_BLOCK);
-    const uint16_t *weights = c->weights;
     pairs_ahead ahead = ahead_of(c, n0);
+    part p = { .source = source, .weights = c->weights, .pixel = c->pixel, .n0 = n0, .n1 = n1, .sum = sum, .ahead = &ahead };
     pairs_fill(c->k, &c->s, c->x, n0, n1, source);
     c->k->begin();
     for (int i = 0; i < c->s.groups; i++) {
-        group(c, &c->s.group[i], source, weights, n0, n1, sum, &ahead);
-        weights += panels(&c->s) * c->s.group[i].taps * c->s.source.runs * PAIRS_BLOCK;
+        p.g = &c->s.group[i];
+        group(c, &p);
+        p.weights += panels(&c->s) * p.g->taps * s->runs * PAIRS_BLOCK;
+        p.pixel += listed(&c->s, p.g);
     }
     c->k->end();
 }
@@ -186,10 +207,33 @@ static size_t weight_elements(const pairs_shape *s)
     return (size_t)(panels(s) * taps * s->source.runs * PAIRS_BLOCK);
 }
 
+/* Behind the weights: the bias, then the pixels. */
+static float *bias_of(const pairs_shape *s, void *memory) { return (float *)((uint16_t *)memory + weight_elements(s)); }
+static int32_t *pixels_of(const pairs_shape *s, void *memory) { return (int32_t *)(bias_of(s, memory) + panels(s) * PAIRS); }
+
 static size_t memory(const hz_work *w, const cpu_micro *m)
 {
     pairs_shape s;
-    return pairs_shape_of(w, m, &s) ? weight_elements(&s) * sizeof(uint16_t) + (size_t)(panels(&s) * PAIRS) * sizeof(float) : 0;
+    if (!pairs_shape_of(w, m, &s))
+        return 0;
+    int64_t pixels = 0;
+    for (int i = 0; i < s.groups; i++)
+        pixels += listed(&s, &s.group[i]);
+    return weight_elements(&s) * sizeof(uint16_t) + (size_t)(panels(&s) * PAIRS) * sizeof(float) + (size_t)pixels * sizeof(int32_t);
+}
+
+/* Where the outputs of each group lie in the images of a task, -1 where they do not exist. */
+static void list_pixels(const pairs_shape *s, int32_t *to)
+{
+    for (const pairs_group *g = s->group; g < s->group + s->groups; g++) {
+        int32_t *end = to + listed(s, g);
+        for (int64_t y = 0; y < g->oh; y++)
+            for (int64_t n = 0; n < s->source.images; n++)
+                for (int64_t x = 0; x < s->source.pitch; x++)
+                    *to++ = x < g->ow ? (int32_t)((n * s->oh + g->y0 + y * g->dy) * s->ow + g->x0 + x * g->dx) : -1;
+        while (to < end)
+            *to++ = -1;
+    }
 }
 
 static void pack(const hz_work *w, const cpu_call *c)
@@ -203,8 +247,9 @@ static void pack(const hz_work *w, const cpu_call *c)
     p.inputs = cpu_size(weights, 1, weights->ndim) / p.taps;
     p.depth = back ? weights->shape[0] : p.inputs;
     pool_run((int)panels(&s), pack_panel, &p);
+    list_pixels(&s, pixels_of(&s, c->memory));
     if (!back && w->nin > 2 && w->in[2].data) {
-        float *bias = (float *)(p.to + weight_elements(&s));
+        float *bias = bias_of(&s, c->memory);
         memset(bias, 0, (size_t)(panels(&s) * PAIRS) * sizeof(float));
         memcpy(bias, w->in[2].data, (size_t)s.oc * sizeof(float));
     }
@@ -242,9 +287,10 @@ static hz_status run(const hz_work *w, const cpu_call *call)
     c.act = conv2d ? w->attr.window.act : w->attr.act.act;
     c.alpha = conv2d ? w->attr.window.alpha : w->attr.act.alpha;
     if (forward && w->nin > 2 && w->in[2].data)
-        c.bias = (const float *)(c.weights + weight_elements(&c.s));
+        c.bias = bias_of(&c.s, call->memory);
     else if (!forward && w->nin > 2)
         c.gate = w->in[2].data;
+    c.pixel = pixels_of(&c.s, call->memory);
     c.threads = pool_threads();
     pairs_use(&c.s, w, call);
     pool_run((int)((c.s.used + c.s.source.images - 1) / c.s.source.images), task, &c);

@@ -24,12 +24,12 @@ typedef struct grad {
 } grad;
 
 typedef struct area {
-    uint16_t *source;         /* one run of a plane; lowered: all */
+    uint16_t *source;         /* one run of a plane */
     uint16_t *x, *dy, *pixels;                /* pixels: 32 of dy, padded; behind them one of zeros */
 } area;
 
 static int64_t copy_elements(const grad *g) { return g->s.source.pixels * g->s.source.runs * PAIRS; }
-static int64_t source_elements(const grad *g) { return g->s.source.lowered ? copy_elements(g) : g->s.source.plane * PAIRS; }
+static int64_t source_elements(const grad *g) { return g->s.source.plane * PAIRS; }
 
 static area area_of(const grad *g, char *scratch)
 {
@@ -58,15 +58,11 @@ static void rewrite(const grad *g, const area *a, int64_t n0, int64_t n1)
 {
     const pairs_source *s = &g->s.source;
     int64_t planes = s->step_y * s->step_x;
-    if (s->lowered)
-        pairs_fill(g->k, &g->s, g->x, n0, n1, a->source);
     for (int64_t i = 0; i < s->runs; i++)
         for (int64_t p = 0; p < planes; p++) {
-            const uint16_t *from = s->lowered ? a->source + i * s->pixels * PAIRS : a->source;
-            if (!s->lowered)
-                pairs_fill_plane(g->k, &g->s, g->x, n0, n1, p, i, a->source);
             int64_t pair = p * s->plane / 2;
-            g->k->interleave(from, s->plane / 2, pair_of(g, a, 0, i, pair), g->copies > 1 ? pair_of(g, a, 1, i, pair) : NULL);
+            pairs_fill_plane(g->k, &g->s, g->x, n0, n1, p, i, a->source);
+            g->k->interleave(a->source, s->plane / 2, pair_of(g, a, 0, i, pair), g->copies > 1 ? pair_of(g, a, 1, i, pair) : NULL);
         }
 }
 
