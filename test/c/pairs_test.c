@@ -162,29 +162,36 @@ START_TEST(fast_convolutions_match_reference)
 }
 END_TEST
 
+static void same_bits(const wcase *t, const char *kernel)
+{
+    work one, many, truth;
+    work_make_bf16(&one, &truth, t);
+    work_free(&truth);
+    work_make_bf16(&many, &truth, t);
+    int64_t batch = one.w.in[0].shape[0];
+    hz_cpu_set_threads(1);
+    ck_assert_msg(run_by(&one, kernel, batch) == HZ_OK, "%s", hz_message());
+    hz_cpu_set_threads(3);
+    ck_assert_msg(run_by(&many, kernel, batch) == HZ_OK, "%s", hz_message());
+    for (int a = HZ_MAXIN; a < HZ_MAXIN + HZ_MAXOUT; a++)
+        if (one.base[a])
+            ck_assert_msg(!memcmp(work_arg(&one, a)->data, work_arg(&many, a)->data, arg_count(work_arg(&one, a)) * hz_dtype_bytes(work_arg(&one, a)->dtype)),
+                          "%s | %s, %s: other bits with 3 threads than with 1", t->in, t->out, kernel);
+    work_free(&one);
+    work_free(&many);
+    work_free(&truth);
+}
+
 START_TEST(threads_do_not_change_bits)
 {
     if (!has_level(levels[_i]))
         return;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        if (!wanted(&cases[i]))
-            continue;
-        work one, many, truth;
-        work_make_bf16(&one, &truth, &cases[i]);
-        work_free(&truth);
-        work_make_bf16(&many, &truth, &cases[i]);
-        int64_t batch = one.w.in[0].shape[0];
-        hz_cpu_set_threads(1);
-        ck_assert_msg(run_by(&one, "pairs", batch) == HZ_OK, "%s", hz_message());
-        hz_cpu_set_threads(3);
-        ck_assert_msg(run_by(&many, "pairs", batch) == HZ_OK, "%s", hz_message());
-        for (int a = HZ_MAXIN; a < HZ_MAXIN + HZ_MAXOUT; a++)
-            if (one.base[a])
-                ck_assert_msg(!memcmp(work_arg(&one, a)->data, work_arg(&many, a)->data, arg_count(work_arg(&one, a)) * hz_dtype_bytes(work_arg(&one, a)->dtype)),
-                              "%s | %s: other bits with 3 threads than with 1", cases[i].in, cases[i].out);
-        work_free(&one);
-        work_free(&many);
-        work_free(&truth);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (wanted(&cases[i]))
+            same_bits(&cases[i], "pairs");
+    for (size_t i = 0; i < sizeof fast / sizeof *fast; i++) {
+        same_bits(&fast[i], "winopairs");
+        same_bits(&fast[i], "wino");
     }
 }
 END_TEST
