@@ -80,7 +80,7 @@ static void rectangle(const gather *g, const axis_run *y, const axis_run *x, con
         .a = r.a, .y = r.y, .b = packed + ((y->tap * taps_x + x->tap) * g->ic + k0) * width, .bias = g->bias ? g->bias + first : NULL,
         .segments = y->taps, .a_step = g->iw * g->ic, .b_step = taps_x * g->ic * width, .k = k, .accumulate = k0 > 0,
         .ahead = g->flat ? FLAT * g->ic : y->taps * g->iw * g->ic, .ahead_rows = y->in_step,       /* a row of outputs ahead */
-        .ahead_width = g->flat ? k : x->in_step * g->ic,
+        .ahead_width = g->flat ? k : x->in_step * g->ic, .stream = g->flat && k == g->ic,
         .low = end && g->act == HZ_RELU && !g->gate ? 0 : -INFINITY, .gate = end && g->act == HZ_RELU && g->gate ? r.gate : NULL, .last = panel_last(&g->p, panel),
     };
     for (int64_t n = from; n < to; n++)

@@ -18,6 +18,7 @@ typedef struct cpu_tile {
     float low;                /* 0 for relu, -infinity for none */
     const float *const *gate; /* rows like y: where they are not > 0, 0 is written; NULL: none */
     int64_t ahead, ahead_rows, ahead_width;      /* fetch into L2 meanwhile: rows a[r] + ahead + i*a_step, ahead_width floats of each */
+    int stream;               /* rows of a follow on: fetched from a[0] + ahead on, a little with each step */
     int accumulate;           /* 1: start from y instead */
     int last;                 /* lanes of the last vector that exist, 1..lanes */
 } cpu_tile;

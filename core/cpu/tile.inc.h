@@ -34,15 +34,18 @@ INLINE void tile(const cpu_tile *t, const int rows, const int nv)
                     : t->bias ? v_load(t->bias + j * LANES) : v_set(0);
         }
     }
-    const float *segment = t->b;
+    const float *segment = t->b, *soon = t->a[0] + (t->stream ? t->ahead : 0);
+    int64_t pace = t->stream ? rows : 0;
     for (int64_t n = 0; n < t->segments; n++, segment += t->b_step) {
         const float *b = segment;
-        for (int64_t r = n; r < rows; r += t->segments)          /* a share of the rows with each segment */
+        for (int64_t r = n; r < rows && !t->stream; r += t->segments)          /* a share of the rows with each segment */
             for (int64_t i = 0; i < t->ahead_rows; i++)
                 for (int64_t f = 0; f < t->ahead_width; f += 16)
                     __builtin_prefetch(t->a[r] + t->ahead + i * t->a_step + f, 0, 2);
         for (int64_t k = 0; k < t->k; k++, b += nv * LANES) {
             V w[MICRO_NV];
+            __builtin_prefetch(soon, 0, 2);
+            soon += pace;
             UNROLL for (int j = 0; j < nv; j++) {
                 w[j] = v_load(b + j * LANES);
                 if (j * LANES % 16 == 0)                         /* one per line of 64 bytes, AHEAD steps before its use */
