@@ -1,6 +1,6 @@
 /* poly.inc.h: the transforms of stride 2 (wino.h), over V. Even positions go through F(4,2), odd ones stay as they are. Planes: 25
    (even rows, even columns) at 0, 20 (even, odd) at 25, 20 (odd, even) at 45, 16 (odd, odd) at 65; planes that are multiplied with
-   the same weights lie side by side. Transforms work column by column, since a column is inside the image or outside as a whole. */
+   the same weights lie side by side. Even rows are one pass, odd ones the next: 24 tiles of a pass are no larger than 12 of all planes. Transforms work column by column, since a column is inside the image or outside as a whole. */
 
 /* n rows of column j from row `first` on, every `apart`th; zeros where the column is outside. */
 INLINE void I(poly_column)(V *s, const S *const *row, int64_t step, int j, int from, int to, const int first, const int apart, const int n)
@@ -61,7 +61,7 @@ INLINE void I(poly_input_part)(const S *const row[9], int64_t step, int from, in
     }
 }
 
-/* part < 0: all of them, at their own planes. */
+/* part < 0: all of them of pass 0 (-1) or 1 (-2), at their own planes. */
 INLINE void I(poly_input_tiles)(const wino_image *g, const void *x, const void *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
                              int64_t pitch, const int part)
 {
@@ -78,21 +78,25 @@ INLINE void I(poly_input_tiles)(const wino_image *g, const void *x, const void *
                 here[i] = row[i] + at;
             if (part >= 0)
                 I(poly_input_part)(here, g->c, from, to, d, plane, (int)(t % EACH), part);
-            else {
+            else if (part == -1) {
                 I(poly_input_part)(here, g->c, from, to, d, plane, -1, 0);
                 I(poly_input_part)(here, g->c, from, to, d + POLY_EE2 * plane, plane, -1, 1);
                 I(poly_input_part)(here, g->c, from, to, d + POLY_EO * plane, plane, -1, 2);
-                I(poly_input_part)(here, g->c, from, to, d + POLY_OE * plane, plane, -1, 3);
-                I(poly_input_part)(here, g->c, from, to, d + POLY_OO * plane, plane, -1, 4);
+            } else {
+                I(poly_input_part)(here, g->c, from, to, d, plane, -1, 3);
+                I(poly_input_part)(here, g->c, from, to, d + (POLY_OO - POLY_OE) * plane, plane, -1, 4);
             }
         }
     }
 }
 
 static void I(poly_input)(const wino_image *g, const void *x, const void *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
-                       int64_t pitch)
+                          int64_t pitch, int pass)
 {
-    I(poly_input_tiles)(g, x, zero, first, tiles, v, plane, pitch, -1);
+    if (pass == 0)
+        I(poly_input_tiles)(g, x, zero, first, tiles, v, plane, pitch, -1);
+    else
+        I(poly_input_tiles)(g, x, zero, first, tiles, v, plane, pitch, -2);
 }
 
 static void I(poly_sum_input)(const wino_image *g, const void *x, const void *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
@@ -109,7 +113,8 @@ static void I(poly_sum_input)(const wino_image *g, const void *x, const void *ze
 
 /* ---- 81 -> y: 4x4 ---- */
 
-INLINE void I(poly_output_tile)(const float *from, int64_t plane, V y[4][4])
+/* What the even rows give. */
+INLINE void I(poly_output_even)(const float *from, int64_t plane, V y[4][4])
 {
     V r[5][4], s[5], t[4];
     UNROLL for (int i = 0; i < 5; i++) {
@@ -126,17 +131,22 @@ INLINE void I(poly_output_tile)(const float *from, int64_t plane, V y[4][4])
         UNROLL for (int i = 0; i < 4; i++)
             y[i][j] = t[i];
     }
-    UNROLL for (int i = 0; i < 4; i++) {
-        UNROLL for (int j = 0; j < 5; j++)
-            s[j] = v_load(from + (POLY_OE + j * 4 + i) * plane);
-        poly_a(t, s);
-        UNROLL for (int j = 0; j < 4; j++)
-            y[i][j] += t[j] + v_load(from + (POLY_OO + i * 4 + j) * plane);
-    }
 }
 
+/* Row i of what the odd rows add. */
+INLINE void I(poly_output_odd)(const float *from, int64_t plane, V y[4], const int i)
+{
+    V s[5], t[4];
+    UNROLL for (int j = 0; j < 5; j++)
+        s[j] = v_load(from + (j * 4 + i) * plane);
+    poly_a(t, s);
+    UNROLL for (int j = 0; j < 4; j++)
+        y[j] += t[j] + v_load(from + (POLY_OO - POLY_OE + i * 4 + j) * plane);
+}
+
+/* part: (tiles,16,pitch), sums of the even rows. */
 static void I(poly_output)(const wino_image *g, void *y, int64_t first, int64_t tiles, const float *m, int64_t plane, int64_t pitch,
-                        int64_t channel, int64_t channels, const wino_end *end)
+                           int64_t channel, int64_t channels, const wino_end *end, float *part, int pass)
 {
     wino_spot s = wino_at(g, first);
     V least = v_set(end->low);
@@ -146,21 +156,53 @@ static void I(poly_output)(const wino_image *g, void *y, int64_t first, int64_t 
         int64_t corner = ((s.n * g->h + top) * g->w + left) * g->c + channel;
         for (int64_t c = 0; c < channels; c += LANES) {
             int64_t at = wino_chunk(c, channels);
+            float *sums = part + t * 16 * pitch + at;
             V out[4][4], start = end->bias ? v_load(end->bias + channel + at) : v_set(0);
-            wino_soon(m + t * pitch + at, plane, 81);
-            I(poly_output_tile)(m + t * pitch + at, plane, out);
-            UNROLL for (int i = 0; i < 4; i++)
+            wino_soon(m + t * pitch + at, plane, pass == 0 ? POLY_OE : WINO_PLANES - POLY_OE);
+            if (pass == 0) {
+                I(poly_output_even)(m + t * pitch + at, plane, out);
+                UNROLL for (int i = 0; i < 16; i++)
+                    v_store(sums + i * pitch, out[i / 4][i % 4]);
+                continue;
+            }
+            UNROLL for (int i = 0; i < 4; i++) {
+                UNROLL for (int j = 0; j < 4; j++)
+                    out[i][j] = v_load(sums + (i * 4 + j) * pitch);
+                I(poly_output_odd)(m + t * pitch + at, plane, out[i], i);
                 UNROLL for (int j = 0; j < 4; j++)
                     if (i < rows && j < columns)
                         I(wino_put)(y, corner + (i * g->w + j) * g->c + at, v_max(least, out[i][j] + start), end->gate);
+            }
         }
     }
 }
 
 /* ---- dy: 5x5 -> 81, and 81 -> dx: 8x8 ---- */
 
+/* One vector of channels of a tile: the planes of a pass. */
+INLINE void I(poly_back_part)(const S *const row[5], int64_t step, int from, int to, float *d, int64_t plane, const int pass)
+{
+    const int rows = pass ? 4 : 5;
+    V b[5][5], raw[5], out[5];
+    UNROLL for (int j = 0; j < 5; j++) {
+        I(poly_column)(raw, row, step, j, from, to, pass, 1, rows);
+        if (pass == 0)
+            poly_b(out, raw);
+        UNROLL for (int i = 0; i < rows; i++) {
+            b[i][j] = pass ? raw[i] : out[i];
+            if (j > 0)
+                PUT(d + ((pass ? POLY_OO - POLY_OE : POLY_EO) + i * 4 + j - 1) * plane, b[i][j], -1);
+        }
+    }
+    UNROLL for (int i = 0; i < rows; i++) {
+        poly_b(out, b[i]);
+        UNROLL for (int j = 0; j < 5; j++)
+            PUT(d + (pass ? j * 4 + i : i * 5 + j) * plane, out[j], -1);
+    }
+}
+
 static void I(poly_back_input)(const wino_image *g, const void *x, const void *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
-                            int64_t pitch)
+                               int64_t pitch, int pass)
 {
     wino_spot s = wino_at(g, first);
     for (int64_t t = 0; t < tiles; t++, wino_next(g, &s)) {
@@ -170,37 +212,12 @@ static void I(poly_back_input)(const wino_image *g, const void *x, const void *z
         for (int64_t c = 0; c < g->c; c += LANES) {
             int64_t at = wino_chunk(c, g->c);
             const S *here[5];
-            float *d = v + t * pitch + at / EACH;
-            V b[5][5], raw[5], out[5];
             UNROLL for (int i = 0; i < 5; i++)
                 here[i] = row[i] + at;
-            UNROLL for (int j = 0; j < 5; j++) {
-                I(poly_column)(raw, here, g->c, j, from, to, 0, 1, 5);
-                poly_b(out, raw);
-                UNROLL for (int i = 0; i < 5; i++) {
-                    b[i][j] = out[i];
-                    if (j > 0)
-                        PUT(d + (POLY_EO + i * 4 + j - 1) * plane, out[i], -1);
-                }
-            }
-            UNROLL for (int i = 0; i < 5; i++) {
-                poly_b(out, b[i]);
-                UNROLL for (int j = 0; j < 5; j++)
-                    PUT(d + (i * 5 + j) * plane, out[j], -1);
-            }
-            UNROLL for (int j = 0; j < 5; j++) {
-                I(poly_column)(raw, here, g->c, j, from, to, 1, 1, 4);
-                UNROLL for (int i = 0; i < 4; i++) {
-                    b[i][j] = raw[i];
-                    if (j > 0)
-                        PUT(d + (POLY_OO + i * 4 + j - 1) * plane, raw[i], -1);
-                }
-            }
-            UNROLL for (int i = 0; i < 4; i++) {
-                poly_b(out, b[i]);
-                UNROLL for (int j = 0; j < 5; j++)
-                    PUT(d + (POLY_OE + j * 4 + i) * plane, out[j], -1);
-            }
+            if (pass == 0)
+                I(poly_back_part)(here, g->c, from, to, v + t * pitch + at / EACH, plane, 0);
+            else
+                I(poly_back_part)(here, g->c, from, to, v + t * pitch + at / EACH, plane, 1);
         }
     }
 }
@@ -216,8 +233,9 @@ INLINE void I(poly_put)(const wino_image *g, S *y, const S *gate, int64_t corner
     }
 }
 
-INLINE void I(poly_back_tile)(const wino_image *g, S *y, const S *gate, int64_t corner, int64_t top, int64_t left, const float *from,
-                           int64_t plane)
+/* Even rows of dx, then odd ones: pass by pass. */
+INLINE void I(poly_back_even)(const wino_image *g, S *y, const S *gate, int64_t corner, int64_t top, int64_t left, const float *from,
+                              int64_t plane)
 {
     V r[4][5], s[5], t[4];
     UNROLL for (int i = 0; i < 5; i++) {
@@ -235,19 +253,25 @@ INLINE void I(poly_back_tile)(const wino_image *g, S *y, const S *gate, int64_t 
         poly_a(t, s);
         I(poly_put)(g, y, gate, corner, top, left, 0, 2 * j + 1, 0, t);
     }
+}
+
+INLINE void I(poly_back_odd)(const wino_image *g, S *y, const S *gate, int64_t corner, int64_t top, int64_t left, const float *from,
+                             int64_t plane)
+{
+    V s[5], t[4];
     UNROLL for (int i = 0; i < 4; i++) {
         UNROLL for (int j = 0; j < 5; j++)
-            s[j] = v_load(from + (POLY_OE + j * 4 + i) * plane);
+            s[j] = v_load(from + (j * 4 + i) * plane);
         poly_a(t, s);
         I(poly_put)(g, y, gate, corner, top, left, 2 * i + 1, 0, 1, t);
         UNROLL for (int j = 0; j < 4; j++)
-            t[j] = v_load(from + (POLY_OO + i * 4 + j) * plane);
+            t[j] = v_load(from + (POLY_OO - POLY_OE + i * 4 + j) * plane);
         I(poly_put)(g, y, gate, corner, top, left, 2 * i + 1, 1, 1, t);
     }
 }
 
 static void I(poly_back_output)(const wino_image *g, void *y, int64_t first, int64_t tiles, const float *m, int64_t plane, int64_t pitch,
-                             int64_t channel, int64_t channels, const wino_end *end)
+                                int64_t channel, int64_t channels, const wino_end *end, float *part, int pass)
 {
     wino_spot s = wino_at(g, first);
     for (int64_t t = 0; t < tiles; t++, wino_next(g, &s)) {
@@ -255,8 +279,11 @@ static void I(poly_back_output)(const wino_image *g, void *y, int64_t first, int
         int64_t corner = ((s.n * g->h + top) * g->w + left) * g->c + channel;
         for (int64_t c = 0; c < channels; c += LANES) {
             int64_t at = wino_chunk(c, channels);
-            wino_soon(m + t * pitch + at, plane, 81);
-            I(poly_back_tile)(g, y, end->gate, corner + at, top, left, m + t * pitch + at, plane);
+            wino_soon(m + t * pitch + at, plane, pass == 0 ? POLY_OE : WINO_PLANES - POLY_OE);
+            if (pass == 0)
+                I(poly_back_even)(g, y, end->gate, corner + at, top, left, m + t * pitch + at, plane);
+            else
+                I(poly_back_odd)(g, y, end->gate, corner + at, top, left, m + t * pitch + at, plane);
         }
     }
 }

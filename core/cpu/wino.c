@@ -1,8 +1,8 @@
 /* wino.c: kernels "wino" and "winopairs", conv2d and conv2d_dx of 3x3 taps: F(4x4,3x3) for stride 1, polyphase F(4,2) for stride 2 (wino.h),
    with planes in f32 over images in f32 or bf16, and with planes in bf16. Rounded planes make results of relative L2 error 8e-3.
    Layout: images (N,H,W,C), weights (O,3,3,I); transformed weights [panel][matrix][k][nv*lanes], k counted in words, made once per version
-   of the parameters. Work: a task is a block of 24 tiles (12 for stride 2; a multiple of the micro-kernels' rows, 4, 6, 8 or 12) through
-   all channels: transform them to planes of (block,k), then for each panel of outputs a product per plane and the transform back.
+   of the parameters. Work: a task is a block of 24 tiles (a multiple of the micro-kernels' rows, 4, 6, 8 or 12) through all channels: transform them to planes of
+   (block,k), then for each panel of outputs a product per plane and the transform back; stride 2 in two passes over its planes.
    At 128 channels V is 450 KB and M 220 KB for stride 1, which leaves room in a second-level cache of 1 MB for the weights that stream
    by. Planes lie block*k + 16 floats apart: at multiples of 4096 bytes they would all fall into the same lines of the first-level
    cache. What a later block reads, the weights of the next plane and the lines this block will write are fetched during the products,
@@ -25,6 +25,7 @@ typedef struct wino {
     int64_t depth;            /* words that products sum over */
     int64_t tiles, block;     /* of the rows in use; worked on together */
     int64_t v_pitch, v_plane, m_plane;
+    int planes;               /* of a pass at most */
     int threads, act;
     float alpha;
 } wino;
@@ -71,14 +72,36 @@ static void activate(const wino *w, int64_t first, int64_t tiles)
     }
 }
 
-static void transform(const wino *w, float *v, float *zero, int64_t first, int64_t tiles)
+static void transform(const wino *w, float *v, const float *zero, int64_t first, int64_t tiles, int pass)
 {
-    memset(zero, 0, (size_t)w->in.c * WINO_REACH * sizeof(float));
-    w->way->input(&w->in, w->x, zero, first, tiles, v, w->v_plane, w->v_pitch);
+    w->way->input(&w->in, w->x, zero, first, tiles, v, w->v_plane, w->v_pitch, pass);
     if (tiles < w->block)                           /* products take whole groups of rows */
-        for (int p = 0; p < w->way->planes; p++)
+        for (int p = 0; p < w->way->planes[pass]; p++)
             memset(v + p * w->v_plane + tiles * w->v_pitch, 0,
                    (size_t)((smaller(w->block, tiles + MICRO_ROWS) - tiles) * w->v_pitch) * sizeof(float));
+}
+
+/* The products of a panel with the planes of a pass, of which `before` come in passes before. then: the weights that are needed next. */
+static void multiply(const wino *w, const float *v, int64_t tiles, int panel, int pass, int before, const float *then, float *m,
+                     wino_ahead *ahead)
+{
+    int nv = panel_nv(&w->p, panel);
+    int64_t each = w->depth * nv * w->p.lanes;       /* words of a matrix */
+    const float *u = w->u + WINO_MATRICES * w->depth * panel_first(&w->p, panel) * w->p.lanes;
+    const uint8_t *matrix = w->way->matrix + before;
+    for (int p = 0; p < w->way->planes[pass]; p++) {
+        const float *next = p + 1 < w->way->planes[pass] ? u + (matrix[p] + 1) * each : then;
+        if (p == 0 || matrix[p] != matrix[p - 1])
+            ahead->other = (wino_stream){ .at = (const char *)next, .end = (const char *)(next + each) };
+        w->k->product[nv](v + p * w->v_plane, w->v_pitch, u + matrix[p] * each, w->depth, tiles, m + p * w->m_plane, ahead);
+    }
+}
+
+/* The first weights of a panel in the pass whose planes begin behind `before`. */
+static const float *weights_of(const wino *w, int panel, int before)
+{
+    int64_t first = panel_first(&w->p, panel), nv = panel_nv(&w->p, panel);
+    return w->u + (WINO_MATRICES * first + w->way->matrix[before] * nv) * w->depth * w->p.lanes;
 }
 
 static void block(void *arg, int number, int worker)
@@ -86,23 +109,20 @@ static void block(void *arg, int number, int worker)
     const wino *w = arg;
     int64_t first = (int64_t)number * w->block, tiles = smaller(w->tiles - first, w->block);
     float *zero = (float *)(w->call->scratch + (size_t)worker * w->call->scratch_stride);
-    float *v = zero + round_up(WINO_REACH * w->in.c, 16), *m = v + w->way->planes * w->v_plane;
+    float *v = zero + round_up(WINO_REACH * w->in.c, 16), *m = v + w->planes * w->v_plane, *part = m + w->planes * w->m_plane;
     wino_ahead ahead = ahead_of(w, first, tiles);
     wino_end end = { .bias = w->bias, .low = w->act == HZ_RELU && !w->gate ? 0 : -INFINITY, .gate = w->act == HZ_RELU ? w->gate : NULL };
-    transform(w, v, zero, first, tiles);
-    for (int i = 0; i < w->p.count; i++) {
-        int nv = panel_nv(&w->p, i);
-        int64_t width = (int64_t)nv * w->p.lanes, channel = (int64_t)panel_first(&w->p, i) * w->p.lanes;
-        const float *u = w->u + WINO_MATRICES * w->depth * channel;
-        for (int p = 0; p < w->way->planes; p++) {
-            const float *matrix = u + w->way->matrix[p] * w->depth * width, *next = matrix + w->depth * width;
-            if (p + 1 == w->way->planes && i + 1 == w->p.count)
-                next = w->u;
-            if (p == 0 || w->way->matrix[p] != w->way->matrix[p - 1])
-                ahead.other = (wino_stream){ .at = (const char *)next, .end = (const char *)(next + w->depth * width) };
-            w->k->product[nv](v + p * w->v_plane, w->v_pitch, matrix, w->depth, tiles, m + p * w->m_plane, &ahead);
+    memset(zero, 0, (size_t)w->in.c * WINO_REACH * sizeof(float));
+    for (int pass = 0, before = 0; pass < w->way->passes; before += w->way->planes[pass++]) {
+        int after = pass + 1 < w->way->passes ? before + w->way->planes[pass] : 0;
+        transform(w, v, zero, first, tiles, pass);
+        for (int i = 0; i < w->p.count; i++) {
+            int64_t width = (int64_t)panel_nv(&w->p, i) * w->p.lanes, channel = (int64_t)panel_first(&w->p, i) * w->p.lanes;
+            const float *then = i + 1 < w->p.count ? weights_of(w, i + 1, before) : weights_of(w, 0, after);
+            multiply(w, v, tiles, i, pass, before, then, m, &ahead);
+            w->way->output(&w->out, w->y, first, tiles, m, w->m_plane, width, channel, smaller(width, w->out.c - channel), &end,
+                           part + w->block * 16 * channel, pass);
         }
-        w->way->output(&w->out, w->y, first, tiles, m, w->m_plane, width, channel, smaller(width, w->out.c - channel), &end);
     }
     if (w->act != HZ_LINEAR && w->act != HZ_RELU)
         activate(w, first, tiles);
@@ -192,10 +212,8 @@ static wino wino_of(const hz_work *w, const cpu_micro *m, const cpu_wino *k)
     }
     r.in.down = r.out.down = (r.out.h + r.out.top + r.out.step - 1) / r.out.step;
     r.in.across = r.out.across = (r.out.w + r.out.left + r.out.step - 1) / r.out.step;
-    r.block = r.way->block;
-    for (int i = 0; i < r.p.count; i++)
-        if (r.block % r.k->rows[panel_nv(&r.p, i)])
-            r.block = 24;
+    r.block = WINO_BLOCK;
+    r.planes = r.way->planes[0];
     r.v_pitch = round_up(r.in.c, m->lanes) / k->each;
     r.v_plane = r.block * r.v_pitch + 16;
     r.m_plane = r.block * m->max_nv * m->lanes + 16;
@@ -209,7 +227,7 @@ static double cost(const hz_work *w, const cpu_micro *m, const cpu_wino *k)
 {
     wino r = wino_of(w, m, k);
     double a = (double)r.in.c / m->lanes, b = (double)r.out.c / m->lanes, tiles = (double)(w->in[0].shape[0] * r.in.down * r.in.across);
-    double cycles = tiles * r.way->planes * ((double)r.in.c * b / 2 / 0.72 / k->rate + 5 * a + 4 * b) + 900 * (double)r.in.c * b;
+    double cycles = tiles * (r.way->planes[0] + r.way->planes[1]) * ((double)r.in.c * b / 2 / 0.72 / k->rate + 5 * a + 4 * b) + 900 * (double)r.in.c * b;
     return 1e-6 + wino_caution(k) * cycles * 4 * m->lanes / 118e9;
 }
 
@@ -218,10 +236,13 @@ static size_t memory(const hz_work *w, const cpu_micro *m, const cpu_wino *k)
     return sizeof(float) * WINO_MATRICES * (size_t)(w->in[0].shape[3] / k->each * panels_of(w->out[0].shape[3], m).vectors * m->lanes);
 }
 
+/* What a pass leaves for the next, of all panels. */
+static int64_t part_floats(const wino *w) { return w->way->passes > 1 ? w->block * 16 * round_up(w->out.c, w->p.lanes * MICRO_NV) : 0; }
+
 static size_t scratch(const hz_work *w, const cpu_micro *m, const cpu_wino *k)
 {
     wino r = wino_of(w, m, k);
-    return sizeof(float) * (size_t)(round_up(WINO_REACH * r.in.c, 16) + r.way->planes * (r.v_plane + r.m_plane));
+    return sizeof(float) * (size_t)(round_up(WINO_REACH * r.in.c, 16) + r.planes * (r.v_plane + r.m_plane) + part_floats(&r));
 }
 
 static hz_status run(const hz_work *w, const cpu_call *c, const cpu_wino *k)

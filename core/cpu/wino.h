@@ -39,14 +39,16 @@ typedef struct wino_end { const float *bias; const void *gate; float low; } wino
 /* Micro-kernels of one level and kind. Images have elements of `bytes` bytes, planes words of `each` numbers. Planes lie `plane` words apart,
    tiles (where words are pairs of tiles, words) `pitch` words apart; a plane is (tiles, channels). All sums are f32.
    A transform for the forward direction or the gradient to the input: */
+enum { WINO_PASSES = 2, WINO_BLOCK = 24 };      /* passes over a block of tiles at most; tiles worked on together at most */
 typedef struct wino_way {
-    int planes, block;                    /* block: tiles worked on together, a multiple of 12 */
-    const uint8_t *matrix;                /* of weights that each plane is multiplied with */
-    /* tiles first..first+tiles-1 of x -> planes. zero: WINO_REACH*c zeros */
-    void (*input)(const wino_image *g, const void *x, const void *zero, int64_t first, int64_t tiles, float *v, int64_t plane, int64_t pitch);
-    /* planes -> `channels` channels of y from `channel` on, which are the first ones of m */
+    int passes, planes[WINO_PASSES];      /* the planes of a pass are made, multiplied and turned back before those of the next */
+    const uint8_t *matrix;                /* of weights that each plane, counted over all passes, is multiplied with */
+    /* tiles first..first+tiles-1 of x -> planes of a pass. zero: WINO_REACH*c zeros */
+    void (*input)(const wino_image *g, const void *x, const void *zero, int64_t first, int64_t tiles, float *v, int64_t plane, int64_t pitch,
+                  int pass);
+    /* planes of a pass -> `channels` channels of y from `channel` on, which are the first ones of m. part: what a pass leaves for the next */
     void (*output)(const wino_image *g, void *y, int64_t first, int64_t tiles, const float *m, int64_t plane, int64_t pitch,
-                   int64_t channel, int64_t channels, const wino_end *end);
+                   int64_t channel, int64_t channels, const wino_end *end, float *part, int pass);
     /* g (3,3,step): lanes of 9 taps -> 36 vectors, `plane` floats apart; turned: rotated by 180 degrees */
     void (*taps)(const float *g, int64_t step, int turned, float *u, int64_t plane);
 } wino_way;

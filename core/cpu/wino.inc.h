@@ -62,7 +62,7 @@ INLINE void I(wino_input_tiles)(const wino_image *g, const void *x, const void *
 }
 
 static void I(wino_input)(const wino_image *g, const void *x, const void *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
-                       int64_t pitch)
+                          int64_t pitch, int pass)
 {
     I(wino_input_tiles)(g, x, zero, first, tiles, v, plane, pitch, -1);
 }
@@ -140,7 +140,7 @@ INLINE void I(wino_put)(S *y, int64_t at, V v, const S *gate)
 }
 
 static void I(wino_output)(const wino_image *g, void *y, int64_t first, int64_t tiles, const float *m, int64_t plane, int64_t pitch,
-                        int64_t channel, int64_t channels, const wino_end *end)
+                           int64_t channel, int64_t channels, const wino_end *end, float *part, int pass)
 {
     wino_spot s = wino_at(g, first);
     V least = v_set(end->low);

@@ -7,9 +7,9 @@
 
 #define WINO_ROWS(nv, most) .rows[nv] = most, .product[nv] = G(wino_product_##nv), .outer[nv] = G(wino_outer_##nv),
 #define WINO_STRIDE_1 \
-    { .planes = 36, .block = 24, .matrix = wino_matrix, .input = I(wino_input), .output = I(wino_output), .taps = wino_taps }
+    { .passes = 1, .planes = { 36 }, .matrix = wino_matrix, .input = I(wino_input), .output = I(wino_output), .taps = wino_taps }
 #define WINO_STRIDE_2(way_in, way_out) \
-    { .planes = WINO_PLANES, .block = 12, .matrix = poly_matrix, .input = way_in, .output = way_out, .taps = poly_taps }
+    { .passes = 2, .planes = { POLY_OE, WINO_PLANES - POLY_OE }, .matrix = poly_matrix, .input = way_in, .output = way_out, .taps = poly_taps }
 static const cpu_wino I(wino_table) = {
     .each = EACH, .bytes = sizeof(S), .rate = 1,
     .forward = { WINO_STRIDE_1, WINO_STRIDE_2(I(poly_input), I(poly_output)) },
