@@ -13,6 +13,7 @@
 #define F(name) name##_f32
 #define s_part v_part
 #define s_store_part v_store_part
+#define s_store_product v_store_part
 #define S_FROM(x) (x)
 #include "cpu/stored.inc.h"
 
@@ -20,6 +21,7 @@
 #define F(name) name##_bf16
 #define s_part v_part_bf16
 #define s_store_part v_store_part_bf16
+#define s_store_product v_store_product_bf16
 #define S_FROM(x) f32_to_bf16(x)
 #include "cpu/stored.inc.h"
 

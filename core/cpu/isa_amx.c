@@ -25,32 +25,31 @@ static void begin(void)
 
 static void end(void) { _tile_release(); }
 
-/* What term t of the next product reads, and a part of the sums that it adds to. Tile loads that miss the first-level cache stop the
-   products, fetching does not. */
-static inline void fetch_term(const pairs_product *next, const uint16_t *a, int t)
+/* With each term some of the sums that the next product adds to. */
+static inline const char *fetch_sums(const char *at, const char *end)
 {
-    enum { LINES = PAIRS_BLOCK * 2 / 64, SUMS = 8 };
-    const char *b = (const char *)(next->b + t * STEP), *c = (const char *)next->c + t * SUMS * 64;
-#pragma GCC unroll 32
-    for (int i = 0; i < LINES; i++)
-        __builtin_prefetch(b + i * 64, 0, 3);
-    if (next->a != a) {
-        const char *other = (const char *)(next->a + next->offset[t]);
-#pragma GCC unroll 32
-        for (int i = 0; i < LINES; i++)
-            __builtin_prefetch(other + i * 64, 0, 3);
-    }
-    if (next->add && t < PAIRS_BLOCK * 4 / 64 / SUMS)
+    enum { LINES = 8 };
+    if (at < end)
 #pragma GCC unroll 8
-        for (int i = 0; i < SUMS; i++)
-            __builtin_prefetch(c + i * 64, 0, 3);
+        for (int i = 0; i < LINES; i++)
+            __builtin_prefetch(at + i * 64, 0, 3);
+    return at + LINES * 64;
+}
+
+static inline void load_term(const uint16_t *a, const uint16_t *b)
+{
+    _tile_loadd(4, a, 2 * PAIRS);
+    _tile_loadd(6, b, ROW_BYTES);
+    _tile_loadd(7, b + PAIRS, ROW_BYTES);
+    _tile_loadd(5, a + 16 * PAIRS, 2 * PAIRS);
 }
 
 static void both(const pairs_product *p)
 {
     const uint16_t *b = p->b;
     pairs_ahead ahead = *p->ahead;
-    const pairs_product *next = p->next;
+    const char *next = (const char *)p->next, *next_end = next ? next + PAIRS_BLOCK * sizeof(float) : NULL;
+    load_term(p->a + p->offset[0], b);
     if (p->add) {
         _tile_loadd(0, p->c, 64);
         _tile_loadd(1, p->c + 2 * TILE, 64);
@@ -62,23 +61,24 @@ static void both(const pairs_product *p)
         _tile_zero(2);
         _tile_zero(3);
     }
-    for (int t = 0; t < p->terms; t++, b += STEP) {
-        const uint16_t *a = p->a + p->offset[t];
-        _tile_loadd(4, a, 2 * PAIRS);
-        _tile_loadd(6, b, ROW_BYTES);
-        _tile_loadd(7, b + PAIRS, ROW_BYTES);
-        _tile_loadd(5, a + 16 * PAIRS, 2 * PAIRS);
+    for (int t = 1; t < p->terms; t++) {
         _tile_dpbf16ps(0, 4, 6);
         _tile_dpbf16ps(1, 4, 7);
         _tile_dpbf16ps(2, 5, 6);
         _tile_dpbf16ps(3, 5, 7);
-        if (next)
-            fetch_term(next, p->a, t);
+        b += STEP;
+        load_term(p->a + p->offset[t], b);
+        next = fetch_sums(next, next_end);
         pairs_fetch(&ahead);
     }
+    pairs_fetch(&ahead);
     *p->ahead = ahead;
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
     _tile_stored(0, p->c, 64);
+    _tile_dpbf16ps(2, 5, 6);
     _tile_stored(1, p->c + 2 * TILE, 64);
+    _tile_dpbf16ps(3, 5, 7);
     _tile_stored(2, p->c + TILE, 64);
     _tile_stored(3, p->c + 3 * TILE, 64);
 }

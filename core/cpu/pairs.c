@@ -3,7 +3,7 @@
 #include <string.h>
 
 enum { FEW_CHANNELS = 24, RUN = 512 };        /* lowered below; pixels of a flat item */
-enum { SOURCE_BYTES = 320 << 10, WANTED = 16, PART = 9 * PAIRS };      /* of a group of images, and groups wanted, at most */
+enum { GROUP_BYTES = 320 << 10, WANTED = 16, PART = 9 * PAIRS };      /* source and outputs of a group of images, and groups wanted, at most */
 
 /* ---- taps along one axis ---- */
 
@@ -74,8 +74,8 @@ static void set_offsets(pairs_group *g, const pairs_source *s, const tap_at *at)
 static void choose_images(pairs_shape *s, int64_t oh)
 {
     pairs_source *p = &s->source;
-    int64_t each = p->step_y * p->step_x * p->rows * p->pitch * p->runs * PAIRS * (int64_t)sizeof(uint16_t);
-    int64_t fit = s->grad ? PART / pairs_max(oh * p->pitch, 1) : SOURCE_BYTES / pairs_max(each, 1);
+    int64_t each = (p->step_y * p->step_x * p->rows * p->pitch * p->runs * PAIRS + s->oh * s->ow * s->oc) * (int64_t)sizeof(uint16_t);
+    int64_t fit = s->grad ? PART / pairs_max(oh * p->pitch, 1) : GROUP_BYTES / pairs_max(each, 1);
     p->images = s->flat ? 1 : pairs_max(1, pairs_min(fit, s->items / WANTED));
 }
 

@@ -31,7 +31,7 @@ typedef struct pairs_product {
     const int64_t *offset;
     float *c;
     int terms, rows, add;
-    const struct pairs_product *next;            /* that follows, of as many terms: what it reads is fetched into the first-level cache; NULL: none */
+    const float *next;        /* sums that the next product adds to, fetched into the first-level cache; NULL: none */
     pairs_ahead *ahead;
 } pairs_product;
 

@@ -1,12 +1,12 @@
 /* pairs_conv.c: kernel "pairs", conv2d, conv2d_dx, dense and dense_dx over bf16 (pairs.h). A task is a group of images: their source is
-   made in scratch, then the outputs are taken 256 at a time, for each panel of 32 output channels and each run of 32 inputs: the
-   run's weights, 18 KB for 9 taps, then serve 8 products. Weights are packed once per version of the parameters as bf16,
+   made in scratch, then the outputs are taken 128 at a time, for each panel of 32 output channels and each run of 32 inputs: the
+   run's weights, 18 KB for 9 taps, then serve 4 products. Weights are packed once per version of the parameters as bf16,
    [group][panel][run][tap][16][32][2]. */
 #include "cpu/pairs.h"
 #include <math.h>
 #include <string.h>
 
-enum { BLOCKS = 8, TERMS = 9 };      /* of 32 outputs, worked on together; of a product, about */
+enum { BLOCKS = 4, TERMS = 9 };      /* of 32 outputs, worked on together; of a product, about */
 
 typedef struct conv {
     const cpu_pairs *k;

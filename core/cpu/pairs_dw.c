@@ -1,7 +1,7 @@
 /* pairs_dw.c: kernel "pairs", conv2d_dw and dense_dw over bf16 (pairs.h): dw[o][tap][i] = sum over outputs q of dy[q][o] * x[q + tap][i].
-   The sum runs over pixels, so pairs are pairs of neighbouring pixels: dy is transposed to (q/32, O, 32), x is rewritten as (q/2, 32, 2), once
+   The sum runs over pixels, so pairs are pairs of neighbouring pixels: dy is transposed to (O/32, q/32, 32, 32), x is rewritten as (q/2, 32, 2), once
    beginning at even pixels and once at odd ones for the taps that move by an odd number. Outputs that do not exist have dy = 0.
-   The sums of a block of 32 x 32 channels are made for 256 outputs at a time by all taps, so that dy and x stay in the first-level cache.
+   The sums of a block of 32 x 32 channels are made for about 288 outputs at a time by all taps, so that dy and x stay in the first-level cache.
    Work: groups of images are cut into slots by shape alone; a task is a slot, whose sums in f32, [O/32][run][tap] blocks of 32 x 32, stay in
    the second-level cache; slots are added in order. */
 #include "cpu/pairs.h"
@@ -181,14 +181,12 @@ static void multiply(const grad *g, const area *a, float *sums, int add, pairs_a
 {
     place at = { .parts = (g->depth / PAIRS + TOGETHER - 1) / TOGETHER };
     begin_part(g, &at, sums);
-    pairs_product now = product_at(g, a, &at, add), next;
     while (at.part < at.parts) {
-        advance(g, &at, sums);
-        next = product_at(g, a, &at, add);
-        now.next = at.part < at.parts ? &next : NULL;
+        pairs_product now = product_at(g, a, &at, add);
         now.ahead = ahead;
+        advance(g, &at, sums);
+        now.next = at.part < at.parts ? at.sums : NULL;
         g->k->product(&now);
-        now = next;
     }
 }
 
@@ -237,8 +235,8 @@ static void sum(void *arg, int number, int worker)
         g->call->micro->f32.sum_rows(all, g->partial + (number * g->s.taps + t) * PAIRS_BLOCK, used(g), g->slot_floats, PAIRS_BLOCK);
         for (int64_t r = 0; r < rows; r++) {
             float *to = g->dw + ((panel * PAIRS + r) * g->s.taps + g->order[t]) * inputs + i * PAIRS;
-            for (int64_t j = 0; j < wide; j++)
-                to[j] = all[j / 16 * PAIRS_HALF + r * 16 + j % 16];
+            memcpy(to, all + r * 16, (size_t)pairs_min(wide, 16) * sizeof(float));
+            memcpy(to + 16, all + PAIRS_HALF + r * 16, (size_t)pairs_max(wide - 16, 0) * sizeof(float));
         }
     }
 }

@@ -1,6 +1,7 @@
 /* stored.inc.h: loops over activations of storage type S (cpu_stored), included once per type with
      S, F(name)                    the type, and the function's name for it
      s_part, s_store_part          V from and to the first n elements, 0 <= n <= LANES
+     s_store_product               the same of a product of an S and a number that is no NaN
      S_FROM(x)                     S of one float */
 
 /* ---- activations ---- */
@@ -47,15 +48,15 @@ static void F(act_add)(void *y, const void *a, const void *b, int64_t n, int whi
 /* ---- dropout and the batch ---- */
 
 /* Elements i.. of x, `have` of them, at most 2*PHILOX vectors. */
-INLINE void F(dropout_part)(int64_t i, int have, S *y, const S *x, int64_t first, int32_t least, float scale, const philox_round *p)
+INLINE void F(dropout_part)(int64_t i, int have, S *y, const S *x, int64_t first, uint32_t least, float scale, const philox_round *p)
 {
     VI words[2 * PHILOX];
     philox_lanes((uint32_t)((first + i) / 4), p, words);
     UNROLL for (int j = 0; j < 2 * PHILOX; j++) {
         int64_t at = i + j * LANES;
         int left = have - j * LANES, n = left >= LANES ? LANES : left > 0 ? left : 0;
-        VI keep = (words[j] >> 8 & 0xffffff) >= least;
-        s_store_part(y + at, (V)(keep & (VI)(s_part(x + at, n) * scale)), n);
+        VI keep = (VI)((VW)words[j] >= least);
+        s_store_product(y + at, (V)(keep & (VI)(s_part(x + at, n) * scale)), n);
     }
 }
 
@@ -63,7 +64,7 @@ INLINE void F(dropout_part)(int64_t i, int have, S *y, const S *x, int64_t first
 static void F(dropout)(void *out, const void *in, int64_t n, int64_t first, const cpu_dropout *d)
 {
     enum { STEP = 2 * PHILOX * LANES };
-    int32_t least = (int32_t)ceilf(d->rate * 16777216.0f);        /* hz_unit(word) >= rate, as integers of 24 bits */
+    uint32_t least = (uint32_t)ceilf(d->rate * 16777216.0f) << 8;         /* hz_unit(word) >= rate: the upper 24 bits decide, rate < 1 */
     float scale = 1 / (1 - d->rate);
     philox_round p;
     philox_start(&p, d);
@@ -102,4 +103,5 @@ static const cpu_stored F(stored) = {
 #undef F
 #undef s_part
 #undef s_store_part
+#undef s_store_product
 #undef S_FROM

@@ -54,6 +54,12 @@ INLINE VH v_narrow(V v)
     VW u = (VW)v, rounded = (u + 0x7fff + (u >> 16 & 1)) >> 16, nan = (VW)(v != v);
     return __builtin_convertvector((nan & (u >> 16 | 0x40)) | (~nan & rounded), VH);
 }
+/* Where a NaN has nothing in its lower half, as one that came from bf16 has: rounding cannot carry it away. */
+INLINE VH v_narrow_product(V v)
+{
+    VW u = (VW)v;
+    return __builtin_convertvector((u + 0x7fff + (u >> 16 & 1)) >> 16, VH);
+}
 INLINE V v_part_bf16(const uint16_t *p, int n)
 {
     VH h = { 0 };
@@ -63,14 +69,15 @@ INLINE V v_part_bf16(const uint16_t *p, int n)
         memcpy(&h, p, (size_t)n * sizeof *p);
     return v_widen(h);
 }
-INLINE void v_store_part_bf16(uint16_t *p, V v, int n)
+INLINE void v_store_half(uint16_t *p, VH h, int n)
 {
-    VH h = v_narrow(v);
     if (n == LANES)
         *(VHU *)p = h;
     else
         memcpy(p, &h, (size_t)n * sizeof *p);
 }
+INLINE void v_store_part_bf16(uint16_t *p, V v, int n) { v_store_half(p, v_narrow(v), n); }
+INLINE void v_store_product_bf16(uint16_t *p, V v, int n) { v_store_half(p, v_narrow_product(v), n); }
 
 INLINE V v_set(float x) { return x - (V){ 0 }; }
 INLINE V v_max(V a, V b) { return (V)(((VI)a & (a > b)) | ((VI)b & ~(a > b))); }        /* b where one is NaN, like maxps */
