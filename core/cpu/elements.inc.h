@@ -26,7 +26,7 @@ static void philox_start(philox_round *p, const cpu_dropout *r)
     }
 }
 
-/* Random words of PHILOX * LANES/2 consecutive blocks from `block` on, in element order: 2*LANES for each. The rounds are hz_philox4's;
+/* Random words of PHILOX * LANES/2 consecutive blocks from `block` on, in order: 2*LANES for each. The rounds are hz_philox4's;
    several vectors of blocks at a time, because a round waits for two multiplications of the one before. */
 enum { PHILOX = 4 };
 INLINE void philox_lanes(uint32_t block, const philox_round *p, VI words[2 * PHILOX])

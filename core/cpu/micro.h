@@ -78,7 +78,7 @@ typedef struct cpu_stored {
     void (*act)(void *y, const void *x, int64_t n, int act, float alpha);
     void (*act_grad)(void *dx, const void *dy, const void *y, int64_t n, int act, float alpha);
     void (*act_add)(void *y, const void *a, const void *b, int64_t n, int act, float alpha);         /* act(a + b) */
-    void (*dropout)(void *y, const void *x, int64_t n, int64_t first, const cpu_dropout *d);         /* first: of the item, 4*k */
+    void (*dropout)(void *y, const void *x, int64_t n, int64_t first, const cpu_dropout *d);         /* first: of the item, 8*k */
     /* y = x*a + b */
     void (*scale_bytes)(void *y, const uint8_t *x, const float *a, const float *b, int64_t n);
     void (*scale_floats)(void *y, const float *x, const float *a, const float *b, int64_t n);

@@ -43,9 +43,9 @@ static hz_status F(dropout)(const hz_work *w, const cpu_call *c)
     T scale = 1 / (1 - (T)rate);
     for (int64_t r = 0; r < rows; r++)
     for (int64_t e = 0; e < size; e++) {
-        uint32_t word = hz_random(s->seed, (uint64_t)e, (uint32_t)item[r], (uint32_t)s->epoch, (uint32_t)w->attr.dropout.layer,
-                                  HZ_FOR_DROPOUT);
-        y[r * size + e] = hz_unit(word) >= rate ? x[r * size + e] * scale : 0;
+        uint32_t half = hz_random16(s->seed, (uint64_t)e, (uint32_t)item[r], (uint32_t)s->epoch, (uint32_t)w->attr.dropout.layer,
+                                    HZ_FOR_DROPOUT);
+        y[r * size + e] = (float)half * (1.0f / 65536) >= rate ? x[r * size + e] * scale : 0;
     }
     if (w->op == OP_dropout_grad)
         F(epilogue)(w, c);

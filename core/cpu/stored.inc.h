@@ -47,24 +47,26 @@ static void F(act_add)(void *y, const void *a, const void *b, int64_t n, int whi
 
 /* ---- dropout and the batch ---- */
 
-/* Elements i.. of x, `have` of them, at most 2*PHILOX vectors. */
-INLINE void F(dropout_part)(int64_t i, int have, S *y, const S *x, int64_t first, uint32_t least, float scale, const philox_round *p)
+/* Elements i.. of x, `have` of them, at most 4*PHILOX vectors. */
+INLINE void F(dropout_part)(int64_t i, int have, S *y, const S *x, int64_t first, int32_t least, float scale, const philox_round *p)
 {
     VI words[2 * PHILOX];
-    philox_lanes((uint32_t)((first + i) / 4), p, words);
-    UNROLL for (int j = 0; j < 2 * PHILOX; j++) {
+    philox_lanes((uint32_t)((first + i) / 8), p, words);
+    UNROLL for (int j = 0; j < 4 * PHILOX; j++) {
         int64_t at = i + j * LANES;
         int left = have - j * LANES, n = left >= LANES ? LANES : left > 0 ? left : 0;
-        VI keep = (VI)((VW)words[j] >= least);
+        VH halves;
+        memcpy(&halves, (const char *)&words[j / 2] + j % 2 * sizeof halves, sizeof halves);
+        VI keep = __builtin_convertvector(halves, VI) >= least;
         s_store_product(y + at, (V)(keep & (VI)(s_part(x + at, n) * scale)), n);
     }
 }
 
-/* y = x/(1-rate) where the element's uniform number is at least rate, else 0. x is element `first` of its item on, a multiple of 4. */
+/* y = x/(1-rate) where the element's uniform number is at least rate, else 0. x is element `first` of its item on, a multiple of 8. */
 static void F(dropout)(void *out, const void *in, int64_t n, int64_t first, const cpu_dropout *d)
 {
-    enum { STEP = 2 * PHILOX * LANES };
-    uint32_t least = (uint32_t)ceilf(d->rate * 16777216.0f) << 8;         /* hz_unit(word) >= rate: the upper 24 bits decide, rate < 1 */
+    enum { STEP = 4 * PHILOX * LANES };
+    int32_t least = (int32_t)ceilf(d->rate * 65536.0f);
     float scale = 1 / (1 - d->rate);
     philox_round p;
     philox_start(&p, d);

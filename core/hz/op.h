@@ -24,7 +24,7 @@ typedef struct hz_window {
 } hz_window;
 
 typedef struct hz_dropout {
-    float rate;           /* share of elements set to zero, 0 <= rate < 1; the others are divided by 1 - rate */
+    float rate;           /* share of elements set to zero, 0 <= rate < 1, up to the next multiple of 2^-16; the others are divided by 1 - rate */
     int32_t layer;        /* number of the layer, part of the random counter */
     hz_act_attr epilogue; /* see hz_epilogue */
 } hz_dropout;

@@ -19,7 +19,7 @@ enum hz_purpose {
     HZ_FOR_INIT = 1,       /* initial weights; item = 0, layer = parameter number */
     HZ_FOR_SHUFFLE = 2,    /* order of items: hz_feistel */
     HZ_FOR_AUGMENT = 3,    /* shift and flip; elements: see the input node */
-    HZ_FOR_DROPOUT = 4,    /* masks; element = position in the tensor's item */
+    HZ_FOR_DROPOUT = 4,    /* masks, by halves of words: hz_random16; element = position in the tensor's item */
     HZ_FOR_SCENE = 5,      /* embedded camera set: what is in the picture */
     HZ_FOR_SENSOR = 6      /* embedded camera set: the noise of each sample */
 };
@@ -60,6 +60,13 @@ HZ_BODY uint32_t hz_random(uint64_t seed, uint64_t element, uint32_t item, uint3
     uint32_t out[4];
     hz_random4(seed, (uint32_t)(element >> 2), item, epoch, layer, purpose, out);
     return out[element & 3];
+}
+
+/* Half a word for an element, of 8 to a block: 0 .. 65535. Element < 2^35. Half the price where many draws need few bits. */
+HZ_BODY uint32_t hz_random16(uint64_t seed, uint64_t element, uint32_t item, uint32_t epoch, uint32_t layer,
+                             enum hz_purpose purpose)
+{
+    return hz_random(seed, element / 2, item, epoch, layer, purpose) >> 16 * (element & 1) & 0xffff;
 }
 
 /* A float in [0,1) from the upper 24 bits: every value is exact, 1 is never reached. */

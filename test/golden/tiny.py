@@ -29,6 +29,12 @@ def unit(word):
     return (word >> 8) / 16777216.0
 
 
+def halves(n, seed, item, epoch, layer, purpose):
+    """n numbers in [0,1) of 16 bits, two to a word, the lower half first."""
+    words = [w for b in range((n + 7) // 8) for w in philox((b, item, epoch, layer << 8 | purpose), seed)]
+    return np.array([h / 65536 for w in words for h in (w & 0xFFFF, w >> 16)][:n])
+
+
 def units(n, seed, item, epoch, layer, purpose):
     words = [w for b in range((n + 3) // 4) for w in philox((b, item, epoch, layer << 8 | purpose), seed)]
     return np.array([unit(w) for w in words[:n]])
@@ -102,7 +108,7 @@ def dropout(x, rate, layer, items, epoch, seed):
     """x (N,C,H,W) or (N,C); elements are counted in H,W,C order."""
     channels_last = x.permute(0, 2, 3, 1) if x.ndim == 4 else x
     shape = channels_last.shape[1:]
-    kept = np.stack([units(int(np.prod(shape)), seed, item, epoch, layer, DROPOUT).reshape(shape) >= f32(rate) for item in items])
+    kept = np.stack([halves(int(np.prod(shape)), seed, item, epoch, layer, DROPOUT).reshape(shape) >= f32(rate) for item in items])
     y = channels_last * torch.tensor(kept) / (1 - f32(rate))
     return y.permute(0, 3, 1, 2) if x.ndim == 4 else y
 
