@@ -1,4 +1,4 @@
-/* poly.inc.h: the transforms of stride 2 (wino.h), over V. Even positions go through F(4,2), odd ones stay as they are. Planes: 25
+/* poly.inc.h: the transforms of images for stride 2 (wino.h), like wino.inc.h. Even positions go through F(4,2), odd ones stay as they are. Planes: 25
    (even rows, even columns) at 0, 20 (even, odd) at 25, 20 (odd, even) at 45, 16 (odd, odd) at 65; planes that are multiplied with
    the same weights lie side by side. Even rows are one pass, odd ones the next: 24 tiles of a pass are no larger than 12 of all planes. Transforms work column by column, since a column is inside the image or outside as a whole. */
 
@@ -63,31 +63,21 @@ INLINE void I(poly_input_part)(const S *const row[9], int64_t step, int from, in
 
 /* part < 0: all of them of pass 0 (-1) or 1 (-2), at their own planes. */
 INLINE void I(poly_input_tiles)(const wino_image *g, const void *x, const void *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
-                             int64_t pitch, const int part)
+                                int64_t pitch, const int part)
 {
-    wino_spot s = wino_at(g, first);
-    for (int64_t t = 0; t < tiles; t++, wino_next(g, &s)) {
-        const S *row[9];
-        int from, to;
-        I(wino_rows)(g, &s, x, zero, 9, row, &from, &to);
-        for (int64_t c = 0; c < g->c; c += LANES) {
-            int64_t at = wino_chunk(c, g->c);
-            const S *here[9];
-            float *d = part < 0 ? v + t * pitch + at / EACH : v + t / EACH * pitch + at;
-            UNROLL for (int i = 0; i < 9; i++)
-                here[i] = row[i] + at;
-            if (part >= 0)
-                I(poly_input_part)(here, g->c, from, to, d, plane, (int)(t % EACH), part);
-            else if (part == -1) {
-                I(poly_input_part)(here, g->c, from, to, d, plane, -1, 0);
-                I(poly_input_part)(here, g->c, from, to, d + POLY_EE2 * plane, plane, -1, 1);
-                I(poly_input_part)(here, g->c, from, to, d + POLY_EO * plane, plane, -1, 2);
-            } else {
-                I(poly_input_part)(here, g->c, from, to, d, plane, -1, 3);
-                I(poly_input_part)(here, g->c, from, to, d + (POLY_OO - POLY_OE) * plane, plane, -1, 4);
-            }
+    EACH_TILE(x, 9, {
+        float *d = part < 0 ? v + t * pitch + at / EACH : v + t / EACH * pitch + at;
+        if (part >= 0)
+            I(poly_input_part)(here, g->c, from, to, d, plane, (int)(t % EACH), part);
+        else if (part == -1) {
+            I(poly_input_part)(here, g->c, from, to, d, plane, -1, 0);
+            I(poly_input_part)(here, g->c, from, to, d + POLY_EE2 * plane, plane, -1, 1);
+            I(poly_input_part)(here, g->c, from, to, d + POLY_EO * plane, plane, -1, 2);
+        } else {
+            I(poly_input_part)(here, g->c, from, to, d, plane, -1, 3);
+            I(poly_input_part)(here, g->c, from, to, d + (POLY_OO - POLY_OE) * plane, plane, -1, 4);
         }
-    }
+    });
 }
 
 static void I(poly_input)(const wino_image *g, const void *x, const void *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
@@ -204,22 +194,13 @@ INLINE void I(poly_back_part)(const S *const row[5], int64_t step, int from, int
 static void I(poly_back_input)(const wino_image *g, const void *x, const void *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
                                int64_t pitch, int pass)
 {
-    wino_spot s = wino_at(g, first);
-    for (int64_t t = 0; t < tiles; t++, wino_next(g, &s)) {
-        const S *row[5];
-        int from, to;
-        I(wino_rows)(g, &s, x, zero, 5, row, &from, &to);
-        for (int64_t c = 0; c < g->c; c += LANES) {
-            int64_t at = wino_chunk(c, g->c);
-            const S *here[5];
-            UNROLL for (int i = 0; i < 5; i++)
-                here[i] = row[i] + at;
-            if (pass == 0)
-                I(poly_back_part)(here, g->c, from, to, v + t * pitch + at / EACH, plane, 0);
-            else
-                I(poly_back_part)(here, g->c, from, to, v + t * pitch + at / EACH, plane, 1);
-        }
-    }
+    EACH_TILE(x, 5, {
+        float *d = v + t * pitch + at / EACH;
+        if (pass == 0)
+            I(poly_back_part)(here, g->c, from, to, d, plane, 0);
+        else
+            I(poly_back_part)(here, g->c, from, to, d, plane, 1);
+    });
 }
 
 /* Four positions, every second along a row (across) or a column of the tile, from (row,column) on. */
@@ -331,27 +312,17 @@ INLINE V I(poly_grad_part)(const S *const row[4], int64_t step, int to, float *d
 }
 
 static void I(poly_grad)(const wino_image *g, const void *dy, const void *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
-                      int64_t pitch, int part, float *bias)
+                         int64_t pitch, int part, float *bias)
 {
-    wino_spot s = wino_at(g, first);
-    for (int64_t t = 0; t < tiles; t++, wino_next(g, &s)) {
-        const S *row[4];
-        int from, to, odd = (int)(t % EACH);
-        I(wino_rows)(g, &s, dy, zero, 4, row, &from, &to);
-        for (int64_t c = 0; c < g->c; c += LANES) {
-            int64_t at = wino_chunk(c, g->c);
-            const S *here[4];
-            float *d = v + t / EACH * pitch + at;
-            UNROLL for (int i = 0; i < 4; i++)
-                here[i] = row[i] + at;
-            switch (part) {
-            case 0:  wino_add_fresh(bias + at, I(poly_grad_part)(here, g->c, to, d, plane, odd, 0), c - at); break;
-            case 1:  I(poly_grad_part)(here, g->c, to, d, plane, odd, 1); break;
-            case 2:  I(poly_grad_part)(here, g->c, to, d, plane, odd, 2); break;
-            case 3:  I(poly_grad_part)(here, g->c, to, d, plane, odd, 3); break;
-            default: I(poly_grad_part)(here, g->c, to, d, plane, odd, 4); break;
-            }
+    EACH_TILE(dy, 4, {
+        float *d = v + t / EACH * pitch + at;
+        int odd = (int)(t % EACH);
+        switch (part) {
+        case 0:  wino_add_fresh(bias + at, I(poly_grad_part)(here, g->c, to, d, plane, odd, 0), c - at); break;
+        case 1:  I(poly_grad_part)(here, g->c, to, d, plane, odd, 1); break;
+        case 2:  I(poly_grad_part)(here, g->c, to, d, plane, odd, 2); break;
+        case 3:  I(poly_grad_part)(here, g->c, to, d, plane, odd, 3); break;
+        default: I(poly_grad_part)(here, g->c, to, d, plane, odd, 4); break;
         }
-    }
+    });
 }
-

@@ -1,4 +1,4 @@
-/* wino.inc.h: the micro-kernels of wino.h, written once over V. Channels must fill a vector at least; where they are no multiple
+/* wino.inc.h: the transforms of images for stride 1 (wino.h), written once over V; wino_table.inc.h includes it for each storage type. Channels must fill a vector at least; where they are no multiple
    of it, the last vector overlaps the one before (same inputs, same bits). Transforms are bound by the reading and writing of 36
    planes, so they work on whole vectors of channels and keep a tile in registers (and on the stack) in between.
    Points a = 2/3, b = 3/2: a*b = 1 makes the constant terms of the polynomials 1. */
@@ -15,6 +15,25 @@ INLINE void I(wino_rows)(const wino_image *g, const wino_spot *s, const S *x, co
     UNROLL for (int i = 0; i < n; i++)
         row[i] = y + i >= 0 && y + i < g->h ? x + ((s->n * g->h + y + i) * g->w + left) * g->c : zero;
 }
+
+/* Each vector of channels, from `at` on, of each tile: the body finds n rows of pixels at here[row] + column*g->c, columns from .. to-1 of which
+   exist. */
+#define EACH_TILE(image, n, ...) \
+    do { \
+        wino_spot s = wino_at(g, first); \
+        for (int64_t t = 0; t < tiles; t++, wino_next(g, &s)) { \
+            const S *row[n]; \
+            int from, to; \
+            I(wino_rows)(g, &s, image, zero, n, row, &from, &to); \
+            for (int64_t c = 0; c < g->c; c += LANES) { \
+                int64_t at = wino_chunk(c, g->c); \
+                const S *here[n]; \
+                UNROLL for (int i = 0; i < n; i++) \
+                    here[i] = row[i] + at; \
+                __VA_ARGS__ \
+            } \
+        } \
+    } while (0)
 
 /* One vector of channels of a tile, one pair of rows of B' x B: 12 planes. */
 INLINE void I(wino_input_pair)(const S *const row[6], int64_t step, int from, int to, float *d, int64_t plane, int odd,
@@ -37,28 +56,18 @@ INLINE void I(wino_input_pair)(const S *const row[6], int64_t step, int from, in
 
 /* pair < 0: all of them, at their own planes. */
 INLINE void I(wino_input_tiles)(const wino_image *g, const void *x, const void *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
-                             int64_t pitch, const int pair)
+                                int64_t pitch, const int pair)
 {
-    wino_spot s = wino_at(g, first);
-    for (int64_t t = 0; t < tiles; t++, wino_next(g, &s)) {
-        const S *row[6];
-        int from, to;
-        I(wino_rows)(g, &s, x, zero, 6, row, &from, &to);
-        for (int64_t c = 0; c < g->c; c += LANES) {
-            int64_t at = wino_chunk(c, g->c);
-            const S *here[6];
-            float *d = pair < 0 ? v + t * pitch + at / EACH : v + t / EACH * pitch + at;
-            UNROLL for (int i = 0; i < 6; i++)
-                here[i] = row[i] + at;
-            if (pair >= 0)
-                I(wino_input_pair)(here, g->c, from, to, d, plane, (int)(t % EACH), pair);
-            else {
-                I(wino_input_pair)(here, g->c, from, to, d, plane, -1, 0);
-                I(wino_input_pair)(here, g->c, from, to, d + 12 * plane, plane, -1, 1);
-                I(wino_input_pair)(here, g->c, from, to, d + 24 * plane, plane, -1, 2);
-            }
+    EACH_TILE(x, 6, {
+        float *d = pair < 0 ? v + t * pitch + at / EACH : v + t / EACH * pitch + at;
+        if (pair >= 0)
+            I(wino_input_pair)(here, g->c, from, to, d, plane, (int)(t % EACH), pair);
+        else {
+            I(wino_input_pair)(here, g->c, from, to, d, plane, -1, 0);
+            I(wino_input_pair)(here, g->c, from, to, d + 12 * plane, plane, -1, 1);
+            I(wino_input_pair)(here, g->c, from, to, d + 24 * plane, plane, -1, 2);
         }
-    }
+    });
 }
 
 static void I(wino_input)(const wino_image *g, const void *x, const void *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
@@ -108,27 +117,18 @@ INLINE V I(wino_grad_pair)(const S *const row[4], int64_t step, int to, float *d
 }
 
 static void I(wino_grad)(const wino_image *g, const void *dy, const void *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
-                      int64_t pitch, int pair, float *bias)
+                         int64_t pitch, int pair, float *bias)
 {
-    wino_spot s = wino_at(g, first);
-    for (int64_t t = 0; t < tiles; t++, wino_next(g, &s)) {
-        const S *row[4];
-        int from, to, odd = (int)(t % EACH);
-        I(wino_rows)(g, &s, dy, zero, 4, row, &from, &to);
-        for (int64_t c = 0; c < g->c; c += LANES) {
-            int64_t at = wino_chunk(c, g->c);
-            const S *here[4];
-            float *d = v + t / EACH * pitch + at;
-            UNROLL for (int i = 0; i < 4; i++)
-                here[i] = row[i] + at;
-            if (pair == 0)
-                wino_add_fresh(bias + at, I(wino_grad_pair)(here, g->c, to, d, plane, odd, 0), c - at);
-            else if (pair == 1)
-                I(wino_grad_pair)(here, g->c, to, d, plane, odd, 1);
-            else
-                I(wino_grad_pair)(here, g->c, to, d, plane, odd, 2);
-        }
-    }
+    EACH_TILE(dy, 4, {
+        float *d = v + t / EACH * pitch + at;
+        int odd = (int)(t % EACH);
+        if (pair == 0)
+            wino_add_fresh(bias + at, I(wino_grad_pair)(here, g->c, to, d, plane, odd, 0), c - at);
+        else if (pair == 1)
+            I(wino_grad_pair)(here, g->c, to, d, plane, odd, 1);
+        else
+            I(wino_grad_pair)(here, g->c, to, d, plane, odd, 2);
+    });
 }
 
 INLINE void I(wino_put)(S *y, int64_t at, V v, const S *gate)

@@ -20,6 +20,7 @@ static const cpu_wino I(wino_table) = {
     .across = G(wino_across), .turned = G(wino_back), WINO_TILES(WINO_ROWS)
 };
 
+#undef EACH_TILE
 #undef S
 #undef I
 #undef s_load
