@@ -102,7 +102,8 @@ local function peak_of(dtype, threads) return C.hz_cpu_peak(c.dtype(dtype), thre
 -- o: net (name, or a function that makes one), batch, dtype, pass, threads, seconds, data, layers, tune. Returns one record.
 function M.measure(o)
   local train, threads = o.pass == 'train', C.hz_cpu_threads()
-  collectgarbage()                                     -- plans of earlier measurements
+  collectgarbage()                                     -- plans of earlier measurements; then the tensors that they held
+  collectgarbage()
   C.hz_peak_reset()
   local net = type(o.net) == 'function' and o.net() or require 'hz.nets'.load(o.net)
   net:init { seed = 1, input = net.input or { 32, 32, 3 } }
