@@ -83,7 +83,8 @@ static void product(const pairs_product *p)
 
 /* ---- outputs ---- */
 
-/* f32 to bf16, to the nearest, ties to even; NaN stays NaN. As integers: vcvtneps2bf16 would take small numbers for zero. */
+/* f32 weights to bf16, to the nearest, ties to even; NaN stays NaN. As integers: vcvtneps2bf16 takes denormals for zero, which is good enough
+   for sums and planes below. */
 INLINE __m256i narrow(__m512 v)
 {
     __m512i bits = _mm512_castps_si512(v), odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
