@@ -42,7 +42,7 @@ local function make_plan(net, train, batch, o)
     options.input = net.input
   end
   if train then
-    options.optimizer, options.loss = require 'hz.optim'.sgd { rate = 0.01, momentum = 0.9, nesterov = true }, 'xent'
+    options.optimizer, options.loss = require 'hz.optim'.sgd { rate = 1e-5, momentum = 0.9, nesterov = true }, 'xent'      -- random pictures: no net may diverge
   end
   return net:plan(options)
 end
