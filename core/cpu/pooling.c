@@ -13,6 +13,7 @@ typedef struct pooling {
     int64_t channels;
 } pooling;
 
+static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 static int is_back(const hz_work *w) { return w->op == OP_maxpool_grad || w->op == OP_avgpool_grad || w->op == OP_meanpool_grad; }
 static int is_whole(const hz_work *w) { return w->op == OP_meanpool || w->op == OP_meanpool_grad; }
 static const hz_arg *image_of(const hz_work *w) { return is_back(w) ? &w->out[0] : &w->in[0]; }
@@ -39,24 +40,41 @@ static void pixel(const pooling *p, const cpu_taps *t, int64_t out, int64_t firs
     }
 }
 
+/* Rows from..to-1 of dx of one image are summed up: rounded where dx is bf16, then what fusion put behind them. */
+static void finish(const pooling *p, int64_t first, const float *sum, int64_t from, int64_t to)
+{
+    int64_t row = p->v.w * p->channels, at = first + from * row, n = (to - from) * row;
+    if (n <= 0)
+        return;
+    if (p->image->dtype == HZ_BF16)
+        p->c->micro->narrow(cpu_at(p->image, at), sum + from * row, n);
+    cpu_epilogue(p->w, p->c->micro, at, n);
+}
+
+/* Gradients: rows of dx are cleared just before the first window touches them and finished after the last, while they are near. */
 static void task(void *arg, int n, int worker)
 {
     const pooling *p = arg;
     const cpu_window *v = &p->v;
-    int64_t c = p->channels, size = v->h * v->w * c, out = n * v->oh * v->ow * c;
-    int narrow = p->image->dtype == HZ_BF16;
-    float *sum = narrow ? (float *)(p->c->scratch + p->c->scratch_stride * (size_t)worker) : cpu_at(p->image, n * size);
-    if (is_back(p->w))
-        memset(sum, 0, (size_t)size * sizeof(float));
-    for (int64_t oy = 0; oy < v->oh; oy++)
+    int64_t c = p->channels, row = v->w * c, size = v->h * row, out = n * v->oh * v->ow * c, clear = 0, done = 0;
+    int back = is_back(p->w);
+    float *sum = p->image->dtype == HZ_BF16 ? (float *)(p->c->scratch + p->c->scratch_stride * (size_t)worker) : cpu_at(p->image, n * size);
+    for (int64_t oy = 0; oy < v->oh; oy++) {
+        int64_t reach = oy + 1 < v->oh ? smaller(v->h, oy * v->sh - v->top + v->kh) : v->h;
+        int64_t final = oy + 1 < v->oh ? smaller(reach, (oy + 1) * v->sh - v->top) : v->h;
+        if (back && reach > clear) {
+            memset(sum + clear * row, 0, (size_t)((reach - clear) * row) * sizeof(float));
+            clear = reach;
+        }
         for (int64_t ox = 0; ox < v->ow; ox++, out += c) {
             cpu_taps t = taps_of(v, oy, ox, c);
             pixel(p, &t, out, n * size, ((oy * v->sh - v->top) * v->w + ox * v->sw - v->left) * c, sum);
         }
-    if (is_back(p->w) && narrow)
-        p->c->micro->narrow(cpu_at(p->image, n * size), sum, size);
-    if (is_back(p->w))
-        cpu_epilogue(p->w, p->c->micro, n * size, size);
+        if (back && final > done) {
+            finish(p, n * size, sum, done, final);
+            done = final;
+        }
+    }
 }
 
 static double cost(const hz_work *w, const cpu_micro *m)
