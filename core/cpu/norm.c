@@ -1,12 +1,15 @@
 /* norm.c: kernel "vector" of norm and norm_grad. x is seen as (outer, n, inner), statistics along n (cpu_axis).
    inner 1 (channels last): slots of rows, each column a statistic. Otherwise a task is one (outer) with n runs of `inner` numbers;
    a run is read as rows of WIDE columns that share one statistic, so both cases use the same loops over rows.
-   Sums live in slots (inner 1: SLOTS of them, else one per outer) and are added in slot order, in double. */
+   Sums live in slots (inner 1: SLOTS of them, else one per outer) and are added in slot order, in double.
+   Channels last, x and dy are gone through in blocks of rows that stay in the caches, so memory is read once for all statistics: the mean of a
+   block, the squares about it, and blocks (then slots) joined after Chan, Golub and LeVeque (1979):
+   M2 = M2a + M2b + (mean_b - mean_a)^2 * a*b/(a + b). */
 #include "cpu/micro.h"
 #include <math.h>
 #include <string.h>
 
-enum { SLOTS = 16, WIDE = 64, NEAR = 64 };      /* NEAR: rows that are still in the caches when their epilogue comes */
+enum { SLOTS = 16, WIDE = 64, NEAR = 64, COLUMNS = 512 };      /* NEAR: rows of a block; COLUMNS: with more the passes come one by one */
 
 typedef struct norm {
     const hz_work *w;
@@ -16,13 +19,51 @@ typedef struct norm {
     const hz_arg *x, *dy, *out;       /* out: y or dx; absent: NULL */
     const float *mean, *a, *b, *g;    /* (n) of norm_apply */
     float *slot;                      /* (slots,2,n): partial sums */
-    int slots, pass;
+    int slots, pass, blocks;          /* blocks: by_blocks() takes it */
 } norm;
 
-enum { SUM, SQUARES, DOTS, APPLY };
+enum { SUM, SQUARES, BOTH, DOTS, APPLY };      /* BOTH: mean and squares about it */
 
 /* The first and past-the-last outer index of a slot. */
 static int64_t from_of(const norm *k, int s) { return k->v.outer * s / k->slots; }
+
+/* ---- blocks of rows ---- */
+
+/* Mean and squares about it of `more` numbers joined to those of `count` before. */
+static void join(double *mean, double *squares, int64_t count, double mean_more, double squares_more, int64_t more)
+{
+    double share = (double)more / (double)(count + more), apart = mean_more - *mean;
+    *squares += squares_more + apart * apart * share * (double)count;
+    *mean += apart * share;
+}
+
+/* BOTH: means (n) and squares about them (n); DOTS: sums of dy*(x - mean) and of dy. */
+static void by_blocks(const norm *k, int64_t at, int64_t rows, int64_t n, const float *mean, float *first, float *second)
+{
+    double a[COLUMNS] = { 0 }, b[COLUMNS] = { 0 };
+    float one[COLUMNS], two[COLUMNS];
+    for (int64_t r = 0; r < rows; r += NEAR) {
+        int64_t some = rows - r < NEAR ? rows - r : NEAR, from = at + r * n;
+        k->s->sum_rows(one, cpu_at(k->pass == DOTS ? k->dy : k->x, from), some, n, n);
+        if (k->pass == DOTS)
+            k->s->norm_dots(two, cpu_at(k->dy, from), cpu_at(k->x, from), mean, some, n);
+        else {
+            for (int64_t i = 0; i < n; i++)
+                one[i] /= (float)some;
+            k->s->norm_squares(two, cpu_at(k->x, from), one, some, n);
+        }
+        for (int64_t i = 0; i < n; i++)
+            if (k->pass == DOTS) {
+                a[i] += two[i];
+                b[i] += one[i];
+            } else
+                join(&a[i], &b[i], r, one[i], two[i], some);
+    }
+    for (int64_t i = 0; i < n; i++) {
+        first[i] = (float)a[i];
+        second[i] = (float)b[i];
+    }
+}
 
 /* One pass over (rows,n) numbers with coefficients per column; sums go to out[0..n-1] and, for DOTS, those of dy to out[n..]. */
 static void pass_rows(const norm *k, int64_t at, int64_t rows, int64_t n, const cpu_affine *c, float *sum, float *second)
@@ -72,7 +113,10 @@ static void slot_task(void *arg, int s, int worker)
     float *slot = k->slot + (int64_t)s * 2 * n;
     cpu_affine c = { .mean = k->mean, .a = k->a, .b = k->b, .g = k->g };
     if (inner == 1) {
-        pass_rows(k, o0 * n, o1 - o0, n, &c, slot, slot + n);
+        if (k->blocks && k->pass != APPLY)
+            by_blocks(k, o0 * n, o1 - o0, n, k->mean, slot, slot + n);
+        else
+            pass_rows(k, o0 * n, o1 - o0, n, &c, slot, slot + n);
         return;
     }
     float mean[WIDE], a[WIDE], b[WIDE], g[WIDE];
@@ -99,6 +143,18 @@ static void pass(norm *k, int which)
     pool_run(k->slots, slot_task, k);
 }
 
+/* Mean and variance of statistic i, over the slots. */
+static void joined(const norm *k, int64_t i, double *mean, double *variance)
+{
+    double squares = 0;
+    *mean = 0;
+    for (int s = 0; s < k->slots; s++) {
+        const float *slot = k->slot + (int64_t)s * 2 * k->v.n + i;
+        join(mean, &squares, from_of(k, s), slot[0], slot[k->v.n], from_of(k, s + 1) - from_of(k, s));
+    }
+    *variance = squares / (double)k->v.outer;
+}
+
 static double total(const norm *k, int second, int64_t i)
 {
     double sum = 0;
@@ -121,6 +177,7 @@ static norm norm_of(const hz_work *w, const cpu_call *c, int arg)
     norm k = { .w = w, .m = c->micro, .s = cpu_stored_of(w, c->micro), .v = cpu_axis_of(w, c, arg), .slot = c->memory, .x = &w->in[arg],
                .out = w->out[0].data ? &w->out[0] : NULL };
     k.slots = k.v.outer < SLOTS ? (int)k.v.outer : SLOTS;
+    k.blocks = k.v.inner == 1 && k.v.n <= COLUMNS;
     return k;
 }
 
@@ -136,6 +193,8 @@ static hz_status forward(const hz_work *w, const cpu_call *c)
     k.mean = mean;
     if (attr->frozen)
         memcpy(mean, running_mean, (size_t)k.v.n * sizeof(float));
+    else if (k.blocks)
+        pass(&k, BOTH);
     else {
         pass(&k, SUM);
         for (int64_t i = 0; i < k.v.n; i++)
@@ -143,7 +202,14 @@ static hz_status forward(const hz_work *w, const cpu_call *c)
         pass(&k, SQUARES);
     }
     for (int64_t i = 0; i < k.v.n; i++) {
-        float variance = attr->frozen ? running_variance[i] : (float)(total(&k, 0, i) / count);
+        double middle, squares;
+        float variance = attr->frozen ? running_variance[i] : 0;
+        if (!attr->frozen && k.blocks) {
+            joined(&k, i, &middle, &squares);
+            mean[i] = (float)middle;
+            variance = (float)squares;
+        } else if (!attr->frozen)
+            variance = (float)(total(&k, 0, i) / count);
         scale[i] = 1 / sqrtf(variance + epsilon);
         a[i] = scale[i] * gamma[i];
         if (!attr->frozen) {
