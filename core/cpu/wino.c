@@ -1,8 +1,9 @@
 /* wino.c: kernels "wino" and "winopairs", conv2d and conv2d_dx of 3x3 taps: F(4x4,3x3) for stride 1, polyphase F(4,2) for stride 2 (wino.h),
    with planes in f32 over images in f32 or bf16, and with planes in bf16. Rounded planes make results of relative L2 error 8e-3.
    Layout: images (N,H,W,C), weights (O,3,3,I); transformed weights [panel][matrix][k][nv*lanes], k counted in words, made once per version
-   of the parameters. Work: a task is a block of 24 tiles (a multiple of the micro-kernels' rows, 4, 6, 8 or 12) through all channels: transform them to planes of
-   (block,k), then for each panel of outputs a product per plane and the transform back; stride 2 in two passes over its planes.
+   of the parameters.
+   Work: a task is a block of 24 tiles (a multiple of the micro-kernels' rows, 4, 6, 8 or 12) through all channels: transform them to planes
+   of (block,k), then for each panel of outputs a product per plane and the transform back; stride 2 in two passes, the first has more planes.
    At 128 channels V is 450 KB and M 220 KB for stride 1, which leaves room in a second-level cache of 1 MB for the weights that stream
    by. Planes lie block*k + 16 floats apart: at multiples of 4096 bytes they would all fall into the same lines of the first-level
    cache. What a later block reads, the weights of the next plane and the lines this block will write are fetched during the products,
@@ -23,9 +24,8 @@ typedef struct wino {
     const void *x, *gate;     /* gate: y of conv2d_dx's epilogue, NULL: none */
     void *y;
     int64_t depth;            /* words that products sum over */
-    int64_t tiles, block;     /* of the rows in use; worked on together */
+    int64_t tiles;            /* of the rows in use */
     int64_t v_pitch, v_plane, m_plane;
-    int planes;               /* of a pass at most */
     int threads, act;
     float alpha;
 } wino;
@@ -47,9 +47,9 @@ static wino_stream span(const wino *w, const void *data, const wino_image *g, in
 /* Blocks are taken in turn: the one this worker takes next is about as many blocks ahead as there are workers. */
 static wino_ahead ahead_of(const wino *w, int64_t first, int64_t tiles)
 {
-    int64_t next = first + (int64_t)w->threads * w->block;
-    int more = next + w->block <= w->tiles;
-    return (wino_ahead){ .read = span(w, w->x, &w->in, more ? next : first, more ? w->block : 0), .write = span(w, w->y, &w->out, first, tiles),
+    int64_t next = first + (int64_t)w->threads * WINO_BLOCK;
+    int more = next + WINO_BLOCK <= w->tiles;
+    return (wino_ahead){ .read = span(w, w->x, &w->in, more ? next : first, more ? WINO_BLOCK : 0), .write = span(w, w->y, &w->out, first, tiles),
                          .gate = w->gate ? (const char *)w->gate - (const char *)w->y : 0 };
 }
 
@@ -75,10 +75,10 @@ static void activate(const wino *w, int64_t first, int64_t tiles)
 static void transform(const wino *w, float *v, const float *zero, int64_t first, int64_t tiles, int pass)
 {
     w->way->input(&w->in, w->x, zero, first, tiles, v, w->v_plane, w->v_pitch, pass);
-    if (tiles < w->block)                           /* products take whole groups of rows */
+    if (tiles < WINO_BLOCK)                           /* products take whole groups of rows */
         for (int p = 0; p < w->way->planes[pass]; p++)
             memset(v + p * w->v_plane + tiles * w->v_pitch, 0,
-                   (size_t)((smaller(w->block, tiles + MICRO_ROWS) - tiles) * w->v_pitch) * sizeof(float));
+                   (size_t)((smaller(WINO_BLOCK, tiles + MICRO_ROWS) - tiles) * w->v_pitch) * sizeof(float));
 }
 
 /* The products of a panel with the planes of a pass, of which `before` come in passes before. then: the weights that are needed next. */
@@ -89,8 +89,9 @@ static void multiply(const wino *w, const float *v, int64_t tiles, int panel, in
     int64_t each = w->depth * nv * w->p.lanes;       /* words of a matrix */
     const float *u = w->u + WINO_MATRICES * w->depth * panel_first(&w->p, panel) * w->p.lanes;
     const uint8_t *matrix = w->way->matrix + before;
+    int last = matrix[w->way->planes[pass] - 1];
     for (int p = 0; p < w->way->planes[pass]; p++) {
-        const float *next = p + 1 < w->way->planes[pass] ? u + (matrix[p] + 1) * each : then;
+        const float *next = matrix[p] < last ? u + (matrix[p] + 1) * each : then;
         if (p == 0 || matrix[p] != matrix[p - 1])
             ahead->other = (wino_stream){ .at = (const char *)next, .end = (const char *)(next + each) };
         w->k->product[nv](v + p * w->v_plane, w->v_pitch, u + matrix[p] * each, w->depth, tiles, m + p * w->m_plane, ahead);
@@ -107,9 +108,9 @@ static const float *weights_of(const wino *w, int panel, int before)
 static void block(void *arg, int number, int worker)
 {
     const wino *w = arg;
-    int64_t first = (int64_t)number * w->block, tiles = smaller(w->tiles - first, w->block);
+    int64_t first = (int64_t)number * WINO_BLOCK, tiles = smaller(w->tiles - first, WINO_BLOCK);
     float *zero = (float *)(w->call->scratch + (size_t)worker * w->call->scratch_stride);
-    float *v = zero + round_up(WINO_REACH * w->in.c, 16), *m = v + w->planes * w->v_plane, *part = m + w->planes * w->m_plane;
+    float *v = zero + round_up(WINO_REACH * w->in.c, 16), *m = v + w->way->planes[0] * w->v_plane, *part = m + w->way->planes[0] * w->m_plane;
     wino_ahead ahead = ahead_of(w, first, tiles);
     wino_end end = { .bias = w->bias, .low = w->act == HZ_RELU && !w->gate ? 0 : -INFINITY, .gate = w->act == HZ_RELU ? w->gate : NULL };
     memset(zero, 0, (size_t)w->in.c * WINO_REACH * sizeof(float));
@@ -121,7 +122,7 @@ static void block(void *arg, int number, int worker)
             const float *then = i + 1 < w->p.count ? weights_of(w, i + 1, before) : weights_of(w, 0, after);
             multiply(w, v, tiles, i, pass, before, then, m, &ahead);
             w->way->output(&w->out, w->y, first, tiles, m, w->m_plane, width, channel, smaller(width, w->out.c - channel), &end,
-                           part + w->block * 16 * channel, pass);
+                           part + WINO_BLOCK * 16 * channel, pass);
         }
     }
     if (w->act != HZ_LINEAR && w->act != HZ_RELU)
@@ -212,11 +213,9 @@ static wino wino_of(const hz_work *w, const cpu_micro *m, const cpu_wino *k)
     }
     r.in.down = r.out.down = (r.out.h + r.out.top + r.out.step - 1) / r.out.step;
     r.in.across = r.out.across = (r.out.w + r.out.left + r.out.step - 1) / r.out.step;
-    r.block = WINO_BLOCK;
-    r.planes = r.way->planes[0];
     r.v_pitch = round_up(r.in.c, m->lanes) / k->each;
-    r.v_plane = r.block * r.v_pitch + 16;
-    r.m_plane = r.block * m->max_nv * m->lanes + 16;
+    r.v_plane = WINO_BLOCK * r.v_pitch + 16;
+    r.m_plane = WINO_BLOCK * m->max_nv * m->lanes + 16;
     return r;
 }
 
@@ -237,12 +236,12 @@ static size_t memory(const hz_work *w, const cpu_micro *m, const cpu_wino *k)
 }
 
 /* What a pass leaves for the next, of all panels. */
-static int64_t part_floats(const wino *w) { return w->way->passes > 1 ? w->block * 16 * round_up(w->out.c, w->p.lanes * MICRO_NV) : 0; }
+static int64_t part_floats(const wino *w) { return w->way->passes > 1 ? WINO_BLOCK * 16 * round_up(w->out.c, w->p.lanes * MICRO_NV) : 0; }
 
 static size_t scratch(const hz_work *w, const cpu_micro *m, const cpu_wino *k)
 {
     wino r = wino_of(w, m, k);
-    return sizeof(float) * (size_t)(round_up(WINO_REACH * r.in.c, 16) + r.planes * (r.v_plane + r.m_plane) + part_floats(&r));
+    return sizeof(float) * (size_t)(round_up(WINO_REACH * r.in.c, 16) + r.way->planes[0] * (r.v_plane + r.m_plane) + part_floats(&r));
 }
 
 static hz_status run(const hz_work *w, const cpu_call *c, const cpu_wino *k)
@@ -256,7 +255,7 @@ static hz_status run(const hz_work *w, const cpu_call *c, const cpu_wino *k)
         *(w->op == OP_conv2d ? (const void **)&r.bias : &r.gate) = w->in[2].data;
     r.tiles = cpu_rows(w, c) * r.in.down * r.in.across;
     r.threads = pool_threads();
-    pool_run((int)((r.tiles + r.block - 1) / r.block), block, &r);
+    pool_run((int)((r.tiles + WINO_BLOCK - 1) / WINO_BLOCK), block, &r);
     return HZ_OK;
 }
 

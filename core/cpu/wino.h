@@ -39,7 +39,7 @@ typedef struct wino_end { const float *bias; const void *gate; float low; } wino
 /* Micro-kernels of one level and kind. Images have elements of `bytes` bytes, planes words of `each` numbers. Planes lie `plane` words apart,
    tiles (where words are pairs of tiles, words) `pitch` words apart; a plane is (tiles, channels). All sums are f32.
    A transform for the forward direction or the gradient to the input: */
-enum { WINO_PASSES = 2, WINO_BLOCK = 24 };      /* passes over a block of tiles at most; tiles worked on together at most */
+enum { WINO_PASSES = 2, WINO_BLOCK = 24 };      /* passes over a block at most; tiles of a block */
 typedef struct wino_way {
     int passes, planes[WINO_PASSES];      /* the planes of a pass are made, multiplied and turned back before those of the next */
     const uint8_t *matrix;                /* of weights that each plane, counted over all passes, is multiplied with */

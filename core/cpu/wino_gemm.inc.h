@@ -140,7 +140,7 @@ static void G(wino_across)(const wino_way *way, const float *g, int64_t step, in
     }
 }
 
-static void G(wino_back)(const wino_way *way, const float *g, int64_t step, int odd, float *u, int64_t plane)
+static void G(wino_turned)(const wino_way *way, const float *g, int64_t step, int odd, float *u, int64_t plane)
 {
     float block[WINO_MATRICES][LANES];
     way->taps(g, step, 1, block[0], LANES);

@@ -17,7 +17,7 @@ static const cpu_wino I(wino_table) = {
     .sum = { { .parts = 3, .planes = { 12, 12, 12 }, .matrices = { 12, 12, 12 }, .input = I(wino_sum_input), .grad = I(wino_grad), .fold = wino_fold },
              { .parts = 5, .planes = { 15, 10, 20, 20, 16 }, .matrices = { 15, 10, 5, 5, 1 }, .input = I(poly_sum_input), .grad = I(poly_grad),
                .fold = poly_fold } },
-    .across = G(wino_across), .turned = G(wino_back), WINO_TILES(WINO_ROWS)
+    .across = G(wino_across), .turned = G(wino_turned), WINO_TILES(WINO_ROWS)
 };
 
 #undef EACH_TILE

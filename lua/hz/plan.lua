@@ -366,7 +366,7 @@ function methods.nodes(self)
     local op = ffi.string(C.hz_op_name(n.op))
     local epilogue = C.hz_epilogue(n.op, n.attr)
     local act = epilogue ~= nil and epilogue.act or 0
-    if act ~= 0 then op = op .. (op == 'act' and ' ' or '+') .. ffi.string(C.hz_act_name(act)) end
+    if act ~= 0 then op = op .. (op:find '^act' and ' ' or '+') .. ffi.string(C.hz_act_name(act)) end
     local row = { layer = ffi.string(n.name), op = op, kernel = stat.kernel ~= nil and ffi.string(stat.kernel) or '', ms = stat.ms, flops = stat.flops, shape = {}, offset = -1 }
     if n.nout > 0 then
       local v = C.hz_graph_value(self.graph, n.out[0])

@@ -5,11 +5,11 @@ local hz = require 'hz'
 local out, name, steps, batch = arg[1], arg[2], tonumber(arg[3]), tonumber(arg[4])
 
 local function make_net()
-  local net = hz.nets.make(name)
+  local net = hz.nets.load(name)
   for i, layer in ipairs(net.layers) do
     if layer.kind == 'dropout' then net[i] = hz.layers.dropout { 0, name = net.names[i] } end
   end
-  return net:init { seed = 1 }
+  return net:init { seed = 1, input = net.input or { 32, 32, 3 } }
 end
 
 -- Real pictures where they are found, else the embedded set; f32, about -2..2, so that the net learns from the first step on.

@@ -8,7 +8,7 @@ from its own double: those losses are printed, not judged; Adam is judged at rat
 import argparse, json, os, subprocess, sys, tempfile
 import numpy as np
 import torch
-from common import HZ, NETS, ROOT, make_torch, read_safetensors, table
+from common import HZ, NETS, ROOT, hz_name, make_torch, read_safetensors, table
 
 LOSS_LIMIT, GRADIENT_LIMIT = 1e-4, 1e-3
 
@@ -67,7 +67,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "hz.safetensors")
         script = os.path.join(ROOT, "test", "peers", "torch_step.lua")
-        subprocess.run([HZ, script, path, o.net, str(o.steps), str(o.batch)], check=True)
+        subprocess.run([HZ, script, path, hz_name(o.net), str(o.steps), str(o.batch)], check=True)
         arrays, meta = read_safetensors(path)
     record, names = json.loads(meta["record"]), names_in_order(arrays)
     print(f"hz {record['version']}, PyTorch {torch.__version__}, {o.net} on {record['data']}, batch {o.batch}, dropout off")
