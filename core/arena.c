@@ -54,7 +54,7 @@ static void measure_lives(const hz_graph *g, int keep, life *lives)
     }
     for (int v = 0; v < g->nvalues; v++) {
         const hz_value *value = &g->values[v];
-        if (value->kind == HZ_BOUND || value->view >= 0)
+        if (value->kind == HZ_BOUND || value->view >= 0 || value->unstored)
             lives[v].first = -1;
         else if (lives[v].first >= 0 || value->keep) {
             if (value->node < 0 && value->keep)

@@ -41,7 +41,7 @@ hz_status hz_fail_in(hz_status code, const char *format, ...)
 
 const char *hz_message(void) { return message; }
 const char *hz_version(void) { return "0.1.0"; }
-int hz_numerics(void) { return 8; }
+int hz_numerics(void) { return 9; }
 
 static const char cdef_text[] =
 #include "cdef.inc"

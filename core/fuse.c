@@ -2,67 +2,152 @@
    (gelu's) has two users and is left alone: counting uses is the whole safety argument. The follower's other inputs must be older
    than the producer, because the fused node runs in the producer's place. */
 #include "planner.h"
+#include <stdio.h>
 #include <stdlib.h>
 
-/* producer -> follower with nothing else reading the value between them: the follower becomes the producer's epilogue. What else it
-   reads (act_grad: y) becomes the fused node's last input. */
-static const struct { int producer, follower; } patterns[] = {
-    { OP_conv2d, OP_act }, { OP_dense, OP_act }, { OP_norm, OP_act }, { OP_conv2d_dx, OP_act_grad }, { OP_dense_dx, OP_act_grad },
-    { OP_norm_grad, OP_act_grad }, { OP_dropout_grad, OP_act_grad }, { OP_maxpool_grad, OP_act_grad }, { OP_avgpool_grad, OP_act_grad },
-    { OP_meanpool_grad, OP_act_grad },
+/* producer -> follower with nothing else reading the value between them. EPILOGUE: an activation, which the producer's kernel applies to its
+   sums; behind a tail it is one. TAIL: the follower runs over parts of the result while they are near (hz_tail). MOMENTS: the producer adds up
+   mean and squares of what it stores, which the follower then needs not read once more. What a follower reads else becomes the fused node's. */
+enum how { EPILOGUE, TAIL, MOMENTS };
+static const struct { int producer, follower; enum how how; } patterns[] = {
+    { OP_conv2d, OP_act, EPILOGUE },          { OP_dense, OP_act, EPILOGUE },             { OP_norm, OP_act, EPILOGUE },
+    { OP_conv2d_dx, OP_act_grad, EPILOGUE },  { OP_dense_dx, OP_act_grad, EPILOGUE },     { OP_norm_grad, OP_act_grad, EPILOGUE },
+    { OP_dropout_grad, OP_act_grad, EPILOGUE }, { OP_maxpool_grad, OP_act_grad, EPILOGUE }, { OP_avgpool_grad, OP_act_grad, EPILOGUE },
+    { OP_meanpool_grad, OP_act_grad, EPILOGUE },
+    { OP_conv2d, OP_maxpool, TAIL },          { OP_conv2d, OP_dropout, TAIL },            { OP_conv2d_dx, OP_dropout_grad, TAIL },
+    { OP_conv2d, OP_norm, MOMENTS },
 };
 
-static int is_pattern(int producer, int follower)
+static int pattern_of(int producer, int follower)
 {
     for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
         if (patterns[i].producer == producer && patterns[i].follower == follower)
-            return 1;
-    return 0;
+            return (int)i;
+    return -1;
 }
 
-/* The one node that does the work of both; 0 if there is none. */
-static int merge(const hz_graph *g, int producer, const hz_node *follower, hz_node *fused)
+/* Which of a node's outputs is its result: that of the last tail which yields one of its own, else the first. */
+static int result_of(const hz_node *n)
 {
-    const hz_node *p = &g->nodes[producer];
-    if (p->dead || !is_pattern(p->op, follower->op) || hz_epilogue(p->op, &p->attr)->act != HZ_LINEAR || follower->attr.act.act == HZ_LINEAR)
-        return 0;
-    *fused = *p;
-    *(hz_act_attr *)hz_epilogue(fused->op, &fused->attr) = follower->attr.act;
-    fused->out[0] = follower->out[0];
+    int result = 0;
+    for (int i = 0; i < n->tails; i++)
+        if (n->tail[i].op == OP_maxpool)
+            result = n->tail[i].out;
+    return result;
+}
+
+int32_t hz_node_result(const hz_node *n) { return n->nout ? n->out[result_of(n)] : -1; }
+
+/* Adds the follower's further inputs from `first` on; 0 if one is younger than the producer or there is no room. */
+static int take_inputs(const hz_graph *g, int producer, const hz_node *follower, int first, hz_node *fused)
+{
     for (int k = 1; k < follower->nin; k++) {
-        if (fused->nin == HZ_MAXIN || follower->in[k] < 0 || g->values[follower->in[k]].node >= producer)
+        if (first == HZ_MAXIN || (follower->in[k] >= 0 && g->values[follower->in[k]].node >= producer))
             return 0;
-        fused->in[fused->nin++] = follower->in[k];
+        fused->in[first++] = follower->in[k];
+        fused->nin = first;
     }
     return 1;
+}
+
+static int epilogue(const hz_graph *g, int producer, const hz_node *follower, hz_node *fused)
+{
+    if (hz_epilogue(fused->op, &fused->attr)->act != HZ_LINEAR || follower->attr.act.act == HZ_LINEAR)
+        return 0;
+    *(hz_act_attr *)hz_epilogue(fused->op, &fused->attr) = follower->attr.act;
+    fused->out[0] = follower->out[0];
+    return take_inputs(g, producer, follower, fused->nin, fused);
+}
+
+/* Behind the inputs that the producer may have, absent ones included. */
+static int tail(const hz_graph *g, int producer, const hz_node *follower, hz_node *fused)
+{
+    int first = fused->nin, most = op_inputs(fused->op), result = result_of(fused), own = follower->op == OP_maxpool;
+    if (fused->tails == HZ_TAILS || fused->nout + follower->nout - !own > HZ_MAXOUT)
+        return 0;
+    first = first < most ? most : first;
+    fused->tail[fused->tails++] = (hz_tail){ .op = follower->op, .in = follower->nin > 1 ? first : -1, .out = follower->nout > !own ? fused->nout : -1,
+                                             .attr = follower->attr };
+    if (!own)
+        fused->out[result] = follower->out[0];
+    for (int k = !own; k < follower->nout; k++)
+        fused->out[fused->nout++] = follower->out[k];
+    return take_inputs(g, producer, follower, first, fused);
+}
+
+/* The node that does the work of both; 0 if there is none. */
+static int merge(const hz_graph *g, int producer, const hz_node *follower, enum how how, hz_node *fused)
+{
+    *fused = g->nodes[producer];
+    for (int k = fused->nin; k < HZ_MAXIN; k++)
+        fused->in[k] = -1;
+    return how == EPILOGUE && !fused->tails ? epilogue(g, producer, follower, fused) : tail(g, producer, follower, fused);
+}
+
+static int accepted(const hz_graph *g, const hz_backend *b, const hz_node *fused)
+{
+    hz_work w = work_of(g, fused);
+    return b->accepts(&w);
+}
+
+/* From now on the fused node makes its outputs; what a tail pooled is not stored. */
+static void replace(hz_graph *g, int producer, int mid, const hz_node *fused, hz_node *follower)
+{
+    g->values[mid].node = -1;
+    g->nodes[producer] = *fused;
+    for (int k = 0; k < fused->nout; k++) {
+        g->values[fused->out[k]].node = producer;
+        g->values[fused->out[k]].output = k;
+    }
+    g->values[fused->out[0]].unstored = result_of(fused) != 0;
+    follower->dead = 1;
+}
+
+/* Normalisation over the last axis gets the moments of its input from the node that makes it. */
+static void give_moments(hz_graph *g, const hz_backend *b, int producer, hz_node *norm)
+{
+    const hz_value *x = &g->values[norm->in[0]];
+    hz_node fused = g->nodes[producer];
+    int axis = norm->attr.norm.axis;
+    if (norm->attr.norm.frozen || (axis && axis != x->ndim - 1) || norm->nin > HZ_NORM_MOMENTS || fused.tails == HZ_TAILS || fused.nout == HZ_MAXOUT)
+        return;
+    char name[HZ_NAMELEN];
+    snprintf(name, sizeof name, "%.30s.moments", norm->name);
+    int moments = graph_value(g, name, &(out_spec){ .dtype = parameter_dtype(x), .kind = HZ_GRADIENT, .ndim = 2, .shape = { 2, x->shape[x->ndim - 1] } });
+    if (moments < 0)
+        return;
+    fused.tail[fused.tails++] = (hz_tail){ .op = OP_norm, .in = -1, .out = fused.nout, .attr = norm->attr };
+    fused.out[fused.nout++] = moments;
+    if (!accepted(g, b, &fused))
+        return;
+    g->nodes[producer] = fused;
+    g->values[moments].node = producer;
+    g->values[moments].output = fused.nout - 1;
+    norm->in[HZ_NORM_MOMENTS] = moments;
+    norm->nin = HZ_NORM_MOMENTS + 1;
 }
 
 static void fuse(hz_graph *g, const hz_backend *b, int follower, const int32_t *uses)
 {
     hz_node *f = &g->nodes[follower], fused;
-    if (f->dead || f->nin < 1 || f->in[0] < 0)
+    int mid = f->dead || f->nin < 1 ? -1 : f->in[0], producer = mid < 0 ? -1 : g->values[mid].node;
+    if (producer < 0 || g->nodes[producer].dead || hz_node_result(&g->nodes[producer]) != mid)
         return;
-    hz_value *mid = &g->values[f->in[0]];
-    if (mid->node < 0 || mid->keep || uses[f->in[0]] != 1 || !merge(g, mid->node, f, &fused))
+    int row = pattern_of(g->nodes[producer].op, f->op);
+    if (row < 0)
         return;
-    hz_work w = work_of(g, &fused);
-    if (!b->accepts(&w))
-        return;
-    g->nodes[mid->node] = fused;
-    g->values[fused.out[0]].node = mid->node;
-    mid->node = -1;
-    f->dead = 1;
+    if (patterns[row].how == MOMENTS)
+        give_moments(g, b, producer, f);
+    else if (!g->values[mid].keep && uses[mid] == 1 && merge(g, producer, f, patterns[row].how, &fused) && accepted(g, b, &fused))
+        replace(g, producer, mid, &fused, f);
 }
 
 void graph_fuse(hz_graph *g, const hz_backend *b)
 {
-    int32_t *uses = calloc((size_t)g->nvalues + 1, sizeof *uses);
+    int32_t *uses = graph_uses(g);
     if (!uses)
         return;                 /* unfused is always correct */
-    for (int i = 0; i < g->nnodes; i++)
-        for (int k = 0; k < g->nodes[i].nin; k++)
-            if (g->nodes[i].in[k] >= 0)
-                uses[g->nodes[i].in[k]]++;
+    graph_rewrite(g, uses);
     for (int i = 0; i < g->nnodes; i++)
         fuse(g, b, i, uses);
     free(uses);

@@ -58,6 +58,19 @@ static int value_new(hz_graph *g, const char *name)
     return i;
 }
 
+int graph_value(hz_graph *g, const char *name, const out_spec *spec)
+{
+    int v = value_new(g, name);
+    if (v < 0)
+        return -1;
+    hz_value *value = &g->values[v];
+    value->kind = spec->kind;
+    value->dtype = spec->dtype;
+    value->ndim = spec->ndim;
+    memcpy(value->shape, spec->shape, sizeof value->shape);
+    return v;
+}
+
 int hz_graph_bind(hz_graph *g, const char *name, const hz_tensor *t, int parameter)
 {
     if (!hz_tensor_contiguous(t) || !t->storage)
@@ -121,15 +134,11 @@ int graph_append(hz_graph *g, int op, const char *layer, const hz_attr *attr, co
     for (int i = 0; i < nout; i++) {
         char name[HZ_NAMELEN];
         output_name(name, layer, op_get(op)->outputs, i);
-        int v = value_new(g, name);
+        int v = graph_value(g, name, &out[i]);
         if (v < 0)
             return -1;
         n.out[i] = v;
         hz_value *value = &g->values[v];
-        value->kind = out[i].kind;
-        value->dtype = out[i].dtype;
-        value->ndim = out[i].ndim;
-        memcpy(value->shape, out[i].shape, sizeof value->shape);
         value->node = g->nnodes;
         value->output = i;
         if (op_has(op, 'V'))
@@ -155,6 +164,8 @@ static int word_count(const char *words)
     arity(words, &least, &most);
     return most;
 }
+
+int op_inputs(int op) { return word_count(op_get(op)->inputs); }
 
 static hz_status check_inputs(const hz_graph *g, const op_row *row, const int32_t *in, int nin)
 {

@@ -49,6 +49,7 @@ enum {
 
 const op_row *op_get(int op);
 int op_has(int op, char flag);
+int op_inputs(int op);                                     /* at most, absent ones included */
 
 /* An input's value, NULL when absent. */
 static inline const hz_value *in_value(const hz_graph *g, const hz_node *n, int i)
@@ -59,6 +60,8 @@ out_spec like(const hz_value *v);                          /* the same shape, dt
 out_spec like_whole(const hz_value *v);                    /* the same shape without a batch: a parameter's gradient */
 /* Appends a node with given outputs. First output value, -1 on failure (message set). */
 int graph_append(hz_graph *g, int op, const char *layer, const hz_attr *attr, const int32_t *in, int nin, const out_spec *out, int nout);
+/* A value that no node makes yet; -1 on failure (message set). */
+int graph_value(hz_graph *g, const char *name, const out_spec *spec);
 /* Type of parameters, statistics and their gradients beside activations like v: v's own, but f32 beside bf16. */
 int parameter_dtype(const hz_value *v);
 /* Refuses weights and bias of another type than x asks for. */

@@ -19,13 +19,15 @@ struct hz_plan {
 
 hz_work work_of(const hz_graph *g, const hz_node *n)
 {
-    hz_work w = { .op = n->op, .nin = n->nin, .nout = n->nout, .name = n->name, .attr = n->attr };
+    hz_work w = { .op = n->op, .nin = n->nin, .nout = n->nout, .name = n->name, .attr = n->attr, .tails = n->tails };
+    memcpy(w.tail, n->tail, sizeof w.tail);
     for (int k = 0; k < n->nin + n->nout; k++) {
         int v = k < n->nin ? n->in[k] : n->out[k - n->nin];
         hz_arg *a = k < n->nin ? &w.in[k] : &w.out[k - n->nin];
         if (v < 0)
             continue;
         const hz_value *value = &g->values[v];
+        a->data = (void *)value;
         a->dtype = value->dtype;
         a->ndim = value->ndim;
         a->kind = value->kind;
@@ -259,6 +261,7 @@ uint64_t hz_plan_digest(const hz_plan *p)
         p->backend->stat(p->program, i, &s);
         h = fnv(h, op_get(w->op)->name, strlen(op_get(w->op)->name));
         h = fnv(h, &w->attr, sizeof w->attr);
+        h = fnv(h, w->tail, (size_t)w->tails * sizeof *w->tail);
         for (int k = 0; k < w->nin + w->nout; k++) {
             const hz_arg *a = k < w->nin ? &w->in[k] : &w->out[k - w->nin];
             h = fnv(h, &a->dtype, sizeof a->dtype);

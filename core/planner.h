@@ -4,8 +4,11 @@
 #include "graph.h"
 #include "hz/plan.h"
 
-/* Rewrites patterns into one node with an epilogue where the backend runs it. */
+/* fuse.c: patterns of two nodes become one with an epilogue or a tail, where the backend runs it. */
 void graph_fuse(hz_graph *g, const hz_backend *b);
+/* rewrite.c: patterns of nodes that cost less in another order. uses: see graph_uses; kept right. */
+void graph_rewrite(hz_graph *g, int32_t *uses);
+int32_t *graph_uses(const hz_graph *g);                /* new, free(): per value, how many inputs of living nodes it is; NULL without memory */
 
 /* A range of the arena: from the node that makes its value to the last that reads it, both counted. */
 typedef struct life {
@@ -30,6 +33,6 @@ int hard_wanted(void);
 void hard_before(const hz_graph *g, const arena_map *m, char *arena, int node);
 hz_status hard_after(const hz_graph *g, const arena_map *m, char *arena, int node);      /* HZ_ESTATE: a value was overrun */
 
-/* The node as kernels see it; data pointers stay NULL. */
+/* The node as kernels see it; data pointers of what is present are not NULL, but point to no data yet. */
 hz_work work_of(const hz_graph *g, const hz_node *n);
 #endif

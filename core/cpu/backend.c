@@ -18,9 +18,11 @@ static int listed(const char *names, const char *name)
     return 0;
 }
 
-/* Predicted seconds, negative if the kernel does not take the node. */
+/* Predicted seconds, negative if the kernel does not take the node. Tails are run only by a kernel that sees the node as it is stored. */
 static double cost_of(choice c, const hz_work *w, const hz_work *wide, const cpu_micro *m)
 {
+    if (w->tails && (c.wide || !c.kernel->tails || !c.kernel->tails(w, m)))
+        return -1;
     double cost = c.kernel->cost(c.wide ? wide : w, m);
     return cost < 0 || !c.wide ? cost : cost + wide_cost(w);
 }
@@ -80,10 +82,14 @@ const char *hz_cpu_kernel(int op, int i)
     return NULL;
 }
 
+/* A tail must not cost the node the kernel that is fastest for the rest. */
 static int accepts(const hz_work *w)
 {
     int is_forced;
-    return choose(w, cpu_micro_now(), &is_forced).kernel != NULL;
+    hz_work rest = *w;
+    choice all = choose(w, cpu_micro_now(), &is_forced);
+    rest.tails = 0;
+    return all.kernel && (!w->tails || all.kernel == choose(&rest, cpu_micro_now(), &is_forced).kernel);
 }
 
 static hz_status refuse(const hz_work *w)

@@ -41,6 +41,7 @@ typedef struct cpu_kernel {
     size_t (*scratch)(const hz_work *w, const cpu_micro *m);          /* bytes per worker; NULL: none */
     void (*pack)(const hz_work *w, const cpu_call *c);                /* NULL: none; called when the parameters' version changed */
     hz_status (*run)(const hz_work *w, const cpu_call *c);
+    int (*tails)(const hz_work *w, const cpu_micro *m);               /* 1: runs the node's tails; NULL: runs no node that has any */
 } cpu_kernel;
 
 enum { CPU_KERNELS = 8 };                                             /* rows of a list at most */
@@ -67,6 +68,21 @@ static inline void *cpu_at(const hz_arg *a, int64_t i) { return (char *)a->data 
 
 /* The activation that fusion put behind an element-wise node, over elements from .. from+n-1 of its output 0, just written and still near. */
 void cpu_epilogue(const hz_work *w, const cpu_micro *m, int64_t from, int64_t n);
+
+/* --- tail.c: what fusion put behind a node, over parts of its result --- */
+/* Part of image n of the result: all channels of rows y0..y1-1, columns x0..x1-1. */
+typedef struct cpu_rect { int64_t n, y0, y1, x0, x1; } cpu_rect;
+/* Whether the node's tails can run over parts that begin at multiples of `rows` and `columns` and end there or at the image's edge.
+   0: parts reach over the whole image that way. */
+int cpu_tail_fits(const hz_work *w, int64_t rows, int64_t columns);
+int64_t cpu_tail_rows(const hz_work *w);                              /* parts must begin at multiples of so many rows; at least 1 */
+int cpu_tail_stored(const hz_work *w);                                /* 0: the result itself is not stored, out[0] has no memory */
+/* Bytes of slots for so many tasks, a multiple of 64: what a task adds up. 0 where there is nothing to add up. */
+size_t cpu_tail_bytes(const hz_work *w, int64_t tasks);
+void cpu_tail_begin(const hz_work *w, void *slots, int task);
+/* A part has been computed and lies at `near`, rows `pitch` elements apart: in out[0] itself where that is stored. */
+void cpu_tail_run(const hz_work *w, const cpu_call *c, void *slots, int task, cpu_rect r, void *near, int64_t pitch);
+void cpu_tail_end(const hz_work *w, void *slots, int tasks);          /* when all tasks have run */
 
 /* Sliding window over an image, from input to output: strides filled in, TensorFlow's padding before the first row and column. */
 typedef struct cpu_window {

@@ -64,20 +64,31 @@ typedef struct items {
     int64_t rows, size, parts, group;        /* parts per item, items per task; one of them is 1 */
 } items;
 
+cpu_dropout cpu_dropout_of(const hz_dropout *a, const hz_arg *item, const hz_step *s, int64_t row)
+{
+    return (cpu_dropout){ .rate = a->rate, .seed = s->seed, .item = (uint32_t)((const int32_t *)item->data)[row], .epoch = (uint32_t)s->epoch,
+                          .layer = (uint32_t)a->layer };
+}
+
 static void dropout_task(void *arg, int task, int worker)
 {
     const items *t = arg;
     const hz_work *w = t->w;
-    const hz_step *s = t->c->step;
+    const cpu_stored *s = cpu_stored_of(w, t->c->micro);
     int64_t first = task % t->parts * CHUNK, r = task / t->parts * t->group, end = r + t->group < t->rows ? r + t->group : t->rows;
     int64_t n = t->size - first < CHUNK ? t->size - first : CHUNK;
+    uint8_t *masks = w->op == OP_dropout ? w->out[1].data : w->in[1].data;
     for (; r < end; r++) {
-        cpu_dropout d = { .rate = w->attr.dropout.rate, .seed = s->seed, .item = (uint32_t)((const int32_t *)w->in[1].data)[r],
-                          .epoch = (uint32_t)s->epoch, .layer = (uint32_t)w->attr.dropout.layer };
         int64_t at = r * t->size + first;
-        cpu_stored_of(w, t->c->micro)->dropout(cpu_at(&w->out[0], at), cpu_at(&w->in[0], at), n, first, &d);
-        if (w->op == OP_dropout_grad)
+        void *y = cpu_at(&w->out[0], at), *x = cpu_at(&w->in[0], at);
+        uint8_t *mask = masks + r * ((t->size + 7) / 8) + first / 8;
+        if (w->op == OP_dropout_grad) {
+            s->keep(y, x, mask, n, 1 / (1 - w->attr.dropout.rate));
             cpu_epilogue(w, t->c->micro, at, n);
+        } else {
+            cpu_dropout d = cpu_dropout_of(&w->attr.dropout, &w->in[1], t->c->step, r);
+            s->dropout(y, x, mask, n, first, &d);
+        }
     }
 }
 

@@ -53,6 +53,27 @@ INLINE void philox_lanes(uint32_t block, const philox_round *p, VI words[2 * PHI
     }
 }
 
+/* The lanes that are kept as bits of a mask, `number` vectors from its begin on. */
+INLINE void keep_bits(uint8_t *mask, int number, VI keep)
+{
+    uint32_t bits = (uint32_t)SIGNS(keep);
+    if (LANES < 8)
+        mask[number * LANES / 8] |= (uint8_t)(bits << number * LANES % 8);
+    else
+        memcpy(mask + number * LANES / 8, &bits, LANES / 8);
+}
+
+/* And back: `have` elements from number i on, a multiple of LANES. */
+INLINE VI kept_lanes(const uint8_t *mask, int64_t i, int have)
+{
+    uint32_t bits = 0;
+    VI one;
+    for (int l = 0; l < LANES; l++)
+        one[l] = 1 << l;
+    memcpy(&bits, mask + i / 8, have == LANES && LANES >= 8 ? LANES / 8 : (size_t)(have + 7) / 8);
+    return (((VI){ 0 } + (int32_t)(bits >> i % 8)) & one) != 0;
+}
+
 /* The updates of ref_optim.inc.h. */
 static void sgd(const cpu_update *u, int64_t from, int64_t to)
 {

@@ -14,6 +14,7 @@
 enum { CHANNELS = 8, TASKS = 32, SLOTS = 16, PIXELS = 128, COPY = 4096 };     /* PIXELS of dy, COPY floats of the image: of a band */
 
 typedef struct conv {
+    const hz_work *w;
     const cpu_call *call;
     cpu_window v;
     panels p;                 /* of the outputs */
@@ -23,8 +24,9 @@ typedef struct conv {
     int64_t I, O, k, width;   /* k = kw*I; width: of a row of the copy, floats */
     int64_t bands, band;      /* bands of an image; rows of outputs in one */
     int64_t units;            /* bands of the rows in use */
-    int act;
+    int act, stored;
     float alpha;
+    void *tail_slots;         /* of the tails, a band is a task */
     float *slot;              /* per slot: (kh, k_room, O padded), then the bias */
     int64_t slots, slot_floats, k_room, pitch;      /* pitch = O padded to whole vectors */
 } conv;
@@ -71,15 +73,18 @@ static void forward_task(void *arg, int number, int worker)
 {
     const conv *c = arg;
     int64_t n = number / c->bands, y0 = number % c->bands * c->band, y1 = least(y0 + c->band, c->v.oh);
-    float *x = (float *)(c->call->scratch + (size_t)worker * c->call->scratch_stride);
+    int64_t row = c->v.ow * c->O;
+    float *x = (float *)(c->call->scratch + (size_t)worker * c->call->scratch_stride), *near = c->stored ? c->y + (n * c->v.oh + y0) * row : x + copy_floats(c);
     copy(c, n, y0, y1, x);
     for (int64_t i = y0; i < y1; i++) {
-        float *y = c->y + (n * c->v.oh + i) * c->v.ow * c->O;
+        float *y = near + (i - y0) * row;
         for (int panel = 0; panel < c->p.count; panel++)
             strip(c, x + (i - y0) * c->v.sh * c->width, y, panel);
         if (c->act != HZ_LINEAR && c->act != HZ_RELU)
-            c->call->micro->f32.act(y, y, c->v.ow * c->O, c->act, c->alpha);
+            c->call->micro->f32.act(y, y, row, c->act, c->alpha);
     }
+    cpu_tail_begin(c->w, c->tail_slots, number);
+    cpu_tail_run(c->w, c->call, c->tail_slots, number, (cpu_rect){ .n = n, .y0 = y0, .y1 = y1, .x1 = c->v.ow }, near, row);
 }
 
 /* ---- to the weights ---- */
@@ -160,12 +165,12 @@ static conv conv_of(const hz_work *w, const cpu_micro *m)
 {
     int forward = w->op == OP_conv2d;
     const hz_arg *x = &w->in[0], *y = forward ? &w->out[0] : &w->in[1];
-    conv c = { .v = cpu_window_of(&w->attr.window, x, y), .p = panels_of(y->shape[3], m), .x = x->data, .I = x->shape[3], .O = y->shape[3] };
+    conv c = { .w = w, .stored = cpu_tail_stored(w), .v = cpu_window_of(&w->attr.window, x, y), .p = panels_of(y->shape[3], m), .x = x->data, .I = x->shape[3], .O = y->shape[3] };
     c.k = c.v.kw * c.I;
     c.width = ((c.v.ow - 1) * c.v.sw + c.v.kw) * c.I;
     c.band = forward ? most(1, (COPY / c.width - c.v.kh) / c.v.sh + 1) : most(1, PIXELS / c.v.ow);
     c.band = least(c.band, forward ? most(4, c.v.oh * x->shape[0] / TASKS) : c.v.oh);
-    c.band = least(c.band, c.v.oh);
+    c.band = least((c.band + cpu_tail_rows(w) - 1) / cpu_tail_rows(w) * cpu_tail_rows(w), c.v.oh);
     c.bands = (c.v.oh + c.band - 1) / c.band;
     c.pitch = (int64_t)c.p.vectors * m->lanes;
     c.k_room = c.k + MICRO_ROWS;
@@ -188,7 +193,7 @@ static double cost(const hz_work *w, const cpu_micro *m)
 static size_t scratch(const hz_work *w, const cpu_micro *m)
 {
     conv c = conv_of(w, m);
-    return sizeof(float) * (size_t)(copy_floats(&c) + (w->op == OP_conv2d ? 0 : c.band * c.v.ow * c.pitch));
+    return sizeof(float) * (size_t)(copy_floats(&c) + (w->op == OP_conv2d && c.stored ? 0 : c.band * c.v.ow * c.pitch));
 }
 
 static size_t packed_floats(const conv *c) { return (size_t)(c->v.kh * c->k * c->pitch); }
@@ -197,6 +202,11 @@ static size_t packed_bytes(const hz_work *w, const cpu_micro *m)
 {
     conv c = conv_of(w, m);
     return (packed_floats(&c) + (size_t)c.pitch) * sizeof(float);
+}
+
+static size_t forward_bytes(const hz_work *w, const cpu_micro *m)
+{
+    return (packed_bytes(w, m) + 63) / 64 * 64 + cpu_tail_bytes(w, w->in[0].shape[0] * conv_of(w, m).bands);
 }
 
 static void pack(const hz_work *w, const cpu_call *call)
@@ -224,9 +234,14 @@ static hz_status forward_run(const hz_work *w, const cpu_call *call)
     c.y = w->out[0].data;
     c.act = w->attr.window.act;
     c.alpha = w->attr.window.alpha;
-    pool_run((int)(cpu_rows(w, call) * c.bands), forward_task, &c);
+    c.tail_slots = (char *)call->memory + (packed_bytes(w, call->micro) + 63) / 64 * 64;
+    c.units = cpu_rows(w, call) * c.bands;
+    pool_run((int)c.units, forward_task, &c);
+    cpu_tail_end(w, c.tail_slots, (int)c.units);
     return HZ_OK;
 }
+
+static int tails(const hz_work *w, const cpu_micro *m) { return cpu_tail_fits(w, 0, 0); }
 
 static size_t slot_bytes(const hz_work *w, const cpu_micro *m) { return SLOTS * sizeof(float) * (size_t)conv_of(w, m).slot_floats; }
 
@@ -245,5 +260,5 @@ static hz_status dw_run(const hz_work *w, const cpu_call *call)
     return HZ_OK;
 }
 
-const cpu_kernel conv2d_few = { .name = "few", .cost = cost, .memory = packed_bytes, .scratch = scratch, .pack = pack, .run = forward_run };
+const cpu_kernel conv2d_few = { .name = "few", .cost = cost, .memory = forward_bytes, .scratch = scratch, .pack = pack, .run = forward_run, .tails = tails };
 const cpu_kernel conv2d_dw_few = { .name = "few", .cost = cost, .memory = slot_bytes, .scratch = scratch, .run = dw_run };

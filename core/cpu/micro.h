@@ -78,7 +78,8 @@ typedef struct cpu_stored {
     void (*act)(void *y, const void *x, int64_t n, int act, float alpha);
     void (*act_grad)(void *dx, const void *dy, const void *y, int64_t n, int act, float alpha);
     void (*act_add)(void *y, const void *a, const void *b, int64_t n, int act, float alpha);         /* act(a + b) */
-    void (*dropout)(void *y, const void *x, int64_t n, int64_t first, const cpu_dropout *d);         /* first: of the item, 8*k */
+    void (*dropout)(void *y, const void *x, uint8_t *mask, int64_t n, int64_t first, const cpu_dropout *d);      /* first: of the item, 8*k */
+    void (*keep)(void *y, const void *x, const uint8_t *mask, int64_t n, float scale);               /* x*scale where the mask has a bit, else 0 */
     /* y = x*a + b */
     void (*scale_bytes)(void *y, const uint8_t *x, const float *a, const float *b, int64_t n);
     void (*scale_floats)(void *y, const float *x, const float *a, const float *b, int64_t n);
@@ -129,6 +130,9 @@ struct cpu_micro {
     double (*peak_f32)(long steps);
     double (*peak_bf16)(long steps);
 };
+
+/* Dropout of one row of the batch: its random numbers are those of the item. */
+cpu_dropout cpu_dropout_of(const hz_dropout *a, const hz_arg *item, const hz_step *s, int64_t row);
 
 /* The loops for a node that cpu_storage() takes. */
 static inline const cpu_stored *cpu_stored_of(const hz_work *w, const cpu_micro *m)

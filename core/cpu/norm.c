@@ -2,14 +2,13 @@
    inner 1 (channels last): slots of rows, each column a statistic. Otherwise a task is one (outer) with n runs of `inner` numbers;
    a run is read as rows of WIDE columns that share one statistic, so both cases use the same loops over rows.
    Sums live in slots (inner 1: SLOTS of them, else one per outer) and are added in slot order, in double.
-   Channels last, x and dy are gone through in blocks of rows that stay in the caches, so memory is read once for all statistics: the mean of a
-   block, the squares about it, and blocks (then slots) joined after Chan, Golub and LeVeque (1979):
-   M2 = M2a + M2b + (mean_b - mean_a)^2 * a*b/(a + b). */
-#include "cpu/micro.h"
+   Channels last, x and dy are gone through in blocks of rows that stay in the caches (moments.h), so memory is read once for all statistics; not
+   even once for mean and variance where the node that makes x has added them up. */
+#include "cpu/moments.h"
 #include <math.h>
 #include <string.h>
 
-enum { SLOTS = 16, WIDE = 64, NEAR = 64, COLUMNS = 512 };      /* NEAR: rows of a block; COLUMNS: with more the passes come one by one */
+enum { SLOTS = 16, WIDE = 64 };
 
 typedef struct norm {
     const hz_work *w;
@@ -18,8 +17,9 @@ typedef struct norm {
     cpu_axis v;
     const hz_arg *x, *dy, *out;       /* out: y or dx; absent: NULL */
     const float *mean, *a, *b, *g;    /* (n) of norm_apply */
+    const float *given;               /* moments (2,n) that came with x; NULL: none */
     float *slot;                      /* (slots,2,n): partial sums */
-    int slots, pass, blocks;          /* blocks: by_blocks() takes it */
+    int slots, pass, blocks;          /* blocks: all statistics from one pass */
 } norm;
 
 enum { SUM, SQUARES, BOTH, DOTS, APPLY };      /* BOTH: mean and squares about it */
@@ -29,39 +29,34 @@ static int64_t from_of(const norm *k, int s) { return k->v.outer * s / k->slots;
 
 /* ---- blocks of rows ---- */
 
-/* Mean and squares about it of `more` numbers joined to those of `count` before. */
-static void join(double *mean, double *squares, int64_t count, double mean_more, double squares_more, int64_t more)
+/* BOTH: means (n) and squares about them (n). */
+static void moments_of(const norm *k, int64_t at, int64_t rows, int64_t n, float *means, float *squares)
 {
-    double share = (double)more / (double)(count + more), apart = mean_more - *mean;
-    *squares += squares_more + apart * apart * share * (double)count;
-    *mean += apart * share;
+    double both[2 * MOMENTS_MOST + 1] = { 0 };
+    moments_add(both, k->s, k->x->dtype, cpu_at(k->x, at), rows, n);
+    for (int64_t i = 0; i < n; i++) {
+        means[i] = (float)both[1 + i];
+        squares[i] = (float)both[1 + n + i];
+    }
 }
 
-/* BOTH: means (n) and squares about them (n); DOTS: sums of dy*(x - mean) and of dy. */
-static void by_blocks(const norm *k, int64_t at, int64_t rows, int64_t n, const float *mean, float *first, float *second)
+/* DOTS: sums of dy*(x - mean) and of dy. */
+static void dots_of(const norm *k, int64_t at, int64_t rows, int64_t n, float *dots, float *sums)
 {
-    double a[COLUMNS] = { 0 }, b[COLUMNS] = { 0 };
-    float one[COLUMNS], two[COLUMNS];
-    for (int64_t r = 0; r < rows; r += NEAR) {
-        int64_t some = rows - r < NEAR ? rows - r : NEAR, from = at + r * n;
-        k->s->sum_rows(one, cpu_at(k->pass == DOTS ? k->dy : k->x, from), some, n, n);
-        if (k->pass == DOTS)
-            k->s->norm_dots(two, cpu_at(k->dy, from), cpu_at(k->x, from), mean, some, n);
-        else {
-            for (int64_t i = 0; i < n; i++)
-                one[i] /= (float)some;
-            k->s->norm_squares(two, cpu_at(k->x, from), one, some, n);
+    double a[MOMENTS_MOST] = { 0 }, b[MOMENTS_MOST] = { 0 };
+    float dot[MOMENTS_MOST], sum[MOMENTS_MOST];
+    for (int64_t r = 0; r < rows; r += MOMENTS_NEAR) {
+        int64_t some = rows - r < MOMENTS_NEAR ? rows - r : MOMENTS_NEAR, from = at + r * n;
+        k->s->sum_rows(sum, cpu_at(k->dy, from), some, n, n);
+        k->s->norm_dots(dot, cpu_at(k->dy, from), cpu_at(k->x, from), k->mean, some, n);
+        for (int64_t i = 0; i < n; i++) {
+            a[i] += dot[i];
+            b[i] += sum[i];
         }
-        for (int64_t i = 0; i < n; i++)
-            if (k->pass == DOTS) {
-                a[i] += two[i];
-                b[i] += one[i];
-            } else
-                join(&a[i], &b[i], r, one[i], two[i], some);
     }
     for (int64_t i = 0; i < n; i++) {
-        first[i] = (float)a[i];
-        second[i] = (float)b[i];
+        dots[i] = (float)a[i];
+        sums[i] = (float)b[i];
     }
 }
 
@@ -77,8 +72,8 @@ static void pass_rows(const norm *k, int64_t at, int64_t rows, int64_t n, const 
         k->s->sum_rows(second, dy, rows, n, n);
         break;
     default:
-        for (int64_t r = 0; r < rows; r += NEAR) {
-            int64_t some = rows - r < NEAR ? rows - r : NEAR, from = at + r * n;
+        for (int64_t r = 0; r < rows; r += MOMENTS_NEAR) {
+            int64_t some = rows - r < MOMENTS_NEAR ? rows - r : MOMENTS_NEAR, from = at + r * n;
             k->s->norm_apply(cpu_at(k->out, from), cpu_at(k->x, from), k->dy ? cpu_at(k->dy, from) : NULL, c, some, n);
             cpu_epilogue(k->w, k->m, from, some * n);
         }
@@ -114,7 +109,7 @@ static void slot_task(void *arg, int s, int worker)
     cpu_affine c = { .mean = k->mean, .a = k->a, .b = k->b, .g = k->g };
     if (inner == 1) {
         if (k->blocks && k->pass != APPLY)
-            by_blocks(k, o0 * n, o1 - o0, n, k->mean, slot, slot + n);
+            (k->pass == BOTH ? moments_of : dots_of)(k, o0 * n, o1 - o0, n, slot, slot + n);
         else
             pass_rows(k, o0 * n, o1 - o0, n, &c, slot, slot + n);
         return;
@@ -143,14 +138,14 @@ static void pass(norm *k, int which)
     pool_run(k->slots, slot_task, k);
 }
 
-/* Mean and variance of statistic i, over the slots. */
+/* Mean and variance of statistic i: as given, or over the slots. */
 static void joined(const norm *k, int64_t i, double *mean, double *variance)
 {
-    double squares = 0;
-    *mean = 0;
-    for (int s = 0; s < k->slots; s++) {
+    double squares = k->given ? k->given[k->v.n + i] : 0;
+    *mean = k->given ? k->given[i] : 0;
+    for (int s = 0; s < k->slots && !k->given; s++) {
         const float *slot = k->slot + (int64_t)s * 2 * k->v.n + i;
-        join(mean, &squares, from_of(k, s), slot[0], slot[k->v.n], from_of(k, s + 1) - from_of(k, s));
+        moments_join(mean, &squares, (double)from_of(k, s), slot[0], slot[k->v.n], (double)(from_of(k, s + 1) - from_of(k, s)));
     }
     *variance = squares / (double)k->v.outer;
 }
@@ -177,7 +172,7 @@ static norm norm_of(const hz_work *w, const cpu_call *c, int arg)
     norm k = { .w = w, .m = c->micro, .s = cpu_stored_of(w, c->micro), .v = cpu_axis_of(w, c, arg), .slot = c->memory, .x = &w->in[arg],
                .out = w->out[0].data ? &w->out[0] : NULL };
     k.slots = k.v.outer < SLOTS ? (int)k.v.outer : SLOTS;
-    k.blocks = k.v.inner == 1 && k.v.n <= COLUMNS;
+    k.blocks = k.v.inner == 1 && k.v.n <= MOMENTS_MOST;
     return k;
 }
 
@@ -191,11 +186,12 @@ static hz_status forward(const hz_work *w, const cpu_call *c)
     float epsilon = attr->epsilon != 0 ? attr->epsilon : 1e-3f, momentum = attr->momentum != 0 ? attr->momentum : 0.99f;
     double count = (double)(k.v.outer * k.v.inner);
     k.mean = mean;
+    k.given = w->nin > HZ_NORM_MOMENTS && k.blocks && !attr->frozen ? w->in[HZ_NORM_MOMENTS].data : NULL;
     if (attr->frozen)
         memcpy(mean, running_mean, (size_t)k.v.n * sizeof(float));
-    else if (k.blocks)
+    else if (k.blocks && !k.given)
         pass(&k, BOTH);
-    else {
+    else if (!k.blocks) {
         pass(&k, SUM);
         for (int64_t i = 0; i < k.v.n; i++)
             mean[i] = (float)(total(&k, 0, i) / count);

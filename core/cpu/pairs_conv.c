@@ -9,6 +9,7 @@
 enum { BLOCKS = 4, TERMS = 9 };      /* of 32 outputs, worked on together; of a product, about */
 
 typedef struct conv {
+    const hz_work *w;
     const cpu_pairs *k;
     const cpu_call *call;
     pairs_shape s;
@@ -17,9 +18,10 @@ typedef struct conv {
     const int32_t *pixel;     /* [group][output] */
     uint16_t *y;
     const uint16_t *gate;     /* the epilogue of a gradient: dx = act_grad(dx, gate); NULL: none */
+    void *slots;              /* of the tails */
     int act;
     float alpha;
-    int threads;
+    int threads, stored;
 } conv;
 
 static int64_t panels(const pairs_shape *s) { return (s->oc + PAIRS - 1) / PAIRS; }
@@ -33,6 +35,7 @@ typedef struct part {
     const uint16_t *source, *weights;
     const int32_t *pixel;
     int64_t n0, n1, panel;
+    uint16_t *y;              /* of image n0 */
     float *sum;
     pairs_ahead *ahead;
 } part;
@@ -61,16 +64,19 @@ static void pass_back(const conv *c, const pairs_finish *f, float *sum)
     }
 }
 
-/* Of y and of the gate: where the pixels of these images begin, and the panel. */
-static int64_t first_element(const conv *c, const part *p) { return p->n0 * c->s.oh * c->s.ow * c->s.oc + p->panel * PAIRS; }
+/* Of the gate: where the pixels of these images begin, and the panel; NULL for none. */
+static const uint16_t *gate_of(const conv *c, const part *p)
+{
+    return c->gate ? c->gate + p->n0 * c->s.oh * c->s.ow * c->s.oc + p->panel * PAIRS : NULL;
+}
 
 /* Outputs from..to-1. */
 static void finish(const conv *c, const part *p, int64_t from, int64_t to)
 {
     int simple = c->act == HZ_LINEAR || c->act == HZ_RELU;
-    int64_t first = first_element(c, p), images = p->n1 - p->n0;
+    int64_t images = p->n1 - p->n0;
     pairs_finish f = { .bias = simple && c->bias ? c->bias + p->panel * PAIRS : NULL, .low = c->act == HZ_RELU && !c->gate ? 0 : -INFINITY,
-                       .y = c->y + first, .gate = c->gate ? c->gate + first : NULL, .step = c->s.oc,
+                       .y = p->y + p->panel * PAIRS, .gate = gate_of(c, p), .step = c->s.oc,
                        .columns = (int)pairs_min(PAIRS, c->s.oc - p->panel * PAIRS), .pixel = p->pixel + from,
                        .limit = c->s.flat && p->n1 == c->s.used ? c->s.last : images * c->s.oh * c->s.ow };
     for (float *sum = p->sum; from < to; from += PAIRS, f.pixel += PAIRS, sum += PAIRS_BLOCK) {
@@ -103,12 +109,12 @@ static pairs_ahead ahead_of(const conv *c, int64_t n0)
 /* The lines that outputs from..to-1 will be written to, spread over their products. */
 static void aim(const conv *c, const part *p, int64_t from, int64_t to)
 {
-    int64_t first = first_element(c, p) * (int64_t)sizeof *c->y, terms = pairs_max(p->g->taps * c->s.source.runs, 1);
+    int64_t terms = pairs_max(p->g->taps * c->s.source.runs, 1);
     pairs_ahead *a = p->ahead;
     a->pixel = p->pixel + from;
     a->pixels_end = p->pixel + pairs_up(to, PAIRS);
-    a->y = (const char *)c->y + first;
-    a->gate = c->gate ? (const char *)c->gate + first : NULL;
+    a->y = (const char *)(p->y + p->panel * PAIRS);
+    a->gate = (const char *)gate_of(c, p);
     a->step = c->s.oc * (int64_t)sizeof *c->y;
     a->writes = (int)((PAIRS + terms - 1) / terms);
 }
@@ -145,6 +151,8 @@ static void group(const conv *c, const part *first)
     }
 }
 
+static int64_t source_elements(const pairs_shape *s) { return s->source.pixels * s->source.runs * PAIRS; }
+
 static void task(void *arg, int number, int worker)
 {
     const conv *c = arg;
@@ -153,7 +161,10 @@ static void task(void *arg, int number, int worker)
     float *sum = (float *)(c->call->scratch + (size_t)worker * c->call->scratch_stride);
     uint16_t *source = (uint16_t *)(sum + BLOCKS * PAIRS_BLOCK);
     pairs_ahead ahead = ahead_of(c, n0);
-    part p = { .source = source, .weights = c->weights, .pixel = c->pixel, .n0 = n0, .n1 = n1, .sum = sum, .ahead = &ahead };
+    int64_t row = c->s.ow * c->s.oc, image = c->s.oh * row;
+    uint16_t *near = source + source_elements(&c->s);
+    part p = { .source = source, .weights = c->weights, .pixel = c->pixel, .n0 = n0, .n1 = n1, .y = c->stored ? c->y + n0 * image : near, .sum = sum,
+               .ahead = &ahead };
     pairs_fill(c->k, &c->s, c->x, n0, n1, source);
     c->k->begin();
     for (int i = 0; i < c->s.groups; i++) {
@@ -163,6 +174,11 @@ static void task(void *arg, int number, int worker)
         p.pixel += listed(&c->s, p.g);
     }
     c->k->end();
+    if (!c->w->tails)
+        return;
+    cpu_tail_begin(c->w, c->slots, number);
+    for (int64_t n = n0; n < n1; n++)
+        cpu_tail_run(c->w, c->call, c->slots, number, (cpu_rect){ .n = n, .y1 = c->s.oh, .x1 = c->s.ow }, p.y + (n - n0) * image, row);
 }
 
 /* ---- weights ---- */
@@ -211,15 +227,21 @@ static size_t weight_elements(const pairs_shape *s)
 static float *bias_of(const pairs_shape *s, void *memory) { return (float *)((uint16_t *)memory + weight_elements(s)); }
 static int32_t *pixels_of(const pairs_shape *s, void *memory) { return (int32_t *)(bias_of(s, memory) + panels(s) * PAIRS); }
 
+static size_t own_bytes(const pairs_shape *s)
+{
+    int64_t pixels = 0;
+    for (int i = 0; i < s->groups; i++)
+        pixels += listed(s, &s->group[i]);
+    return (weight_elements(s) * sizeof(uint16_t) + (size_t)(panels(s) * PAIRS) * sizeof(float) + (size_t)pixels * sizeof(int32_t) + 63) / 64 * 64;
+}
+
+static int64_t tasks(const pairs_shape *s, int64_t items) { return (items + s->source.images - 1) / s->source.images; }
+
+/* What kernels read, then the slots of tails. */
 static size_t memory(const hz_work *w, const cpu_micro *m)
 {
     pairs_shape s;
-    if (!pairs_shape_of(w, m, &s))
-        return 0;
-    int64_t pixels = 0;
-    for (int i = 0; i < s.groups; i++)
-        pixels += listed(&s, &s.group[i]);
-    return weight_elements(&s) * sizeof(uint16_t) + (size_t)(panels(&s) * PAIRS) * sizeof(float) + (size_t)pixels * sizeof(int32_t);
+    return pairs_shape_of(w, m, &s) ? own_bytes(&s) + cpu_tail_bytes(w, tasks(&s, s.items)) : 0;
 }
 
 /* Where the outputs of each group lie in the images of a task, -1 where they do not exist. */
@@ -275,12 +297,13 @@ static size_t scratch(const hz_work *w, const cpu_micro *m)
     pairs_shape s;
     if (!pairs_shape_of(w, m, &s))
         return 0;
-    return BLOCKS * PAIRS_BLOCK * sizeof(float) + (size_t)(s.source.pixels * s.source.runs * PAIRS) * sizeof(uint16_t);
+    return BLOCKS * PAIRS_BLOCK * sizeof(float)
+           + (size_t)(source_elements(&s) + (cpu_tail_stored(w) ? 0 : s.source.images * s.oh * s.ow * s.oc)) * sizeof(uint16_t);
 }
 
 static hz_status run(const hz_work *w, const cpu_call *call)
 {
-    conv c = { .k = call->micro->pairs, .call = call, .x = w->in[0].data, .y = w->out[0].data, .weights = call->memory };
+    conv c = { .w = w, .stored = cpu_tail_stored(w), .k = call->micro->pairs, .call = call, .x = w->in[0].data, .y = w->out[0].data, .weights = call->memory };
     if (!pairs_shape_of(w, call->micro, &c.s))
         return hz_fail(HZ_EARG, "%s: kernel pairs was chosen for a node it does not take", w->name);
     int forward = w->op == OP_conv2d || w->op == OP_dense, conv2d = w->op == OP_conv2d || w->op == OP_conv2d_dx;
@@ -292,12 +315,21 @@ static hz_status run(const hz_work *w, const cpu_call *call)
         c.gate = w->in[2].data;
     c.pixel = pixels_of(&c.s, call->memory);
     c.threads = pool_threads();
+    c.slots = (char *)call->memory + own_bytes(&c.s);
     pairs_use(&c.s, w, call);
-    pool_run((int)((c.s.used + c.s.source.images - 1) / c.s.source.images), task, &c);
+    pool_run((int)tasks(&c.s, c.s.used), task, &c);
+    cpu_tail_end(w, c.slots, (int)tasks(&c.s, c.s.used));
     return HZ_OK;
 }
 
-const cpu_kernel conv2d_pairs = { .name = "pairs", .cost = cost, .memory = memory, .scratch = scratch, .pack = pack, .run = run };
-const cpu_kernel conv2d_dx_pairs = { .name = "pairs", .cost = cost, .memory = memory, .scratch = scratch, .pack = pack, .run = run };
+/* Where a task has whole images. */
+static int tails(const hz_work *w, const cpu_micro *m)
+{
+    pairs_shape s;
+    return pairs_shape_of(w, m, &s) && !s.flat && cpu_tail_fits(w, 0, 0);
+}
+
+const cpu_kernel conv2d_pairs = { .name = "pairs", .cost = cost, .memory = memory, .scratch = scratch, .pack = pack, .run = run, .tails = tails };
+const cpu_kernel conv2d_dx_pairs = { .name = "pairs", .cost = cost, .memory = memory, .scratch = scratch, .pack = pack, .run = run, .tails = tails };
 const cpu_kernel dense_pairs = { .name = "pairs", .cost = cost, .memory = memory, .scratch = scratch, .pack = pack, .run = run };
 const cpu_kernel dense_dx_pairs = { .name = "pairs", .cost = cost, .memory = memory, .scratch = scratch, .pack = pack, .run = run };

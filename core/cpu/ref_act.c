@@ -13,6 +13,4 @@ REF_KERNEL(softmax_grad)
 REF_KERNEL(xent)
 REF_KERNEL(xent_grad)
 REF_KERNEL(dropout)
-
-static hz_status dropout_grad_run(const hz_work *w, const cpu_call *c) { return dropout_run(w, c); }
-const cpu_kernel ref_dropout_grad = { .name = "ref", .cost = ref_cost, .run = dropout_grad_run };
+REF_KERNEL(dropout_grad)

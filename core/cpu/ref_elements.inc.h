@@ -38,17 +38,32 @@ static hz_status F(dropout)(const hz_work *w, const cpu_call *c)
     const int32_t *item = w->in[1].data;
     const hz_step *s = c->step;
     T *y = OUT(0);
-    int64_t rows = cpu_rows(w, c), size = cpu_size(&w->in[0], 1, w->in[0].ndim);
+    uint8_t *mask = w->out[1].data;
+    int64_t rows = cpu_rows(w, c), size = cpu_size(&w->in[0], 1, w->in[0].ndim), bytes = (size + 7) / 8;
     float rate = w->attr.dropout.rate;
     T scale = 1 / (1 - (T)rate);
+    memset(mask, 0, (size_t)(rows * bytes));
     for (int64_t r = 0; r < rows; r++)
     for (int64_t e = 0; e < size; e++) {
         uint32_t half = hz_random16(s->seed, (uint64_t)e, (uint32_t)item[r], (uint32_t)s->epoch, (uint32_t)w->attr.dropout.layer,
                                     HZ_FOR_DROPOUT);
-        y[r * size + e] = (float)half * (1.0f / 65536) >= rate ? x[r * size + e] * scale : 0;
+        int keep = (float)half * (1.0f / 65536) >= rate;
+        y[r * size + e] = keep ? x[r * size + e] * scale : 0;
+        mask[r * bytes + e / 8] |= (uint8_t)(keep << e % 8);
     }
-    if (w->op == OP_dropout_grad)
-        F(epilogue)(w, c);
+    return HZ_OK;
+}
+
+static hz_status F(dropout_grad)(const hz_work *w, const cpu_call *c)
+{
+    const T *dy = IN(0);
+    const uint8_t *mask = w->in[1].data;
+    T *dx = OUT(0), scale = 1 / (1 - (T)w->attr.dropout.rate);
+    int64_t rows = cpu_rows(w, c), size = cpu_size(&w->in[0], 1, w->in[0].ndim), bytes = (size + 7) / 8;
+    for (int64_t r = 0; r < rows; r++)
+    for (int64_t e = 0; e < size; e++)
+        dx[r * size + e] = mask[r * bytes + e / 8] >> e % 8 & 1 ? dy[r * size + e] * scale : 0;
+    F(epilogue)(w, c);
     return HZ_OK;
 }
 

@@ -48,9 +48,10 @@ static void F(act_add)(void *y, const void *a, const void *b, int64_t n, int whi
 /* ---- dropout and the batch ---- */
 
 /* Elements i.. of x, `have` of them, at most 4*PHILOX vectors. */
-INLINE void F(dropout_part)(int64_t i, int have, S *y, const S *x, int64_t first, int32_t least, float scale, const philox_round *p)
+INLINE void F(dropout_part)(int64_t i, int have, S *y, const S *x, uint8_t *mask, int64_t first, int32_t least, float scale, const philox_round *p)
 {
     VI words[2 * PHILOX];
+    uint8_t kept[PHILOX * LANES / 2 + 1] = { 0 };
     philox_lanes((uint32_t)((first + i) / 8), p, words);
     UNROLL for (int j = 0; j < 4 * PHILOX; j++) {
         int64_t at = i + j * LANES;
@@ -59,11 +60,15 @@ INLINE void F(dropout_part)(int64_t i, int have, S *y, const S *x, int64_t first
         memcpy(&halves, (const char *)&words[j / 2] + j % 2 * sizeof halves, sizeof halves);
         VI keep = __builtin_convertvector(halves, VI) >= least;
         s_store_product(y + at, (V)(keep & (VI)(s_part(x + at, n) * scale)), n);
+        keep_bits(kept, j, keep);
     }
+    if (have % 8)
+        kept[have / 8] &= (uint8_t)((1 << have % 8) - 1);
+    memcpy(mask + i / 8, kept, (size_t)(have + 7) / 8);
 }
 
-/* y = x/(1-rate) where the element's uniform number is at least rate, else 0. x is element `first` of its item on, a multiple of 8. */
-static void F(dropout)(void *out, const void *in, int64_t n, int64_t first, const cpu_dropout *d)
+/* y = x/(1-rate) where the element's uniform number is at least rate, else 0; mask says where. x is element `first` of its item on, a multiple of 8. */
+static void F(dropout)(void *out, const void *in, uint8_t *mask, int64_t n, int64_t first, const cpu_dropout *d)
 {
     enum { STEP = 4 * PHILOX * LANES };
     int32_t least = (int32_t)ceilf(d->rate * 65536.0f);
@@ -72,10 +77,18 @@ static void F(dropout)(void *out, const void *in, int64_t n, int64_t first, cons
     philox_start(&p, d);
     int64_t i = 0;
     for (; i + STEP <= n; i += STEP)
-        F(dropout_part)(i, STEP, out, in, first, least, scale, &p);
+        F(dropout_part)(i, STEP, out, in, mask, first, least, scale, &p);
     if (i < n)
-        F(dropout_part)(i, (int)(n - i), out, in, first, least, scale, &p);
+        F(dropout_part)(i, (int)(n - i), out, in, mask, first, least, scale, &p);
 }
+
+INLINE void F(keep_part)(int64_t i, int have, S *y, const S *x, const uint8_t *mask, float scale)
+{
+    s_store_product(y + i, (V)(kept_lanes(mask, i, have) & (VI)(s_part(x + i, have) * scale)), have);
+}
+
+/* y = x*scale where the mask has a bit, else 0 */
+static void F(keep)(void *y, const void *x, const uint8_t *mask, int64_t n, float scale) { EACH_VECTOR(n, F(keep_part), y, x, mask, scale); }
 
 /* y = (x*scale - mean)/deviation as x*a + b, a and b given for each position of the row. Left to the compiler to vectorise. */
 static void F(scale_bytes)(void *y, const uint8_t *restrict x, const float *restrict a, const float *restrict b, int64_t n)
@@ -95,7 +108,7 @@ static void F(scale_floats)(void *y, const float *restrict x, const float *restr
 #include "cpu/rows.inc.h"
 
 static const cpu_stored F(stored) = {
-    .act = F(act), .act_grad = F(act_grad), .act_add = F(act_add), .dropout = F(dropout), .scale_bytes = F(scale_bytes),
+    .act = F(act), .act_grad = F(act_grad), .act_add = F(act_add), .dropout = F(dropout), .keep = F(keep), .scale_bytes = F(scale_bytes),
     .scale_floats = F(scale_floats), .sum_rows = F(sum_rows), .pool_max = F(pool_max), .pool_max_grad = F(pool_max_grad),
     .pool_mean = F(pool_mean), .pool_mean_grad = F(pool_mean_grad), .norm_squares = F(norm_squares), .norm_dots = F(norm_dots),
     .norm_apply = F(norm_apply),

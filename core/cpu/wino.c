@@ -15,18 +15,21 @@
 #include <string.h>
 
 typedef struct wino {
+    const hz_work *w;
     const cpu_wino *k;
     const wino_way *way;
     const cpu_call *call;
     panels p;                 /* of the outputs */
     wino_image in, out;       /* where tiles are read and written */
+    wino_image block;         /* tiles of a block side by side: where they are written if the result is not stored */
     const float *u, *bias;
     const void *x, *gate;     /* gate: y of conv2d_dx's epilogue, NULL: none */
     void *y;
     int64_t depth;            /* words that products sum over */
     int64_t tiles;            /* of the rows in use */
     int64_t v_pitch, v_plane, m_plane;
-    int threads, act;
+    void *slots;              /* of the tails */
+    int threads, stored, act;
     float alpha;
 } wino;
 
@@ -49,26 +52,41 @@ static wino_ahead ahead_of(const wino *w, int64_t first, int64_t tiles)
 {
     int64_t next = first + (int64_t)w->threads * WINO_BLOCK;
     int more = next + WINO_BLOCK <= w->tiles;
-    return (wino_ahead){ .read = span(w, w->x, &w->in, more ? next : first, more ? WINO_BLOCK : 0), .write = span(w, w->y, &w->out, first, tiles),
+    return (wino_ahead){ .read = span(w, w->x, &w->in, more ? next : first, more ? WINO_BLOCK : 0),
+                         .write = w->stored ? span(w, w->y, &w->out, first, tiles) : (wino_stream){ .at = w->x, .end = w->x },
                          .gate = w->gate ? (const char *)w->gate - (const char *)w->y : 0 };
 }
 
-/* The activations (or their gradients) that output() does not know, over what it has just written, which is f32. */
-static void activate(const wino *w, int64_t first, int64_t tiles)
+/* The activations (or their gradients) that output() does not know, over a part that it has just written, which is f32. */
+static void activate(const wino *w, cpu_rect r, float *y, int64_t pitch)
 {
     const wino_image *g = &w->out;
-    float *y = w->y;
+    const float *gate = w->gate;
+    int64_t n = (r.x1 - r.x0) * g->c;
+    for (int64_t i = r.y0; i < r.y1; i++, y += pitch)
+        if (gate)
+            w->call->micro->f32.act_grad(y, y, gate + ((r.n * g->h + i) * g->w + r.x0) * g->c, n, w->act, w->alpha);
+        else
+            w->call->micro->f32.act(y, y, n, w->act, w->alpha);
+}
+
+/* What follows when a block is written: each run of tiles side by side is a part of an image. near: the block, where it is not stored. */
+static void follow(const wino *w, int task, int64_t first, int64_t tiles, char *near)
+{
+    const wino_image *g = &w->out;
+    int64_t bytes = g->c * w->k->bytes;
     wino_spot s = wino_at(g, first);
-    for (int64_t t = 0; t < tiles; t++, wino_next(g, &s)) {
-        int64_t top = larger(s.y * g->step - g->top, 0), left = larger(s.x * g->step - g->left, 0);
-        int64_t bottom = smaller(g->h, (s.y + 1) * g->step - g->top), right = smaller(g->w, (s.x + 1) * g->step - g->left);
-        for (int64_t i = top; i < bottom; i++) {
-            int64_t at = ((s.n * g->h + i) * g->w + left) * g->c, n = (right - left) * g->c;
-            if (w->gate)
-                w->call->micro->f32.act_grad(y + at, y + at, (const float *)w->gate + at, n, w->act, w->alpha);
-            else
-                w->call->micro->f32.act(y + at, y + at, n, w->act, w->alpha);
-        }
+    cpu_tail_begin(w->w, w->slots, task);
+    for (int64_t t = 0, run; t < tiles; t += run, wino_next(g, &s)) {
+        run = smaller(tiles - t, g->across - s.x);
+        cpu_rect r = { .n = s.n, .y0 = larger(s.y * g->step - g->top, 0), .y1 = smaller(g->h, (s.y + 1) * g->step - g->top),
+                       .x0 = larger(s.x * g->step - g->left, 0), .x1 = smaller(g->w, (s.x + run) * g->step - g->left) };
+        char *y = w->stored ? (char *)w->y + ((r.n * g->h + r.y0) * g->w + r.x0) * bytes : near + t * g->step * bytes;
+        int64_t pitch = (w->stored ? g->w : w->block.w) * g->c;
+        if (w->act != HZ_LINEAR && w->act != HZ_RELU)
+            activate(w, r, (float *)y, pitch);
+        cpu_tail_run(w->w, w->call, w->slots, task, r, y, pitch);
+        s.x += run - 1;
     }
 }
 
@@ -98,6 +116,9 @@ static void multiply(const wino *w, const float *v, int64_t tiles, int panel, in
     }
 }
 
+/* What a pass leaves for the next, of all panels. */
+static int64_t part_floats(const wino *w) { return w->way->passes > 1 ? WINO_BLOCK * 16 * round_up(w->out.c, w->p.lanes * MICRO_NV) : 0; }
+
 /* The first weights of a panel in the pass whose planes begin behind `before`. */
 static const float *weights_of(const wino *w, int panel, int before)
 {
@@ -111,6 +132,7 @@ static void block(void *arg, int number, int worker)
     int64_t first = (int64_t)number * WINO_BLOCK, tiles = smaller(w->tiles - first, WINO_BLOCK);
     float *zero = (float *)(w->call->scratch + (size_t)worker * w->call->scratch_stride);
     float *v = zero + round_up(WINO_REACH * w->in.c, 16), *m = v + w->way->planes[0] * w->v_plane, *part = m + w->way->planes[0] * w->m_plane;
+    char *near = (char *)(part + part_floats(w));
     wino_ahead ahead = ahead_of(w, first, tiles);
     wino_end end = { .bias = w->bias, .low = w->act == HZ_RELU && !w->gate ? 0 : -INFINITY, .gate = w->act == HZ_RELU ? w->gate : NULL };
     memset(zero, 0, (size_t)w->in.c * WINO_REACH * sizeof(float));
@@ -121,12 +143,12 @@ static void block(void *arg, int number, int worker)
             int64_t width = (int64_t)panel_nv(&w->p, i) * w->p.lanes, channel = (int64_t)panel_first(&w->p, i) * w->p.lanes;
             const float *then = i + 1 < w->p.count ? weights_of(w, i + 1, before) : weights_of(w, 0, after);
             multiply(w, v, tiles, i, pass, before, then, m, &ahead);
-            w->way->output(&w->out, w->y, first, tiles, m, w->m_plane, width, channel, smaller(width, w->out.c - channel), &end,
-                           part + WINO_BLOCK * 16 * channel, pass);
+            w->way->output(w->stored ? &w->out : &w->block, w->stored ? w->y : near, w->stored ? first : 0, tiles, m, w->m_plane, width, channel,
+                           smaller(width, w->out.c - channel), &end, part + WINO_BLOCK * 16 * channel, pass);
         }
     }
-    if (w->act != HZ_LINEAR && w->act != HZ_RELU)
-        activate(w, first, tiles);
+    if (w->w->tails || (w->act != HZ_LINEAR && w->act != HZ_RELU))
+        follow(w, number, first, tiles, near);
 }
 
 /* ---- transformed weights ---- */
@@ -196,11 +218,12 @@ static wino wino_of(const hz_work *w, const cpu_micro *m, const cpu_wino *k)
     const hz_arg *in = &w->in[0], *out = &w->out[0];
     int forward = w->op == OP_conv2d, stride = wino_stride(w, m) + 1;
     cpu_window window = cpu_window_of(&w->attr.window, forward ? in : out, forward ? out : in);
-    wino r = { .k = k, .way = (forward ? k->forward : k->back) + stride - 1, .p = panels_of(out->shape[3], m), .x = in->data, .y = out->data,
+    wino r = { .w = w, .k = k, .stored = cpu_tail_stored(w), .way = (forward ? k->forward : k->back) + stride - 1, .p = panels_of(out->shape[3], m), .x = in->data, .y = out->data,
                .depth = in->shape[3] / k->each };
     r.in = (wino_image){ .h = in->shape[1], .w = in->shape[2], .c = in->shape[3], .step = 4, .top = 3 - stride - window.top,
                          .left = 3 - stride - window.left };
     r.out = (wino_image){ .h = out->shape[1], .w = out->shape[2], .c = out->shape[3], .step = 4 };
+    r.block = (wino_image){ .h = 4, .w = 4 * WINO_BLOCK, .c = r.out.c, .step = 4, .down = 1, .across = WINO_BLOCK };
     if (forward) {
         r.in.step = 4 * stride;
         r.in.top = window.top;
@@ -230,18 +253,25 @@ static double cost(const hz_work *w, const cpu_micro *m, const cpu_wino *k)
     return 1e-6 + wino_caution(k) * cycles * 4 * m->lanes / 118e9;
 }
 
-static size_t memory(const hz_work *w, const cpu_micro *m, const cpu_wino *k)
+static size_t weight_bytes(const hz_work *w, const cpu_micro *m, const cpu_wino *k)
 {
     return sizeof(float) * WINO_MATRICES * (size_t)(w->in[0].shape[3] / k->each * panels_of(w->out[0].shape[3], m).vectors * m->lanes);
 }
 
-/* What a pass leaves for the next, of all panels. */
-static int64_t part_floats(const wino *w) { return w->way->passes > 1 ? WINO_BLOCK * 16 * round_up(w->out.c, w->p.lanes * MICRO_NV) : 0; }
+static int64_t blocks(int64_t tiles) { return (tiles + WINO_BLOCK - 1) / WINO_BLOCK; }
+
+/* Weights, then the slots of tails. */
+static size_t memory(const hz_work *w, const cpu_micro *m, const cpu_wino *k)
+{
+    wino r = wino_of(w, m, k);
+    return weight_bytes(w, m, k) + cpu_tail_bytes(w, blocks(w->in[0].shape[0] * r.in.down * r.in.across));
+}
 
 static size_t scratch(const hz_work *w, const cpu_micro *m, const cpu_wino *k)
 {
     wino r = wino_of(w, m, k);
-    return sizeof(float) * (size_t)(round_up(WINO_REACH * r.in.c, 16) + r.way->planes[0] * (r.v_plane + r.m_plane) + part_floats(&r));
+    return sizeof(float) * (size_t)(round_up(WINO_REACH * r.in.c, 16) + r.way->planes[0] * (r.v_plane + r.m_plane) + part_floats(&r))
+           + (r.stored ? 0 : (size_t)(WINO_BLOCK * 16 * r.out.c * k->bytes));
 }
 
 static hz_status run(const hz_work *w, const cpu_call *c, const cpu_wino *k)
@@ -255,15 +285,19 @@ static hz_status run(const hz_work *w, const cpu_call *c, const cpu_wino *k)
         *(w->op == OP_conv2d ? (const void **)&r.bias : &r.gate) = w->in[2].data;
     r.tiles = cpu_rows(w, c) * r.in.down * r.in.across;
     r.threads = pool_threads();
-    pool_run((int)((r.tiles + WINO_BLOCK - 1) / WINO_BLOCK), block, &r);
+    r.slots = (char *)c->memory + weight_bytes(w, c->micro, k);
+    pool_run((int)blocks(r.tiles), block, &r);
+    cpu_tail_end(w, r.slots, (int)blocks(r.tiles));
     return HZ_OK;
 }
+
+static int tails(const hz_work *w, const cpu_micro *m) { return cpu_tail_fits(w, 4, 4); }
 
 WINO_ROW(wino_plain)
 WINO_ROW(wino_pairs)
 static void pack_plain(const hz_work *w, const cpu_call *c) { pack(w, c, wino_plain(w, c->micro)); }
 static void pack_pairs(const hz_work *w, const cpu_call *c) { pack(w, c, wino_pairs(w, c->micro)); }
 
-#define PLAIN { .name = "wino", .cost = cost_wino_plain, .memory = memory_wino_plain, .scratch = scratch_wino_plain, .pack = pack_plain, .run = run_wino_plain }
-#define ROUNDED { .name = "winopairs", .cost = cost_wino_pairs, .memory = memory_wino_pairs, .scratch = scratch_wino_pairs, .pack = pack_pairs, .run = run_wino_pairs }
+#define PLAIN { .name = "wino", .cost = cost_wino_plain, .memory = memory_wino_plain, .scratch = scratch_wino_plain, .pack = pack_plain, .run = run_wino_plain, .tails = tails }
+#define ROUNDED { .name = "winopairs", .cost = cost_wino_pairs, .memory = memory_wino_pairs, .scratch = scratch_wino_pairs, .pack = pack_pairs, .run = run_wino_pairs, .tails = tails }
 const cpu_kernel conv2d_wino = PLAIN, conv2d_dx_wino = PLAIN, conv2d_winopairs = ROUNDED, conv2d_dx_winopairs = ROUNDED;

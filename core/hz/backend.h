@@ -29,7 +29,9 @@ typedef struct hz_work {
     int32_t op, nin, nout;
     const char *name;
     hz_attr attr;
-    hz_arg in[HZ_MAXIN], out[HZ_MAXOUT];
+    int32_t tails;
+    hz_tail tail[HZ_TAILS];
+    hz_arg in[HZ_MAXIN], out[HZ_MAXOUT];  /* out[0] is what tails begin with; its data are NULL where it is not stored */
 } hz_work;
 
 typedef struct hz_program hz_program;     /* private to each backend */

@@ -6,7 +6,7 @@
 #pragma GCC visibility push(default)
 
 typedef struct hz_graph hz_graph;
-enum { HZ_MAXIN = 6, HZ_MAXOUT = 3, HZ_NAMELEN = 48 };
+enum { HZ_MAXIN = 6, HZ_MAXOUT = 4, HZ_NAMELEN = 48 };
 
 typedef enum hz_kind {
     HZ_ACTIVATION,        /* lives in the arena, dimension 0 is the batch */
@@ -21,6 +21,7 @@ typedef struct hz_value {
     int64_t shape[HZ_MAXDIM];
     int32_t view;               /* value whose memory this is a view of, or -1 */
     int32_t keep;               /* 1: its memory is not reused (outputs, peeks) */
+    int32_t unstored;           /* 1: fused away, a kernel holds parts of it for a moment */
     hz_tensor *tensor;          /* HZ_BOUND: the graph holds an alias of the caller's */
 } hz_value;
 
@@ -32,6 +33,8 @@ typedef struct hz_node {
     int32_t out[HZ_MAXOUT];
     int32_t dead;               /* 1: fused away, never run */
     hz_attr attr;
+    int32_t tails;
+    hz_tail tail[HZ_TAILS];
 } hz_node;
 
 hz_graph *hz_graph_new(const char *name);                  /* new; `name` prefixes every message: "net 'name', layer ...: " */
@@ -53,6 +56,7 @@ hz_status hz_graph_keep(hz_graph *g, int value);           /* an output: its mem
 int hz_graph_nodes(const hz_graph *g);
 int hz_graph_values(const hz_graph *g);
 const hz_node *hz_graph_node(const hz_graph *g, int i);    /* lent until the next add */
+int32_t hz_node_result(const hz_node *n);                  /* the value that it yields when its tails have run; -1 for none */
 const hz_value *hz_graph_value(const hz_graph *g, int i);  /* lent until the next add */
 int hz_graph_find(const hz_graph *g, const char *name);    /* value by name, -1 if unknown */
 

@@ -23,6 +23,7 @@ typedef struct hz_window {
     };
 } hz_window;
 
+/* The mask has a bit per element of an item, bit e % 8 of byte e / 8: 1 where it was kept. */
 typedef struct hz_dropout {
     float rate;           /* share of elements set to zero, 0 <= rate < 1, up to the next multiple of 2^-16; the others are divided by 1 - rate */
     int32_t layer;        /* number of the layer, part of the random counter */
@@ -36,6 +37,7 @@ typedef struct hz_norm {
     int32_t frozen;       /* 1: use the running statistics (evaluation) */
     hz_act_attr epilogue; /* see hz_epilogue */
 } hz_norm;
+enum { HZ_NORM_MOMENTS = 5 };     /* input of norm: per statistic the mean, then the sum of squares about it; absent: norm finds them */
 
 typedef struct hz_input {
     int32_t batch;        /* rows of the output, >= 1 */
@@ -68,6 +70,15 @@ typedef union hz_attr {
     hz_xent xent;
     hz_optim optim;
 } hz_attr;
+
+/* An op that runs over parts of a node's result while they are near; fusion puts it there. Its first input is what the node yields so far; its
+   other inputs and outputs are among the node's. Pooling yields out[out]; the others work in place. Batch norm there only adds up moments. */
+enum { HZ_TAILS = 3 };
+typedef struct hz_tail {
+    int32_t op;
+    int32_t in, out;      /* where its further inputs and its outputs begin in the node's; -1 for none */
+    hz_attr attr;
+} hz_tail;
 
 int hz_op_count(void);
 const char *hz_op_name(int op);            /* lent for ever; NULL when out of range */

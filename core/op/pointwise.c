@@ -47,14 +47,18 @@ hz_status op_dropout_infer(const hz_graph *g, const hz_node *n, out_spec *out)
     float rate = n->attr.dropout.rate;
     if (!(rate >= 0 && rate < 1))
         return hz_fail(HZ_EARG, "rate is %g; needs 0 <= rate < 1", (double)rate);
-    *out = like(x);
     hz_status st = row_numbers(x, in_value(g, n, 1));
+    int64_t size = 1;
+    for (int i = 1; i < x->ndim; i++)
+        size *= x->shape[i];
+    out[0] = like(x);
+    out[1] = (out_spec){ .dtype = HZ_U8, .kind = HZ_ACTIVATION, .ndim = 2, .shape = { x->shape[0], (size + 7) / 8 } };
     return st ? st : real(x);
 }
 
 hz_status op_dropout_grad(hz_graph *g, hz_node n, grad_call *c)
 {
-    int32_t in[] = { c->dy[0], n.in[1] };
+    int32_t in[] = { c->dy[0], n.out[1] };
     return one(g, n, c, OP_dropout_grad, in, 2);
 }
 
@@ -125,6 +129,11 @@ hz_status op_norm_infer(const hz_graph *g, const hz_node *n, out_spec *out)
             return hz_fail(HZ_EDTYPE, "%s is %s beside an input of %s; needs %s", v->name, hz_dtype_name(v->dtype), hz_dtype_name(x->dtype),
                            hz_dtype_name(parameter_dtype(x)));
     }
+    const hz_value *moments = in_value(g, n, HZ_NORM_MOMENTS);
+    if (moments && (moments->dtype != HZ_F32 || moments->ndim != 2 || moments->shape[0] != 2 || moments->shape[1] != size || a->frozen
+                    || (a->axis && a->axis != x->ndim - 1)))
+        return hz_fail(HZ_ESHAPE, "moments are %s %s; needs f32 (2,%lld) and statistics of the last axis that are not frozen",
+                       hz_dtype_name(moments->dtype), shape_text(text, moments), (long long)size);
     out[0] = like(x);
     out[1] = out[2] = (out_spec){ .dtype = parameter_dtype(x), .kind = HZ_GRADIENT, .ndim = 1, .shape = { size } };
     return real(x);

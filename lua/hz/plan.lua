@@ -357,7 +357,7 @@ function methods.timed(self, on) C.hz_plan_timed(self.handle, on and 1 or 0) ret
 function methods.bytes(self) return tonumber(C.hz_plan_arena_bytes(self.handle)) end
 function methods.digest(self) return ('%016x'):format(C.hz_plan_digest(self.handle)) end
 
--- One row per node: layer, op (with epilogue), shape, kernel, offset and bytes in the arena, ms of the last timed run, flops.
+-- One row per node: layer, op (with what fusion put behind it), shape of its result, kernel, offset and bytes in the arena, ms of the last timed run, flops.
 function methods.nodes(self)
   local rows, stat = {}, ffi.new 'hz_node_stat'
   for i = 0, C.hz_graph_nodes(self.graph) - 1 do
@@ -367,11 +367,17 @@ function methods.nodes(self)
     local epilogue = C.hz_epilogue(n.op, n.attr)
     local act = epilogue ~= nil and epilogue.act or 0
     if act ~= 0 then op = op .. (op:find '^act' and ' ' or '+') .. ffi.string(C.hz_act_name(act)) end
+    for k = 0, n.tails - 1 do
+      local tail = n.tail[k]
+      local name = ffi.string(C.hz_op_name(tail.op))
+      op = op .. '+' .. (name:find '^act' and ffi.string(C.hz_act_name(tail.attr.act.act)) or name == 'norm' and 'moments' or name)
+    end
     local row = { layer = ffi.string(n.name), op = op, kernel = stat.kernel ~= nil and ffi.string(stat.kernel) or '', ms = stat.ms, flops = stat.flops, shape = {}, offset = -1 }
-    if n.nout > 0 then
-      local v = C.hz_graph_value(self.graph, n.out[0])
+    local result = C.hz_node_result(n)
+    if result >= 0 then
+      local v = C.hz_graph_value(self.graph, result)
       for d = 1, v.ndim do row.shape[d] = tonumber(v.shape[d - 1]) end
-      row.offset = tonumber(C.hz_plan_offset(self.handle, n.out[0]))
+      row.offset = tonumber(C.hz_plan_offset(self.handle, result))
     end
     rows[#rows + 1] = row
   end

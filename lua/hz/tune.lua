@@ -47,7 +47,9 @@ local function node_text(plan, i)
   for k = 0, n.nin - 1 do args[#args + 1] = value_text(plan.graph, n['in'][k]) end
   args[#args + 1] = '->'
   for k = 0, n.nout - 1 do args[#args + 1] = value_text(plan.graph, n.out[k]) end
-  return ('%s %s %s %s'):format(ffi.string(C.hz_op_name(n.op)), plan.train and 'train' or 'infer', hex(n.attr, ffi.sizeof 'hz_attr'), table.concat(args, ' '))
+  local ops = { ffi.string(C.hz_op_name(n.op)) }
+  for k = 0, n.tails - 1 do ops[#ops + 1] = ffi.string(C.hz_op_name(n.tail[k].op)) end
+  return ('%s %s %s %s'):format(table.concat(ops, '+'), plan.train and 'train' or 'infer', hex(n.attr, ffi.sizeof 'hz_attr'), table.concat(args, ' '))
 end
 
 M.node_text = node_text

@@ -85,10 +85,13 @@ static const wcase cases[] = {
     { OP_add, "n3,5,7,9 n3,5,7,9", "o3,5,7,9", ACT(HZ_RELU) },
     { OP_add, "N7,9 N7,9", "O7,9", ACT(HZ_LINEAR) },
 
-    { OP_dropout, "n5,4,6,8 i5", "o5,4,6,8", { .dropout = { .rate = 0.5f, .layer = 3 } } },
-    { OP_dropout, "n5,77 i5", "o5,77", { .dropout = { .rate = 0.6f, .layer = 1 } } },
-    { OP_dropout_grad, "n9,15,3 i9", "o9,15,3", { .dropout = { .rate = 0.3f, .layer = 2 } } },
-    { OP_dropout, "n2,5 i2", "o2,5", { .dropout = { .rate = 0 } } },
+    { OP_dropout, "n5,4,6,8 i5", "o5,4,6,8 b5,24", { .dropout = { .rate = 0.5f, .layer = 3 } } },
+    { OP_dropout, "n5,77 i5", "o5,77 b5,10", { .dropout = { .rate = 0.6f, .layer = 1 } } },
+    { OP_dropout, "n3,40,40,11 i3", "o3,40,40,11 b3,2200", { .dropout = { .rate = 0.3f, .layer = 1 } } },
+    { OP_dropout, "n2,5 i2", "o2,5 b2,1", { .dropout = { .rate = 0 } } },
+    { OP_dropout_grad, "n9,15,3 u9,6", "o9,15,3", { .dropout = { .rate = 0.3f } } },
+    { OP_dropout_grad, "n5,4,6,8 u5,24", "o5,4,6,8", { .dropout = { .rate = 0.5f } } },
+    { OP_dropout_grad, "n3,40,40,11 u3,2200", "o3,40,40,11", { .dropout = { .rate = 0.3f } } },
 
     { OP_maxpool, "n3,8,8,16", "o3,4,4,16 b3,4,4,16", CONV(2, 2, HZ_VALID) },
     { OP_maxpool, "n2,9,7,33", "o2,5,4,33 b2,5,4,33", CONV(3, 2, HZ_SAME) },
@@ -117,7 +120,7 @@ static const wcase cases[] = {
     { OP_norm_grad, "n3,7,9,11 n3,7,9,11 N7 N7 P7", "o3,7,9,11 O7 O7", { .norm = { .axis = 1 } }, 2e-6 },
     { OP_norm_grad, "n40,3,100 n40,3,100 N100 N100 P100", "o40,3,100 O100 O100", { .norm = { 0 } }, 2e-6 },
     /* with what fusion puts behind them */
-    { OP_dropout_grad, "n5,4,6,9 i5 n5,4,6,9", "o5,4,6,9", { .dropout = { .rate = 0.4f, .layer = 1, .epilogue = { HZ_RELU, 0 } } } },
+    { OP_dropout_grad, "n5,4,6,9 u5,27 n5,4,6,9", "o5,4,6,9", { .dropout = { .rate = 0.4f, .epilogue = { HZ_RELU, 0 } } } },
     { OP_maxpool_grad, "n2,5,4,33 m2,5,4,33 n2,9,7,33", "o2,9,7,33", CONV(3, 2, HZ_SAME, .act = HZ_ELU) },
     { OP_avgpool_grad, "n3,4,4,16 n3,8,8,16", "o3,8,8,16", CONV(2, 2, HZ_VALID, .act = HZ_LEAKY, .alpha = 0.2f) },
     { OP_meanpool_grad, "n2,19 n2,5,7,19", "o2,5,7,19", { .act = { HZ_TANH, 0 } } },

@@ -169,7 +169,7 @@ static const struct { wcase forward, backward; const char *wiring, *wrt; } slope
     { { OP_act, "n3,8", "o3,8", ACT(HZ_TANH) }, { OP_act_grad, "n3,8 n3,8", "o3,8", ACT(HZ_TANH) }, "da", "0" },
     { { OP_act, "n3,8", "o3,8", ACT(HZ_SIGMOID) }, { OP_act_grad, "n3,8 n3,8", "o3,8", ACT(HZ_SIGMOID) }, "da", "0" },
     { { OP_act, "n3,8", "o3,8", ACT(HZ_RELU) }, { OP_act_grad, "n3,8 n3,8", "o3,8", ACT(HZ_RELU) }, "da", "0" },
-    { { OP_dropout, "n3,8 i3", "o3,8", { .dropout = { .rate = 0.4f } } }, { OP_dropout_grad, "n3,8 i3", "o3,8", { .dropout = { .rate = 0.4f } } }, "d1", "0" },
+    { { OP_dropout, "n3,9 i3", "o3,9 b3,2", { .dropout = { .rate = 0.4f } } }, { OP_dropout_grad, "n3,9 b3,2", "o3,9", { .dropout = { .rate = 0.4f } } }, "db", "0" },
     { { OP_maxpool, "n2,5,5,3", "o2,3,3,3 b2,3,3,3", CONV(3, 2, HZ_SAME) }, { OP_maxpool_grad, "n2,3,3,3 b2,3,3,3", "o2,5,5,3", CONV(3, 2, HZ_SAME) }, "db", "0" },
     { { OP_avgpool, "n2,5,5,3", "o2,3,3,3", CONV(3, 2, HZ_SAME) }, { OP_avgpool_grad, "n2,3,3,3", "o2,5,5,3", CONV(3, 2, HZ_SAME) }, "d", "0" },
     { { OP_meanpool, "n2,5,5,3", "o2,3", ACT(0) }, { OP_meanpool_grad, "n2,3", "o2,5,5,3", ACT(0) }, "d", "0" },

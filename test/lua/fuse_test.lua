@@ -1,0 +1,112 @@
+-- fuse_test.lua: what fusion puts behind a convolution yields the bits of the ops alone, on every level, for f32 and bf16; sums of batch norm,
+-- which are added in another order, yield nearly the same. And what was expected to be fused is.
+local t = ...
+local c = require 'hz.c'
+local hz = require 'hz'
+local C, ffi = c.C, c.ffi
+local graphs = assert(loadfile(t.here .. 'graph.lua'))()
+local l = hz.layers
+
+local BATCH = 7
+local LEVELS = { 'portable', 'avx2', 'avx512', 'avx512bf16', 'amx' }
+
+-- Runs body(level) on those of the levels that this machine has.
+local function on_levels(levels, body)
+  for _, level in ipairs(levels) do
+    if C.hz_cpu_set_isa(level) == 0 then body(level) end
+  end
+  C.hz_cpu_set_isa(LEVELS[#LEVELS])
+end
+
+-- A step of training: the plan's ops as text, and everything a step yields by name.
+local function step(net, o)
+  o.batch, o.train, o.seed = BATCH, true, 11
+  local plan = net:plan(o)
+  local shape = { BATCH }
+  for _, n in ipairs(net.input) do shape[#shape + 1] = n end
+  local labels = {}
+  for i = 1, BATCH do labels[i] = i % 3 end
+  plan:write(hz.randn(shape, 0, 1, { seed = 5, stream = 1 }):to(o.dtype), hz.tensor(labels, 'i32'))
+  plan:step()
+  plan.args.count = BATCH - 2                               -- the last batch of an epoch; the other rows stay as they were
+  c.check(C.hz_plan_run(plan.handle, 0, -1, plan.args))
+  local ops, out = {}, { logits = plan:value('logits'):to 'f64' }
+  for _, row in ipairs(plan:nodes()) do ops[#ops + 1] = row.op end
+  for _, p in ipairs(net:tensors()) do
+    if p.trainable then out['d ' .. p.name] = plan:gradient(p.name):to 'f64' end
+  end
+  return table.concat(ops, ' '), out
+end
+
+-- Relative L2 difference, the largest of any result; those smaller than 1e-3 count as that (a bias before batch norm has no gradient but rounding).
+local function apart(a, b)
+  local most = 0
+  for name, x in pairs(a) do
+    local d = x - b[name]
+    most = math.max(most, math.sqrt((d * d):mean()) / math.max(1e-3, math.sqrt((x * x):mean())))
+  end
+  return most
+end
+
+local function compare(level, kernel, net, dtype, wanted, rounding)
+  local where = ('%s, %s, %s, %s'):format(net.name, dtype, level, kernel)
+  local ops, fused = step(net, { dtype = dtype })
+  local alone, unfused = step(net, { dtype = dtype, fuse = false })
+  for _, word in ipairs(wanted) do t.ok((' ' .. ops .. ' '):find(' ' .. word .. ' ', 1, true), ('%s: no %s among %s'):format(where, word, ops)) end
+  t.ok(not alone:find '[+]maxpool' and not alone:find '[+]dropout' and not alone:find '[+]moments', where .. ': fused although fuse=false')
+  if rounding then
+    local _, truth = step(net, { dtype = 'f64' })
+    t.ok(apart(truth, fused) <= 3 * apart(truth, unfused) + 1e-5, ('%s: %g and %g from the truth'):format(where, apart(truth, fused), apart(truth, unfused)))
+  else
+    t.equal(apart(fused, unfused), 0, where .. ': other bits than alone')
+  end
+  local threads = C.hz_cpu_threads()
+  c.check(C.hz_cpu_set_threads(threads == 3 and 2 or 3))
+  local _, again = step(net, { dtype = dtype })
+  c.check(C.hz_cpu_set_threads(threads))
+  t.equal(apart(fused, again), 0, where .. ': other bits with other threads')
+end
+
+-- Kernels that run tails, by the levels that have them: with one preferred, all that can be fused is. And whatever is chosen without.
+local KERNELS = { f32 = { wino = LEVELS }, bf16 = { wino = LEVELS, winopairs = { 'avx512bf16', 'amx' }, pairs = { 'avx512bf16', 'amx' } } }
+local function compare_all(make, dtype, wanted, rounding)
+  for kernel, levels in pairs(KERNELS[dtype]) do
+    on_levels(levels, function(level)
+      graphs.forced(kernel, function() compare(level, kernel, make(dtype), dtype, wanted, rounding) end)
+    end)
+  end
+  on_levels(LEVELS, function(level) compare(level, 'chosen', make(dtype), dtype, {}, rounding) end)
+end
+
+-- Rows and columns that are no multiple of the window or of a tile, windows cut off and left out, both strides.
+-- In bf16 an activation that a kernel applies to its sums is not that of the rounded sums; relu is.
+local function image_net(dtype)
+  local elu, leaky = l.elu, l.leaky
+  if dtype == 'bf16' then elu, leaky = l.relu, l.relu end
+  return hz.net 'image' { input = { 55, 43, 16 },
+    l.conv{32, 3}, l.relu, l.maxpool{2}, l.dropout{0.3}, l.conv{64, 3, stride=2}, l.dropout{0.2}, l.conv{24, 3, pad='valid'}, elu, l.maxpool{2, pad='same'},
+    l.dropout{0.4}, l.conv{16, 3}, leaky, l.dropout{0.5}, l.conv{5, 1}, l.meanpool }
+end
+
+-- One channel: the first layer's kernel, whose bands are of whole windows.
+local function sound_net()
+  return hz.net 'sound' { input = { 33, 26, 1 },
+    l.conv{16, 3, pad='valid'}, l.tanh, l.maxpool{4}, l.dropout{0.25}, l.conv{16, 3}, l.relu, l.maxpool{2}, l.flatten, l.dense{3} }
+end
+
+local function norm_net()
+  return hz.net 'norm' { input = { 19, 13, 1 }, l.conv{16, 3, pad='valid'}, l.norm, l.relu, l.conv{24, 3}, l.relu, l.norm, l.maxpool{2}, l.conv{32, 3, stride=2},
+    l.norm, l.elu, l.meanpool, l.dense{4} }
+end
+
+t.case('pooling and dropout behind a convolution yield the same bits', function()
+  compare_all(image_net, 'f32', { 'conv2d+relu+maxpool+dropout', 'conv2d+dropout', 'conv2d+elu+maxpool', 'conv2d+leaky+dropout',
+    'conv2d_dx+dropout_grad', 'conv2d_dx+dropout_grad+elu', 'conv2d_dx+dropout_grad+relu', 'maxpool_grad' })
+  compare_all(image_net, 'bf16', { 'conv2d+relu+maxpool+dropout', 'conv2d+dropout', 'conv2d_dx+dropout_grad', 'conv2d_dx+dropout_grad+relu', 'maxpool_grad' })
+  compare_all(sound_net, 'f32', { 'conv2d+tanh+maxpool', 'conv2d+relu+maxpool', 'conv2d_dx+dropout_grad+tanh' })
+end)
+
+t.case('batch norm takes its moments from the convolution', function()
+  compare_all(norm_net, 'f32', { 'conv2d+moments', 'conv2d+relu+moments' }, true)
+  compare_all(norm_net, 'bf16', { 'conv2d+relu+moments' }, true)
+end)
