@@ -144,10 +144,13 @@ static void fuse(hz_graph *g, const hz_backend *b, int follower, const int32_t *
 
 void graph_fuse(hz_graph *g, const hz_backend *b)
 {
-    int32_t *uses = graph_uses(g);
+    int32_t *uses = graph_rewrite(g) ? NULL : calloc((size_t)g->nvalues + 1, sizeof *uses);
     if (!uses)
         return;                 /* unfused is always correct */
-    graph_rewrite(g, uses);
+    for (int i = 0; i < g->nnodes; i++)
+        for (int k = 0; k < g->nodes[i].nin; k++)
+            if (!g->nodes[i].dead && g->nodes[i].in[k] >= 0)
+                uses[g->nodes[i].in[k]]++;
     for (int i = 0; i < g->nnodes; i++)
         fuse(g, b, i, uses);
     free(uses);

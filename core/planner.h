@@ -6,9 +6,8 @@
 
 /* fuse.c: patterns of two nodes become one with an epilogue or a tail, where the backend runs it. */
 void graph_fuse(hz_graph *g, const hz_backend *b);
-/* rewrite.c: patterns of nodes that cost less in another order. uses: see graph_uses; kept right. */
-void graph_rewrite(hz_graph *g, int32_t *uses);
-int32_t *graph_uses(const hz_graph *g);                /* new, free(): per value, how many inputs of living nodes it is; NULL without memory */
+/* rewrite.c: patterns of nodes that cost less in another order. HZ_EMEM leaves a graph that is right. */
+hz_status graph_rewrite(hz_graph *g);
 
 /* A range of the arena: from the node that makes its value to the last that reads it, both counted. */
 typedef struct life {

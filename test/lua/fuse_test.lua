@@ -85,7 +85,7 @@ local function image_net(dtype)
   if dtype == 'bf16' then elu, leaky = l.relu, l.relu end
   return hz.net 'image' { input = { 55, 43, 16 },
     l.conv{32, 3}, l.relu, l.maxpool{2}, l.dropout{0.3}, l.conv{64, 3, stride=2}, l.dropout{0.2}, l.conv{24, 3, pad='valid'}, elu, l.maxpool{2, pad='same'},
-    l.dropout{0.4}, l.conv{16, 3}, leaky, l.dropout{0.5}, l.conv{5, 1}, l.meanpool }
+    l.dropout{0.4}, l.conv{16, 3}, leaky, l.dropout{0.5}, l.flatten, l.dense{5} }
 end
 
 -- One channel: the first layer's kernel, whose bands are of whole windows.
@@ -109,4 +109,22 @@ end)
 t.case('batch norm takes its moments from the convolution', function()
   compare_all(norm_net, 'f32', { 'conv2d+moments', 'conv2d+relu+moments' }, true)
   compare_all(norm_net, 'bf16', { 'conv2d+relu+moments' }, true)
+end)
+
+-- The last layer of architecture A; and one that reads the data itself, so that no gradient flows further.
+t.case('the mean over the image comes before a linear layer of 1x1', function()
+  local function last() return hz.net 'last' { input = { 9, 7, 20 }, l.conv{16, 3}, l.relu, l.conv{12, 1}, l.meanpool } end
+  local function only() return hz.net 'only' { input = { 5, 8, 24 }, l.conv{6, 1, bias=false}, l.meanpool } end
+  for _, dtype in ipairs { 'f32', 'bf16' } do
+    compare_all(last, dtype, { 'meanpool', 'dense', 'dense_dx', 'dense_dw', 'meanpool_grad+relu' }, true)
+    compare_all(only, dtype, { 'meanpool', 'dense', 'dense_dw' }, true)
+  end
+  local net = last()
+  local plan, kept = net:plan { batch = 2 }, net:plan { batch = 2, keep = true }
+  local x = hz.randn({ 2, 9, 7, 20 }, 0, 1, { seed = 3 })
+  plan:write(x):run()
+  kept:write(x):run()
+  t.ok((plan:peek 'meanpool1' - kept:peek 'meanpool1'):abs():max() < 1e-6)
+  t.raises("peek: 'conv2.y' was fused away", function() plan:peek 'conv2' end)
+  t.equal(kept:peek('conv2'):size(4), 12)
 end)
