@@ -15,7 +15,7 @@ static const struct { int producer, follower; enum how how; } patterns[] = {
     { OP_dropout_grad, OP_act_grad, EPILOGUE }, { OP_maxpool_grad, OP_act_grad, EPILOGUE }, { OP_avgpool_grad, OP_act_grad, EPILOGUE },
     { OP_meanpool_grad, OP_act_grad, EPILOGUE },
     { OP_conv2d, OP_maxpool, TAIL },          { OP_conv2d, OP_dropout, TAIL },            { OP_conv2d_dx, OP_dropout_grad, TAIL },
-    { OP_conv2d, OP_norm, MOMENTS },
+    { OP_conv2d, OP_norm, MOMENTS },          /* frozen: a tail */
 };
 
 static int pattern_of(int producer, int follower)
@@ -63,14 +63,15 @@ static int epilogue(const hz_graph *g, int producer, const hz_node *follower, hz
 static int tail(const hz_graph *g, int producer, const hz_node *follower, hz_node *fused)
 {
     int first = fused->nin, most = op_inputs(fused->op), result = result_of(fused), own = follower->op == OP_maxpool;
-    if (fused->tails == HZ_TAILS || fused->nout + follower->nout - !own > HZ_MAXOUT)
+    int outputs = follower->op == OP_norm ? 1 : follower->nout;      /* frozen statistics are nobody's result */
+    if (fused->tails == HZ_TAILS || fused->nout + outputs - !own > HZ_MAXOUT)
         return 0;
     first = first < most ? most : first;
-    fused->tail[fused->tails++] = (hz_tail){ .op = follower->op, .in = follower->nin > 1 ? first : -1, .out = follower->nout > !own ? fused->nout : -1,
+    fused->tail[fused->tails++] = (hz_tail){ .op = follower->op, .in = follower->nin > 1 ? first : -1, .out = outputs > !own ? fused->nout : -1,
                                              .attr = follower->attr };
     if (!own)
         fused->out[result] = follower->out[0];
-    for (int k = !own; k < follower->nout; k++)
+    for (int k = !own; k < outputs; k++)
         fused->out[fused->nout++] = follower->out[k];
     return take_inputs(g, producer, follower, first, fused);
 }
@@ -108,8 +109,7 @@ static void give_moments(hz_graph *g, const hz_backend *b, int producer, hz_node
 {
     const hz_value *x = &g->values[norm->in[0]];
     hz_node fused = g->nodes[producer];
-    int axis = norm->attr.norm.axis;
-    if (norm->attr.norm.frozen || (axis && axis != x->ndim - 1) || norm->nin > HZ_NORM_MOMENTS || fused.tails == HZ_TAILS || fused.nout == HZ_MAXOUT)
+    if (norm->nin > HZ_NORM_MOMENTS || fused.tails == HZ_TAILS || fused.nout == HZ_MAXOUT)
         return;
     char name[HZ_NAMELEN];
     snprintf(name, sizeof name, "%.30s.moments", norm->name);
@@ -127,18 +127,27 @@ static void give_moments(hz_graph *g, const hz_backend *b, int producer, hz_node
     norm->nin = HZ_NORM_MOMENTS + 1;
 }
 
+/* Which way the follower joins its producer; -1: it does not. */
+static int way_of(const hz_graph *g, int producer, const hz_node *follower, const int32_t *uses)
+{
+    int row = pattern_of(producer, follower->op), axis = follower->attr.norm.axis;
+    if (row < 0 || patterns[row].how != MOMENTS)
+        return row < 0 ? -1 : (int)patterns[row].how;
+    if (axis && axis != g->values[follower->in[0]].ndim - 1)
+        return -1;
+    return !follower->attr.norm.frozen ? MOMENTS : uses[follower->out[1]] || uses[follower->out[2]] ? -1 : TAIL;
+}
+
 static void fuse(hz_graph *g, const hz_backend *b, int follower, const int32_t *uses)
 {
     hz_node *f = &g->nodes[follower], fused;
     int mid = f->dead || f->nin < 1 ? -1 : f->in[0], producer = mid < 0 ? -1 : g->values[mid].node;
     if (producer < 0 || g->nodes[producer].dead || hz_node_result(&g->nodes[producer]) != mid)
         return;
-    int row = pattern_of(g->nodes[producer].op, f->op);
-    if (row < 0)
-        return;
-    if (patterns[row].how == MOMENTS)
+    int way = way_of(g, g->nodes[producer].op, f, uses);
+    if (way == MOMENTS)
         give_moments(g, b, producer, f);
-    else if (!g->values[mid].keep && uses[mid] == 1 && merge(g, producer, f, patterns[row].how, &fused) && accepted(g, b, &fused))
+    else if (way >= 0 && !g->values[mid].keep && uses[mid] == 1 && merge(g, producer, f, (enum how)way, &fused) && accepted(g, b, &fused))
         replace(g, producer, mid, &fused, f);
 }
 

@@ -3,6 +3,7 @@
 #ifndef HZ_CPU_MOMENTS_H
 #define HZ_CPU_MOMENTS_H
 #include "cpu/micro.h"
+#include <math.h>
 
 enum { MOMENTS_MOST = 512, MOMENTS_NEAR = 64 };      /* columns at most; rows of a block */
 
@@ -30,4 +31,6 @@ static inline void moments_add(double *moments, const cpu_stored *s, int dtype, 
         moments[0] += (double)some;
     }
 }
+/* 1/sqrt(variance + epsilon) of batch norm */
+static inline float norm_scale(const hz_norm *a, float variance) { return 1 / sqrtf(variance + (a->epsilon != 0 ? a->epsilon : 1e-3f)); }
 #endif

@@ -183,7 +183,7 @@ static hz_status forward(const hz_work *w, const cpu_call *c)
     const float *gamma = w->in[1].data;
     float *running_mean = w->in[3].data, *running_variance = w->in[4].data;
     float *mean = k.slot + k.v.n * 2 * SLOTS, *scale = mean + k.v.n, *a = scale + k.v.n;
-    float epsilon = attr->epsilon != 0 ? attr->epsilon : 1e-3f, momentum = attr->momentum != 0 ? attr->momentum : 0.99f;
+    float momentum = attr->momentum != 0 ? attr->momentum : 0.99f;
     double count = (double)(k.v.outer * k.v.inner);
     k.mean = mean;
     k.given = w->nin > HZ_NORM_MOMENTS && k.blocks && !attr->frozen ? w->in[HZ_NORM_MOMENTS].data : NULL;
@@ -206,7 +206,7 @@ static hz_status forward(const hz_work *w, const cpu_call *c)
             variance = (float)squares;
         } else if (!attr->frozen)
             variance = (float)(total(&k, 0, i) / count);
-        scale[i] = 1 / sqrtf(variance + epsilon);
+        scale[i] = norm_scale(attr, variance);
         a[i] = scale[i] * gamma[i];
         if (!attr->frozen) {
             running_mean[i] = momentum * running_mean[i] + (1 - momentum) * mean[i];

@@ -1,9 +1,11 @@
 /* tail.c: what fusion put behind a convolution (hz_tail), over parts of its result that are still in the caches. A kernel that runs tails calls
    in when a part of an image has all its channels: pooling reads it there, so that the larger image need not be stored; dropout and
-   gradients work in place; batch norm adds up its moments, which then need no reading of their own. Same results as the ops alone, but
-   for moments, whose blocks are others. */
+   gradients work in place; batch norm adds up its moments, which then need no reading of their own, or is applied where it is frozen. Same results
+   as the ops alone, but for moments, whose blocks are others. */
 #include "cpu/moments.h"
 #include <string.h>
+
+enum { FROZEN_BETA = 1, FROZEN_MEAN, FROZEN_VARIANCE };      /* inputs of frozen batch norm, from gamma on */
 
 static const hz_arg *pooled(const hz_work *w, const hz_tail *t) { return &w->out[t->out]; }
 
@@ -12,6 +14,15 @@ static int aligned(const hz_work *w, const hz_tail *t, int64_t rows, int64_t col
 {
     cpu_window v = cpu_window_of(&t->attr.window, &w->out[0], pooled(w, t));
     return v.kh == v.sh && v.kw == v.sw && v.top == 0 && v.left == 0 && (!rows || rows % v.kh == 0) && (!columns || columns % v.kw == 0);
+}
+
+/* The tail that needs slots; there may be one. */
+static const hz_tail *norm_of(const hz_work *w)
+{
+    for (const hz_tail *t = w->tail; t < w->tail + w->tails; t++)
+        if (t->op == OP_norm)
+            return t;
+    return NULL;
 }
 
 int cpu_tail_fits(const hz_work *w, int64_t rows, int64_t columns)
@@ -31,7 +42,7 @@ int cpu_tail_fits(const hz_work *w, int64_t rows, int64_t columns)
                 return 0;
             break;
         case OP_norm:
-            if (channels > MOMENTS_MOST)
+            if (channels > MOMENTS_MOST || t != norm_of(w))
                 return 0;
             break;
         case OP_act:
@@ -45,17 +56,13 @@ int cpu_tail_fits(const hz_work *w, int64_t rows, int64_t columns)
 int64_t cpu_tail_rows(const hz_work *w) { return cpu_tail_stored(w) ? 1 : w->tail[0].attr.window.kh; }
 int cpu_tail_stored(const hz_work *w) { return !w->tails || w->tail[0].op != OP_maxpool; }
 
-/* ---- moments ---- */
+/* ---- slots: what batch norm adds up in a task, or its frozen factors ---- */
 
-static const hz_tail *norm_of(const hz_work *w)
+static int64_t statistics(const hz_work *w, const hz_tail *t)
 {
-    for (const hz_tail *t = w->tail; t < w->tail + w->tails; t++)
-        if (t->op == OP_norm)
-            return t;
-    return NULL;
+    return t->attr.norm.frozen ? w->in[t->in].shape[0] : w->out[t->out].shape[1];
 }
 
-static int64_t statistics(const hz_work *w, const hz_tail *t) { return w->out[t->out].shape[1]; }
 
 static double *slot_of(const hz_work *w, const hz_tail *t, void *slots, int64_t task)
 {
@@ -71,14 +78,22 @@ size_t cpu_tail_bytes(const hz_work *w, int64_t tasks)
 void cpu_tail_begin(const hz_work *w, void *slots, int task)
 {
     const hz_tail *t = norm_of(w);
-    if (t)
-        memset(slot_of(w, t, slots, task), 0, (size_t)(2 * statistics(w, t) + 1) * sizeof(double));
+    if (!t)
+        return;
+    double *slot = slot_of(w, t, slots, task);
+    if (!t->attr.norm.frozen) {
+        memset(slot, 0, (size_t)(2 * statistics(w, t) + 1) * sizeof *slot);
+        return;
+    }
+    const float *gamma = w->in[t->in].data, *variance = w->in[t->in + FROZEN_VARIANCE].data;
+    for (int64_t i = 0; i < statistics(w, t); i++)
+        ((float *)slot)[i] = norm_scale(&t->attr.norm, variance[i]) * gamma[i];
 }
 
 void cpu_tail_end(const hz_work *w, void *slots, int tasks)
 {
     const hz_tail *t = norm_of(w);
-    if (!t)
+    if (!t || t->attr.norm.frozen)
         return;
     int64_t n = statistics(w, t);
     double *sum = slot_of(w, t, slots, 0);
@@ -155,7 +170,13 @@ static void run(const part *p, const hz_tail *t, void *slots, int task, void *y,
     switch (t->op) {
     case OP_act:      p->s->act(y, y, n, t->attr.act.act, t->attr.act.alpha); break;
     case OP_act_grad: p->s->act_grad(y, y, cpu_at(more, from), n, t->attr.act.act, t->attr.act.alpha); break;
-    case OP_norm:     moments_add(slot_of(w, t, slots, task), p->s, p->y->dtype, y, n / channels, channels); break;
+    case OP_norm:
+        if (t->attr.norm.frozen) {
+            cpu_affine k = { .a = (const float *)slot_of(w, t, slots, task), .b = more[FROZEN_BETA].data, .mean = more[FROZEN_MEAN].data };
+            p->s->norm_apply(y, y, NULL, &k, n / channels, channels);
+        } else
+            moments_add(slot_of(w, t, slots, task), p->s, p->y->dtype, y, n / channels, channels);
+        break;
     default:          drop(p, t, y, from, n); break;
     }
 }
