@@ -6,16 +6,16 @@
 #include <stdlib.h>
 
 /* producer -> follower with nothing else reading the value between them. EPILOGUE: an activation, which the producer's kernel applies to its
-   sums; behind a tail it is one. TAIL: the follower runs over parts of the result while they are near (hz_tail). MOMENTS: the producer adds up
-   mean and squares of what it stores, which the follower then needs not read once more. What a follower reads else becomes the fused node's. */
-enum how { EPILOGUE, TAIL, MOMENTS };
+   sums; behind a tail it is one. TAIL: the follower runs over parts of the result while they are near (hz_tail). SUMS: the producer adds
+   up what batch norm would read its result for. What a follower reads else becomes the fused node's. */
+enum how { EPILOGUE, TAIL, SUMS };
 static const struct { int producer, follower; enum how how; } patterns[] = {
     { OP_conv2d, OP_act, EPILOGUE },          { OP_dense, OP_act, EPILOGUE },             { OP_norm, OP_act, EPILOGUE },
     { OP_conv2d_dx, OP_act_grad, EPILOGUE },  { OP_dense_dx, OP_act_grad, EPILOGUE },     { OP_norm_grad, OP_act_grad, EPILOGUE },
     { OP_dropout_grad, OP_act_grad, EPILOGUE }, { OP_maxpool_grad, OP_act_grad, EPILOGUE }, { OP_avgpool_grad, OP_act_grad, EPILOGUE },
     { OP_meanpool_grad, OP_act_grad, EPILOGUE },
     { OP_conv2d, OP_maxpool, TAIL },          { OP_conv2d, OP_dropout, TAIL },            { OP_conv2d_dx, OP_dropout_grad, TAIL },
-    { OP_conv2d, OP_norm, MOMENTS },          /* frozen: a tail */
+    { OP_conv2d, OP_norm, SUMS },             { OP_conv2d_dx, OP_norm_grad, SUMS },       /* frozen: a tail */
 };
 
 static int pattern_of(int producer, int follower)
@@ -56,7 +56,7 @@ static int epilogue(const hz_graph *g, int producer, const hz_node *follower, hz
         return 0;
     *(hz_act_attr *)hz_epilogue(fused->op, &fused->attr) = follower->attr.act;
     fused->out[0] = follower->out[0];
-    return take_inputs(g, producer, follower, fused->nin, fused);
+    return take_inputs(g, producer, follower, op_inputs(fused->op) - 1, fused);
 }
 
 /* Behind the inputs that the producer may have, absent ones included. */
@@ -104,38 +104,51 @@ static void replace(hz_graph *g, int producer, int mid, const hz_node *fused, hz
     follower->dead = 1;
 }
 
-/* Normalisation over the last axis gets the moments of its input from the node that makes it. */
-static void give_moments(hz_graph *g, const hz_backend *b, int producer, hz_node *norm)
+/* Batch norm, or its gradient, over the last axis gets the sums from the node that makes its first input. */
+static void give_sums(hz_graph *g, const hz_backend *b, int producer, hz_node *norm)
 {
     const hz_value *x = &g->values[norm->in[0]];
     hz_node fused = g->nodes[producer];
-    if (norm->nin > HZ_NORM_MOMENTS || fused.tails == HZ_TAILS || fused.nout == HZ_MAXOUT)
+    int back = norm->op == OP_norm_grad, at = back ? HZ_NORM_SUMS : HZ_NORM_MOMENTS, first = op_inputs(fused.op);
+    if (norm->nin > at || fused.tails == HZ_TAILS || fused.nout == HZ_MAXOUT)
         return;
+    for (int k = fused.nin; k < first; k++)
+        fused.in[k] = -1;
+    first = fused.nin < first ? first : fused.nin;
+    fused.tail[fused.tails++] = (hz_tail){ .op = norm->op, .in = back ? first : -1, .out = fused.nout, .attr = norm->attr };
+    if (back) {
+        if (first + 2 > HZ_MAXIN || g->values[norm->in[1]].node >= producer || g->values[norm->in[3]].node >= producer)
+            return;
+        fused.in[first] = norm->in[1];
+        fused.in[first + 1] = norm->in[3];
+        fused.nin = first + 2;
+    }
     char name[HZ_NAMELEN];
-    snprintf(name, sizeof name, "%.30s.moments", norm->name);
-    int moments = graph_value(g, name, &(out_spec){ .dtype = parameter_dtype(x), .kind = HZ_GRADIENT, .ndim = 2, .shape = { 2, x->shape[x->ndim - 1] } });
-    if (moments < 0)
+    snprintf(name, sizeof name, "%.30s.%s", norm->name, back ? "sums" : "moments");
+    int sums = graph_value(g, name, &(out_spec){ .dtype = parameter_dtype(x), .kind = HZ_GRADIENT, .ndim = 2, .shape = { 2, x->shape[x->ndim - 1] } });
+    if (sums < 0)
         return;
-    fused.tail[fused.tails++] = (hz_tail){ .op = OP_norm, .in = -1, .out = fused.nout, .attr = norm->attr };
-    fused.out[fused.nout++] = moments;
+    fused.out[fused.nout++] = sums;
     if (!accepted(g, b, &fused))
         return;
     g->nodes[producer] = fused;
-    g->values[moments].node = producer;
-    g->values[moments].output = fused.nout - 1;
-    norm->in[HZ_NORM_MOMENTS] = moments;
-    norm->nin = HZ_NORM_MOMENTS + 1;
+    g->values[sums].node = producer;
+    g->values[sums].output = fused.nout - 1;
+    norm->in[at] = sums;
+    norm->nin = at + 1;
 }
 
 /* Which way the follower joins its producer; -1: it does not. */
 static int way_of(const hz_graph *g, int producer, const hz_node *follower, const int32_t *uses)
 {
     int row = pattern_of(producer, follower->op), axis = follower->attr.norm.axis;
-    if (row < 0 || patterns[row].how != MOMENTS)
+    if (row < 0 || patterns[row].how != SUMS)
         return row < 0 ? -1 : (int)patterns[row].how;
     if (axis && axis != g->values[follower->in[0]].ndim - 1)
         return -1;
-    return !follower->attr.norm.frozen ? MOMENTS : uses[follower->out[1]] || uses[follower->out[2]] ? -1 : TAIL;
+    if (!follower->attr.norm.frozen)
+        return SUMS;
+    return follower->op == OP_norm && !uses[follower->out[1]] && !uses[follower->out[2]] ? TAIL : -1;
 }
 
 static void fuse(hz_graph *g, const hz_backend *b, int follower, const int32_t *uses)
@@ -145,8 +158,8 @@ static void fuse(hz_graph *g, const hz_backend *b, int follower, const int32_t *
     if (producer < 0 || g->nodes[producer].dead || hz_node_result(&g->nodes[producer]) != mid)
         return;
     int way = way_of(g, g->nodes[producer].op, f, uses);
-    if (way == MOMENTS)
-        give_moments(g, b, producer, f);
+    if (way == SUMS)
+        give_sums(g, b, producer, f);
     else if (way >= 0 && !g->values[mid].keep && uses[mid] == 1 && merge(g, producer, f, (enum how)way, &fused) && accepted(g, b, &fused))
         replace(g, producer, mid, &fused, f);
 }

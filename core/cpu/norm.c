@@ -17,7 +17,7 @@ typedef struct norm {
     cpu_axis v;
     const hz_arg *x, *dy, *out;       /* out: y or dx; absent: NULL */
     const float *mean, *a, *b, *g;    /* (n) of norm_apply */
-    const float *given;               /* moments (2,n) that came with x; NULL: none */
+    const float *given;               /* (2,n) that came with x or dy: moments or sums; NULL: none */
     float *slot;                      /* (slots,2,n): partial sums */
     int slots, pass, blocks;          /* blocks: all statistics from one pass */
 } norm;
@@ -232,9 +232,11 @@ static hz_status backward(const hz_work *w, const cpu_call *c)
     double count = (double)(k.v.outer * k.v.inner);
     k.dy = &w->in[0];
     k.mean = w->in[3].data;
-    pass(&k, DOTS);
+    k.given = k.blocks && w->nin > HZ_NORM_SUMS && !w->attr.norm.frozen ? w->in[HZ_NORM_SUMS].data : NULL;
+    if (!k.given)
+        pass(&k, DOTS);
     for (int64_t i = 0; i < k.v.n; i++) {
-        double dot = total(&k, 0, i) * scale[i], sum = total(&k, 1, i);
+        double dot = (k.given ? k.given[i] : total(&k, 0, i)) * scale[i], sum = k.given ? k.given[k.v.n + i] : total(&k, 1, i);
         if (dgamma)
             dgamma[i] = (float)dot;
         if (dbeta)

@@ -20,7 +20,7 @@ static int aligned(const hz_work *w, const hz_tail *t, int64_t rows, int64_t col
 static const hz_tail *norm_of(const hz_work *w)
 {
     for (const hz_tail *t = w->tail; t < w->tail + w->tails; t++)
-        if (t->op == OP_norm)
+        if (t->op == OP_norm || t->op == OP_norm_grad)
             return t;
     return NULL;
 }
@@ -42,6 +42,7 @@ int cpu_tail_fits(const hz_work *w, int64_t rows, int64_t columns)
                 return 0;
             break;
         case OP_norm:
+        case OP_norm_grad:
             if (channels > MOMENTS_MOST || t != norm_of(w))
                 return 0;
             break;
@@ -53,8 +54,16 @@ int cpu_tail_fits(const hz_work *w, int64_t rows, int64_t columns)
     return 1;
 }
 
-int64_t cpu_tail_rows(const hz_work *w) { return cpu_tail_stored(w) ? 1 : w->tail[0].attr.window.kh; }
-int cpu_tail_stored(const hz_work *w) { return !w->tails || w->tail[0].op != OP_maxpool; }
+static const hz_tail *pool_of(const hz_work *w)
+{
+    for (const hz_tail *t = w->tail; t < w->tail + w->tails; t++)
+        if (t->op == OP_maxpool)
+            return t;
+    return NULL;
+}
+
+int64_t cpu_tail_rows(const hz_work *w) { return pool_of(w) ? pool_of(w)->attr.window.kh : 1; }
+int cpu_tail_stored(const hz_work *w) { return !pool_of(w); }
 
 /* ---- slots: what batch norm adds up in a task, or its frozen factors ---- */
 
@@ -95,12 +104,15 @@ void cpu_tail_end(const hz_work *w, void *slots, int tasks)
     const hz_tail *t = norm_of(w);
     if (!t || t->attr.norm.frozen)
         return;
+    int back = t->op == OP_norm_grad;
     int64_t n = statistics(w, t);
     double *sum = slot_of(w, t, slots, 0);
     float *out = w->out[t->out].data;
     for (int k = 1; k < tasks; k++) {
         const double *more = slot_of(w, t, slots, k);
-        for (int64_t i = 0; i < n; i++)
+        for (int64_t i = 0; i < (back ? 2 * n : 0); i++)
+            sum[1 + i] += more[1 + i];
+        for (int64_t i = 0; i < n && !back; i++)
             moments_join(&sum[1 + i], &sum[1 + n + i], sum[0], more[1 + i], more[1 + n + i], more[0]);
         sum[0] += more[0];
     }
@@ -162,6 +174,23 @@ static void drop(const part *p, const hz_tail *t, void *y, int64_t from, int64_t
         p->s->keep(y, y, bits, n, 1 / (1 - a->rate));
 }
 
+/* Rows of dy and, from element `from` on, of x: sums of dy*(x - mean), then of dy. */
+static void add_dots(const part *p, const hz_arg *x, const float *mean, double *slot, const void *dy, int64_t from, int64_t rows, int64_t n)
+{
+    float dot[MOMENTS_MOST], sum[MOMENTS_MOST];
+    for (int64_t r = 0; r < rows; r += MOMENTS_NEAR) {
+        int64_t some = smaller(rows - r, MOMENTS_NEAR);
+        const void *at = (const char *)dy + r * n * (int64_t)hz_dtype_bytes(p->y->dtype);
+        p->s->norm_dots(dot, at, cpu_at(x, from + r * n), mean, some, n);
+        p->s->sum_rows(sum, at, some, n, n);
+        for (int64_t i = 0; i < n; i++) {
+            slot[1 + i] += dot[i];
+            slot[1 + n + i] += sum[i];
+        }
+    }
+}
+
+/* n elements from number `from` of the whole result on, at `y`. */
 static void run(const part *p, const hz_tail *t, void *slots, int task, void *y, int64_t from, int64_t n)
 {
     const hz_work *w = p->w;
@@ -177,6 +206,7 @@ static void run(const part *p, const hz_tail *t, void *slots, int task, void *y,
         } else
             moments_add(slot_of(w, t, slots, task), p->s, p->y->dtype, y, n / channels, channels);
         break;
+    case OP_norm_grad: add_dots(p, &more[0], more[1].data, slot_of(w, t, slots, task), y, from, n / channels, channels); break;
     default:          drop(p, t, y, from, n); break;
     }
 }

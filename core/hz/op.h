@@ -37,7 +37,9 @@ typedef struct hz_norm {
     int32_t frozen;       /* 1: use the running statistics (evaluation) */
     hz_act_attr epilogue; /* see hz_epilogue */
 } hz_norm;
-enum { HZ_NORM_MOMENTS = 5 };     /* input of norm: per statistic the mean, then the sum of squares about it; absent: norm finds them */
+/* Inputs that save a reading of x; absent: the node finds them itself. Of norm (2,n): means, then sums of squares about them; of norm_grad (2,n):
+   sums of dy*(x - mean), then of dy. */
+enum { HZ_NORM_MOMENTS = 5, HZ_NORM_SUMS = 5 };
 
 typedef struct hz_input {
     int32_t batch;        /* rows of the output, >= 1 */

@@ -370,7 +370,10 @@ function methods.nodes(self)
     for k = 0, n.tails - 1 do
       local tail = n.tail[k]
       local name = ffi.string(C.hz_op_name(tail.op))
-      op = op .. '+' .. (name:find '^act' and ffi.string(C.hz_act_name(tail.attr.act.act)) or name == 'norm' and tail.attr.norm.frozen == 0 and 'moments' or name)
+      if name:find '^act' then name = ffi.string(C.hz_act_name(tail.attr.act.act)) end
+      if name == 'norm' and tail.attr.norm.frozen == 0 then name = 'moments' end
+      if name == 'norm_grad' then name = 'sums' end
+      op = op .. '+' .. name
     end
     local row = { layer = ffi.string(n.name), op = op, kernel = stat.kernel ~= nil and ffi.string(stat.kernel) or '', ms = stat.ms, flops = stat.flops, shape = {}, offset = -1 }
     local result = C.hz_node_result(n)

@@ -126,8 +126,8 @@ static const wcase cases[] = {
     { OP_meanpool_grad, "n2,19 n2,5,7,19", "o2,5,7,19", { .act = { HZ_TANH, 0 } } },
     { OP_norm, "n4,9,8,33 N33 N33 P33 P33", "o4,9,8,33 O33 O33", { .norm = { .epilogue = { HZ_ELU, 0 } } }, 2e-6 },
     { OP_norm, "n4,6,5,7 N6 N6 P6 P6", "o4,6,5,7 O6 O6", { .norm = { .axis = 1, .epilogue = { HZ_GELU, 0 } } }, 2e-6 },
-    { OP_norm_grad, "n4,9,8,33 n4,9,8,33 N33 N33 P33 n4,9,8,33", "o4,9,8,33 O33 O33", { .norm = { .epilogue = { HZ_RELU, 0 } } }, 2e-6 },
-    { OP_norm_grad, "n3,7,9,11 n3,7,9,11 N7 N7 P7 n3,7,9,11", "o3,7,9,11 O7 O7", { .norm = { .axis = 1, .epilogue = { HZ_SIGMOID, 0 } } }, 2e-6 },
+    { OP_norm_grad, "n4,9,8,33 n4,9,8,33 N33 N33 P33 - n4,9,8,33", "o4,9,8,33 O33 O33", { .norm = { .epilogue = { HZ_RELU, 0 } } }, 2e-6 },
+    { OP_norm_grad, "n3,7,9,11 n3,7,9,11 N7 N7 P7 - n3,7,9,11", "o3,7,9,11 O7 O7", { .norm = { .axis = 1, .epilogue = { HZ_SIGMOID, 0 } } }, 2e-6 },
 
     { OP_softmax, "n7,10", "o7,10", { .act = { 0 } } },
     { OP_softmax, "n3,4,37", "o3,4,37", { .act = { 0 } } },

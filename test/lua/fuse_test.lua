@@ -107,8 +107,31 @@ t.case('pooling and dropout behind a convolution yield the same bits', function(
 end)
 
 t.case('batch norm takes its moments from the convolution', function()
-  compare_all(norm_net, 'f32', { 'conv2d+moments', 'conv2d+relu+moments' }, true)
-  compare_all(norm_net, 'bf16', { 'conv2d+relu+moments' }, true)
+  compare_all(norm_net, 'f32', { 'conv2d+moments', 'conv2d+relu+moments', 'conv2d_dx+relu+sums' }, true)
+  compare_all(norm_net, 'bf16', { 'conv2d+relu+moments', 'conv2d_dx+relu+sums' }, true)
+end)
+
+t.case('frozen batch norm runs behind the convolution', function()
+  local net = norm_net()
+  step(net, { dtype = 'f32' })                              -- running statistics that are not those of the beginning
+  for _, dtype in ipairs { 'f32', 'bf16' } do
+    on_levels(LEVELS, function(level)
+      graphs.forced('wino,few', function()
+        local out = {}
+        for i, fuse in ipairs { true, false } do
+          local plan = net:plan { batch = BATCH, dtype = dtype, fuse = fuse }
+          plan:write(hz.randn({ BATCH, 19, 13, 1 }, 0, 1, { seed = 5, stream = 1 }):to(dtype)):run()
+          out[i] = plan:value('logits'):clone()
+          if fuse then
+            local ops = tostring(plan)
+            t.ok(ops:find('conv2d+relu+norm+maxpool', 1, true) or ops:find('conv2d+relu+norm ', 1, true), ops)
+            if dtype == 'f32' then t.ok(ops:find('conv2d+norm+relu', 1, true), ops) end
+          end
+        end
+        t.equal((out[1] - out[2]):abs():max(), 0, dtype .. ', ' .. level)
+      end)
+    end)
+  end
 end)
 
 -- The last layer of architecture A; and one that reads the data itself, so that no gradient flows further.
