@@ -125,17 +125,19 @@ function M.measure(o)
 end
 
 local function print_layers(record)
-  print(('%-11s %-18s %-20s %-12s %9s %9s %7s'):format('layer', 'op', 'output', 'kernel', 'ms', 'GFLOP/s', 'of peak'))
-  local sum = 0
+  local wide = 18
+  for _, n in ipairs(record.layers) do wide = n.ms > 0 and math.max(wide, #n.op) or wide end
+  local row, sum = ('%%-11s %%-%ds %%-20s %%-12s %%9s %%9s %%7s'):format(wide), 0
+  print(row:format('layer', 'op', 'output', 'kernel', 'ms', 'GFLOP/s', 'of peak'))
   for _, n in ipairs(record.layers) do
     sum = sum + n.ms
     local rate = n.ms > 0 and n.flops > 0 and n.flops / n.ms * 1e-6
     if n.ms > 0 then
-      print(('%-11s %-18s %-20s %-12s %9.3f %9s %7s'):format(n.layer, n.op, '(' .. table.concat(n.shape, ',') .. ')', n.kernel, n.ms,
+      print(row:format(n.layer, n.op, '(' .. table.concat(n.shape, ',') .. ')', n.kernel, ('%.3f'):format(n.ms),
         rate and ('%.1f'):format(rate) or '', rate and ('%.2f'):format(rate / record.peak_gflops) or ''))
     end
   end
-  print(('%-64s %9.3f ms in nodes'):format('', sum))
+  print(('%s %9.3f ms in nodes'):format((' '):rep(wide + 46), sum))
 end
 
 local head = '%-20s %-5s %-6s %5s %7s %11s %9s %11s %9s'

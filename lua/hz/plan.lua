@@ -193,9 +193,9 @@ local function debug_step(self)
   local sum = 0
   for _, r in ipairs(self:nodes()) do
     sum = sum + r.ms
-    if r.ms > 0 then io.stderr:write(('%-10s %-18s %-12s %9.3f ms\n'):format(r.layer, r.op, r.kernel, r.ms)) end
+    if r.ms > 0 then io.stderr:write(('%-10s %-28s %-12s %9.3f ms\n'):format(r.layer, r.op, r.kernel, r.ms)) end
   end
-  io.stderr:write(('%-42s %9.3f ms in all nodes\n'):format('', sum))
+  io.stderr:write(('%-52s %9.3f ms in all nodes\n'):format('', sum))
 end
 
 -- Loss of the last run.
@@ -390,9 +390,12 @@ end
 Plan.__tostring = function(self)
   local lines = { ('plan of %s: batch %d, %s, %s, arena %.1f MB'):format(self.net.who, self.batch, self.train and 'training' or 'evaluation',
     self.options.dtype or 'f32', self:bytes() / 2 ^ 20) }
-  lines[2] = ('%-10s %-18s %-20s %-12s %10s %9s'):format('layer', 'op', 'output', 'kernel', 'at', 'ms')
-  for _, r in ipairs(self:nodes()) do
-    lines[#lines + 1] = ('%-10s %-18s %-20s %-12s %10s %9s'):format(r.layer, r.op, '(' .. table.concat(r.shape, ',') .. ')', r.kernel,
+  local nodes, wide = self:nodes(), 18
+  for _, r in ipairs(nodes) do wide = math.max(wide, #r.op) end
+  local row = ('%%-10s %%-%ds %%-20s %%-12s %%10s %%9s'):format(wide)
+  lines[2] = row:format('layer', 'op', 'output', 'kernel', 'at', 'ms')
+  for _, r in ipairs(nodes) do
+    lines[#lines + 1] = row:format(r.layer, r.op, '(' .. table.concat(r.shape, ',') .. ')', r.kernel,
       r.offset < 0 and '' or ('%.1f MB'):format(r.offset / 2 ^ 20), r.ms > 0 and ('%.3f'):format(r.ms) or '')
   end
   return table.concat(lines, '\n')
