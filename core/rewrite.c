@@ -125,7 +125,7 @@ static hz_status mean_first(hz_graph *g, int m)
     const hz_value *x = &g->values[conv.in[0]], *w = &g->values[conv.in[1]];
     out_spec pixel = { .dtype = x->dtype, .kind = HZ_ACTIVATION, .ndim = 2, .shape = { x->shape[0], x->shape[3] } };
     out_spec matrix = { .dtype = w->dtype, .kind = w->kind, .ndim = 2, .shape = { w->shape[0], w->shape[3] } };
-    int p = graph_value(g, "mean", &pixel), dp = graph_value(g, "d mean", &pixel), flat = graph_value(g, g->values[conv.in[1]].name, &matrix);
+    int p = graph_value(g, "mean", &pixel), dp = graph_value(g, "d mean", &pixel), flat = graph_value(g, "taps", &matrix);
     if (p < 0 || dp < 0 || flat < 0)
         return HZ_EMEM;
     g->values[flat].view = conv.in[1];

@@ -72,7 +72,6 @@ static int64_t statistics(const hz_work *w, const hz_tail *t)
     return t->attr.norm.frozen ? w->in[t->in].shape[0] : w->out[t->out].shape[1];
 }
 
-
 static double *slot_of(const hz_work *w, const hz_tail *t, void *slots, int64_t task)
 {
     return (double *)slots + task * (2 * statistics(w, t) + 1);
