@@ -103,15 +103,20 @@ static void poly_fold(const float *d, int64_t plane, float *g, int64_t step, int
         }
         UNROLL for (int r = 0; r < 2; r++) {
             poly_g_back(t, rows[r]);
-            poly_add(g + 6 * r * step, t[0]);
-            poly_add(g + (6 * r + 2) * step, t[1]);
+            if (part == 0) {
+                v_store(g + 6 * r * step, t[0]);
+                v_store(g + (6 * r + 2) * step, t[1]);
+            } else {
+                poly_add(g + 6 * r * step, t[0]);
+                poly_add(g + (6 * r + 2) * step, t[1]);
+            }
         }
     } else if (part < 4) {
         UNROLL for (int i = 0; i < 5; i++)
             s[i] = v_load(d + i * plane);
         poly_g_back(t, s);
-        poly_add(g + (part == 2 ? 1 : 3) * step, t[0]);
-        poly_add(g + (part == 2 ? 7 : 5) * step, t[1]);
+        v_store(g + (part == 2 ? 1 : 3) * step, t[0]);
+        v_store(g + (part == 2 ? 7 : 5) * step, t[1]);
     } else
-        poly_add(g + 4 * step, v_load(d));
+        v_store(g + 4 * step, v_load(d));
 }

@@ -163,26 +163,33 @@ typedef struct packing {
     int64_t depth;            /* words that products sum over */
 } packing;
 
-/* A vector of output channels, all input channels. */
-static void pack_forward(void *arg, int vector, int worker)
+/* A panel of output channels, the vector of input channels from i on. */
+static void pack_rows(const packing *q, int panel, int64_t i)
+{
+    int lanes = q->p.lanes;
+    int64_t first = panel_first(&q->p, panel), width = (int64_t)panel_nv(&q->p, panel) * lanes;
+    float *u = q->u + WINO_MATRICES * q->depth * first * lanes + i / q->k->each * width;
+    for (int64_t o = first * lanes; o < (first + panel_nv(&q->p, panel)) * lanes; o += lanes)
+        q->k->across(q->way, q->g + o * 9 * q->inputs + i, q->inputs, 9 * q->inputs, (int)smaller(lanes, q->outputs - o), u + o - first * lanes,
+                     q->depth * width, width);
+}
+
+static int64_t chunks(const packing *q) { return q->inputs / q->p.lanes; }
+
+/* Whole rows of the products' second factors, so that no two threads write to the same lines. What fills no vector comes with the last one. */
+static void pack_forward(void *arg, int task, int worker)
 {
     const packing *q = arg;
-    int panel = 0, lanes = q->p.lanes;
-    while (panel_first(&q->p, panel + 1) <= vector)
-        panel++;
-    int64_t first = panel_first(&q->p, panel), width = (int64_t)panel_nv(&q->p, panel) * lanes, o = (int64_t)vector * lanes;
-    float *u = q->u + WINO_MATRICES * q->depth * first * lanes + (vector - first) * lanes;
-    for (int64_t c = 0; c < q->inputs; c += lanes) {
-        int64_t i = smaller(c, q->inputs - lanes);
-        q->k->across(q->way, q->g + o * 9 * q->inputs + i, q->inputs, 9 * q->inputs, (int)smaller(lanes, q->outputs - o),
-                     u + i / q->k->each * width, q->depth * width, width);
-    }
+    int panel = (int)(task / chunks(q));
+    int64_t chunk = task % chunks(q);
+    pack_rows(q, panel, chunk * q->p.lanes);
+    if (chunk == chunks(q) - 1 && q->inputs % q->p.lanes)
+        pack_rows(q, panel, q->inputs - q->p.lanes);
 }
 
 /* The output channels of one word, which is a row of the product's second factor; inputs are its columns. */
-static void pack_back(void *arg, int word, int worker)
+static void pack_word(const packing *q, int64_t word)
 {
-    const packing *q = arg;
     int lanes = q->p.lanes;
     for (int panel = 0; panel < q->p.count; panel++) {
         int64_t first = panel_first(&q->p, panel), end = panel_first(&q->p, panel + 1), width = (end - first) * lanes;
@@ -192,10 +199,19 @@ static void pack_back(void *arg, int word, int worker)
                 memset(u + p * q->depth * width, 0, (size_t)width * sizeof(float));
         for (int odd = 0; odd < q->k->each; odd++)
             for (int64_t v = first; v < end; v++) {
-                int64_t i = smaller(v * lanes, q->inputs - lanes), o = (int64_t)word * q->k->each + odd;
-                q->k->turned(q->way, q->g + o * 9 * q->inputs + i, q->inputs, odd, u + i - first * lanes, q->depth * width);
+                int64_t i = smaller(v * lanes, q->inputs - lanes), o = word * q->k->each + odd;
+                q->k->turned(q->way, q->g + o * 9 * q->inputs + i, q->inputs, odd, u + i - first * lanes, q->depth * width, width);
             }
     }
+}
+
+enum { WORDS = 8 };      /* of a task */
+
+static void pack_back(void *arg, int task, int worker)
+{
+    const packing *q = arg;
+    for (int64_t word = (int64_t)task * WORDS; word < smaller(((int64_t)task + 1) * WORDS, q->depth); word++)
+        pack_word(q, word);
 }
 
 static void pack(const hz_work *w, const cpu_call *c, const cpu_wino *k)
@@ -205,9 +221,9 @@ static void pack(const hz_work *w, const cpu_call *c, const cpu_wino *k)
     q.depth = w->in[0].shape[3] / k->each;
     q.way = (w->op == OP_conv2d ? q.k->forward : q.k->back) + wino_stride(w, c->micro);
     if (w->op == OP_conv2d)
-        pool_run(q.p.vectors, pack_forward, &q);
+        pool_run((int)(q.p.count * chunks(&q)), pack_forward, &q);
     else
-        pool_run((int)q.depth, pack_back, &q);
+        pool_run((int)((q.depth + WORDS - 1) / WORDS), pack_back, &q);
 }
 
 /* ---- rows of the kernel lists ---- */

@@ -63,7 +63,7 @@ typedef struct wino_sum {
                   int64_t pitch, int part);
     void (*grad)(const wino_image *g, const void *dy, const void *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
                  int64_t pitch, int part, float *bias);
-    /* vectors of the part's sums, `plane` floats apart -> added to 9 taps `step` floats apart */
+    /* vectors of the part's sums, `plane` floats apart -> 9 taps `step` floats apart: written by the first part that knows of a tap, added to by others */
     void (*fold)(const float *d, int64_t plane, float *g, int64_t step, int part);
 } wino_sum;
 
@@ -81,8 +81,8 @@ typedef struct cpu_wino {
     /* `filters` filters of `lanes` filters, `apart` floats apart, by taps(), transposed: u[p*plane + i*width + filter] for lanes of i,
        i counted in words */
     void (*across)(const wino_way *way, const float *g, int64_t step, int64_t apart, int filters, float *u, int64_t plane, int64_t width);
-    /* one filter turned round, lanes of its inputs -> u[p*plane + input], as number `odd` of each word; 0 is written first */
-    void (*turned)(const wino_way *way, const float *g, int64_t step, int odd, float *u, int64_t plane);
+    /* one filter turned round, lanes of its inputs -> u[p*plane + input], as number `odd` of each word; 0 is written first. width: to the next word */
+    void (*turned)(const wino_way *way, const float *g, int64_t step, int odd, float *u, int64_t plane, int64_t width);
 } cpu_wino;
 
 /* 0 for stride 1, 1 for stride 2; -1 unless the node has 3x3 taps and channels that fill a vector. */

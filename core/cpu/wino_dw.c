@@ -141,7 +141,7 @@ static void slot(void *arg, int number, int worker)
     area a = area_of(w, w->call->scratch + (size_t)worker * w->call->scratch_stride);
     float *taps = w->partial + number * w->slot_floats, *bias = taps + w->dy_image.c * 9 * w->x_pitch;
     memset(a.zero, 0, (size_t)zeros(w) * sizeof(float));
-    memset(taps, 0, (size_t)w->slot_floats * sizeof(float));
+    memset(bias, 0, (size_t)w->dy_pitch * sizeof(float));
     if (w->x_pitch > w->x_image.c)               /* lanes beyond the channels are multiplied too */
         memset(a.v, 0, (size_t)(w->planes * w->x_plane) * sizeof(float));
     for (int turn = 0; turn < w->turns; turn++) {

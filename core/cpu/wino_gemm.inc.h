@@ -122,11 +122,14 @@ static void G(wino_across)(const wino_way *way, const float *g, int64_t step, in
                         int64_t width)
 {
     float block[WINO_MATRICES][LANES][LANES];    /* [matrix][filter][input channel] */
-    memset(block, 0, sizeof block);
+    if (filters < LANES)
+        memset(block, 0, sizeof block);
     for (int f = 0; f < filters; f++)
         way->taps(g + f * apart, step, 0, block[0][f], LANES * LANES);
     for (int p = 0; p < WINO_MATRICES; p++) {
         V x[LANES];
+        for (int i = 0; i < LANES && p + 1 < WINO_MATRICES; i += EACH)      /* the next plane's lines, else stores wait for each */
+            wino_fetch((const char *)(u + (p + 1) * plane + i / EACH * width), 1);
         UNROLL for (int f = 0; f < LANES; f++)
             x[f] = v_load(block[p][f]);
         if (LANES > 8)
@@ -140,10 +143,12 @@ static void G(wino_across)(const wino_way *way, const float *g, int64_t step, in
     }
 }
 
-static void G(wino_turned)(const wino_way *way, const float *g, int64_t step, int odd, float *u, int64_t plane)
+static void G(wino_turned)(const wino_way *way, const float *g, int64_t step, int odd, float *u, int64_t plane, int64_t width)
 {
     float block[WINO_MATRICES][LANES];
     way->taps(g, step, 1, block[0], LANES);
-    for (int p = 0; p < WINO_MATRICES; p++)
+    for (int p = 0; p < WINO_MATRICES; p++) {
         PUT(u + p * plane, v_load(block[p]), odd);
+        wino_fetch((const char *)(u + p * plane + width), 1);            /* the next word's */
+    }
 }

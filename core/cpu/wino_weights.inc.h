@@ -77,10 +77,11 @@ INLINE void wino_swap(V x[LANES], const int h)
         }
 }
 
-/* What a pair of rows of d, 12 planes, contributes to G' d G. */
+/* What a pair of rows of d, 12 planes, contributes to G' d G; pair 0 is the first. */
 INLINE void wino_fold_pair(const float *d, int64_t plane, float *g, int64_t step, const int pair)
 {
     V b[3][6], out[3];
+    wino_soon(d, plane, 12);
     UNROLL for (int j = 0; j < 6; j++) {
         V s = v_load(d + j * plane), t = v_load(d + (6 + j) * plane);
         if (pair == 0) {
@@ -99,7 +100,10 @@ INLINE void wino_fold_pair(const float *d, int64_t plane, float *g, int64_t step
         wino_g_back(out, b[y]);
         UNROLL for (int x = 0; x < 3; x++) {
             float *to = g + (y * 3 + x) * step;
-            v_store(to, v_load(to) + out[x]);
+            wino_fetch((const char *)(to + 16), 1);
+            if (pair > 0)
+                out[x] += v_load(to);
+            v_store(to, out[x]);
         }
     }
 }
