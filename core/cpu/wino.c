@@ -48,12 +48,12 @@ static wino_stream span(const wino *w, const void *data, const wino_image *g, in
 }
 
 /* Blocks are taken in turn: the one this worker takes next is about as many blocks ahead as there are workers. */
-static wino_ahead ahead_of(const wino *w, int64_t first, int64_t tiles)
+static wino_ahead ahead_of(const wino *w, int64_t first, int64_t tiles, const char *near)
 {
     int64_t next = first + (int64_t)w->threads * WINO_BLOCK;
     int more = next + WINO_BLOCK <= w->tiles;
     return (wino_ahead){ .read = span(w, w->x, &w->in, more ? next : first, more ? WINO_BLOCK : 0),
-                         .write = w->stored ? span(w, w->y, &w->out, first, tiles) : (wino_stream){ .at = w->x, .end = w->x },
+                         .write = w->stored ? span(w, w->y, &w->out, first, tiles) : (wino_stream){ .at = near, .end = near },
                          .gate = w->gate ? (const char *)w->gate - (const char *)w->y : 0 };
 }
 
@@ -133,7 +133,7 @@ static void block(void *arg, int number, int worker)
     float *zero = (float *)(w->call->scratch + (size_t)worker * w->call->scratch_stride);
     float *v = zero + round_up(WINO_REACH * w->in.c, 16), *m = v + w->way->planes[0] * w->v_plane, *part = m + w->way->planes[0] * w->m_plane;
     char *near = (char *)(part + part_floats(w));
-    wino_ahead ahead = ahead_of(w, first, tiles);
+    wino_ahead ahead = ahead_of(w, first, tiles, near);
     wino_end end = { .bias = w->bias, .low = w->act == HZ_RELU && !w->gate ? 0 : -INFINITY, .gate = w->act == HZ_RELU ? w->gate : NULL };
     memset(zero, 0, (size_t)w->in.c * WINO_REACH * sizeof(float));
     for (int pass = 0, before = 0; pass < w->way->passes; before += w->way->planes[pass++]) {
