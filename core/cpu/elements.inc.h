@@ -53,14 +53,15 @@ INLINE void philox_lanes(uint32_t block, const philox_round *p, VI words[2 * PHI
     }
 }
 
-/* The lanes that are kept as bits of a mask, `number` vectors from its begin on. */
-INLINE void keep_bits(uint8_t *mask, int number, VI keep)
+/* Where a vector's numbers are at least `least`, as bits of a mask, `number` vectors from its begin on; they are written in order. */
+INLINE void keep_bits(uint8_t *mask, int number, VI v, VI least)
 {
-    uint32_t bits = (uint32_t)SIGNS(keep);
-    if (LANES < 8)
-        mask[number * LANES / 8] |= (uint8_t)(bits << number * LANES % 8);
+    uint32_t bits = (uint32_t)AT_LEAST(v, least);
+    uint8_t *to = mask + number * LANES / 8;
+    if (LANES >= 8)
+        memcpy(to, &bits, LANES / 8);
     else
-        memcpy(mask + number * LANES / 8, &bits, LANES / 8);
+        *to = (uint8_t)(number * LANES % 8 ? *to | bits << number * LANES % 8 : bits);
 }
 
 /* And back: `have` elements from number i on, a multiple of LANES. */

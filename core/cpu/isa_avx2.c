@@ -5,6 +5,6 @@
 #define TILES(ROW) ROW(1, 8, 8) ROW(2, 6, 6)
 #define WINO_TILES(ROW) ROW(1, 12) ROW(2, 6)
 #define MUL_WIDE(a, b) _mm256_mul_epu32((__m256i)(a), (__m256i)(b))
-#define SIGNS(v) _mm256_movemask_ps((__m256)(v))
+#define AT_LEAST(a, b) _mm256_movemask_ps((__m256)((a) >= (b)))
 #include <immintrin.h>
 #include "cpu/isa.inc.h"

@@ -5,6 +5,6 @@
 #define TILES(ROW) ROW(1, 8, 12) ROW(2, 8, 12) ROW(3, 8, 8) ROW(4, 6, 6)
 #define WINO_TILES(ROW) ROW(1, 12) ROW(2, 12) ROW(3, 8) ROW(4, 6)
 #define MUL_WIDE(a, b) _mm512_mul_epu32((__m512i)(a), (__m512i)(b))
-#define SIGNS(v) _mm512_movepi32_mask((__m512i)(v))
+#define AT_LEAST(a, b) _mm512_cmpge_epi32_mask((__m512i)(a), (__m512i)(b))
 #include <immintrin.h>
 #include "cpu/isa.inc.h"

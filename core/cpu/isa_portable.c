@@ -5,6 +5,6 @@
 #define TILES(ROW) ROW(1, 8, 8) ROW(2, 4, 4)
 #define WINO_TILES(ROW) ROW(1, 4) ROW(2, 4)
 #define MUL_WIDE(a, b) _mm_mul_epu32((__m128i)(a), (__m128i)(b))
-#define SIGNS(v) _mm_movemask_ps((__m128)(v))
+#define AT_LEAST(a, b) _mm_movemask_ps((__m128)((a) >= (b)))
 #include <immintrin.h>
 #include "cpu/isa.inc.h"

@@ -51,20 +51,22 @@ static void F(act_add)(void *y, const void *a, const void *b, int64_t n, int whi
 INLINE void F(dropout_part)(int64_t i, int have, S *y, const S *x, uint8_t *mask, int64_t first, int32_t least, float scale, const philox_round *p)
 {
     VI words[2 * PHILOX];
-    uint8_t kept[PHILOX * LANES / 2 + 1] = { 0 };
+    uint8_t rest[PHILOX * LANES / 2 + 1], *bits = have == 4 * PHILOX * LANES ? mask + i / 8 : rest;
     philox_lanes((uint32_t)((first + i) / 8), p, words);
     UNROLL for (int j = 0; j < 4 * PHILOX; j++) {
         int64_t at = i + j * LANES;
         int left = have - j * LANES, n = left >= LANES ? LANES : left > 0 ? left : 0;
         VH halves;
         memcpy(&halves, (const char *)&words[j / 2] + j % 2 * sizeof halves, sizeof halves);
-        VI keep = __builtin_convertvector(halves, VI) >= least;
-        s_store_product(y + at, (V)(keep & (VI)(s_part(x + at, n) * scale)), n);
-        keep_bits(kept, j, keep);
+        VI number = __builtin_convertvector(halves, VI);
+        s_store_product(y + at, (V)((number >= least) & (VI)(s_part(x + at, n) * scale)), n);
+        keep_bits(bits, j, number, (VI){ 0 } + least);
     }
-    if (have % 8)
-        kept[have / 8] &= (uint8_t)((1 << have % 8) - 1);
-    memcpy(mask + i / 8, kept, (size_t)(have + 7) / 8);
+    if (bits == rest) {
+        if (have % 8)
+            rest[have / 8] &= (uint8_t)((1 << have % 8) - 1);
+        memcpy(mask + i / 8, rest, (size_t)(have + 7) / 8);
+    }
 }
 
 /* y = x/(1-rate) where the element's uniform number is at least rate, else 0; mask says where. x is element `first` of its item on, a multiple of 8. */

@@ -85,5 +85,5 @@ INLINE V v_add(V a, V b) { return a + b; }
 INLINE V v_fma(V a, V b, V c) { return a * b + c; }                                    /* contracted where there is an instruction */
 INLINE float v_first(V a) { return a[0]; }
 
-/* Products of the low halves of 64-bit lanes. The extension has no operator for it, nor for a bit per lane (SIGNS). */
+/* Products of the low halves of 64-bit lanes. The extension has no operator for it, nor for a bit per lane (AT_LEAST). */
 INLINE VL v_mul_wide(VL a, VL b) { return (VL)MUL_WIDE(a, b); }
