@@ -166,8 +166,8 @@ hz_tensor *hz_plan_peek(hz_plan *p, int value, int64_t rows)
         return NULL;
     }
     const hz_value *v = &p->graph->values[value];
-    if (v->kind == HZ_BOUND)
-        return hz_tensor_alias(v->tensor);
+    if (v->kind == HZ_BOUND)                            /* a view of one shows it as it is bound */
+        return hz_tensor_alias(p->graph->values[root_of(p->graph, value)].tensor);
     if (p->map.offset[value] < 0) {
         hz_fail(HZ_ESTATE, "peek: '%s' was fused away; needs a plan with keep=true", v->name);
         return NULL;

@@ -12,7 +12,6 @@
    and backward. Rounding differs. */
 #include "planner.h"
 #include <stdio.h>
-#include <string.h>
 
 static int users(const hz_graph *g, int value)
 {
@@ -33,15 +32,12 @@ static int maker(const hz_graph *g, int value, int op)
 /* A value nobody but its one reader needs. */
 static int is_private(const hz_graph *g, int value) { return !g->values[value].keep && users(g, value) == 1; }
 
-/* A new value of a node, like `like` in shape, in place of `before`. */
-static int value_like(hz_graph *g, int like, int before)
+/* A new value in place of `before`, whose name it has with a stroke: names that users know stay theirs. */
+static int in_place_of(hz_graph *g, int before, const out_spec *spec)
 {
-    const hz_value *v = &g->values[like];
     char name[HZ_NAMELEN];
-    out_spec spec = { .dtype = v->dtype, .kind = HZ_ACTIVATION, .ndim = v->ndim };
-    memcpy(spec.shape, v->shape, sizeof spec.shape);
     snprintf(name, sizeof name, "%.40s'", g->values[before].name);
-    return graph_value(g, name, &spec);
+    return graph_value(g, name, spec);
 }
 
 /* Node i becomes `now`, the one that makes its first output. */
@@ -63,7 +59,8 @@ static hz_status swap_act_and_pool(hz_graph *g, int a)
     const hz_window *v = &pool.attr.window;
     if (v->kh > (v->sh ? v->sh : 1) || v->kw > (v->sw ? v->sw : 1))
         return HZ_OK;
-    int dx = act.out[0], mid = value_like(g, pool.in[0], act.in[0]);
+    out_spec spec = like(&g->values[pool.in[0]]);
+    int dx = act.out[0], mid = in_place_of(g, act.in[0], &spec);
     if (mid < 0)
         return HZ_EMEM;
     g->values[act.in[0]].node = -1;
@@ -125,7 +122,7 @@ static hz_status mean_first(hz_graph *g, int m)
     const hz_value *x = &g->values[conv.in[0]], *w = &g->values[conv.in[1]];
     out_spec pixel = { .dtype = x->dtype, .kind = HZ_ACTIVATION, .ndim = 2, .shape = { x->shape[0], x->shape[3] } };
     out_spec matrix = { .dtype = w->dtype, .kind = w->kind, .ndim = 2, .shape = { w->shape[0], w->shape[3] } };
-    int p = graph_value(g, "mean", &pixel), dp = graph_value(g, "d mean", &pixel), flat = graph_value(g, "taps", &matrix);
+    int p = in_place_of(g, conv.out[0], &pixel), dp = in_place_of(g, conv.in[0], &pixel), flat = in_place_of(g, conv.in[1], &matrix);
     if (p < 0 || dp < 0 || flat < 0)
         return HZ_EMEM;
     g->values[flat].view = conv.in[1];

@@ -3,6 +3,7 @@
 local t = ...
 local c = require 'hz.c'
 local hz = require 'hz'
+local tensor = require 'hz.tensor'
 local C, ffi = c.C, c.ffi
 local graphs = assert(loadfile(t.here .. 'graph.lua'))()
 local l = hz.layers
@@ -149,5 +150,12 @@ t.case('the mean over the image comes before a linear layer of 1x1', function()
   kept:write(x):run()
   t.ok((plan:peek 'meanpool1' - kept:peek 'meanpool1'):abs():max() < 1e-6)
   t.raises("peek: 'conv2.y' was fused away", function() plan:peek 'conv2' end)
+  local training, seen = net:plan { batch = 2, train = true }, 0
+  for v = 0, C.hz_graph_values(training.graph) - 1 do       -- also the values that only the rewrite knows
+    local ok, e = pcall(tensor.own, C.hz_plan_peek, training.handle, v, -1)
+    t.ok(ok or tostring(e):find 'was fused away', e)
+    seen = seen + (ok and 1 or 0)
+  end
+  t.ok(seen > 10)
   t.equal(kept:peek('conv2'):size(4), 12)
 end)
