@@ -8,20 +8,21 @@ CFLAGS   += -std=c11 $(OPT) -g -fPIC -fvisibility=hidden -ffp-contract=off $(WAR
 LDLIBS    = -lm -lpthread -ldl
 
 # A file's name decides its compiler flags: the same algorithm text is compiled once per vector width.
-FLAGS_quality        = -O3
-FLAGS_isa_portable   = -O3 -ffp-contract=fast
-FLAGS_isa_avx2       = -O3 -ffp-contract=fast -mavx2 -mfma -mf16c
-FLAGS_isa_avx512     = -O3 -ffp-contract=fast -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512
-FLAGS_isa_avx512bf16 = $(FLAGS_isa_avx512) -mavx512bf16
-FLAGS_isa_amx        = $(FLAGS_isa_avx512bf16) -mamx-tile -mamx-bf16
+FLAGS_measure/image  = -O3
+FLAGS_cpu/isa_portable = -O3 -ffp-contract=fast
+FLAGS_cpu/isa_avx2 = -O3 -ffp-contract=fast -mavx2 -mfma -mf16c
+FLAGS_cpu/isa_avx512 = -O3 -ffp-contract=fast -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512
+FLAGS_cpu/isa_avx512bf16 = $(FLAGS_cpu/isa_avx512) -mavx512bf16
+FLAGS_cpu/isa_amx = $(FLAGS_cpu/isa_avx512bf16) -mamx-tile -mamx-bf16
 
 LUAJIT_CFLAGS := $(shell pkg-config --cflags luajit 2>/dev/null)
 LUAJIT_LIBS   := $(shell pkg-config --libs luajit 2>/dev/null)
 
 # Public headers in the order of the ladder: each may include only those above it.
-HEADERS = base tensor op graph backend plan camera plugin codec quality
+HEADERS = base tensor op graph backend plan camera plugin codec measure
 PUBLIC  = $(wildcard $(HEADERS:%=core/hz/%.h))
-CORE    = $(filter-out core/main.c,$(wildcard core/*.c)) $(wildcard core/op/*.c core/cpu/*.c)
+ROOMS   = tensor graph op codec measure audio camera cpu cpu/program cpu/ref cpu/conv cpu/wino cpu/pairs cpu/pointwise cpu/isa
+CORE    = $(filter-out core/main.c,$(wildcard core/*.c)) $(wildcard $(ROOMS:%=core/%/*.c))
 OBJ     = $(CORE:core/%.c=$(BUILD)/%.o)
 
 all: tools $(BUILD)/hz plugins   ## build hz, its library and the plugins whose libraries are present
@@ -44,7 +45,7 @@ $(BUILD)/commit.inc: FORCE
 $(BUILD)/base.o: $(BUILD)/cdef.inc $(BUILD)/commit.inc
 $(BUILD)/%.o: core/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(FLAGS_$(notdir $*)) -MMD -MP -c -o $@ $<
+	$(CC) $(CFLAGS) $(FLAGS_$*) -MMD -MP -c -o $@ $<
 
 $(BUILD)/libhz.so: $(OBJ)
 	$(CC) -shared -o $@ $^ $(SAN) $(LDLIBS) -Wl,--no-undefined
@@ -82,7 +83,7 @@ check: all ctests
 	@sh test/all.sh $(BUILD)
 test-isa: all ctests  ## the tests once for every vector level of this machine
 	@sh test/isa.sh $(BUILD)
-test-hard: all ctests  ## the tests with unused memory full of NaN and fences between values (core/hard.c)
+test-hard: all ctests  ## the tests with unused memory full of NaN and fences between values (core/graph/hard.c)
 	@HZ_HARD=1 sh test/all.sh $(BUILD)
 lint: $(BUILD)/hz  ## the dependency rules and the house rules that a program can check
 	@$(BUILD)/hz test/lint.lua

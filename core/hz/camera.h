@@ -5,7 +5,7 @@
    Camera model, per sample, independent of all others: the scene gives a mean of m photo-electrons; Y is
        Y = clip(round(255 * tone((Poisson(m) + Normal(0, read noise)) / full scale)), 0, 255)
    with a fixed monotone tone curve; rounding is the last step. So H(Y|S), the noise entropy of a sample given the scene,
-   follows from the pixel's exact distribution (core/camera_sensor.c). */
+   follows from the pixel's exact distribution (core/camera/sensor.c). */
 #ifndef HZ_CAMERA_H
 #define HZ_CAMERA_H
 #include "hz/base.h"

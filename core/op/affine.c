@@ -1,5 +1,5 @@
 /* affine.c: what is linear in x and in w shares types and gradient: conv2d and dense differ in the ops alone. */
-#include "graph.h"
+#include "graph/graph.h"
 
 hz_status affine_types(const hz_value *x, const hz_value *w, const hz_value *b)
 {

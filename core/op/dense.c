@@ -1,5 +1,5 @@
 /* dense.c: y = x w^T + b with x (N,K), w (O,K), b (O). */
-#include "graph.h"
+#include "graph/graph.h"
 
 hz_status op_dense_infer(const hz_graph *g, const hz_node *n, out_spec *out)
 {

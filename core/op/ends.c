@@ -1,5 +1,5 @@
 /* ends.c: where a step begins and ends: input, loss, optimiser updates. */
-#include "graph.h"
+#include "graph/graph.h"
 #include <string.h>
 
 hz_status op_input_infer(const hz_graph *g, const hz_node *n, out_spec *out)

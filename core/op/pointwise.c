@@ -1,5 +1,5 @@
 /* pointwise.c: activations, dropout, sums, softmax, flatten and batch normalisation: shapes and gradients. */
-#include "graph.h"
+#include "graph/graph.h"
 #include <string.h>
 
 /* One backward node with one output shaped like input 0. */

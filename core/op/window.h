@@ -1,7 +1,7 @@
 /* window.h: what convolution and pooling share. */
 #ifndef OP_WINDOW_H
 #define OP_WINDOW_H
-#include "graph.h"
+#include "graph/graph.h"
 
 /* Refuses what is not an image (N,H,W,C). */
 hz_status window_image(const hz_value *x);

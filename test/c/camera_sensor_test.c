@@ -1,7 +1,7 @@
 /* camera_sensor_test.c: the sensor of the embedded data set and the functions under it. The tabulated distribution and its
    entropy stand against two independent computations: direct sums with libm in long double, and simulated electrons.
    The sensor is included as source: it is not exported. */
-#include "camera_sensor.c"
+#include "camera/sensor.c"
 #include "hz/philox.h"
 #include <check.h>
 #include <stdlib.h>

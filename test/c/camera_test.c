@@ -1,8 +1,8 @@
 /* camera_test.c: the embedded data set: equal bytes always, entropy recorded for the right scene, knobs, and classes that
    cannot be told by colour. The parts are included as source: they are not exported. */
-#include "camera_sensor.c"
-#include "camera_scene.c"
-#include "camera_shape.c"
+#include "camera/sensor.c"
+#include "camera/scene.c"
+#include "camera/shape.c"
 #include <check.h>
 #include <pthread.h>
 #include <stdlib.h>

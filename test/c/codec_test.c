@@ -2,7 +2,7 @@
    damaged. Codecs whose library is missing are left out; plugin_test.c has the door itself. */
 #define _GNU_SOURCE
 #include "hz/codec.h"
-#include "hz/quality.h"
+#include "hz/measure.h"
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>

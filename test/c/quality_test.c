@@ -1,5 +1,5 @@
 /* quality_test.c: squared error, PSNR and SSIM against the formula written out position by position. */
-#include "hz/quality.h"
+#include "hz/measure.h"
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>

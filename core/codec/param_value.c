@@ -1,6 +1,6 @@
 /* param_value.c: values of declared parameters: from the text a user gives, and back to one text for equal values. */
 #define _GNU_SOURCE
-#include "param.h"
+#include "codec/param.h"
 #include "text.h"
 #include <ctype.h>
 #include <math.h>

@@ -1,6 +1,6 @@
 /* codec.c: a codec with values for its parameters, one item at a time. Whatever a plugin hands back is checked here. */
-#include "door.h"
-#include "param.h"
+#include "codec/door.h"
+#include "codec/param.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

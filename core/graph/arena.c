@@ -8,7 +8,7 @@
          |  [ conv2.y            ][ d conv2.y ]
          |        [ conv3.y             ]
          +------------------------------------- node */
-#include "planner.h"
+#include "graph/planner.h"
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>

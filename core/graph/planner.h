@@ -1,7 +1,7 @@
 /* planner.h: the stages between a graph and a running plan; core only. Each stage is a file: fuse, arena, plan. */
 #ifndef PLANNER_H
 #define PLANNER_H
-#include "graph.h"
+#include "graph/graph.h"
 #include "hz/plan.h"
 
 /* fuse.c: patterns of two nodes become one with an epilogue or a tail, where the backend runs it. */

@@ -1,6 +1,6 @@
 /* host.c: the functions that hz lends to plugins.
    What a plugin says goes into the calling thread's message; whether it said anything is remembered beside it. */
-#include "door.h"
+#include "codec/door.h"
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>

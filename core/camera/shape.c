@@ -1,8 +1,8 @@
-/* camera_shape.c: the ten subjects, as signed distances to their outlines (negative inside), in a frame where each
+/* shape.c: the ten subjects, as signed distances to their outlines (negative inside), in a frame where each
    fills about -1..1 with y upwards. Distances are exact near the outline, which is where shading and edges need them.
    After I. Quilez, "2D distance functions". */
-#include "camera_parts.h"
-#include "camera_math.h"
+#include "camera/parts.h"
+#include "camera/math.h"
 
 static double disc(double x, double y, double r) { return m_length(x, y) - r; }
 

@@ -1,4 +1,4 @@
-/* camera_math.h: the few functions the embedded data set needs, from IEEE 754 additions, multiplications, divisions and
+/* math.h: the few functions the embedded data set needs, from IEEE 754 additions, multiplications, divisions and
    square roots alone, so that every machine computes the same bits; a libm may round its exp or sin as it likes.
    Accuracy is a few units in the last place, which the tests compare with libm. Private to core/camera*.c. */
 #ifndef CAMERA_MATH_H

@@ -1,5 +1,5 @@
 /* tensor.c: making and reshaping tensors. A tensor is a view: shape and strides over a storage whose count it shares. */
-#include "storage.h"
+#include "tensor/storage.h"
 #include <assert.h>
 #include <stdatomic.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* plan.c: the life of a plan. Made: fuse -> place -> bind pointers -> the backend chooses kernels. Run: nodes from..to in order.
    The plan owns its graph, its arena (a counted storage: peeked tensors keep it alive) and the backend's program. */
-#include "planner.h"
-#include "storage.h"
+#include "graph/planner.h"
+#include "tensor/storage.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
-/* quality.h: how far a decoded image is from the original. Samples are 8 bit. */
-#ifndef HZ_QUALITY_H
-#define HZ_QUALITY_H
+/* measure.h: how far a decoded image is from the original. Samples are 8 bit. */
+#ifndef HZ_MEASURE_H
+#define HZ_MEASURE_H
 #include "hz/base.h"
 #pragma GCC visibility push(default)
 

@@ -1,8 +1,8 @@
 /* recode.c: encodes and decodes whole sets, one codec instance per thread.
    Images go out in chunks taken in rising order, so when image i fails every lower one is with some thread already and is finished:
    the lowest failing image is the same for any number of threads. Decoders write straight into the result. */
-#include "door.h"
-#include "hz/quality.h"
+#include "codec/door.h"
+#include "hz/measure.h"
 #include "spread.h"
 #include <pthread.h>
 #include <stdatomic.h>

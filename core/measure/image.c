@@ -1,7 +1,7 @@
-/* quality.c: squared error, PSNR, SSIM.
+/* image.c: squared error, PSNR, SSIM.
    SSIM runs the 11 taps down the rows first, then along them, on four sums: a, b, a^2 + b^2 and ab; the index needs no others. Rows are
    (width, channels) interleaved, so both passes are plain loops over contiguous doubles. */
-#include "hz/quality.h"
+#include "hz/measure.h"
 #include "spread.h"
 #include <math.h>
 #include <stdatomic.h>

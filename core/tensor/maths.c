@@ -1,4 +1,4 @@
-/* tensor_math.c: element-wise work on strided tensors, for the prompt and for preparing data; the training path never comes here.
+/* maths.c: element-wise work on strided tensors, for the prompt and for preparing data; the training path never comes here.
    Every value passes through a double, so one loop serves all dtypes. */
 #include "number.h"
 #include "hz/tensor.h"

@@ -1,7 +1,7 @@
 /* fuse.c: patterns of two nodes that become one. The gradient is appended before, so a pre-activation that some backward node reads
    (gelu's) has two users and is left alone: counting uses is the whole safety argument. The follower's other inputs must be older
    than the producer, because the fused node runs in the producer's place. */
-#include "planner.h"
+#include "graph/planner.h"
 #include <stdio.h>
 #include <stdlib.h>
 

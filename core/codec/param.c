@@ -1,6 +1,6 @@
 /* param.c: the parameter grammar of hz/plugin.h: a declaration becomes a table. param_value.c reads values against it. */
 #define _GNU_SOURCE
-#include "param.h"
+#include "codec/param.h"
 #include "text.h"
 #include <ctype.h>
 #include <math.h>

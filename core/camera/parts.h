@@ -1,4 +1,4 @@
-/* camera_parts.h: the three parts of the embedded data set and what they hand to each other. Private to core/camera*.c.
+/* parts.h: the three parts of the embedded data set and what they hand to each other. Private to core/camera*.c.
    scene: (seed, item) -> light at a point; sensor: light -> level -> distribution of the pixel value; camera: both. */
 #ifndef CAMERA_PARTS_H
 #define CAMERA_PARTS_H

@@ -1,6 +1,6 @@
 /* tables.c: a set of table segments, so that a set of files counts byte-identical ones once.
    A segment is kept as its length and a 128-bit digest: two independent mixing lanes, against accidents and not against attackers. */
-#include "door.h"
+#include "codec/door.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -3,7 +3,7 @@
      too early, too late, or rows that are not in use gets NaN. Entries and kept values are left alone.
    - the gap behind each living value holds a pattern that must still be there afterwards: an overrun names the node.
    Values computed in the place of another are part of that one's life. */
-#include "planner.h"
+#include "graph/planner.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* graph.c: building a graph node by node. Values are numbered in the order of their making; a node's inputs come before it,
    so the node list is an order of execution and needs no sorting. */
-#include "graph.h"
+#include "graph/graph.h"
 #include <assert.h>
 #include <stdio.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
 /* plugin.c: finds plugins, checks them, and remembers both those that were loaded and those that were not, with the reason.
    The list only grows, from one thread; rows stay where they are, so whoever holds one may read it from any thread. */
 #define _GNU_SOURCE
-#include "door.h"
-#include "param.h"
+#include "codec/door.h"
+#include "codec/param.h"
 #include <ctype.h>
 #include <dirent.h>
 #include <dlfcn.h>

@@ -10,7 +10,7 @@
 
    Mean over the image and a linear layer of 1x1 taps: the mean of w*x + b is w*mean(x) + b, so the layer meets one pixel instead of all, forward
    and backward. Rounding differs. */
-#include "planner.h"
+#include "graph/planner.h"
 #include <stdio.h>
 
 static int users(const hz_graph *g, int value)

@@ -1,10 +1,10 @@
-/* camera_sensor.c: what a pixel may read, given the light that falls on it.
+/* sensor.c: what a pixel may read, given the light that falls on it.
    For each level of light the exact distribution of Y = clip(round(255 tone((K + G) / full))) is tabulated, K Poisson and
    G Gaussian, in units of 2^-32. Pixels are drawn from this table by inversion, and the entropy is that of the very
    integers in it; so the recorded entropy is the true one of the data to double precision, with no interpolation, and
    within 1e-6 bits of the continuous model's (each of at most 256 probabilities is off by at most 2^-32). */
-#include "camera_parts.h"
-#include "camera_math.h"
+#include "camera/parts.h"
+#include "camera/math.h"
 #include <assert.h>
 
 /* Tone curve: (sqrt(x + a) - sqrt(a)) / (sqrt(1 + a) - sqrt(a)). Like sRGB it is a square root with a linear toe, but
