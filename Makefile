@@ -9,11 +9,11 @@ LDLIBS    = -lm -lpthread -ldl
 
 # A file's name decides its compiler flags: the same algorithm text is compiled once per vector width.
 FLAGS_measure/image  = -O3
-FLAGS_cpu/isa_portable = -O3 -ffp-contract=fast
-FLAGS_cpu/isa_avx2 = -O3 -ffp-contract=fast -mavx2 -mfma -mf16c
-FLAGS_cpu/isa_avx512 = -O3 -ffp-contract=fast -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512
-FLAGS_cpu/isa_avx512bf16 = $(FLAGS_cpu/isa_avx512) -mavx512bf16
-FLAGS_cpu/isa_amx = $(FLAGS_cpu/isa_avx512bf16) -mamx-tile -mamx-bf16
+FLAGS_cpu/isa/portable = -O3 -ffp-contract=fast
+FLAGS_cpu/isa/avx2 = -O3 -ffp-contract=fast -mavx2 -mfma -mf16c
+FLAGS_cpu/isa/avx512 = -O3 -ffp-contract=fast -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512
+FLAGS_cpu/isa/avx512bf16 = $(FLAGS_cpu/isa/avx512) -mavx512bf16
+FLAGS_cpu/isa/amx = $(FLAGS_cpu/isa/avx512bf16) -mamx-tile -mamx-bf16
 
 LUAJIT_CFLAGS := $(shell pkg-config --cflags luajit 2>/dev/null)
 LUAJIT_LIBS   := $(shell pkg-config --libs luajit 2>/dev/null)

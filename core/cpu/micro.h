@@ -1,5 +1,5 @@
 /* micro.h: the table of micro-kernels. One row per ISA level; each level begins as a copy of the one below and overwrites the
-   slots it improves (isa_*.c). Drivers take tile sizes from the same row, so they need no ISA names.
+   slots it improves (isa/). Drivers take tile sizes from the same row, so they need no ISA names.
    Words: a panel is up to max_nv vectors of output channels whose packed weights lie together; a tile is tile_rows[nv] rows
    of outputs over one panel, all of whose sums stay in registers. */
 #ifndef HZ_CPU_MICRO_H

@@ -1,5 +1,5 @@
 /* vector.h: V, a vector of LANES floats, through the compiler's vector extension: loads, arithmetic and comparisons are plain
-   operators, so one text serves every width. Included by each isa_*.c after it has set LANES; all bodies are static,
+   operators, so one text serves every width. Included by each file of isa/ after it has set LANES; all bodies are static,
    because a shared inline could be linked from the widest file. */
 #include <stdint.h>
 #include <string.h>

@@ -1,0 +1,276 @@
+/* avx512bf16.c: the bf16 slots of AVX-512 with BF16; the others stay as AVX-512 made them. A product of pairs keeps 8 rows by 2
+   vectors of sums in registers. */
+#include "cpu/pairs/pairs.h"
+#include <immintrin.h>
+#include <string.h>
+
+#define LANES 16
+#define MUL_WIDE(a, b) _mm512_mul_epu32((__m512i)(a), (__m512i)(b))
+#include "cpu/vector.h"
+#define UNROLL _Pragma("GCC unroll 16")
+#include "cpu/wino/weights.inc.h"
+#include "cpu/wino/poly_math.inc.h"
+
+enum { ROWS = 8 };            /* of a product at a time, a divisor of 16 */
+
+/* 12 chains of vdpbf16ps: each does 32 multiply-adds of bf16 pairs into 16 f32 sums. */
+static double peak_bf16(long steps)
+{
+    __m512 sum[12];
+    __m512bh a = (__m512bh)_mm512_set1_epi32(0x3f003f00), b = (__m512bh)_mm512_set1_epi32(0x3a803a80);
+    for (int i = 0; i < 12; i++)
+        sum[i] = _mm512_set1_ps((float)i);
+    for (long s = 0; s < steps; s++) {
+#pragma GCC unroll 12
+        for (int i = 0; i < 12; i++)
+            sum[i] = _mm512_dpbf16_ps(sum[i], a, b);
+    }
+    for (int i = 1; i < 12; i++)
+        sum[0] = _mm512_add_ps(sum[0], sum[i]);
+    volatile float keep;
+    keep = _mm512_cvtss_f32(sum[0]);
+    (void)keep;
+    return 12.0 * 64 * (double)steps;
+}
+
+/* ---- products ---- */
+
+static void nothing(void) {}
+
+/* One term into the sums of 8 rows. */
+INLINE void term(__m512 s[ROWS][2], const uint16_t *a, const uint16_t *b)
+{
+    for (int i = 0; i < PAIRS; i += 2, b += 2 * PAIRS) {
+        __m512bh w0 = (__m512bh)_mm512_loadu_si512(b), w1 = (__m512bh)_mm512_loadu_si512(b + PAIRS);
+#pragma GCC unroll 8
+        for (int r = 0; r < ROWS; r++) {
+            int32_t pair;
+            memcpy(&pair, a + r * PAIRS + i, sizeof pair);
+            __m512bh x = (__m512bh)_mm512_set1_epi32(pair);
+            s[r][0] = _mm512_dpbf16_ps(s[r][0], x, w0);
+            s[r][1] = _mm512_dpbf16_ps(s[r][1], x, w1);
+        }
+    }
+}
+
+/* 8 rows from `first` on. */
+static void rows(const pairs_product *p, int first)
+{
+    __m512 s[ROWS][2];
+    float *c = p->c + first * 16;
+#pragma GCC unroll 8
+    for (int r = 0; r < ROWS; r++) {
+        s[r][0] = p->add ? _mm512_loadu_ps(c + r * 16) : _mm512_setzero_ps();
+        s[r][1] = p->add ? _mm512_loadu_ps(c + PAIRS_HALF + r * 16) : _mm512_setzero_ps();
+    }
+    for (int t = 0; t < p->terms; t++) {
+        if (t % (PAIRS / ROWS) == first / ROWS)          /* each term once, though the rows come in turn */
+            pairs_fetch(p->ahead);
+        term(s, p->a + p->offset[t] + first * PAIRS, p->b + t * PAIRS_BLOCK);
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < ROWS; r++) {
+        _mm512_storeu_ps(c + r * 16, s[r][0]);
+        _mm512_storeu_ps(c + PAIRS_HALF + r * 16, s[r][1]);
+    }
+}
+
+static void product(const pairs_product *p)
+{
+    for (int r = 0; r < (p->rows <= 16 ? 16 : 32); r += ROWS)
+        rows(p, r);
+}
+
+/* ---- outputs ---- */
+
+/* f32 weights to bf16, to the nearest, ties to even; NaN stays NaN. As integers: vcvtneps2bf16 takes denormals for zero, which is good enough
+   for sums and planes below. */
+INLINE __m256i narrow(__m512 v)
+{
+    __m512i bits = _mm512_castps_si512(v), odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    __m512i round = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+    __mmask16 nan = _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
+    round = _mm512_mask_or_epi32(round, nan, bits, _mm512_set1_epi32(0x400000));
+    return _mm512_cvtepi32_epi16(_mm512_srli_epi32(round, 16));
+}
+
+static void finish(const pairs_finish *f, const float *c)
+{
+    __m512 low = _mm512_set1_ps(f->low), b0 = f->bias ? _mm512_loadu_ps(f->bias) : _mm512_setzero_ps();
+    __m512 b1 = f->bias ? _mm512_loadu_ps(f->bias + 16) : _mm512_setzero_ps();
+    __mmask32 have = f->columns == PAIRS ? 0xffffffff : (1u << f->columns) - 1;
+    for (int r = 0; r < PAIRS; r++, c += 16) {
+        if (f->pixel[r] < 0 || f->pixel[r] >= f->limit)
+            continue;
+        int64_t at = f->pixel[r] * f->step;
+        __m512 v0 = _mm512_max_ps(low, _mm512_add_ps(_mm512_loadu_ps(c), b0));
+        __m512 v1 = _mm512_max_ps(low, _mm512_add_ps(_mm512_loadu_ps(c + PAIRS_HALF), b1));
+        __m512i v = (__m512i)_mm512_cvtne2ps_pbh(v1, v0);
+        if (f->gate) {
+            __m512i x = _mm512_maskz_loadu_epi16(have, f->gate + at);
+            v = _mm512_maskz_mov_epi16(_mm512_cmpgt_epi16_mask(x, _mm512_setzero_si512()), v);
+        }
+        _mm512_mask_storeu_epi16(f->y + at, have, v);
+    }
+}
+
+/* ---- pairs ---- */
+
+/* Channels of two pixels, or columns of two inputs, side by side. */
+INLINE void store_pairs(__m512i a, __m512i b, uint16_t *out)
+{
+    const __m512i low = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39, 7, 38, 6, 37, 5, 36, 4, 35, 3, 34,
+                                         2, 33, 1, 32, 0);
+    _mm512_storeu_si512(out, _mm512_permutex2var_epi16(a, low, b));
+    _mm512_storeu_si512(out + PAIRS, _mm512_permutex2var_epi16(a, _mm512_add_epi16(low, _mm512_set1_epi16(16)), b));
+}
+
+static void copy(const uint16_t *x, int64_t step, int64_t pixels, int channels, uint16_t *out)
+{
+    __mmask32 have = channels >= PAIRS ? 0xffffffff : (1u << channels) - 1;
+    for (int64_t i = 0; i < pixels; i++)
+        _mm512_storeu_si512(out + i * PAIRS, _mm512_maskz_loadu_epi16(have, x + i * step));
+}
+
+static void lower(const uint16_t *x, const int64_t *offset, const uint32_t *mask, int rows, int64_t step, int64_t pixels, uint16_t *out)
+{
+    for (int64_t p = 0; p < pixels; p++) {
+        __m512i v = _mm512_setzero_si512();
+        for (int j = 0; j < rows; j++)
+            v = _mm512_mask_loadu_epi16(v, mask[j], x + offset[j] + p * step);
+        _mm512_storeu_si512(out + p * PAIRS, v);
+    }
+}
+
+static void interleave(const uint16_t *x, int64_t pairs, uint16_t *even, uint16_t *odd)
+{
+    __m512i first = _mm512_loadu_si512(x), zero = _mm512_setzero_si512();
+    for (int64_t i = 0; i < pairs; i++) {
+        __m512i second = _mm512_loadu_si512(x + (2 * i + 1) * PAIRS), third = i + 1 < pairs ? _mm512_loadu_si512(x + (2 * i + 2) * PAIRS) : zero;
+        store_pairs(first, second, even + i * 2 * PAIRS);
+        if (odd)
+            store_pairs(second, third, odd + i * 2 * PAIRS);
+        first = third;
+    }
+}
+
+/* Transposes 16 vectors of 16 words of 32 bits: blocks of h x h off the diagonal change places, h = 8, 4, 2, 1. */
+INLINE void turn(__m512i v[16])
+{
+#pragma GCC unroll 4
+    for (int h = 8; h; h /= 2) {
+        __m512i low = _mm512_setzero_si512(), high = low, number = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+        __mmask16 upper = _mm512_test_epi32_mask(number, _mm512_set1_epi32(h));
+        low = _mm512_mask_add_epi32(number, upper, number, _mm512_set1_epi32(16 - h));
+        high = _mm512_mask_add_epi32(_mm512_add_epi32(number, _mm512_set1_epi32(h)), upper, number, _mm512_set1_epi32(16));
+#pragma GCC unroll 16
+        for (int r = 0; r < 16; r++)
+            if (!(r & h)) {
+                __m512i a = v[r], b = v[r + h];
+                v[r] = _mm512_permutex2var_epi32(a, low, b);
+                v[r + h] = _mm512_permutex2var_epi32(a, high, b);
+            }
+    }
+}
+
+static void transpose(const uint16_t *const *pixel, uint16_t *out, float *sum)
+{
+    __m512i v[16];
+    __m512 even = _mm512_loadu_ps(sum), odd = _mm512_setzero_ps();
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; i++) {
+        __m512i a = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)pixel[2 * i]));
+        __m512i b = _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)pixel[2 * i + 1])), 16);
+        v[i] = _mm512_or_si512(a, b);
+        even = _mm512_add_ps(even, _mm512_castsi512_ps(_mm512_slli_epi32(a, 16)));
+        odd = _mm512_add_ps(odd, _mm512_castsi512_ps(b));
+    }
+    _mm512_storeu_ps(sum, _mm512_add_ps(even, odd));
+    turn(v);
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; i++)
+        _mm512_storeu_si512(out + i * PAIRS, v[i]);
+}
+
+/* ---- weights ---- */
+
+/* n floats as bf16, 0 <= n <= 32, zeros behind them */
+INLINE __m512i narrow_some(const float *w, int n)
+{
+    __mmask32 have = n >= 32 ? 0xffffffff : (1u << (n > 0 ? n : 0)) - 1;
+    __m512 a = _mm512_maskz_loadu_ps((__mmask16)have, w), b = _mm512_maskz_loadu_ps((__mmask16)(have >> 16), w + 16);
+    return _mm512_inserti64x4(_mm512_castsi256_si512(narrow(a)), narrow(b), 1);
+}
+
+static void pack_across(const float *w, int64_t column_step, int columns, int k, uint16_t *out)
+{
+    for (int half = 0; half < 2; half++) {
+        __m512i v[16];
+        for (int j = 0; j < 16; j++) {
+            int column = half * 16 + j;
+            v[j] = column < columns ? narrow_some(w + column * column_step, k) : _mm512_setzero_si512();
+        }
+        turn(v);
+        for (int j = 0; j < 16; j++)
+            _mm512_storeu_si512(out + j * 2 * PAIRS + half * PAIRS, v[j]);
+    }
+}
+
+static void pack_along(const float *w, int64_t k_step, int columns, int k, uint16_t *out)
+{
+    for (int i = 0; i < PAIRS; i += 2, out += 2 * PAIRS) {
+        __m512i a = i < k ? narrow_some(w + i * k_step, columns) : _mm512_setzero_si512();
+        __m512i b = i + 1 < k ? narrow_some(w + (i + 1) * k_step, columns) : _mm512_setzero_si512();
+        store_pairs(a, b, out);
+    }
+}
+
+/* ---- fast convolution, planes in bf16 ---- */
+
+INLINE V load_bf16(const uint16_t *p) { return v_widen(*(const VHU *)p); }
+INLINE void store_bf16(uint16_t *p, V v) { _mm256_storeu_si256((__m256i *)p, (__m256i)_mm512_cvtneps_pbh((__m512)v)); }
+INLINE V multiply_pairs(V x, V w, V s) { return (V)_mm512_dpbf16_ps((__m512)s, (__m512bh)x, (__m512bh)w); }
+
+/* See wino/gemm.inc.h. The halves of a word come in turn: the second is put beside what the first left. */
+INLINE void put_pairs(float *d, V v, const int odd)
+{
+    if (odd < 0) {
+        store_bf16((uint16_t *)d, v);
+        return;
+    }
+    __m512i half = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)v)), first = _mm512_maskz_loadu_epi32((__mmask16)-odd, d);
+    _mm512_storeu_si512(d, _mm512_or_si512(first, _mm512_sll_epi32(half, _mm_cvtsi32_si128(16 * odd))));
+}
+
+#define WINO_TILES(ROW) ROW(1, 12) ROW(2, 12) ROW(3, 8) ROW(4, 6)
+#define G(name) name##_pairs
+#define EACH 2
+#define MULTIPLY multiply_pairs
+#define PUT put_pairs
+#include "cpu/wino/gemm.inc.h"
+
+#define S uint16_t
+#define I(name) name##_pairs
+#define s_load load_bf16
+#define s_store store_bf16
+#include "cpu/wino/table.inc.h"
+
+/* ---- the level ---- */
+
+static const cpu_pairs pairs = {
+    .begin = nothing, .end = nothing, .product = product, .finish = finish, .interleave = interleave, .transpose = transpose,
+    .copy = copy, .lower = lower, .pack_across = pack_across, .pack_along = pack_along,
+};
+
+/* The instruction's speed beside f32 multiply-adds: twice on AMD's cores, half on Intel's. */
+void cpu_micro_avx512bf16(cpu_micro *m)
+{
+    static cpu_pairs own;
+    static cpu_wino fast;
+    own = pairs;
+    fast = wino_table_pairs;
+    own.rate = fast.rate = __builtin_cpu_is("amd") ? 2.0 : 0.5;
+    m->peak_bf16 = peak_bf16;
+    m->pairs = &own;
+    m->winopairs = &fast;
+}

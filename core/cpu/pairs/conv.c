@@ -1,0 +1,335 @@
+/* conv.c: kernel "pairs", conv2d, conv2d_dx, dense and dense_dx over bf16 (pairs.h). A task is a group of images: their source is
+   made in scratch, then the outputs are taken 128 at a time, for each panel of 32 output channels and each run of 32 inputs: the
+   run's weights, 18 KB for 9 taps, then serve 4 products. Weights are packed once per version of the parameters as bf16,
+   [group][panel][run][tap][16][32][2]. */
+#include "cpu/pairs/pairs.h"
+#include <math.h>
+#include <string.h>
+
+enum { BLOCKS = 4, TERMS = 9 };      /* of 32 outputs, worked on together; of a product, about */
+
+typedef struct conv {
+    const hz_work *w;
+    const cpu_pairs *k;
+    const cpu_call *call;
+    pairs_shape s;
+    const uint16_t *x, *weights;
+    const float *bias;        /* padded to whole panels; NULL: none */
+    const int32_t *pixel;     /* [group][output] */
+    uint16_t *y;
+    const uint16_t *gate;     /* the epilogue of a gradient: dx = act_grad(dx, gate); NULL: none */
+    void *slots;              /* of the tails */
+    int act;
+    float alpha;
+    int threads, stored;
+} conv;
+
+static int64_t panels(const pairs_shape *s) { return (s->oc + PAIRS - 1) / PAIRS; }
+/* Outputs of a group of images, and with what fills up the last 32. */
+static int64_t outputs(const pairs_shape *s, const pairs_group *g) { return g->oh * s->source.images * s->source.pitch; }
+static int64_t listed(const pairs_shape *s, const pairs_group *g) { return pairs_up(outputs(s, g), PAIRS); }
+
+/* One panel of a group of images. */
+typedef struct part {
+    const pairs_group *g;
+    const uint16_t *source, *weights;
+    const int32_t *pixel;
+    int64_t n0, n1, panel;
+    uint16_t *y;              /* of image n0 */
+    float *sum;
+    pairs_ahead *ahead;
+} part;
+
+/* ---- one block of 32 outputs ---- */
+
+/* Activations that finish() does not know: over all sums of a block, in f32. */
+static void activate(const conv *c, float *sum, int64_t panel)
+{
+    for (int i = 0; i < PAIRS_BLOCK && c->bias; i++)
+        sum[i] += c->bias[panel * PAIRS + i / PAIRS_HALF * 16 + i % 16];
+    c->call->micro->f32.act(sum, sum, PAIRS_BLOCK, c->act, c->alpha);
+}
+
+/* Their gradients. */
+static void pass_back(const conv *c, const pairs_finish *f, float *sum)
+{
+    for (int r = 0; r < PAIRS; r++, sum += 16) {
+        float gate[PAIRS];
+        if (f->pixel[r] < 0 || f->pixel[r] >= f->limit)
+            continue;
+        c->call->micro->widen(gate, f->gate + f->pixel[r] * f->step, f->columns);
+        c->call->micro->f32.act_grad(sum, sum, gate, pairs_min(16, f->columns), c->act, c->alpha);
+        if (f->columns > 16)
+            c->call->micro->f32.act_grad(sum + PAIRS_HALF, sum + PAIRS_HALF, gate + 16, f->columns - 16, c->act, c->alpha);
+    }
+}
+
+/* Of the gate: where the pixels of these images begin, and the panel; NULL for none. */
+static const uint16_t *gate_of(const conv *c, const part *p)
+{
+    return c->gate ? c->gate + p->n0 * c->s.oh * c->s.ow * c->s.oc + p->panel * PAIRS : NULL;
+}
+
+/* Outputs from..to-1. */
+static void finish(const conv *c, const part *p, int64_t from, int64_t to)
+{
+    int simple = c->act == HZ_LINEAR || c->act == HZ_RELU;
+    int64_t images = p->n1 - p->n0;
+    pairs_finish f = { .bias = simple && c->bias ? c->bias + p->panel * PAIRS : NULL, .low = c->act == HZ_RELU && !c->gate ? 0 : -INFINITY,
+                       .y = p->y + p->panel * PAIRS, .gate = gate_of(c, p), .step = c->s.oc,
+                       .columns = (int)pairs_min(PAIRS, c->s.oc - p->panel * PAIRS), .pixel = p->pixel + from,
+                       .limit = c->s.flat && p->n1 == c->s.used ? c->s.last : images * c->s.oh * c->s.ow };
+    for (float *sum = p->sum; from < to; from += PAIRS, f.pixel += PAIRS, sum += PAIRS_BLOCK) {
+        if (!simple && !c->gate)
+            activate(c, sum, p->panel);
+        else if (!simple) {
+            pass_back(c, &f, sum);
+            pairs_finish done = f;
+            done.gate = NULL;
+            c->k->finish(&done, sum);
+            continue;
+        }
+        c->k->finish(&f, sum);
+    }
+}
+
+/* The images that this worker takes next, spread over the terms of a task. */
+static pairs_ahead ahead_of(const conv *c, int64_t n0)
+{
+    const pairs_source *s = &c->s.source;
+    int64_t terms = 0, each = s->h * s->w * s->c * (int64_t)sizeof *c->x, next = n0 + c->threads * s->images;
+    for (int i = 0; i < c->s.groups; i++)
+        terms += panels(&c->s) * (c->s.group[i].oh * s->images * s->pitch / PAIRS) * c->s.group[i].taps * s->runs;
+    if (next + s->images >= c->s.used)
+        return (pairs_ahead){ .read = NULL };
+    const char *x = (const char *)c->x + next * each;
+    return (pairs_ahead){ .read = x, .end = x + s->images * each, .reads = (int)(s->images * each / 64 / pairs_max(terms, 1) + 1) };
+}
+
+/* The lines that outputs from..to-1 will be written to, spread over their products. */
+static void aim(const conv *c, const part *p, int64_t from, int64_t to)
+{
+    int64_t terms = pairs_max(p->g->taps * c->s.source.runs, 1);
+    pairs_ahead *a = p->ahead;
+    a->pixel = p->pixel + from;
+    a->pixels_end = p->pixel + pairs_up(to, PAIRS);
+    a->y = (const char *)(p->y + p->panel * PAIRS);
+    a->gate = (const char *)gate_of(c, p);
+    a->step = c->s.oc * (int64_t)sizeof *c->y;
+    a->writes = (int)((PAIRS + terms - 1) / terms);
+}
+
+/* Sums of outputs from..to-1: as many runs in one product as the first-level cache has room for their weights. */
+static void multiply(const conv *c, const part *p, int64_t from, int64_t to)
+{
+    const pairs_source *s = &c->s.source;
+    const pairs_group *g = p->g;
+    int64_t offset[TERMS + PAIRS_TAPS], together = g->taps ? pairs_max(1, TERMS / g->taps) : 1;
+    for (int64_t t = 0; t < pairs_min(together, s->runs) * g->taps; t++)
+        offset[t] = (g->offset[t % g->taps] + t / g->taps * s->pixels) * PAIRS;
+    if (!g->taps)                                /* pixels that no output reads */
+        memset(p->sum, 0, (size_t)(pairs_up(to - from, PAIRS) * PAIRS) * sizeof *p->sum);
+    for (int64_t i = 0; i < s->runs && g->taps; i += together)
+        for (int64_t q = from; q < to; q += PAIRS)
+            c->k->product(&(pairs_product){ .a = p->source + (i * s->pixels + q) * PAIRS, .b = p->weights + i * g->taps * PAIRS_BLOCK,
+                                            .offset = offset, .c = p->sum + (q - from) * PAIRS,
+                                            .terms = (int)pairs_min(together, s->runs - i) * g->taps, .rows = (int)pairs_min(PAIRS, to - q),
+                                            .add = i > 0, .ahead = p->ahead });
+}
+
+static void group(const conv *c, const part *first)
+{
+    int64_t all = outputs(&c->s, first->g);
+    for (int64_t from = 0; from < all; from += BLOCKS * PAIRS) {
+        int64_t to = pairs_min(from + BLOCKS * PAIRS, all);
+        part p = *first;
+        for (; p.panel < panels(&c->s); p.panel++, p.weights += p.g->taps * c->s.source.runs * PAIRS_BLOCK) {
+            aim(c, &p, from, to);
+            multiply(c, &p, from, to);
+            finish(c, &p, from, to);
+        }
+    }
+}
+
+static int64_t source_elements(const pairs_shape *s) { return s->source.pixels * s->source.runs * PAIRS; }
+
+static void task(void *arg, int number, int worker)
+{
+    const conv *c = arg;
+    const pairs_source *s = &c->s.source;
+    int64_t n0 = number * s->images, n1 = pairs_min(n0 + s->images, c->s.used);
+    float *sum = (float *)(c->call->scratch + (size_t)worker * c->call->scratch_stride);
+    uint16_t *source = (uint16_t *)(sum + BLOCKS * PAIRS_BLOCK);
+    pairs_ahead ahead = ahead_of(c, n0);
+    int64_t row = c->s.ow * c->s.oc, image = c->s.oh * row;
+    uint16_t *near = source + source_elements(&c->s);
+    part p = { .source = source, .weights = c->weights, .pixel = c->pixel, .n0 = n0, .n1 = n1, .y = c->stored ? c->y + n0 * image : near, .sum = sum,
+               .ahead = &ahead };
+    pairs_fill(c->k, &c->s, c->x, n0, n1, source);
+    c->k->begin();
+    for (int i = 0; i < c->s.groups; i++) {
+        p.g = &c->s.group[i];
+        group(c, &p);
+        p.weights += panels(&c->s) * p.g->taps * s->runs * PAIRS_BLOCK;
+        p.pixel += listed(&c->s, p.g);
+    }
+    c->k->end();
+    if (!c->w->tails)
+        return;
+    cpu_tail_begin(c->w, c->slots, number);
+    for (int64_t n = n0; n < n1; n++)
+        cpu_tail_run(c->w, c->call, c->slots, number, (cpu_rect){ .n = n, .y1 = c->s.oh, .x1 = c->s.ow }, p.y + (n - n0) * image, row);
+}
+
+/* ---- weights ---- */
+
+typedef struct packing {
+    const cpu_pairs *k;
+    const pairs_shape *s;
+    const float *w;
+    uint16_t *to;
+    int64_t taps, inputs, depth;      /* of w: (O,taps,inputs); depth: what the sums run over */
+    int back;
+} packing;
+
+/* One panel, all groups. */
+static void pack_panel(void *arg, int panel, int worker)
+{
+    const packing *p = arg;
+    const pairs_source *source = &p->s->source;
+    int columns = (int)pairs_min(PAIRS, p->s->oc - (int64_t)panel * PAIRS);
+    uint16_t *to = p->to;
+    for (int i = 0; i < p->s->groups; i++) {
+        const pairs_group *g = &p->s->group[i];
+        uint16_t *out = to + panel * g->taps * source->runs * PAIRS_BLOCK;
+        for (int64_t k = 0; k < source->runs * PAIRS; k += PAIRS)
+            for (int t = 0; t < g->taps; t++, out += PAIRS_BLOCK) {
+                int have = (int)pairs_max(0, pairs_min(PAIRS, p->depth - k));
+                int64_t column = (int64_t)panel * PAIRS, tap = p->taps == 1 ? 0 : g->tap[t];
+                if (p->back)
+                    p->k->pack_along(p->w + (k * p->taps + tap) * p->inputs + column, p->taps * p->inputs, columns, have, out);
+                else
+                    p->k->pack_across(p->w + (column * p->taps + tap) * p->inputs + k, p->taps * p->inputs, columns, have, out);
+            }
+        to += panels(p->s) * g->taps * source->runs * PAIRS_BLOCK;
+    }
+}
+
+static size_t weight_elements(const pairs_shape *s)
+{
+    int64_t taps = 0;
+    for (int i = 0; i < s->groups; i++)
+        taps += s->group[i].taps;
+    return (size_t)(panels(s) * taps * s->source.runs * PAIRS_BLOCK);
+}
+
+/* Behind the weights: the bias, then the pixels. */
+static float *bias_of(const pairs_shape *s, void *memory) { return (float *)((uint16_t *)memory + weight_elements(s)); }
+static int32_t *pixels_of(const pairs_shape *s, void *memory) { return (int32_t *)(bias_of(s, memory) + panels(s) * PAIRS); }
+
+static size_t own_bytes(const pairs_shape *s)
+{
+    int64_t pixels = 0;
+    for (int i = 0; i < s->groups; i++)
+        pixels += listed(s, &s->group[i]);
+    return (weight_elements(s) * sizeof(uint16_t) + (size_t)(panels(s) * PAIRS) * sizeof(float) + (size_t)pixels * sizeof(int32_t) + 63) / 64 * 64;
+}
+
+static int64_t tasks(const pairs_shape *s, int64_t items) { return (items + s->source.images - 1) / s->source.images; }
+
+/* What kernels read, then the slots of tails. */
+static size_t memory(const hz_work *w, const cpu_micro *m)
+{
+    pairs_shape s;
+    return pairs_shape_of(w, m, &s) ? own_bytes(&s) + cpu_tail_bytes(w, tasks(&s, s.items)) : 0;
+}
+
+/* Where the outputs of each group lie in the images of a task, -1 where they do not exist. */
+static void list_pixels(const pairs_shape *s, int32_t *to)
+{
+    for (const pairs_group *g = s->group; g < s->group + s->groups; g++) {
+        int32_t *end = to + listed(s, g);
+        for (int64_t y = 0; y < g->oh; y++)
+            for (int64_t n = 0; n < s->source.images; n++)
+                for (int64_t x = 0; x < s->source.pitch; x++)
+                    *to++ = x < g->ow ? (int32_t)((n * s->oh + g->y0 + y * g->dy) * s->ow + g->x0 + x * g->dx) : -1;
+        while (to < end)
+            *to++ = -1;
+    }
+}
+
+static void pack(const hz_work *w, const cpu_call *c)
+{
+    pairs_shape s;
+    if (!pairs_shape_of(w, c->micro, &s))
+        return;
+    int back = w->op == OP_conv2d_dx || w->op == OP_dense_dx;
+    const hz_arg *weights = &w->in[1];
+    packing p = { .k = c->micro->pairs, .s = &s, .w = weights->data, .to = c->memory, .taps = s.taps, .back = back };
+    p.inputs = cpu_size(weights, 1, weights->ndim) / p.taps;
+    p.depth = back ? weights->shape[0] : p.inputs;
+    pool_run((int)panels(&s), pack_panel, &p);
+    list_pixels(&s, pixels_of(&s, c->memory));
+    if (!back && w->nin > 2 && w->in[2].data) {
+        float *bias = bias_of(&s, c->memory);
+        memset(bias, 0, (size_t)(panels(&s) * PAIRS) * sizeof(float));
+        memcpy(bias, w->in[2].data, (size_t)s.oc * sizeof(float));
+    }
+}
+
+/* ---- rows of the kernel lists ---- */
+
+/* Seconds on the nominal core of wino.c: products, and a copy of the source. */
+static double cost(const hz_work *w, const cpu_micro *m)
+{
+    pairs_shape s;
+    if (!pairs_shape_of(w, m, &s))
+        return -1;
+    double pixels = (double)s.source.pixels / (double)s.source.images * (double)s.items, taps = 0;
+    for (int i = 0; i < s.groups; i++)
+        taps += (double)s.group[i].taps * (double)(s.group[i].oh * s.source.pitch);
+    double products = taps * (double)s.items * (double)(s.source.runs * PAIRS) * (double)(panels(&s) * PAIRS);
+    return 1e-6 + 2 * products / (m->pairs->rate * 100e9) + pixels * (double)(s.source.runs * PAIRS) * 1e-10;
+}
+
+static size_t scratch(const hz_work *w, const cpu_micro *m)
+{
+    pairs_shape s;
+    if (!pairs_shape_of(w, m, &s))
+        return 0;
+    return BLOCKS * PAIRS_BLOCK * sizeof(float)
+           + (size_t)(source_elements(&s) + (cpu_tail_stored(w) ? 0 : s.source.images * s.oh * s.ow * s.oc)) * sizeof(uint16_t);
+}
+
+static hz_status run(const hz_work *w, const cpu_call *call)
+{
+    conv c = { .w = w, .stored = cpu_tail_stored(w), .k = call->micro->pairs, .call = call, .x = w->in[0].data, .y = w->out[0].data, .weights = call->memory };
+    if (!pairs_shape_of(w, call->micro, &c.s))
+        return hz_fail(HZ_EARG, "%s: kernel pairs was chosen for a node it does not take", w->name);
+    int forward = w->op == OP_conv2d || w->op == OP_dense, conv2d = w->op == OP_conv2d || w->op == OP_conv2d_dx;
+    c.act = conv2d ? w->attr.window.act : w->attr.act.act;
+    c.alpha = conv2d ? w->attr.window.alpha : w->attr.act.alpha;
+    if (forward && w->nin > 2 && w->in[2].data)
+        c.bias = bias_of(&c.s, call->memory);
+    else if (!forward && w->nin > 2)
+        c.gate = w->in[2].data;
+    c.pixel = pixels_of(&c.s, call->memory);
+    c.threads = pool_threads();
+    c.slots = (char *)call->memory + own_bytes(&c.s);
+    pairs_use(&c.s, w, call);
+    pool_run((int)tasks(&c.s, c.s.used), task, &c);
+    cpu_tail_end(w, c.slots, (int)tasks(&c.s, c.s.used));
+    return HZ_OK;
+}
+
+/* Where a task has whole images. */
+static int tails(const hz_work *w, const cpu_micro *m)
+{
+    pairs_shape s;
+    return pairs_shape_of(w, m, &s) && !s.flat && cpu_tail_fits(w, 0, 0);
+}
+
+const cpu_kernel conv2d_pairs = { .name = "pairs", .cost = cost, .memory = memory, .scratch = scratch, .pack = pack, .run = run, .tails = tails };
+const cpu_kernel conv2d_dx_pairs = { .name = "pairs", .cost = cost, .memory = memory, .scratch = scratch, .pack = pack, .run = run, .tails = tails };
+const cpu_kernel dense_pairs = { .name = "pairs", .cost = cost, .memory = memory, .scratch = scratch, .pack = pack, .run = run };
+const cpu_kernel dense_dx_pairs = { .name = "pairs", .cost = cost, .memory = memory, .scratch = scratch, .pack = pack, .run = run };

@@ -1,0 +1,126 @@
+/* elements.inc.h: conversions, random words and parameter updates over V. Simple loops are left to the compiler to vectorise. */
+#include "hz/philox.h"
+
+INLINE void widen_part(int64_t i, int have, float *to, const uint16_t *from) { v_store_part(to + i, v_part_bf16(from + i, have), have); }
+INLINE void narrow_part(int64_t i, int have, uint16_t *to, const float *from) { v_store_part_bf16(to + i, v_part(from + i, have), have); }
+static void widen(float *to, const uint16_t *from, int64_t n) { EACH_VECTOR(n, widen_part, to, from); }
+static void narrow(uint16_t *to, const float *from, int64_t n) { EACH_VECTOR(n, narrow_part, to, from); }
+
+/* What the rounds of Philox need, made once per call. The four 32-bit words of a block are the low halves of 64-bit lanes. */
+typedef struct philox_round { VL key[2][10], b, c, d, even, odd, number; } philox_round;
+
+static void philox_start(philox_round *p, const cpu_dropout *r)
+{
+    uint32_t k = (uint32_t)r->seed, l = (uint32_t)(r->seed >> 32);
+    for (int round = 0; round < 10; round++, k += 0x9E3779B9u, l += 0xBB67AE85u) {
+        p->key[0][round] = (VL){ 0 } + k;
+        p->key[1][round] = (VL){ 0 } + l;
+    }
+    p->b = (VL){ 0 } + r->item;
+    p->c = (VL){ 0 } + r->epoch;
+    p->d = (VL){ 0 } + (r->layer << 8 | HZ_FOR_DROPOUT);
+    for (int i = 0; i < LANES / 2; i++) {
+        p->number[i] = (uint64_t)i;
+        p->even[i] = (uint64_t)i / 2 + i % 2 * (LANES / 2);
+        p->odd[i] = p->even[i] + LANES / 4;
+    }
+}
+
+/* Random words of PHILOX * LANES/2 consecutive blocks from `block` on, in order: 2*LANES for each. The rounds are hz_philox4's;
+   several vectors of blocks at a time, because a round waits for two multiplications of the one before. */
+enum { PHILOX = 4 };
+INLINE void philox_lanes(uint32_t block, const philox_round *p, VI words[2 * PHILOX])
+{
+    VL a[PHILOX], b[PHILOX], c[PHILOX], d[PHILOX];
+    UNROLL for (int i = 0; i < PHILOX; i++) {
+        a[i] = p->number + (block + (uint32_t)i * (LANES / 2));
+        b[i] = p->b;
+        c[i] = p->c;
+        d[i] = p->d;
+    }
+    UNROLL for (int round = 0; round < 10; round++)
+        UNROLL for (int i = 0; i < PHILOX; i++) {
+            VL m = v_mul_wide(a[i], (VL){ 0 } + 0xD2511F53u), n = v_mul_wide(c[i], (VL){ 0 } + 0xCD9E8D57u);
+            a[i] = (n >> 32) ^ b[i] ^ p->key[0][round];
+            c[i] = (m >> 32) ^ d[i] ^ p->key[1][round];
+            b[i] = n;
+            d[i] = m;
+        }
+    UNROLL for (int i = 0; i < PHILOX; i++) {
+        VL ab = (a[i] & 0xffffffff) | b[i] << 32, cd = (c[i] & 0xffffffff) | d[i] << 32;
+        words[2 * i] = (VI)__builtin_shuffle(ab, cd, p->even);
+        words[2 * i + 1] = (VI)__builtin_shuffle(ab, cd, p->odd);
+    }
+}
+
+/* Where a vector's numbers are at least `least`, as bits of a mask, `number` vectors from its begin on; they are written in order. */
+INLINE void keep_bits(uint8_t *mask, int number, VI v, VI least)
+{
+    uint32_t bits = (uint32_t)AT_LEAST(v, least);
+    uint8_t *to = mask + number * LANES / 8;
+    if (LANES >= 8)
+        memcpy(to, &bits, LANES / 8);
+    else
+        *to = (uint8_t)(number * LANES % 8 ? *to | bits << number * LANES % 8 : bits);
+}
+
+/* And back: `have` elements from number i on, a multiple of LANES. */
+INLINE VI kept_lanes(const uint8_t *mask, int64_t i, int have)
+{
+    uint32_t bits = 0;
+    VI one;
+    for (int l = 0; l < LANES; l++)
+        one[l] = 1 << l;
+    memcpy(&bits, mask + i / 8, have == LANES && LANES >= 8 ? LANES / 8 : (size_t)(have + 7) / 8);
+    return (((VI){ 0 } + (int32_t)(bits >> i % 8)) & one) != 0;
+}
+
+/* The updates of ref/optim.inc.h. */
+static void sgd(const cpu_update *u, int64_t from, int64_t to)
+{
+    float *restrict p = u->p, *restrict v = u->m;
+    const float *restrict dp = u->dp;
+    float rate = u->rate, momentum = u->momentum, decay = u->decay;
+    if (!v)
+        for (int64_t i = from; i < to; i++)
+            p[i] -= rate * (dp[i] + decay * p[i]);
+    else if (u->nesterov)
+        for (int64_t i = from; i < to; i++) {
+            float g = dp[i] + decay * p[i];
+            v[i] = momentum * v[i] + g;
+            p[i] -= rate * (g + momentum * v[i]);
+        }
+    else
+        for (int64_t i = from; i < to; i++) {
+            v[i] = momentum * v[i] + (dp[i] + decay * p[i]);
+            p[i] -= rate * v[i];
+        }
+}
+
+/* decay: added to the gradient; shrink: of the parameter, 1 - rate*decay where decoupled. rate and root hold the bias correction. */
+static void adam(const cpu_update *u, int64_t from, int64_t to)
+{
+    float *restrict p = u->p, *restrict m = u->m, *restrict v = u->v;
+    const float *restrict dp = u->dp;
+    float rate = u->rate, b1 = u->beta1, b2 = u->beta2, epsilon = u->epsilon, decay = u->decay, shrink = u->shrink, root = 1 / u->root;
+    for (int64_t i = from; i < to; i++) {
+        float g = dp[i] + decay * p[i];
+        m[i] = b1 * m[i] + (1 - b1) * g;
+        v[i] = b2 * v[i] + (1 - b2) * g * g;
+        p[i] = shrink * p[i] - rate * m[i] / (sqrtf(v[i]) * root + epsilon);
+    }
+}
+
+static void adadelta(const cpu_update *u, int64_t from, int64_t to)
+{
+    float *restrict p = u->p, *restrict g2 = u->m, *restrict x2 = u->v;
+    const float *restrict dp = u->dp;
+    float rate = u->rate, rho = u->beta1, epsilon = u->epsilon, decay = u->decay;
+    for (int64_t i = from; i < to; i++) {
+        float g = dp[i] + decay * p[i];
+        g2[i] = rho * g2[i] + (1 - rho) * g * g;
+        float d = sqrtf(x2[i] + epsilon) / sqrtf(g2[i] + epsilon) * g;
+        x2[i] = rho * x2[i] + (1 - rho) * d * d;
+        p[i] -= rate * d;
+    }
+}

@@ -1,0 +1,124 @@
+/* stored.inc.h: loops over activations of storage type S (cpu_stored), included once per type with
+     S, F(name)                    the type, and the function's name for it
+     s_part, s_store_part          V from and to the first n elements, 0 <= n <= LANES
+     s_store_product               the same of a product of an S and a number that is no NaN
+     S_FROM(x)                     S of one float */
+
+/* ---- activations ---- */
+
+INLINE void F(act_part)(int64_t i, int have, S *to, const S *a, const S *b, const int act, const int kind, V alpha)
+{
+    V x = s_part(a + i, have), y = kind == ACT_ONE ? x : s_part(b + i, have);
+    s_store_part(to + i, kind == ACT_ONE ? act_one(x, act, alpha) : kind == ACT_GRAD ? act_slope(x, y, act, alpha)
+                                                                                     : act_one(x + y, act, alpha), have);
+}
+
+INLINE void F(act_loop)(S *to, const S *a, const S *b, int64_t n, const int act, const int kind, V alpha)
+{
+    EACH_VECTOR(n, F(act_part), to, a, b, act, kind, alpha);
+}
+
+INLINE void F(act_switch)(void *to, const void *a, const void *b, int64_t n, int act, const int kind, float attr_alpha)
+{
+    V alpha = v_set(attr_alpha != 0 ? attr_alpha : act == HZ_ELU ? 1.0f : 0.01f);
+    switch (act) {
+    case HZ_RELU:    F(act_loop)(to, a, b, n, HZ_RELU, kind, alpha); break;
+    case HZ_ELU:     F(act_loop)(to, a, b, n, HZ_ELU, kind, alpha); break;
+    case HZ_GELU:    F(act_loop)(to, a, b, n, HZ_GELU, kind, alpha); break;
+    case HZ_LEAKY:   F(act_loop)(to, a, b, n, HZ_LEAKY, kind, alpha); break;
+    case HZ_TANH:    F(act_loop)(to, a, b, n, HZ_TANH, kind, alpha); break;
+    case HZ_SIGMOID: F(act_loop)(to, a, b, n, HZ_SIGMOID, kind, alpha); break;
+    default:         F(act_loop)(to, a, b, n, HZ_LINEAR, kind, alpha); break;
+    }
+}
+
+/* y = act(x) */
+static void F(act)(void *y, const void *x, int64_t n, int which, float alpha) { F(act_switch)(y, x, NULL, n, which, ACT_ONE, alpha); }
+/* dx = dy * act'(y) */
+static void F(act_grad)(void *dx, const void *dy, const void *y, int64_t n, int which, float alpha)
+{
+    F(act_switch)(dx, dy, y, n, which, ACT_GRAD, alpha);
+}
+/* y = act(a + b) */
+static void F(act_add)(void *y, const void *a, const void *b, int64_t n, int which, float alpha)
+{
+    F(act_switch)(y, a, b, n, which, ACT_ADD, alpha);
+}
+
+/* ---- dropout and the batch ---- */
+
+/* Elements i.. of x, `have` of them, at most 4*PHILOX vectors. */
+INLINE void F(dropout_part)(int64_t i, int have, S *y, const S *x, uint8_t *mask, int64_t first, int32_t least, float scale, const philox_round *p)
+{
+    VI words[2 * PHILOX];
+    uint8_t rest[PHILOX * LANES / 2 + 1], *bits = have == 4 * PHILOX * LANES ? mask + i / 8 : rest;
+    philox_lanes((uint32_t)((first + i) / 8), p, words);
+    UNROLL for (int j = 0; j < 4 * PHILOX; j++) {
+        int64_t at = i + j * LANES;
+        int left = have - j * LANES, n = left >= LANES ? LANES : left > 0 ? left : 0;
+        VH halves;
+        memcpy(&halves, (const char *)&words[j / 2] + j % 2 * sizeof halves, sizeof halves);
+        VI number = __builtin_convertvector(halves, VI);
+        s_store_product(y + at, (V)((number >= least) & (VI)(s_part(x + at, n) * scale)), n);
+        keep_bits(bits, j, number, (VI){ 0 } + least);
+    }
+    if (bits == rest) {
+        if (have % 8)
+            rest[have / 8] &= (uint8_t)((1 << have % 8) - 1);
+        memcpy(mask + i / 8, rest, (size_t)(have + 7) / 8);
+    }
+}
+
+/* y = x/(1-rate) where the element's uniform number is at least rate, else 0; mask says where. x is element `first` of its item on, a multiple of 8. */
+static void F(dropout)(void *out, const void *in, uint8_t *mask, int64_t n, int64_t first, const cpu_dropout *d)
+{
+    enum { STEP = 4 * PHILOX * LANES };
+    int32_t least = (int32_t)ceilf(d->rate * 65536.0f);
+    float scale = 1 / (1 - d->rate);
+    philox_round p;
+    philox_start(&p, d);
+    int64_t i = 0;
+    for (; i + STEP <= n; i += STEP)
+        F(dropout_part)(i, STEP, out, in, mask, first, least, scale, &p);
+    if (i < n)
+        F(dropout_part)(i, (int)(n - i), out, in, mask, first, least, scale, &p);
+}
+
+INLINE void F(keep_part)(int64_t i, int have, S *y, const S *x, const uint8_t *mask, float scale)
+{
+    s_store_product(y + i, (V)(kept_lanes(mask, i, have) & (VI)(s_part(x + i, have) * scale)), have);
+}
+
+/* y = x*scale where the mask has a bit, else 0 */
+static void F(keep)(void *y, const void *x, const uint8_t *mask, int64_t n, float scale) { EACH_VECTOR(n, F(keep_part), y, x, mask, scale); }
+
+/* y = (x*scale - mean)/deviation as x*a + b, a and b given for each position of the row. Left to the compiler to vectorise. */
+static void F(scale_bytes)(void *y, const uint8_t *restrict x, const float *restrict a, const float *restrict b, int64_t n)
+{
+    S *restrict to = y;
+    for (int64_t i = 0; i < n; i++)
+        to[i] = S_FROM((float)x[i] * a[i] + b[i]);
+}
+
+static void F(scale_floats)(void *y, const float *restrict x, const float *restrict a, const float *restrict b, int64_t n)
+{
+    S *restrict to = y;
+    for (int64_t i = 0; i < n; i++)
+        to[i] = S_FROM(x[i] * a[i] + b[i]);
+}
+
+#include "cpu/pointwise/rows.inc.h"
+
+static const cpu_stored F(stored) = {
+    .act = F(act), .act_grad = F(act_grad), .act_add = F(act_add), .dropout = F(dropout), .keep = F(keep), .scale_bytes = F(scale_bytes),
+    .scale_floats = F(scale_floats), .sum_rows = F(sum_rows), .pool_max = F(pool_max), .pool_max_grad = F(pool_max_grad),
+    .pool_mean = F(pool_mean), .pool_mean_grad = F(pool_mean_grad), .norm_squares = F(norm_squares), .norm_dots = F(norm_dots),
+    .norm_apply = F(norm_apply),
+};
+
+#undef S
+#undef F
+#undef s_part
+#undef s_store_part
+#undef s_store_product
+#undef S_FROM

@@ -1,0 +1,94 @@
+/* optim.inc.h: one batch out of a resident set, and parameter updates. The rate is that of the step; schedules are the caller's. */
+
+/* data (N,H,W,C) or (N,...) u8 or f32, labels (N) i32 -> x (B,...), y (B) i32, item (B) i32. */
+static hz_status F(input)(const hz_work *w, const cpu_call *c)
+{
+    cpu_batch b;
+    if (cpu_batch_of(w, c, &b))
+        return HZ_EARG;
+    const uint8_t *bytes = w->in[0].data;
+    const float *floats = w->in[0].data;
+    T *x = OUT(0);
+    for (int64_t r = 0; r < b.rows; r++) {
+        cpu_item it = cpu_item_of(&b, r);
+        for (int64_t oy = 0; oy < b.h; oy++)
+        for (int64_t ox = 0; ox < b.w; ox++)
+        for (int64_t ch = 0; ch < b.c; ch++) {
+            int64_t iy = oy + it.dy, ix = (it.flip ? b.w - 1 - ox : ox) + it.dx;
+            iy = iy < 0 ? 0 : iy >= b.h ? b.h - 1 : iy;
+            ix = ix < 0 ? 0 : ix >= b.w ? b.w - 1 : ix;
+            int64_t at = ((it.item * b.h + iy) * b.w + ix) * b.c + ch;
+            T value = b.u8 ? (T)bytes[at] : (T)floats[at];
+            x[((r * b.h + oy) * b.w + ox) * b.c + ch] = (value * (T)b.scale - (T)b.mean[ch % 4]) / (T)b.deviation[ch % 4];
+        }
+        if (w->out[1].data)
+            ((int32_t *)w->out[1].data)[r] = ((const int32_t *)w->in[1].data)[it.item];
+        if (w->out[2].data)
+            ((int32_t *)w->out[2].data)[r] = (int32_t)it.item;
+    }
+    return HZ_OK;
+}
+
+/* v = momentum*v + g; p -= rate*(nesterov ? g + momentum*v : v). PyTorch's form, in which the velocity does not hold the rate;
+   Keras' (v = momentum*v - rate*g; p += momentum*v - rate*g) is equal at a constant rate. */
+static hz_status F(sgd)(const hz_work *w, const cpu_call *c)
+{
+    const hz_optim *a = &w->attr.optim;
+    T *p = w->in[0].data, *velocity = w->nin > 2 ? w->in[2].data : NULL;
+    const T *dp = IN(1);
+    T rate = (T)c->step->rate, momentum = (T)a->momentum, decay = (T)a->decay;
+    int64_t n = cpu_size(&w->in[0], 0, w->in[0].ndim);
+    for (int64_t i = 0; i < n; i++) {
+        T g = dp[i] + decay * p[i];
+        if (velocity) {
+            velocity[i] = momentum * velocity[i] + g;
+            g = a->nesterov ? g + momentum * velocity[i] : velocity[i];
+        }
+        p[i] -= rate * g;
+    }
+    return HZ_OK;
+}
+
+/* Kingma & Ba 2015 with bias correction, epsilon outside the root; decoupled: Loshchilov & Hutter 2019. As PyTorch. */
+static hz_status F(adam_update)(const hz_work *w, const cpu_call *c, int decoupled)
+{
+    const hz_optim *a = &w->attr.optim;
+    T *p = w->in[0].data, *m = w->in[2].data, *v = w->in[3].data;
+    const T *dp = IN(1);
+    double steps = (double)c->step->step + 1;
+    T b1 = a->beta1 != 0 ? (T)a->beta1 : (T)0.9, b2 = a->beta2 != 0 ? (T)a->beta2 : (T)0.999;
+    T epsilon = a->epsilon != 0 ? (T)a->epsilon : (T)1e-8, decay = (T)a->decay;
+    T rate = (T)(c->step->rate / (1 - pow(b1, steps))), root = (T)sqrt(1 - pow(b2, steps));
+    int64_t n = cpu_size(&w->in[0], 0, w->in[0].ndim);
+    for (int64_t i = 0; i < n; i++) {
+        T g = dp[i] + (decoupled ? 0 : decay * p[i]);
+        if (decoupled)
+            p[i] -= (T)c->step->rate * decay * p[i];
+        m[i] = b1 * m[i] + (1 - b1) * g;
+        v[i] = b2 * v[i] + (1 - b2) * g * g;
+        p[i] -= rate * m[i] / ((T)sqrt(v[i]) / root + epsilon);
+    }
+    return HZ_OK;
+}
+
+static hz_status F(adam)(const hz_work *w, const cpu_call *c) { return F(adam_update)(w, c, 0); }
+static hz_status F(adamw)(const hz_work *w, const cpu_call *c) { return F(adam_update)(w, c, 1); }
+
+/* Zeiler 2012; beta1 is rho. */
+static hz_status F(adadelta)(const hz_work *w, const cpu_call *c)
+{
+    const hz_optim *a = &w->attr.optim;
+    T *p = w->in[0].data, *g2 = w->in[2].data, *x2 = w->in[3].data;
+    const T *dp = IN(1);
+    T rho = a->beta1 != 0 ? (T)a->beta1 : (T)0.95, epsilon = a->epsilon != 0 ? (T)a->epsilon : (T)1e-7;
+    T rate = (T)c->step->rate, decay = (T)a->decay;
+    int64_t n = cpu_size(&w->in[0], 0, w->in[0].ndim);
+    for (int64_t i = 0; i < n; i++) {
+        T g = dp[i] + decay * p[i];
+        g2[i] = rho * g2[i] + (1 - rho) * g * g;
+        T d = (T)sqrt(x2[i] + epsilon) / (T)sqrt(g2[i] + epsilon) * g;
+        x2[i] = rho * x2[i] + (1 - rho) * d * d;
+        p[i] -= rate * d;
+    }
+    return HZ_OK;
+}
