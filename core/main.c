@@ -1,4 +1,4 @@
-/* main.c: the hz executable. Makes one Lua state, tells it where things are (the global _HZ) and hands over to lua/hz/cli.lua,
+/* main.c: the hz executable. Makes one Lua state, tells it where things are (the global _HZ) and hands over to lua/hz/cli/main.lua,
    whose return value is the exit status. The only file of the core that knows Lua. */
 #define _GNU_SOURCE
 #include "hz/base.h"
@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MARK "lua/hz/cli.lua"      /* what makes a folder the root of hz */
+#define MARK "lua/hz/cli/main.lua"      /* what makes a folder the root of hz */
 
 /* ---- where things are ---- */
 

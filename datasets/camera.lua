@@ -1,7 +1,7 @@
 -- camera.lua: the embedded set: ten kinds of rendered objects seen by a simulated camera. Needs no files; the entropy of the
 -- noise of each image is known exactly (set.entropy, bits per sample), which no photograph offers.
-local camera = require 'hz.camera'
-local dataset = require 'hz.dataset'
+local camera = require 'hz.data.camera'
+local dataset = require 'hz.data.dataset'
 
 local first_test = 2000000000        -- test images are the same however many train
 

@@ -1,8 +1,8 @@
 -- cifar10.lua: CIFAR-10 in its binary version (Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009).
 -- A record is one label byte and 3,072 pixel bytes: red plane, green plane, blue plane of 32x32, row by row.
-local dataset = require 'hz.dataset'
-local file = require 'hz.file'
-local tensor = require 'hz.tensor'
+local dataset = require 'hz.data.dataset'
+local file = require 'hz.base.file'
+local tensor = require 'hz.tensor.tensor'
 
 local classes = { 'airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck' }
 local files = {

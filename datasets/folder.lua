@@ -1,9 +1,9 @@
 -- folder.lua: images of one's own: DIR/CLASS/*.jpg, or DIR/train/CLASS/* and DIR/test/CLASS/*. JPEG and PNG, told apart by their first
 -- bytes, all of one size. Grey images among coloured ones get three equal channels. Without train/ and test/ a share of the
 -- items is held out for the test by content hash: the same ones each time, whatever the files are called.
-local dataset = require 'hz.dataset'
-local file = require 'hz.file'
-local tensor = require 'hz.tensor'
+local dataset = require 'hz.data.dataset'
+local file = require 'hz.base.file'
+local tensor = require 'hz.tensor.tensor'
 
 local fail = dataset.fail
 local readable = { jpg = true, jpeg = true, jpe = true, png = true }
@@ -71,7 +71,7 @@ local function decoder_of(path, bytes)
     local name = head[2]
     if bytes:sub(1, #head[1]) == head[1] then
       if not decoders[name] then
-        local made, instance = pcall(function() return require 'hz.codec'[name] {} end)
+        local made, instance = pcall(function() return require 'hz.codec.codec'[name] {} end)
         if not made then fail('folder: %s: the codec %s is not here; hz plugin list says why', path, name) end
         decoders[name] = instance
       end

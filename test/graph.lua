@@ -2,7 +2,7 @@
 -- over made-up values, with the gradient of sum(y*seed) where asked. Contents depend on the row alone: the f64 plan sees the very
 -- numbers the f32 plan sees, and a smaller batch sees the first rows of the larger one.
 local c = require 'hz.c'
-local tensor = require 'hz.tensor'
+local tensor = require 'hz.tensor.tensor'
 local ffi, C = c.ffi, c.C
 ffi.cdef 'int setenv(const char *, const char *, int); int unsetenv(const char *);'
 

@@ -1,6 +1,6 @@
 -- sweeps.lua: the smallest sweep that has everything, as a script in a folder of its own, and what its cells say; for tests of sweeps.
 local t = ...
-local file, json, safetensors = require 'hz.file', require 'hz.json', require 'hz.safetensors'
+local file, json, safetensors = require 'hz.base.file', require 'hz.base.json', require 'hz.tensor.safetensors'
 local M = {}
 
 local element_bytes = { u8 = 1, i32 = 4, f32 = 4, f64 = 8 }

@@ -2,8 +2,8 @@
 -- batch normalisation, dropout, augmentation, a dense head, an optimiser with state. Used by tests of training, and as a script
 -- (hz test/tiny.lua RESUME [KILL]) that trains, is killed after KILL steps of its own, and prints a digest when it ends.
 local hz = require 'hz'
-local layers = require 'hz.layer'.kinds
-local tensor = require 'hz.tensor'
+local layers = require 'hz.net.layer'.kinds
+local tensor = require 'hz.tensor.tensor'
 local M = {}
 
 -- Images whose class shows in the brightness of one corner and in the mean colour, under noise.

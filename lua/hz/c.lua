@@ -28,6 +28,7 @@ function M.interrupt(signal, message) error(setmetatable({ signal = signal, mess
 
 -- The library's own folder: frames from there are not the user's.
 local here = debug.getinfo(1, 'S').source:match '^@(.*/)' or '@'
+M.here = here
 
 -- "file.lua:12: " of the innermost frame outside lua/hz, or "".
 function M.where()

@@ -1,4 +1,4 @@
--- exit.lua: ends a script with a chosen status from anywhere: an error value that lua/hz/cli.lua turns into a message and an
+-- exit.lua: ends a script with a chosen status from anywhere: an error value that lua/hz/cli/main.lua turns into a message and an
 -- exit status, and that the prompt shows as a message. 0 done, 1 error, 2 usage, 3 partial sweep, 75 requeue me, 130 interrupted.
 local M = {}
 

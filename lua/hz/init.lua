@@ -8,18 +8,18 @@ local hz = {
 
 -- name -> module, and the field of it (none: the module itself)
 local lazy = {
-  net = { 'hz.net', 'new' }, nets = { 'hz.nets' }, layers = { 'hz.layer', 'kinds' }, model = { 'hz.nets', 'load' },
-  tensor = { 'hz.tensor', 'from' }, zeros = { 'hz.tensor', 'zeros' }, ones = { 'hz.tensor', 'ones' }, full = { 'hz.tensor', 'full' },
-  empty = { 'hz.tensor', 'empty' }, rand = { 'hz.tensor', 'rand' }, randn = { 'hz.tensor', 'randn' }, range = { 'hz.tensor', 'range' },
-  is_tensor = { 'hz.tensor', 'is' },
-  sgd = { 'hz.optim', 'sgd' }, adam = { 'hz.optim', 'adam' }, adamw = { 'hz.optim', 'adamw' }, adadelta = { 'hz.optim', 'adadelta' },
-  optimizer = { 'hz.optim', 'new' },
-  train = { 'hz.train', 'run' }, run = { 'hz.run', 'new' }, per_class = { 'hz.metrics', 'per_class' }, data = { 'hz.dataset', 'data' }, available = { 'hz.dataset', 'available' }, codec = { 'hz.codec' }, quality = { 'hz.quality' }, show = { 'hz.show' },
-  sweep = { 'hz.sweep', 'run' }, results = { 'hz.results', 'results' }, query = { 'hz.results', 'query' },
-  matmul = { 'hz.linalg', 'matmul' }, solve = { 'hz.linalg', 'solve' }, svd = { 'hz.linalg', 'svd' }, eigh = { 'hz.linalg', 'eigh' },
-  inv = { 'hz.linalg', 'inv' }, det = { 'hz.linalg', 'det' }, lstsq = { 'hz.linalg', 'lstsq' }, qr = { 'hz.linalg', 'qr' },
-  cholesky = { 'hz.linalg', 'cholesky' },
-  args = { 'hz.args', 'parse' }, json = { 'hz.json' }, file = { 'hz.file' }, safetensors = { 'hz.safetensors' },
+  net = { 'hz.net.net', 'new' }, nets = { 'hz.net.nets' }, layers = { 'hz.net.layer', 'kinds' }, model = { 'hz.net.nets', 'load' },
+  tensor = { 'hz.tensor.tensor', 'from' }, zeros = { 'hz.tensor.tensor', 'zeros' }, ones = { 'hz.tensor.tensor', 'ones' }, full = { 'hz.tensor.tensor', 'full' },
+  empty = { 'hz.tensor.tensor', 'empty' }, rand = { 'hz.tensor.tensor', 'rand' }, randn = { 'hz.tensor.tensor', 'randn' }, range = { 'hz.tensor.tensor', 'range' },
+  is_tensor = { 'hz.tensor.tensor', 'is' },
+  sgd = { 'hz.net.optim', 'sgd' }, adam = { 'hz.net.optim', 'adam' }, adamw = { 'hz.net.optim', 'adamw' }, adadelta = { 'hz.net.optim', 'adadelta' },
+  optimizer = { 'hz.net.optim', 'new' },
+  train = { 'hz.net.train', 'run' }, run = { 'hz.net.run', 'new' }, per_class = { 'hz.net.metrics', 'per_class' }, data = { 'hz.data.dataset', 'data' }, available = { 'hz.data.dataset', 'available' }, codec = { 'hz.codec.codec' }, quality = { 'hz.codec.quality' }, show = { 'hz.codec.show' },
+  sweep = { 'hz.sweep.sweep', 'run' }, results = { 'hz.report.results', 'results' }, query = { 'hz.report.results', 'query' },
+  matmul = { 'hz.tensor.linalg', 'matmul' }, solve = { 'hz.tensor.linalg', 'solve' }, svd = { 'hz.tensor.linalg', 'svd' }, eigh = { 'hz.tensor.linalg', 'eigh' },
+  inv = { 'hz.tensor.linalg', 'inv' }, det = { 'hz.tensor.linalg', 'det' }, lstsq = { 'hz.tensor.linalg', 'lstsq' }, qr = { 'hz.tensor.linalg', 'qr' },
+  cholesky = { 'hz.tensor.linalg', 'cholesky' },
+  args = { 'hz.base.args', 'parse' }, json = { 'hz.base.json' }, file = { 'hz.base.file' }, safetensors = { 'hz.tensor.safetensors' },
   fail = { 'hz.c', 'fail' },
 }
 hz.names = {}                       -- for completion at the prompt

@@ -1,6 +1,6 @@
 -- Knobs of scripts: one table of what is given and what it becomes, one of mistakes and their messages.
 local t = ...
-local args = require 'hz.args'.parse
+local args = require 'hz.base.args'.parse
 local exit = require 'hz.exit'
 
 local spec = {

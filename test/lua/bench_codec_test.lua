@@ -1,7 +1,7 @@
 -- bench_codec_test.lua: hz bench codec prints figures that belong together, and refuses what it does not know.
 local t = ...
-local plugins = require 'hz.plugins'
-local bench = require 'hz.bench_codec'
+local plugins = require 'hz.codec.plugins'
+local bench = require 'hz.cli.bench_codec'
 
 local function run(args)
   local lines, keep = {}, print
@@ -14,7 +14,7 @@ end
 t.case('hz bench codec: rates and their ratio', function()
   if not plugins.has 'jpeg' then t.skip 'jpeg: its library is not installed' end
   local out = t.ok(run { 'count=300', 'rounds=1', 'quality=10', '--json' })
-  local r = require 'hz.json'.decode(out)
+  local r = require 'hz.base.json'.decode(out)
   t.equal(r.images, 300)
   t.match(r.parameters, '^quality=10;')
   t.near(r.plain_per_second / r.roundtrips_per_second, r.time_ratio, 1e-9 * r.time_ratio)

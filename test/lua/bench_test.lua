@@ -1,6 +1,6 @@
 -- hz bench: what it prints and writes belongs together. How fast it is, no test judges.
 local t = ...
-local json = require 'hz.json'
+local json = require 'hz.base.json'
 
 local quick = '--net small --batch 2 --seconds 0.01 --pass infer'
 

@@ -1,6 +1,6 @@
 -- Cells: what names them, what their files hold, and hz.show, which looks at what they saw.
 local t = ...
-local axes, cell, dataset, file, safetensors = require 'hz.axes', require 'hz.cell', require 'hz.dataset', require 'hz.file', require 'hz.safetensors'
+local axes, cell, dataset, file, safetensors = require 'hz.sweep.axes', require 'hz.sweep.cell', require 'hz.data.dataset', require 'hz.base.file', require 'hz.tensor.safetensors'
 
 local net = "local l = require 'hz'.layers\nreturn function(o) return require 'hz'.net 'n' { l.conv{4, 3, stride=2}, l.relu, l.conv{o.classes, 1}, l.meanpool } end\n"
 
@@ -16,7 +16,7 @@ local function jobs(dir, change)
   if not file.exists(dir .. '/net.lua') then t.write(dir .. '/net.lua', net) end
   local o = { data = { { name = 'camera', train = train, test = test } }, codec = { 'png' }, quality = { 'raw' }, model = { dir .. '/net.lua' }, seed = { 1 }, epochs = 3,
     batch = 16, train = 60, test = 40, protocol = 'strict', dtype = 'f32', device = 'cpu', smoothing = 0, augment = { shift = 1 },
-    optimizer = function() return require 'hz.optim'.adam {} end }
+    optimizer = function() return require 'hz.net.optim'.adam {} end }
   for k, v in pairs(change or {}) do o[k] = v end
   return axes.jobs(o)
 end
@@ -33,7 +33,7 @@ t.case('cell: the key follows from what decides the result, and from nothing els
   t.write(other .. '/net.lua', (net:gsub('conv{4', 'conv{5')))
   local seen = { [base.key] = true }
   local changes = { { seed = { 2 } }, { epochs = 4 }, { batch = 8 }, { train = 50 }, { test = 30 }, { protocol = 'paper' }, { smoothing = 0.1 }, { augment = {} }, { dtype = 'bf16' }, { device = 'cuda' },
-    { model = { other .. '/net.lua' } }, { quality = { 1 } }, { optimizer = function() return require 'hz.optim'.adam { rate = 0.002 } end },
+    { model = { other .. '/net.lua' } }, { quality = { 1 } }, { optimizer = function() return require 'hz.net.optim'.adam { rate = 0.002 } end },
     { data = { { name = 'camera', train = test, test = test } }, train = 20 } }
   for i, change in ipairs(changes) do
     local key = jobs(dir, change)[1].key
@@ -121,8 +121,8 @@ t.case('cell: a file of another cell under its name is refused', function()
 end)
 
 t.case('show: writes the picture as a PNG and returns its name', function()
-  if not require 'hz.plugins'.has 'png' then t.skip('the PNG plugin is not built') end
-  local show, tensor, png = require 'hz.show', require 'hz.tensor', require 'hz.codec'.png {}
+  if not require 'hz.codec.plugins'.has 'png' then t.skip('the PNG plugin is not built') end
+  local show, tensor, png = require 'hz.codec.show', require 'hz.tensor.tensor', require 'hz.codec.codec'.png {}
   local path = t.folder() .. '/a.png'
   local image = sets()[1]
   t.equal(show(image, path), path)

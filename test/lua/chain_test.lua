@@ -3,7 +3,7 @@
 local t = ...
 local c = require 'hz.c'
 local hz = require 'hz'
-local tensor = require 'hz.tensor'
+local tensor = require 'hz.tensor.tensor'
 local C, ffi = c.C, c.ffi
 
 local BATCH = 3

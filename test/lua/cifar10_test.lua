@@ -1,6 +1,6 @@
 -- CIFAR-10: record layout, damage named by file and byte, and the real images where they are.
 local t = ...
-local dataset = require 'hz.dataset'
+local dataset = require 'hz.data.dataset'
 
 -- Record k: label k % 10; pixels red = k, green = position, blue = 255 - k.
 local function record(k)
@@ -23,7 +23,7 @@ end
 
 -- Runs code in another hz with HZ_DATA set: status, stdout, stderr.
 local function with(d, code)
-  local s = t.write(t.folder() .. '/s.lua', "local data = require 'hz.dataset'\n" .. code)
+  local s = t.write(t.folder() .. '/s.lua', "local data = require 'hz.data.dataset'\n" .. code)
   return t.sh(('HZ_DATA=%s XDG_DATA_HOME=/nowhere %s %s'):format(d, t.quote(t.hz), s))
 end
 

@@ -1,9 +1,9 @@
 -- codec_test.lua: hz.codec at the prompt: streams and pixels equal to cjpeg's and djpeg's, accounts, messages, printing, hz plugin.
 local t = ...
-local plugins = require 'hz.plugins'
-local codec = require 'hz.codec'
-local quality = require 'hz.quality'
-local tensor = require 'hz.tensor'
+local plugins = require 'hz.codec.plugins'
+local codec = require 'hz.codec.codec'
+local quality = require 'hz.codec.quality'
+local tensor = require 'hz.tensor.tensor'
 
 local function need(name)
   if not plugins.has(name) then t.skip('%s: its library is not installed', name) end
@@ -173,7 +173,7 @@ t.case('values, text and printing', function()
   t.match(tostring(x), '^jpeg{quality=10, optimize=true}  libjpeg')
   t.match(tostring(codec.jpeg), '\n  quality .* 75 .* 1%.%.100')
   t.match(tostring(codec), 'jpeg')
-  local help = require 'hz.help'
+  local help = require 'hz.cli.prompt.help'
   t.equal(help.text 'jpeg', tostring(codec.jpeg))
   t.equal(help.text 'hz.codec.jpeg', tostring(codec.jpeg))
 end)
@@ -199,8 +199,8 @@ end)
 
 t.case('hz plugin as JSON', function()
   need 'png'
-  if not package.searchpath('hz.json', package.path) then t.skip 'this build has no JSON' end
-  local json = require 'hz.json'
+  if not package.searchpath('hz.base.json', package.path) then t.skip 'this build has no JSON' end
+  local json = require 'hz.base.json'
   local _, out = t.run 'plugin list --json'
   t.ok(#json.decode(out) >= 1)
   _, out = t.run 'plugin info png --json'

@@ -1,6 +1,6 @@
 -- hz data list, verify, doctor.
 local t = ...
-local json = require 'hz.json'
+local json = require 'hz.base.json'
 
 -- A small set in one file: train and test given as lists of { byte, label }; digest recorded when asked for.
 local function description(train, test, extra)
@@ -10,7 +10,7 @@ local function description(train, test, extra)
     return '{' .. table.concat(parts, ',') .. '}'
   end
   return t.write(t.folder() .. '/own.lua', ([[
-    local dataset, tensor = require 'hz.dataset', require 'hz.tensor'
+    local dataset, tensor = require 'hz.data.dataset', require 'hz.tensor.tensor'
     local rows = { train = %s, test = %s }
     local function part(name)
       local n = #rows[name]

@@ -1,7 +1,7 @@
 -- Sets: order, digest, subsets and splits follow from the contents alone.
 local t = ...
-local dataset = require 'hz.dataset'
-local tensor = require 'hz.tensor'
+local dataset = require 'hz.data.dataset'
+local tensor = require 'hz.tensor.tensor'
 
 -- n items of 2x2x1 whose bytes follow from their number; written to the set in the order of `order`.
 local function small(order, extra)
@@ -133,7 +133,7 @@ t.case('names, options and files that are not there', function()
   t.raises('cifar10', dataset.data, 'mnist')
   t.raises("split is 'valid'; needs train or test", dataset.data, 'cifar10', { split = 'valid' })
   t.raises("option 'sede' is unknown; have split", dataset.data, 'cifar10', { sede = 1 })
-  local s = t.write(t.folder() .. '/s.lua', "require 'hz.dataset'.data 'cifar10'")
+  local s = t.write(t.folder() .. '/s.lua', "require 'hz.data.dataset'.data 'cifar10'")
   local status, _, err = t.sh(('HZ_DATA=/nowhere/a XDG_DATA_HOME=/nowhere/b %s %s'):format(t.quote(t.hz), s))
   t.equal(status, 1)
   t.match(err, '^hz: [^\n]*s%.lua:1: data: cifar10 was not found; looked for /nowhere/a/cifar%-10%-batches%-bin and /nowhere/b/hz/cifar%-10%-batches%-bin; '
@@ -142,7 +142,7 @@ end)
 
 t.case('a description of one\'s own, by its path', function()
   local path = t.write(t.folder() .. '/mine.lua', [[
-    local dataset, tensor = require 'hz.dataset', require 'hz.tensor'
+    local dataset, tensor = require 'hz.data.dataset', require 'hz.tensor.tensor'
     return { name = 'mine', options = { count = { default = 4, min = 1, whole = true } }, read = function(where, o, want)
       local function part(name) return dataset.new { name = 'mine', part = name, items = tensor.zeros({ o.count, 2 }, 'u8'),
                                                      labels = tensor.zeros({ o.count }, 'i32'), classes = { 'one' } } end
@@ -164,7 +164,7 @@ t.case('the camera set: counts, knobs, entropy beside each image', function()
   t.equal(dataset('camera', { train = 30, test = 20, split = 'test' }).digest, test.digest, 'the test set does not depend on the training set')
   t.ok(dataset('camera', { train = 60, split = 'train', seed = 1 }).digest ~= train.digest)
   -- the entropies stand beside the images they belong to
-  local items, labels, entropy = require 'hz.camera'.render({}, 0, 60)
+  local items, labels, entropy = require 'hz.data.camera'.render({}, 0, 60)
   local crypto, ffi, found = require 'hz.ext.crypto', require 'ffi', 0
   for k = 1, 60 do
     local bytes = ffi.string(items:pointer() + (k - 1) * 3072, 3072)

@@ -4,7 +4,7 @@ local t = ...
 local hz = require 'hz'
 
 -- Names a user's line may use.
-local world = setmetatable({ hz = hz, set = nil }, { __index = function(_, k) return require 'hz.layer'.kinds[k] or _G[k] end })
+local world = setmetatable({ hz = hz, set = nil }, { __index = function(_, k) return require 'hz.net.layer'.kinds[k] or _G[k] end })
 world.set = { items = hz.rand({ 12, 8, 8, 3 }, 0, 255, { stream = 1 }):to 'u8', labels = hz.zeros({ 12 }, 'i32') }
 world.small = function() return hz.net 'small' { world.conv{4, 3}, world.relu, world.conv{5, 3, stride=2}, world.meanpool, input = { 8, 8, 3 } } end
 

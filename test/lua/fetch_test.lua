@@ -1,7 +1,7 @@
 -- hz data fetch against a local server with a stand-in set: resuming, digests, interrupts, unsafe archives.
 local t = ...
-local file = require 'hz.file'
-local fetch = require 'hz.fetch'
+local file = require 'hz.base.file'
+local fetch = require 'hz.data.fetch'
 
 -- A running server: url, folder (of its archives), log(), stop(). Skips the case where it cannot run.
 local function serve(certificate)

@@ -1,7 +1,7 @@
 -- Files: written as a whole or not at all, folders, locks that die with their process.
 local t = ...
 local ffi = require 'ffi'
-local file = require 'hz.file'
+local file = require 'hz.base.file'
 
 local function script(text) return t.write(t.folder() .. '/s.lua', text) end
 
@@ -50,7 +50,7 @@ t.case('a write that fails leaves the old file and no other', function()
   local d = t.folder()
   file.write(d .. '/f', 'old')
   local s = script(([[
-    local file = require 'hz.file'
+    local file = require 'hz.base.file'
     local ok, e = pcall(file.write, '%s/f', ('x'):rep(1e6))
     print(ok, e)
   ]]):format(d))
@@ -92,7 +92,7 @@ t.case('a lock keeps others off, names its owner, and dies with its process', fu
   local path = t.folder() .. '/lock'
   local posix = require 'hz.ext.posix'
   local holder = script(([[
-    assert(require 'hz.file'.lock '%s')
+    assert(require 'hz.base.file'.lock '%s')
     print(require 'hz.ext.posix'.pid()) io.stdout:flush()
     io.read()
   ]]):format(path))
@@ -114,7 +114,7 @@ t.case('a lock keeps others off, names its owner, and dies with its process', fu
 end)
 
 t.case('XDG folders', function()
-  local s = script [[ local f = require 'hz.file' print(f.data_home(), f.state_home(), f.cache_home()) ]]
+  local s = script [[ local f = require 'hz.base.file' print(f.data_home(), f.state_home(), f.cache_home()) ]]
   local function run(env) return select(2, t.sh('env -u XDG_DATA_HOME -u XDG_STATE_HOME -u XDG_CACHE_HOME -u HZ_CACHE ' .. env .. ' ' .. t.quote(t.hz) .. ' ' .. s)) end
   t.equal(run 'HOME=/h', '/h/.local/share/hz\t/h/.local/state/hz\t/h/.cache/hz\n')
   t.equal(run 'HOME=/h XDG_DATA_HOME=/d XDG_STATE_HOME=relative XDG_CACHE_HOME=/c', '/d/hz\t/h/.local/state/hz\t/c/hz\n')

@@ -1,9 +1,9 @@
 -- A folder of images as a set: both layouts, mixed kinds, odd files named.
 local t = ...
-local codec = require 'hz.codec'
-local dataset = require 'hz.dataset'
-local file = require 'hz.file'
-local tensor = require 'hz.tensor'
+local codec = require 'hz.codec.codec'
+local dataset = require 'hz.data.dataset'
+local file = require 'hz.base.file'
+local tensor = require 'hz.tensor.tensor'
 
 local function have(name) return (pcall(function() return codec[name] {} end)) end
 

@@ -1,6 +1,6 @@
 -- help_test.lua: every public name has its line of help (the examples are run by repl_test.lua).
 local t = ...
-local help = require 'hz.help'
+local help = require 'hz.cli.prompt.help'
 local hz = require 'hz'
 
 t.case('every name of hz has help', function()

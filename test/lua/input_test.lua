@@ -1,7 +1,7 @@
 -- input_test.lua: the node that begins a step: order of items, shift, flip, normalisation; and dropout, the other user of chance.
 local t = ...
 local c = require 'hz.c'
-local tensor = require 'hz.tensor'
+local tensor = require 'hz.tensor.tensor'
 local C, ffi = c.C, c.ffi
 
 local ITEMS, SIDE, CHANNELS = 40, 6, 3

@@ -1,6 +1,6 @@
 -- JSON: what is written reads back equal, byte for byte the same each time; what is no JSON is refused at its byte.
 local t = ...
-local json = require 'hz.json'
+local json = require 'hz.base.json'
 
 t.case('values come back', function()
   local v = { name = 'é "x"\\\n\0\127', list = { 1, 2.5, -0.25, 1e300, 5e-324, 2 ^ 53 }, yes = true, no = false, none = json.null, empty = json.array {}, object = {} }

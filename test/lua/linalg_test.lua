@@ -1,7 +1,7 @@
 -- Linear algebra: every result is checked by the identity that defines it, for both dtypes and odd shapes; mistakes by message.
 local t = ...
-local la = require 'hz.linalg'
-local tensor = require 'hz.tensor'
+local la = require 'hz.tensor.linalg'
+local tensor = require 'hz.tensor.tensor'
 
 local function need_blas()
   if not pcall(require 'ffi'.load, 'libopenblas.so.0') then t.skip 'libopenblas.so.0 is not installed (make deps)' end

@@ -288,7 +288,7 @@ t.case('gradient equals finite differences', function()
     local all = b:results()
     for k, w in ipairs(b.wrt) do
       local d = all['d ' .. w.name].tensor
-      if not w.tensor then w.view = require 'hz.tensor'.own(C.hz_plan_peek, b.handle, w.value, -1) end
+      if not w.tensor then w.view = require 'hz.tensor.tensor'.own(C.hz_plan_peek, b.handle, w.value, -1) end
       local n, p = d:count(), d:pointer()
       for s = 0, math.min(n, 16) - 1 do
         local element = n <= 16 and s or (s * 7919 + k * 104729) % n

@@ -1,6 +1,6 @@
 -- Several cells at once: the very same cells as one after the other, whatever ends the processes that compute them.
 local t = ...
-local file = require 'hz.file'
+local file = require 'hz.base.file'
 local sweeps = assert(loadfile(t.here .. 'sweeps.lua'))(t)
 local place, same_cells = sweeps.place, sweeps.same_cells
 local posix = require 'hz.ext.posix'
@@ -225,7 +225,7 @@ t.case('parallel: a full disk ends it with a message', function()
 end)
 
 t.case('parallel: the predicted time is that of jobs taken in order by whoever is free', function()
-  local predict = require 'hz.predict'
+  local predict = require 'hz.sweep.predict'
   local jobs = { { left = 3 }, { left = 1 }, { left = 0 }, { left = 1 }, { left = 2 } }
   t.equal({ predict.span(jobs, 1), predict.span(jobs, 2), predict.span(jobs, 3), predict.span(jobs, 8) }, { 7, 4, 3, 3 })
   t.equal({ predict.threads(8, 3, 1), predict.threads(8, 3, 2), predict.threads(8, 3, 3), predict.threads(2, 4, 1) }, { 3, 3, 2, 1 })

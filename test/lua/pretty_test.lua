@@ -1,7 +1,7 @@
 -- How values look at the prompt.
 local t = ...
-local pretty = require 'hz.pretty'
-local tensor = require 'hz.tensor'
+local pretty = require 'hz.tensor.pretty'
+local tensor = require 'hz.tensor.tensor'
 
 local loop = { 1 }
 loop.me = loop

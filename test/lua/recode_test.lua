@@ -1,10 +1,10 @@
 -- Recoding: accounts that add up, and a cache that may be damaged, deleted or full.
 local t = ...
-local dataset, file, recode, tensor = require 'hz.dataset', require 'hz.file', require 'hz.recode', require 'hz.tensor'
+local dataset, file, recode, tensor = require 'hz.data.dataset', require 'hz.base.file', require 'hz.codec.recode', require 'hz.tensor.tensor'
 
 local function need_jpeg()
-  if not require 'hz.plugins'.has 'jpeg' then t.skip('the JPEG plugin is not built') end
-  return require 'hz.codec'.jpeg
+  if not require 'hz.codec.plugins'.has 'jpeg' then t.skip('the JPEG plugin is not built') end
+  return require 'hz.codec.codec'.jpeg
 end
 
 local function set_of(n, seed, h, w, channels)

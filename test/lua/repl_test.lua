@@ -1,6 +1,6 @@
 -- The prompt: through a pipe (plain reading) and on a pseudo-terminal (editing, completion, Ctrl-C, Ctrl-D).
 local t = ...
-local complete = require 'hz.complete'
+local complete = require 'hz.cli.prompt.complete'
 
 -- lines -> what is printed on stdout and on stderr
 local rows = {
@@ -61,7 +61,7 @@ local Class = { area = function() end, side = 3 }
 Class.__index = Class
 local globals = setmetatable({ table = table, tools = { hammer = 1, hook = print, deep = { x = 1 } }, shape = setmetatable({ own = 1 }, Class),
   list = { { name = 1 } }, lively = setmetatable({ own = 1 }, { __index = function() error 'ran' end, __names = { method = print } }),
-  small = require 'hz'.net 'small' { require 'hz'.layers.relu }, tens = require 'hz.tensor'.zeros { 2 } }, { __index = { layered = 1 } })
+  small = require 'hz'.net 'small' { require 'hz'.layers.relu }, tens = require 'hz.tensor.tensor'.zeros { 2 } }, { __index = { layered = 1 } })
 
 local words = {
   { 'tab', { 'table' } },
@@ -183,13 +183,13 @@ end)
 -- Every example runs as at the prompt.
 t.case('examples of the help', function()
   local names, lines = {}, {}
-  for name, row in pairs(require 'hz.help'.rows()) do
+  for name, row in pairs(require 'hz.cli.prompt.help'.rows()) do
     t.ok(row.usage and row.text and not row.text:find '\n', name .. ' has usage and one line of text')
     if row.example then names[#names + 1] = name end
   end
   table.sort(names)
   for i, name in ipairs(names) do
-    lines[i] = ('io.stderr:write %q\n%s'):format('@' .. name .. '\n', require 'hz.help'.rows()[name].example)
+    lines[i] = ('io.stderr:write %q\n%s'):format('@' .. name .. '\n', require 'hz.cli.prompt.help'.rows()[name].example)
   end
   local status, _, err = t.run({}, table.concat(lines, '\n') .. '\n')
   local failed = {}

@@ -1,6 +1,6 @@
 -- What reports make of cell records: means, spreads, convergence, tables, JSON, CSV, plots.
 local t = ...
-local json, report, protocol = require 'hz.json', require 'hz.report', require 'hz.protocol'
+local json, report, protocol = require 'hz.base.json', require 'hz.report.report', require 'hz.sweep.protocol'
 
 local function account(payload, exact)
   return { items = 10, samples = 30720, payload = payload, tables = exact and 0 or 5700, container = exact and 0 or 550, tables_once = exact and 0 or 570,
@@ -77,7 +77,7 @@ t.case('report: CSV has a line per cell and the same numbers', function()
   t.equal(#lines, 6)
   t.equal(lines[1], table.concat(report.fields, ','))
   t.match(lines[2], '^fake,train=8 validation=2 test=10,strict,jpeg,10,jpeg,10,small,1234,1,f32,3,0%.5,0%.5,0%.5,3,100,570,55,.*,0%.2 0%.4 0%.5$')
-  t.equal(require 'hz.table'.csv({ 'a', 'b' }, { { a = 'x,"y"' }, { b = 0.1 } }), 'a,b\n"x,""y""",\n,0.1\n')
+  t.equal(require 'hz.base.table'.csv({ 'a', 'b' }, { { a = 'x,"y"' }, { b = 0.1 } }), 'a,b\n"x,""y""",\n,0.1\n')
 end)
 
 t.case('report: strict convergence is the first epoch within a point of where the untouched data end', function()

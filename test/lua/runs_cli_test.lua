@@ -1,6 +1,6 @@
 -- hz runs, hz report, hz compare, hz.results and hz.query over small sweeps, and an index that may be broken.
 local t = ...
-local file, json = require 'hz.file', require 'hz.json'
+local file, json = require 'hz.base.file', require 'hz.base.json'
 
 local script = [[
 local hz = require 'hz'
@@ -112,7 +112,7 @@ end)
 
 t.case('runs: without SQLite the cells themselves are read', function()
   local dir = place()
-  local index, sqlite = require 'hz.index', require 'hz.ext.sqlite'
+  local index, sqlite = require 'hz.sweep.index', require 'hz.ext.sqlite'
   local keys = {}
   for _, name in ipairs(file.list(dir .. '/runs/cells')) do keys[#keys + 1] = name:match '^(%x+)%.safetensors$' end
   local with, present = index.records(dir .. '/runs', keys), sqlite.present

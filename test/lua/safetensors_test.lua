@@ -1,9 +1,9 @@
 -- safetensors: tensors and metadata come back; every damage is noticed before anything is handed out.
 local t = ...
 local ffi = require 'ffi'
-local file = require 'hz.file'
-local safetensors = require 'hz.safetensors'
-local tensor = require 'hz.tensor'
+local file = require 'hz.base.file'
+local safetensors = require 'hz.tensor.safetensors'
+local tensor = require 'hz.tensor.tensor'
 
 local function example()
   return { weight = tensor.from { { 1, 2, 3 }, { 4, 5, -6.5 } }, bytes = tensor.from({ 1, 2, 255 }, 'u8'), scalar = tensor.full({}, 1 / 3, 'f64'),

@@ -1,6 +1,6 @@
 -- Sweeps that are killed, shared, copied, starved and damaged end with the very same cells as undisturbed ones.
 local t = ...
-local file, json, safetensors = require 'hz.file', require 'hz.json', require 'hz.safetensors'
+local file, json, safetensors = require 'hz.base.file', require 'hz.base.json', require 'hz.tensor.safetensors'
 
 local sweeps = assert(loadfile(t.here .. 'sweeps.lua'))(t)
 local place, contents, same_cells = sweeps.place, sweeps.contents, sweeps.same_cells

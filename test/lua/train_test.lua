@@ -3,10 +3,10 @@
 local t = ...
 local c = require 'hz.c'
 local hz = require 'hz'
-local file = require 'hz.file'
+local file = require 'hz.base.file'
 local C, ffi = c.C, c.ffi
 local tiny = assert(loadfile(t.here .. 'tiny.lua'))()
-local layers = require 'hz.layer'.kinds
+local layers = require 'hz.net.layer'.kinds
 ffi.cdef 'int raise(int);'
 
 local STEPS = 9                          -- of tiny's training: three epochs of 16 + 16 + 12 images

@@ -1,6 +1,6 @@
 -- Kernels by trial: what is remembered, what is frozen, and that neither a trial nor a resumed training changes a bit.
 local t = ...
-local c, file, json = require 'hz.c', require 'hz.file', require 'hz.json'
+local c, file, json = require 'hz.c', require 'hz.base.file', require 'hz.base.json'
 local sweeps = assert(loadfile(t.here .. 'sweeps.lua'))(t)
 
 -- Two kernels at least run these convolutions, on every level.
@@ -84,7 +84,7 @@ end)
 t.case('tune: trials leave weights, state and memory as they were', function()
   local tiny = assert(loadfile(t.here .. 'tiny.lua'))()
   local function train(trials)
-    local l, set = require 'hz.layer'.kinds, tiny.set(44, 1)
+    local l, set = require 'hz.net.layer'.kinds, tiny.set(44, 1)
     local net = require 'hz'.net 'n' { l.conv{16, 3}, l.norm, l.relu, l.conv{16, 3}, l.dropout{0.3}, l.conv{16, 3, stride=2}, l.flatten, l.dense{4} }
     net:init { seed = 1, input = { 6, 6, 3 } }
     local plan = net:plan { batch = 16, train = true, data = set, optimizer = require 'hz'.adam {}, augment = { shift = 1 }, seed = 3, total = 9 }
@@ -151,11 +151,11 @@ t.case('tune: a training that is resumed goes on with its kernels, whatever was 
 end)
 
 t.case('tune: a frozen kernel that does not run here is an error that names both machines', function()
-  local hz, l = require 'hz', require 'hz.layer'.kinds
+  local hz, l = require 'hz', require 'hz.net.layer'.kinds
   local net = hz.net 'n' { l.conv{16, 3} }
   net:init { seed = 1, input = { 8, 8, 16 } }
   local options = { batch = 4, input = { 8, 8, 16 }, loss = false }
-  local tune = require 'hz.tune'
+  local tune = require 'hz.net.tune'
   local choices = { machine = 'a machine of old', nodes = {} }
   options.tune = choices
   local plan = net:plan(options)

@@ -1,7 +1,7 @@
 -- update_test.lua: the optimisers of the core against their formulas written out in Lua, in double.
 local t = ...
 local c = require 'hz.c'
-local tensor = require 'hz.tensor'
+local tensor = require 'hz.tensor.tensor'
 local C, ffi = c.C, c.ffi
 
 -- p (parameter), g (gradient), s (state tensors of one element), o (attributes), rate, n (steps done before, counts from 0).

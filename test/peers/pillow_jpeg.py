@@ -22,7 +22,7 @@ SIZES = [(32, 32), (1, 1), (7, 13), (33, 17), (64, 40), (96, 130)]
 
 # hz reads raw pixels, writes its stream, the pixels it decodes from its own and from Pillow's stream, and the SSIM of its own.
 SCRIPT = r"""
-local d, tensor, ffi = arg[1], require 'hz.tensor', require 'ffi'
+local d, tensor, ffi = arg[1], require 'hz.tensor.tensor', require 'ffi'
 local function read(n) local f = assert(io.open(d .. n, 'rb')); local s = f:read '*a'; f:close(); return s end
 local function write(n, s) local f = assert(io.open(d .. n, 'wb')); f:write(s); f:close() end
 local function bytes(t) return ffi.string(t.data, t:count()) end
@@ -37,7 +37,7 @@ for line in read('/list'):gmatch '[^\n]+' do
   write('/' .. n .. '.own', bytes(own))
   write('/' .. n .. '.pil', bytes(x:decode(read('/' .. n .. '.pillow'))))
   local four = { 1, tonumber(h), tonumber(w), tonumber(c) }
-  write('/' .. n .. '.ssim', ('%.17g'):format((require 'hz.quality'.ssim(t:reshape(four), own:reshape(four)))))
+  write('/' .. n .. '.ssim', ('%.17g'):format((require 'hz.codec.quality'.ssim(t:reshape(four), own:reshape(four)))))
 end
 """
 

@@ -65,7 +65,7 @@ def main():
     p.add_argument("--batch", type=int, default=128)
     o = p.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "hz.safetensors")
+        path = os.path.join(folder, "hz.tensor.safetensors")
         script = os.path.join(ROOT, "test", "peers", "torch_step.lua")
         subprocess.run([HZ, script, path, hz_name(o.net), str(o.steps), str(o.batch)], check=True)
         arrays, meta = read_safetensors(path)

@@ -1,5 +1,5 @@
 -- blas.lua: the door to OpenBLAS: CBLAS products, and LAPACK by its Fortran names (Debian's build exports no LAPACKE). LAPACK thinks
--- in columns: a contiguous (m,n) tensor is to it the (n,m) matrix transposed. lua/hz/linalg.lua does that thinking.
+-- in columns: a contiguous (m,n) tensor is to it the (n,m) matrix transposed. lua/hz/tensor/linalg.lua does that thinking.
 local ffi = require 'ffi'
 local c = require 'hz.c'
 local open_library = require 'hz.ext.open'

@@ -1,0 +1,195 @@
+-- bench.lua: hz bench: images per second of a network's training step or inference, beside the FMA peak measured in the same run.
+-- The multiple of peak counts the multiply-adds of the plain algorithms, so kernels that need fewer can pass 1.
+local c = require 'hz.c'
+local tensor = require 'hz.tensor.tensor'
+local C = c.C
+
+local LAYER_STEPS = 9          -- steps whose times of nodes are taken
+
+local M = {}
+
+local spec = {
+  who = 'bench', style = '--name value', about = 'Speed of a network on this machine.',
+  { 'net', { 'all-cnns' }, 'string', 'networks by name or NAME.lua, separated by commas', list = true },
+  { 'batch', { 128 }, 'int', 'items per step', min = 1, max = 65536, list = true },
+  { 'dtype', { 'f32' }, 'string', 'storage of activations and their gradients', choices = { 'f32', 'bf16' }, list = true },
+  { 'pass', { 'train', 'infer' }, 'string', 'training step or inference', choices = { 'train', 'infer' }, list = true },
+  { 'threads', nil, 'int', 'threads (default: HZ_THREADS or all this process may use)', min = 1, max = 256 },
+  { 'seconds', 3, 'float', 'time to measure each', min = 0.01, max = 3600 },
+  { 'data', true, 'bool', 'shuffle, augment and convert the batch as part of the step' },
+  { 'tune', false, 'bool', 'kernels by trial, as remembered for this machine; else by predicted cost' },
+  { 'layers', false, 'bool', 'one row per node: kernel, ms, GFLOP/s, share of peak' },
+  { 'json', false, 'bool', 'an array for programs' },
+  { 'grow', nil, 'string', 'how images/s grow with one of these, as a table and a plot', choices = { 'batch', 'channels', 'threads' } },
+  { 'svg', nil, 'string', 'file for the plot of --grow' },
+}
+
+-- A set of random bytes: speed does not depend on what is in the pictures.
+local function random_set(shape, items, classes)
+  local full = { items, unpack(shape) }
+  local set = { items = tensor.rand(full, 0, 256, { seed = 1, stream = 1 }):floor():to 'u8', labels = tensor.zeros({ items }, 'i32') }
+  local labels = set.labels:pointer()
+  for i = 0, items - 1 do labels[i] = i % classes end
+  return set
+end
+
+local function make_plan(net, train, batch, o)
+  local options = { batch = batch, dtype = o.dtype, train = train, tune = o.tune }
+  if o.data then
+    options.data = random_set(net.input, math.max(batch, math.min(4 * batch, 1024)), 10)
+    if train then options.augment = { shift = 3, flip = true } end
+  else
+    options.input = net.input
+  end
+  if train then
+    options.optimizer, options.loss = require 'hz.net.optim'.sgd { rate = 1e-5, momentum = 0.9, nesterov = true }, 'xent'      -- random pictures: no net may diverge
+  end
+  return net:plan(options)
+end
+
+-- One step of either pass; evaluation runs its plan as evaluate() does, weights packed once.
+local function stepper(plan, train)
+  if train then return function() plan:step() end end
+  return function() plan:forward_again() end
+end
+
+local function median(list)
+  table.sort(list)
+  local n = #list
+  return n % 2 == 1 and list[(n + 1) / 2] or (list[n / 2] + list[n / 2 + 1]) / 2
+end
+
+-- Seconds of single steps, for about `seconds` and at least five steps, after two that warm up.
+local function sample(step, seconds)
+  local times = {}
+  step()
+  step()
+  local start = C.hz_seconds()
+  repeat
+    local before = C.hz_seconds()
+    step()
+    local now = C.hz_seconds()
+    times[#times + 1] = now - before
+  until now - start > seconds and #times >= 5
+  return times
+end
+
+local function flops_of(plan)
+  local sum = 0
+  for _, n in ipairs(plan:nodes()) do sum = sum + n.flops end
+  return sum
+end
+
+-- The plan's nodes, each with the median of its times over a few steps.
+local function node_times(plan, step)
+  local times, nodes = {}, nil
+  plan:timed(true)
+  for i = 1, LAYER_STEPS do
+    step()
+    nodes = plan:nodes()
+    for k, n in ipairs(nodes) do
+      times[k] = times[k] or {}
+      times[k][i] = n.ms
+    end
+  end
+  plan:timed(false)
+  for k, n in ipairs(nodes) do n.ms = median(times[k]) end
+  return nodes
+end
+
+local function peak_of(dtype, threads) return C.hz_cpu_peak(c.dtype(dtype), threads, 0.3) end
+
+-- o: net (name, or a function that makes one), batch, dtype, pass, threads, seconds, data, layers, tune. Returns one record.
+function M.measure(o)
+  local train, threads = o.pass == 'train', C.hz_cpu_threads()
+  collectgarbage()                                     -- plans of earlier measurements; then the tensors that they held
+  collectgarbage()
+  C.hz_peak_reset()
+  local net = type(o.net) == 'function' and o.net() or require 'hz.net.nets'.load(o.net)
+  net:init { seed = 1, input = net.input or { 32, 32, 3 } }
+  local plan = make_plan(net, train, o.batch, o)
+  if o.tune then C.hz_peak_reset() end                 -- trials hold the memory of all kernels at once
+  local peaks = { peak_of(o.dtype, threads) }
+  local times = sample(stepper(plan, train), o.seconds)
+  peaks[2] = peak_of(o.dtype, threads)
+  local record = { net = net.name, dtype = o.dtype, pass = o.pass, batch = o.batch, threads = threads, isa = c.ffi.string(C.hz_cpu_isa()),
+    peak_gflops = math.max(peaks[1], peaks[2]), peak_bytes = tonumber(C.hz_peak_bytes()), steps = #times, data = o.data, tuned = plan.tuned and plan.tuned.changed }
+  local best = math.huge
+  for _, t in ipairs(times) do best = math.min(best, t) end
+  record.seconds = median(times)
+  record.images_per_second, record.best_images_per_second = o.batch / record.seconds, o.batch / best
+  record.flops_per_image = flops_of(plan) / o.batch
+  record.multiple_of_peak = record.flops_per_image * record.images_per_second / record.peak_gflops * 1e-9
+  if o.layers then record.layers = node_times(plan, stepper(plan, train)) end
+  return record
+end
+
+local function print_layers(record)
+  local wide = 18
+  for _, n in ipairs(record.layers) do wide = n.ms > 0 and math.max(wide, #n.op) or wide end
+  local row, sum = ('%%-11s %%-%ds %%-20s %%-12s %%9s %%9s %%7s'):format(wide), 0
+  print(row:format('layer', 'op', 'output', 'kernel', 'ms', 'GFLOP/s', 'of peak'))
+  for _, n in ipairs(record.layers) do
+    sum = sum + n.ms
+    local rate = n.ms > 0 and n.flops > 0 and n.flops / n.ms * 1e-6
+    if n.ms > 0 then
+      print(row:format(n.layer, n.op, '(' .. table.concat(n.shape, ',') .. ')', n.kernel, ('%.3f'):format(n.ms),
+        rate and ('%.1f'):format(rate) or '', rate and ('%.2f'):format(rate / record.peak_gflops) or ''))
+    end
+  end
+  print(('%s %9.3f ms in nodes'):format((' '):rep(wide + 46), sum))
+end
+
+local head = '%-20s %-5s %-6s %5s %7s %11s %9s %11s %9s'
+local function print_record(r)
+  print(head:format(r.net, r.dtype, r.pass, r.batch, r.threads, ('%.1f'):format(r.images_per_second), ('%.0f'):format(r.peak_gflops),
+    ('%.3f'):format(r.multiple_of_peak), ('%.0f MB'):format(r.peak_bytes / 2 ^ 20)))
+  io.stdout:flush()
+end
+
+-- "--name value" and "--flag" as the key=value words that args.lua reads.
+local function words(args)
+  local out, i = {}, 1
+  while args[i] do
+    local name = args[i]:match '^%-%-(%w+)$'
+    local row
+    for _, r in ipairs(spec) do if r[1] == name then row = r end end
+    if row and row[3] == 'bool' and (args[i + 1] or '--'):match '^%-%-' then
+      out[#out + 1], i = name .. '=true', i + 1
+    elseif name and name ~= 'help' and args[i + 1] then
+      out[#out + 1], i = name .. '=' .. args[i + 1], i + 2
+    else
+      out[#out + 1], i = args[i], i + 1
+    end
+  end
+  return out
+end
+
+local function run(args)
+  if args[1] == 'codec' then return require 'hz.cli.bench_codec'({ unpack(args, 2) }) end
+  local knob = require 'hz.base.args'.parse(spec, unpack(words(args)))
+  if knob.svg and not knob.grow then require 'hz.exit'.usage 'bench: --svg was given; needs --grow as well' end
+  if knob.threads then c.check(C.hz_cpu_set_threads(knob.threads)) end
+  if knob.grow then return require 'hz.cli.bench_grow'(knob, M.measure) end
+  local records = {}
+  if not knob.json then print(head:format('net', 'dtype', 'pass', 'batch', 'threads', 'images/s', 'GFLOP/s', 'x peak', 'memory')) end
+  for _, net in ipairs(knob.net) do
+    for _, batch in ipairs(knob.batch) do
+      for _, dtype in ipairs(knob.dtype) do
+        for _, pass in ipairs(knob.pass) do
+          local r = M.measure { net = net, batch = batch, dtype = dtype, pass = pass, seconds = knob.seconds, data = knob.data, layers = knob.layers, tune = knob.tune }
+          records[#records + 1] = r
+          if not knob.json then
+            print_record(r)
+            if r.tuned then print(('  tuned: %d nodes run by another kernel than predicted'):format(r.tuned)) end
+            if r.layers then print_layers(r) end
+          end
+        end
+      end
+    end
+  end
+  if knob.json then print(require 'hz.base.json'.encode(records, { pretty = true })) end
+  return 0
+end
+
+return setmetatable(M, { __call = function(_, args) return run(args) end })

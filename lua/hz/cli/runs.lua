@@ -1,0 +1,196 @@
+-- runs.lua: hz runs, hz report, hz compare: what sweeps there are and what they found.
+local cell = require 'hz.sweep.cell'
+local exit = require 'hz.exit'
+local file = require 'hz.base.file'
+local json = require 'hz.base.json'
+local manifest = require 'hz.sweep.manifest'
+local report = require 'hz.report.report'
+
+local usage = {
+  runs = [[
+usage: hz runs [--json] [runs=DIR]              sweeps, oldest first
+       hz runs rm ID [runs=DIR]                 removes a sweep and the cells that no other sweep needs
+ID may be cut short as long as it is unique; the folder is runs=DIR, HZ_RUNS, or ./runs]],
+  report = [[
+usage: hz report [ID] [--csv | --json | --svg FILE] [runs=DIR]
+The table and plot of a sweep (the latest without an ID); --csv and --json print its cells, --svg writes the plot]],
+  compare = 'usage: hz compare ID ID [runs=DIR]\nTwo sweeps side by side: accuracy at the same encodings, and what else differs',
+}
+
+local function say(text) io.stderr:write('hz: ', text, '\n') end
+
+-- Splits the arguments of a verb: words in order, options that are allowed ({ name = takes a value }).
+local function parse(verb, args, options)
+  local o, i = { words = {} }, 1
+  while args[i] do
+    local a = args[i]
+    if a == '--help' or a == '-h' then exit.stop(0, usage[verb]) end
+    local name, runs = a:match '^%-%-(%a+)$', a:match '^runs=(.+)$'
+    if runs then
+      o.runs = runs
+    elseif name then
+      if options[name] == nil then exit.usage("%s: '%s' is unknown\n%s", verb, a, usage[verb]) end
+      o[name] = true
+      if options[name] then
+        i = i + 1
+        o[name] = args[i] or exit.usage('%s: nothing follows %s; needs a file', verb, a)
+      end
+    else
+      o.words[#o.words + 1] = a
+    end
+    i = i + 1
+  end
+  o.runs = manifest.runs(o.runs)
+  return o
+end
+
+-- ---- runs ----
+
+local function count_done(runs, m)
+  local n = 0
+  for _, entry in ipairs(m.cells) do n = n + (cell.exists(runs, entry.key) and 1 or 0) end
+  return n
+end
+
+local function list_values(m, name, shown)
+  local list, seen = {}, {}
+  for _, entry in ipairs(m.cells) do
+    local v = entry.labels[name]
+    v = tostring(v == nil and 'raw' or v)
+    if not seen[v] then list[#list + 1], seen[v] = v, true end
+  end
+  return shown and #list > shown and ('%s, ... %s'):format(list[1], list[#list]) or table.concat(list, ',')
+end
+
+local function list(o)
+  local rows = {}
+  for i, m in ipairs(manifest.all(o.runs, say)) do
+    rows[i] = { id = m.id, created = m.created, cells = #m.cells, finished = count_done(o.runs, m), data = list_values(m, 'data'),
+                model = list_values(m, 'model'), quality = list_values(m, 'quality', 8), protocol = list_values(m, 'protocol'), command = m.command or json.null }
+  end
+  if o.json then
+    io.write(json.encode(json.array(rows), { pretty = true }), '\n')
+    return 0
+  end
+  if #rows == 0 then
+    print(('%s: no sweep is recorded there'):format(o.runs))
+    return 0
+  end
+  local lines = {}
+  for i, r in ipairs(rows) do
+    lines[i] = { r.id, (r.created:gsub('T', ' '):gsub(':%d%dZ', '')), ('%d/%d'):format(r.finished, r.cells), r.data, r.model, r.quality, r.protocol }
+  end
+  print(require 'hz.base.table'.text({ { 'sweep', 'left' }, { 'begun (UTC)', 'left' }, { 'cells' }, { 'data', 'left' }, { 'model', 'left' }, { 'quality', 'left' },
+    { 'protocol', 'left' } }, lines))
+  return 0
+end
+
+-- Cells of other sweeps stay, and so do the trainings they share.
+local function remove(o)
+  if #o.words ~= 2 then exit.usage('runs rm: %d ids were given; needs one\n%s', #o.words - 1, usage.runs) end
+  local m = manifest.find(o.runs, o.words[2], say)
+  local needed = {}
+  for _, other in ipairs(manifest.all(o.runs, say)) do
+    for _, entry in ipairs(other.id ~= m.id and other.cells or {}) do needed[entry.key], needed[entry.training] = true, true end
+  end
+  local gone = 0
+  for _, entry in ipairs(m.cells) do
+    if not needed[entry.key] then
+      cell.remove(o.runs, entry.key, entry.training, needed[entry.training])
+      gone = gone + 1
+    end
+  end
+  file.remove(manifest.path(o.runs, m.id))
+  if m.kernels then file.remove(file.join(manifest.folder(o.runs), m.kernels)) end
+  print(('%s: removed with %d cells; %d belong to other sweeps and stay'):format(m.id, gone, #m.cells - gone))
+  return 0
+end
+
+local function runs(args)
+  local o = parse('runs', args, { json = false })
+  if o.words[1] == 'rm' then return remove(o) end
+  if o.words[1] then exit.usage("runs: '%s' is unknown; have rm\n%s", o.words[1], usage.runs) end
+  return list(o)
+end
+
+-- ---- report ----
+
+local function show(args)
+  local o = parse('report', args, { csv = false, json = false, svg = true })
+  if #o.words > 1 then exit.usage('report: %d ids were given; needs at most one\n%s', #o.words, usage.report) end
+  local r = report.of_manifest(o.runs, manifest.find(o.runs, o.words[1], say))
+  if o.svg then
+    file.write(o.svg, report.svg(r))
+    say('plot written to ' .. o.svg)
+  end
+  if o.json then
+    io.write(report.json(r))
+  elseif o.csv then
+    io.write(report.csv(r))
+  elseif not o.svg then
+    print(report.text(r))
+  end
+  for _, note in ipairs((o.json or o.csv or o.svg) and r.notes or {}) do say(note) end
+  return 0
+end
+
+-- ---- compare ----
+
+local function label_of(g)
+  local name = g.codec == 'raw' and 'raw' or g.quality and g.codec .. ' ' .. g.quality or g.codec
+  if g.codec ~= g.codec_test or g.quality ~= g.quality_test then name = name .. ' / ' .. (g.quality_test and g.codec_test .. ' ' .. g.quality_test or g.codec_test) end
+  return g.model .. '\0' .. name
+end
+
+local varying = { 'data', 'split', 'protocol', 'epochs', 'dtype' }
+local machine = { 'isa', 'version', 'commit', 'host', 'plan' }
+
+local function distinct(r, get)
+  local list, seen = {}, {}
+  for _, row in ipairs(r.rows) do
+    local v = tostring(get(row))
+    if not seen[v] then list[#list + 1], seen[v] = v, true end
+  end
+  table.sort(list)
+  return table.concat(list, ', ')
+end
+
+-- Settings and machines in which two reports differ, one line each.
+local function print_differences(a, b)
+  local function one(name, get)
+    local x, y = distinct(a, get), distinct(b, get)
+    if x ~= y then print(('differs: %s: %s | %s'):format(name, x, y)) end
+  end
+  for _, name in ipairs(varying) do one(name, function(row) return row[name] end) end
+  for _, name in ipairs(machine) do one(name, function(row) return row.record.run[name] end) end
+end
+
+local function percent(v) return v and ('%.2f'):format(100 * v) or '-' end
+
+local function compare(args)
+  local o = parse('compare', args, {})
+  if #o.words ~= 2 then exit.usage('compare: %d ids were given; needs two\n%s', #o.words, usage.compare) end
+  local r, by, rows = {}, {}, {}
+  for i = 1, 2 do r[i] = report.of_manifest(o.runs, manifest.find(o.runs, o.words[i], say)) end
+  for _, g in ipairs(r[2].groups) do by[label_of(g)] = g end
+  for _, g in ipairs(r[1].groups) do
+    local other = by[label_of(g)]
+    local model, name = label_of(g):match '^(.-)%z(.*)$'
+    if other then
+      rows[#rows + 1] = { model, name, ('%.3f'):format(g.bits_per_sample), ('%.3f'):format(other.bits_per_sample), percent(g.accuracy), percent(other.accuracy),
+        g.accuracy and other.accuracy and ('%+.2f'):format(100 * (other.accuracy - g.accuracy)) or '-', ('%d, %d'):format(g.seeds, other.seeds) }
+    end
+  end
+  print(('a: %s\nb: %s'):format(r[1].id, r[2].id))
+  print_differences(r[1], r[2])
+  if #rows == 0 then
+    print 'no encoding and model is finished in both'
+  else
+    print(require 'hz.base.table'.text({ { 'model', 'left' }, { 'codec', 'left' }, { 'bits a' }, { 'bits b' }, { 'accuracy a' }, { 'accuracy b' }, { 'b - a' }, { 'seeds' } }, rows))
+  end
+  return 0
+end
+
+local verbs = { runs = runs, report = show, compare = compare }
+
+return function(args) return verbs[args[0]](args) end

@@ -1,0 +1,320 @@
+-- dataset.lua: labelled sets of items, and the registry of those that exist (one file each in datasets/).
+--
+-- A set has fields name, part ('train', 'test', ...), items (N,H,W,C) u8 or f32 features, labels (N) i32 from 0, classes = { names },
+-- hashes (N,32) u8, source, maybe entropy (N) f32. Its items are ordered by the sha256 of their bytes, so that index, digest,
+-- subsets and splits follow from the contents alone, never from the order of files or from a seed. `digest` names the contents.
+-- Hashes stay those of the original items when a set is recoded: the same split whatever the encoding.
+local ffi = require 'ffi'
+local c = require 'hz.c'
+local crypto = require 'hz.ext.crypto'
+local file = require 'hz.base.file'
+local tensor = require 'hz.tensor.tensor'
+
+local M = {}
+M.fail = c.fail                                       -- for the files in datasets/, which do not open the core
+
+local methods = {}
+local columns = { 'items', 'labels', 'hashes', 'entropy' }       -- what has one row per item
+local element_bytes = { u8 = 1, bf16 = 2, i32 = 4, f32 = 4, f64 = 8 }
+
+-- A set is a userdata in front of its table: LuaJIT asks the length only of those.
+local tables = setmetatable({}, { __mode = 'k' })
+local first = newproxy(true)
+local function wrap(fields)
+  local set = newproxy(first)
+  tables[set] = fields
+  return set
+end
+
+local function row_bytes(t) return t:count() / math.max(1, #t) * element_bytes[t:type()] end
+local function title(set) return set.name .. (set.part and ' ' .. set.part or '') end
+
+-- ---- order ----
+
+local function big_endian(n)
+  return string.char(math.floor(n / 2 ^ 24) % 256, math.floor(n / 2 ^ 16) % 256, math.floor(n / 2 ^ 8) % 256, n % 256)
+end
+
+-- Indices 1..n sorted by key(i), a string; ties by label, then by index. One string each: sorting needs no Lua comparison.
+local function ranked(n, labels, key)
+  local keys, label = {}, labels:pointer()
+  for i = 1, n do keys[i] = key(i) .. big_endian(label[i - 1]) .. big_endian(i) end
+  table.sort(keys)
+  for r = 1, n do
+    local a, b, d, e = keys[r]:byte(-4, -1)
+    keys[r] = ((a * 256 + b) * 256 + d) * 256 + e
+  end
+  return keys
+end
+
+-- Rows of t at the given indices, as a new tensor.
+local function gather(t, indices)
+  local shape, bytes = t:size(), row_bytes(t)
+  shape[1] = #indices
+  local source, out = t:contiguous(), tensor.empty(shape, t:type())
+  local from, to = ffi.cast('const char *', source.data), ffi.cast('char *', out.data)
+  for r = 1, #indices do ffi.copy(to + (r - 1) * bytes, from + (indices[r] - 1) * bytes, bytes) end
+  return out
+end
+
+local function hash_rows(t)
+  local n, bytes = #t, row_bytes(t)
+  local out, digest = tensor.empty({ n, 32 }, 'u8'), crypto.new 'sha256'
+  local from, to = ffi.cast('const char *', t.data), out:pointer()
+  for i = 0, n - 1 do ffi.copy(to + 32 * i, digest:add(from + i * bytes, bytes):raw(), 32) end
+  return out
+end
+
+local function hash_at(hashes, i) return ffi.string(hashes:pointer() + 32 * (i - 1), 32) end
+
+-- ---- making ----
+
+local function kind_of(items)
+  local shape = items:size()
+  table.remove(shape, 1)
+  return items:type() .. ' ' .. table.concat(shape, 'x')
+end
+
+local function check_labels(who, labels, classes)
+  local p = labels:pointer()
+  for i = 0, #labels - 1 do
+    if p[i] < 0 or p[i] >= #classes then c.fail('%s: item %d has label %d; needs 0..%d', who, i + 1, p[i], #classes - 1) end
+  end
+end
+
+local function check_raw(raw)
+  local who = 'data set ' .. tostring(raw.name)
+  if not tensor.is(raw.items) or raw.items.ndim < 2 then c.fail('%s: items is %s; needs a tensor (N,...)', who, type(raw.items)) end
+  local n = #raw.items
+  if n == 0 then c.fail('%s: has no items; needs at least one', who) end
+  for _, column in ipairs { 'labels', 'entropy' } do
+    local t = raw[column]
+    if (column == 'labels' or t) and (not tensor.is(t) or t.ndim ~= 1 or #t ~= n) then
+      c.fail('%s: %s is %s; needs a tensor of %d numbers', who, column, tensor.is(t) and tensor.shape_text(t) or type(t), n)
+    end
+  end
+  if type(raw.classes) ~= 'table' or #raw.classes == 0 then c.fail('%s: classes is %s; needs a list of names', who, type(raw.classes)) end
+end
+
+-- A set from { name, part, items, labels, classes, source, entropy }: hashed and put in order. The tensors given are not kept.
+function M.new(raw)
+  check_raw(raw)
+  local items, labels = raw.items:contiguous(), raw.labels:to 'i32'
+  check_labels('data set ' .. raw.name, labels, raw.classes)
+  local hashes = hash_rows(items)
+  local order = ranked(#items, labels, function(i) return hash_at(hashes, i) end)
+  return wrap {
+    name = raw.name, part = raw.part, classes = raw.classes, source = raw.source or 'memory', kind = kind_of(items),
+    items = gather(items, order), labels = gather(labels, order), hashes = gather(hashes, order),
+    entropy = raw.entropy and gather(raw.entropy, order),
+  }
+end
+
+-- The same set with other rows, and other fields if given.
+local function derive(set, take, fields)
+  local new = {}
+  for k, v in pairs(tables[set]) do new[k] = v end
+  new.digest = nil
+  for _, column in ipairs(columns) do new[column] = set[column] and take(set[column]) end
+  for k, v in pairs(fields or {}) do new[k] = v end
+  return wrap(new)
+end
+
+-- ---- asking ----
+
+-- sha256 over what decides the contents: kind of item, class names, and each item's hash and label in order.
+local function digest_of(set)
+  local d = crypto.new 'sha256':add(('hz set 1\n%s\n%s\n'):format(set.kind, table.concat(set.classes, '\n')))
+  local hash, label = set.hashes:pointer(), set.labels:pointer()
+  local text = {}
+  for i = 0, #set.labels - 1 do text[i + 1] = ffi.string(hash + 32 * i, 32) .. big_endian(label[i]) end
+  return d:add(table.concat(text)):hex()
+end
+
+-- The image tensor, its label (from 0) and the name of its class.
+function methods.item(set, i)
+  local label = set.labels[i]
+  return set.items[i], label, set.classes[label + 1]
+end
+
+-- How many items each class has, in the order of set.classes.
+function methods.per_class(set)
+  local counts, label = {}, set.labels:pointer()
+  for i = 1, #set.classes do counts[i] = 0 end
+  for i = 0, #set.labels - 1 do counts[label[i] + 1] = counts[label[i] + 1] + 1 end
+  return counts
+end
+
+-- ---- choosing ----
+
+-- Items first .. first+count-1; shares memory with the set.
+function methods.subset(set, first, count)
+  local n = #set.items
+  if type(first) ~= 'number' or type(count) ~= 'number' or first % 1 ~= 0 or count % 1 ~= 0 or first < 1 or count < 1 or first + count - 1 > n then
+    c.fail('subset: first %s, count %s of %s were given; needs whole numbers within 1..%d', tostring(first), tostring(count), title(set), n)
+  end
+  if first == 1 and count == n then return set end
+  return derive(set, function(t) return t:slice(1, first, first + count - 1) end)
+end
+
+-- The items at these indices (a list), in that order.
+function methods.select(set, indices)
+  if type(indices) ~= 'table' or #indices == 0 then c.fail('select: %s was given; needs a list of indices', type(indices)) end
+  for _, i in ipairs(indices) do
+    if type(i) ~= 'number' or i % 1 ~= 0 or i < 1 or i > #set.items then
+      c.fail('select: index %s of %s was given; needs 1..%d', tostring(i), title(set), #set.items)
+    end
+  end
+  return derive(set, function(t) return gather(t, indices) end)
+end
+
+-- Two sets: the rest, and `count` items held out. Which ones follows from the content hash of the original items and the
+-- salt (a string) alone; equal items fall on one side, but for one group where the count cuts.
+function methods.split(set, count, salt)
+  local n = #set.items
+  if type(count) ~= 'number' or count % 1 ~= 0 or count < 1 or count >= n then
+    c.fail('split: %s of the %d items of %s were asked for; needs 1..%d', tostring(count), n, title(set), n - 1)
+  end
+  local prefix, digest = (salt or 'split') .. '\0', crypto.new 'sha256'
+  local order = ranked(n, set.labels, function(i) return digest:add(prefix):add(hash_at(set.hashes, i)):raw() end)
+  local held = {}
+  for r = 1, count do held[order[r]] = true end
+  local rest, out = {}, {}
+  for i = 1, n do table.insert(held[i] and out or rest, i) end
+  return set:select(rest), set:select(out)
+end
+
+-- The same set under another name of its part.
+function methods.as(set, part) return derive(set, function(t) return t end, { part = part }) end
+
+-- The same items recoded: labels, hashes and digest stay those of the original. `how` says what was done, in words.
+function methods.replace(set, items, how)
+  if not tensor.is(items) or items.ndim < 2 or #items ~= #set.items then
+    c.fail('replace: %s was given for %s; needs a tensor of %d items', tensor.is(items) and tensor.shape_text(items) or type(items), title(set), #set.items)
+  end
+  return derive(set, function(t) return t end, { items = items, digest = set.digest, recoded = how or 'recoded' })
+end
+
+-- ---- metatable ----
+
+local Set = getmetatable(first)
+
+function Set.__index(set, k)
+  if type(k) == 'number' then
+    if k % 1 ~= 0 or k < 1 or k > #set.items then c.fail('%s: index %s was given; needs 1..%d', title(set), tostring(k), #set.items) end
+    return set.items[k]
+  end
+  local fields = tables[set]
+  if k == 'digest' and not fields.digest then fields.digest = digest_of(set) end
+  return fields[k] == nil and methods[k] or fields[k]
+end
+Set.__newindex = function(set, k) c.fail('%s: %s was to be set; needs a new set (subset, select, split, replace)', title(set), tostring(k)) end
+Set.__len = function(set) return #set.items end
+Set.__tostring = function(set)
+  return ('%s: %d items %s, %d classes, digest %s, from %s%s'):format(title(set), #set.items, kind_of(set.items), #set.classes,
+    set.digest:sub(1, 12), set.source, set.recoded and ', ' .. set.recoded or '')
+end
+function M.is(x) return type(x) == 'userdata' and tables[x] ~= nil end
+function Set.__names(set) return tables[set], methods end      -- for completion at the prompt
+
+-- ---- the registry ----
+
+-- Reached from the library's folder, so that errors raised in those files are blamed on the line of the user who asked for the set.
+local function registry() return c.here .. '../../datasets' end
+
+-- Names of the sets that are described, sorted.
+function M.names()
+  local names = {}
+  for _, entry in ipairs(file.list(registry())) do names[#names + 1] = entry:match '^([^.].*)%.lua$' end
+  return names
+end
+
+local function load_description(path)
+  local chunk, message = loadfile(path)
+  if not chunk then c.fail('data: %s', message) end
+  local spec = chunk()
+  if type(spec) ~= 'table' or type(spec.name) ~= 'string' or type(spec.read) ~= 'function' then
+    c.fail('data: %s does not return a description with name and read; see datasets/README.md', path)
+  end
+  return spec
+end
+
+-- The description of a set: one of names(), or the path of such a file (ending in .lua).
+function M.describe(name)
+  if type(name) ~= 'string' then c.fail('data: %s was given; needs the name of a set', type(name)) end
+  if name:find '%.lua$' then return load_description(name) end
+  for _, known in ipairs(M.names()) do
+    if known == name then return load_description(file.join(registry(), name .. '.lua')) end
+  end
+  c.fail("data: '%s' is unknown; have %s", name, table.concat(M.names(), ', '))
+end
+
+-- Folders where the files of a set may be, the first one first.
+function M.places(spec)
+  local list, own = {}, os.getenv 'HZ_DATA'
+  if not spec.folder then return list end
+  if own and own ~= '' then list[1] = file.join(own, spec.folder) end
+  list[#list + 1] = file.join(file.data_home(), spec.folder)
+  return list
+end
+
+-- Where a set's files are: a folder, '' for a set that needs none; nil when they are not there.
+function M.where(spec)
+  if not spec.folder then return '' end
+  for _, place in ipairs(M.places(spec)) do
+    if file.exists(place) == 'folder' then return place end
+  end
+end
+
+-- Whether hz.data(name) would find its files.
+function M.available(name) return M.where(M.describe(name)) ~= nil end
+
+local function number_option(who, v, row)
+  local n = tonumber(v)
+  if not n or row.min and n < row.min or row.max and n > row.max or row.whole and n % 1 ~= 0 then
+    c.fail('%s is %s; needs a %s%s', who, tostring(v), row.whole and 'whole number' or 'number',
+      row.min and row.max and (' within %g..%g'):format(row.min, row.max) or row.min and (' from %g'):format(row.min) or '')
+  end
+  return n
+end
+
+-- Checks the options against spec.options = { key = { default = , min = , max = , whole = , about = } } and fills in defaults.
+local function fill_options(spec, given)
+  local out, known = {}, { 'split' }
+  for key, row in pairs(spec.options or {}) do
+    known[#known + 1], out[key] = key, row.default
+  end
+  table.sort(known)
+  for key, v in pairs(given) do
+    local row = spec.options and spec.options[key]
+    if not row and key ~= 'split' then c.fail("data %s: option '%s' is unknown; have %s", spec.name, tostring(key), table.concat(known, ', ')) end
+    local who = ('data %s: %s'):format(spec.name, key)
+    if row then
+      local text = type(row.default) == 'string' or row.default == nil
+      if text and type(v) ~= 'string' then c.fail('%s is %s; needs a string', who, tostring(v)) end
+      out[key] = text and v or number_option(who, v, row)
+    end
+  end
+  return out
+end
+
+local function missing(spec)
+  local fetch = spec.url and ('fetch it with: hz data fetch %s, or '):format(spec.name) or ''
+  c.fail('data: %s was not found; looked for %s; %sset HZ_DATA to the folder that holds %s/', spec.name,
+    table.concat(M.places(spec), ' and '), fetch, spec.folder)
+end
+
+-- hz.data(name, { split = 'train' or 'test', ... }): a set; without split both, the training set first.
+function M.data(name, given)
+  local spec = M.describe(name)
+  given = given or {}
+  local part = given.split
+  if part ~= nil and part ~= 'train' and part ~= 'test' then c.fail("data %s: split is '%s'; needs train or test", spec.name, tostring(part)) end
+  local options = fill_options(spec, given)
+  local where = M.where(spec) or missing(spec)
+  local sets = spec.read(where, options, { train = part ~= 'test', test = part ~= 'train' })
+  if part then return sets[part] end
+  return sets.train, sets.test
+end
+
+return setmetatable(M, { __call = function(_, ...) return M.data(...) end })

@@ -1,0 +1,157 @@
+-- layer.lua: what a user says. One row per kind of layer: its fields, and how it adds itself to a graph.
+--   conv{96, 3, stride=2, name='c3'}     relu     dropout{0.5}     dense{10}     maxpool{2}     meanpool     flatten     norm
+-- A layer called with a tensor runs at once: conv{8, 3}(image).
+local c = require 'hz.c'
+local C = c.C
+
+local M, Kind, Layer = { kinds = {} }, {}, {}
+M.Kind, M.Layer = Kind, Layer
+
+-- ---- checking fields ----
+
+local function whole(v) return type(v) == 'number' and v % 1 == 0 and v >= 1 end
+local checks = {
+  whole   = { whole, 'a whole number of at least 1' },
+  size    = { function(v) return whole(v) or type(v) == 'table' and #v == 2 and whole(v[1]) and whole(v[2]) end,
+              'a whole number of at least 1, or two of them {rows, columns}' },
+  pad     = { function(v) return v == 'same' or v == 'valid' end, "'same' or 'valid'" },
+  boolean = { function(v) return type(v) == 'boolean' end, 'true or false' },
+  rate    = { function(v) return type(v) == 'number' and v >= 0 and v < 1 end, 'a number with 0 <= rate < 1' },
+  number  = { function(v) return type(v) == 'number' end, 'a number' },
+  axis    = { function(v) return v == 'channels' or v == 'rows' end, "'channels' or 'rows'" },
+  name    = { function(v) return type(v) == 'string' and v:match '^[%w_-]+$' and #v <= 24 end, 'letters, digits, _ or -, at most 24' },
+}
+
+local function field_names(kind)
+  local names = {}
+  for _, f in ipairs(kind.fields) do names[#names + 1] = f[1] end
+  names[#names + 1] = 'name'
+  return table.concat(names, ' ')
+end
+
+local function set_field(layer, kind, name, value)
+  local check = name == 'name' and 'name'
+  for _, f in ipairs(kind.fields) do
+    if f[1] == name then check = f[2] end
+  end
+  if not check then c.fail("%s: '%s' is unknown; have %s", kind.kind, tostring(name), field_names(kind)) end
+  if not checks[check][1](value) then c.fail('%s: %s is %s; needs %s', kind.kind, name, tostring(value), checks[check][2]) end
+  layer[name] = value
+end
+
+-- kind{...}: positional entries fill the first fields; a kind used bare is kind{}.
+local function make(kind, given)
+  if given ~= nil and type(given) ~= 'table' then given = { given } end
+  local layer = { kind = kind.kind }
+  for k, v in pairs(given or {}) do
+    local field = type(k) == 'number' and kind.fields[k]
+    if type(k) == 'number' and not field then
+      c.fail('%s: %d values were given; needs at most %d and names (%s)', kind.kind, #given, #kind.fields, field_names(kind))
+    end
+    set_field(layer, kind, field and field[1] or k, v)
+  end
+  for _, f in ipairs(kind.fields) do
+    if layer[f[1]] == nil then
+      if f[3] == nil then c.fail('%s: %s is missing; needs %s', kind.kind, f[1], checks[f[2]][2]) end
+      layer[f[1]] = f[3] ~= M.none and f[3] or nil
+    end
+  end
+  return setmetatable(layer, Layer)
+end
+
+M.none = {}                        -- default of a field that may stay away
+Kind.__call = function(kind, given)
+  if require 'hz.tensor.tensor'.is(given) then return make(kind)(given) end
+  return make(kind, given)
+end
+Kind.__tostring = function(kind) return ('%s{%s}'):format(kind.kind, field_names(kind):gsub(' ', ', ')) end
+function M.is(x) return getmetatable(x) == Layer end
+-- A layer from a layer or from a bare kind; nil for anything else.
+function M.as_layer(x)
+  if getmetatable(x) == Kind then return make(x) end
+  return M.is(x) and x or nil
+end
+
+Layer.__call = function(layer, x) return require 'hz.net.net'.eager(layer, x) end
+Layer.__tostring = function(layer)
+  local parts = {}
+  for _, f in ipairs(M.kinds[layer.kind].fields) do
+    local v = layer[f[1]]
+    if v ~= nil and v ~= f[3] then
+      parts[#parts + 1] = (f[3] == nil and '%s' or f[1] .. '=%s'):format(type(v) == 'table' and '{' .. table.concat(v, ',') .. '}' or tostring(v))
+    end
+  end
+  return #parts == 0 and layer.kind or ('%s{%s}'):format(layer.kind, table.concat(parts, ', '))
+end
+
+-- ---- the kinds ----
+
+-- fields: {name, check, default}; build(b, layer, x) adds nodes with the builder b (net.lua) and returns the output value.
+local function kind(name, fields, build, help)
+  M.kinds[name] = setmetatable({ kind = name, fields = fields, build = build, help = help }, Kind)
+end
+
+local function pair(v) if type(v) == 'table' then return v[1], v[2] end return v, v end
+
+local function window(layer)
+  local a = c.ffi.new 'hz_attr'
+  a.window.kh, a.window.kw = pair(layer.kernel)
+  a.window.sh, a.window.sw = pair(layer.stride or layer.kernel)
+  a.window.pad = layer.pad == 'valid' and C.HZ_VALID or C.HZ_SAME
+  return a
+end
+
+kind('conv', { { 'filters', 'whole' }, { 'kernel', 'size' }, { 'stride', 'size', 1 }, { 'pad', 'pad', 'same' }, { 'bias', 'boolean', true } },
+  function(b, layer, x)
+    local kh, kw = pair(layer.kernel)
+    local channels = b:shape(x)[4]
+    if not channels then b:fail('conv: the input is %s; needs an image (height,width,channels)', b:shape_text(x)) end
+    local w = b:parameter('weight', { layer.filters, kh, kw, channels }, { fan_in = kh * kw * channels, fan_out = kh * kw * layer.filters })
+    return b:add('conv2d', window(layer), x, w, layer.bias and b:parameter('bias', { layer.filters }, { value = 0 }) or nil)
+  end, 'convolution: filters, kernel; TensorFlow same padding unless pad=\'valid\'')
+
+kind('dense', { { 'units', 'whole' }, { 'bias', 'boolean', true } },
+  function(b, layer, x)
+    local shape = b:shape(x)
+    if #shape ~= 2 then x = b:add('flatten', nil, x); shape = b:shape(x) end
+    local w = b:parameter('weight', { layer.units, shape[2] }, { fan_in = shape[2], fan_out = layer.units })
+    return b:add('dense', nil, x, w, layer.bias and b:parameter('bias', { layer.units }, { value = 0 }) or nil)
+  end, 'fully connected: units; images are flattened first')
+
+for _, name in ipairs { 'relu', 'elu', 'gelu', 'leaky', 'tanh', 'sigmoid' } do
+  local scaled = name == 'elu' or name == 'leaky'
+  kind(name, scaled and { { 'alpha', 'number', name == 'elu' and 1 or 0.01 } } or {},
+    function(b, layer, x)
+      local a = c.ffi.new 'hz_attr'
+      a.act.act, a.act.alpha = C.hz_act_named(name), layer.alpha or 0
+      return b:add('act', a, x)
+    end, 'activation')
+end
+
+kind('dropout', { { 'rate', 'rate', 0.5 } },
+  function(b, layer, x)
+    if not b.train or layer.rate == 0 then return x end
+    local a = c.ffi.new 'hz_attr'
+    a.dropout.rate, a.dropout.layer = layer.rate, b.number
+    return b:add('dropout', a, x, b:item(x))
+  end, 'sets a share of the elements to zero while training')
+
+for _, name in ipairs { 'maxpool', 'avgpool' } do
+  kind(name, { { 'kernel', 'size', 2 }, { 'stride', 'size', M.none }, { 'pad', 'pad', 'valid' } },
+    function(b, layer, x) return b:add(name, window(layer), x) end, 'pooling over a window; stride = window unless given')
+end
+
+kind('meanpool', {}, function(b, _, x) return b:add('meanpool', nil, x) end, 'global average over rows and columns')
+kind('flatten', {}, function(b, _, x) return b:add('flatten', nil, x) end, 'all but the batch in one dimension, in H,W,C order')
+
+kind('norm', { { 'axis', 'axis', 'channels' }, { 'momentum', 'rate', 0.99 }, { 'epsilon', 'number', 1e-3 } },
+  function(b, layer, x)
+    local shape = b:shape(x)
+    local axis = layer.axis == 'rows' and 2 or #shape
+    local size, a = { shape[axis] }, c.ffi.new 'hz_attr'
+    a.norm.axis, a.norm.momentum, a.norm.epsilon, a.norm.frozen = axis - 1, layer.momentum, layer.epsilon, b.train and 0 or 1
+    return b:add('norm', a, x, b:parameter('gamma', size, { value = 1 }), b:parameter('beta', size, { value = 0 }),
+      b:buffer('mean', size, 0), b:buffer('variance', size, 1))
+  end, 'batch normalisation; axis=\'rows\' keeps one set of statistics per image row')
+
+return M

@@ -1,0 +1,94 @@
+-- nets.lua: networks by name. The six published CIFAR networks (arXiv 1807.10569) with their exact parameter counts, All-CNN-C
+-- as in its paper (arXiv 1412.6806), and a small net for demonstrations. Nets end in logits.
+local l = require 'hz.net.layer'
+local c = require 'hz.c'
+local new = require 'hz.net.net'.new
+local conv, relu, dropout, dense, flatten, meanpool = l.kinds.conv, l.kinds.relu, l.kinds.dropout, l.kinds.dense, l.kinds.flatten, l.kinds.meanpool
+local maxpool = l.kinds.maxpool
+
+-- The stride-2 convolutions have no activation in the published code.
+local stem = { conv{32, 3}, relu, conv{64, 3}, relu, conv{128, 3, stride=2}, dropout{0.5} }
+local block = { conv{128, 3}, relu, conv{128, 3}, relu, conv{128, 3, stride=2}, dropout{0.5} }
+
+local function all_conv(o) return { conv{128, 3}, relu, conv{128, 1}, relu, conv{o.classes, 1}, meanpool } end
+
+-- The published dense heads put a ReLU on the last layer: last_relu=true reproduces it.
+local function dense_head(...)
+  local widths = { ... }
+  return function(o)
+    local head = { flatten }
+    for _, w in ipairs(widths) do head[#head + 1] = { dense{w}, relu, dropout{0.5} } end
+    head[#head + 1] = dense{o.classes}
+    if o.last_relu then head[#head + 1] = relu end
+    return head
+  end
+end
+
+local function published(blocks, head)
+  return function(o)
+    local list = { stem }
+    for _ = 1, blocks do list[#list + 1] = block end
+    list[#list + 1] = head(o)
+    return list
+  end
+end
+
+-- name, what it is, parameters at 32x32x3 and 10 classes, layers
+local rows = {
+  { 'all-cnns',           'published A', 701386,  published(1, all_conv) },
+  { 'cnns-dense-64',      'published B', 1079562, published(1, dense_head(64, 256)) },
+  { 'all-cnnsx2',         'published C', 1144138, published(2, all_conv) },
+  { 'cnns-x2-dense-128',  'published D', 1276618, published(2, dense_head(128, 256)) },
+  { 'cnns-dense-128',     'published E', 1620298, published(1, dense_head(128, 256)) },
+  { 'cnns-dense-128-256', 'published F', 1686090, published(1, dense_head(128, 256, 256)) },
+  { 'all-cnn-c',          'Springenberg et al. 2014', 1369738, function(o)
+    return { dropout{0.2}, conv{96, 3}, relu, conv{96, 3}, relu, conv{96, 3, stride=2}, relu, dropout{0.5},
+      conv{192, 3}, relu, conv{192, 3}, relu, conv{192, 3, stride=2}, relu, dropout{0.5},
+      conv{192, 3, pad='valid'}, relu, conv{192, 1}, relu, conv{o.classes, 1}, relu, meanpool }
+  end },
+  { 'small',              'for demonstrations', 99082, function(o)
+    return { mean=0.5, deviation=0.25, conv{16, 3}, relu, conv{32, 3, stride=2}, relu, conv{32, 3, stride=2}, relu, conv{64, 3}, relu,
+      maxpool{2}, dense{64}, relu, dense{o.classes} }
+  end },
+}
+
+local M = { rows = rows, order = {} }
+local by_name = {}
+for i, r in ipairs(rows) do M.order[i], by_name[r[1]] = r[1], r end
+
+function M.names() return table.concat(M.order, ', ') end
+
+local function with_defaults(o)
+  local full = { classes = 10, input = { 32, 32, 3 }, last_relu = false }
+  for k, v in pairs(o or {}) do
+    if full[k] == nil then c.fail("model: '%s' is unknown; have classes, input, last_relu", tostring(k)) end
+    full[k] = v
+  end
+  return full
+end
+
+-- A network by name. o: classes (default 10), input (default {32,32,3}), last_relu (default false).
+function M.make(name, o)
+  local row = by_name[name]
+  if not row then c.fail("model: '%s' is unknown; have %s, or a file NAME.lua that returns a net", tostring(name), M.names()) end
+  local full = with_defaults(o)
+  local list = row[4](full)
+  list.input = full.input
+  return new(name)(list)
+end
+
+-- A network by name or from a Lua file that returns a net, or a function of {classes=, input=} that returns one. o as in make.
+function M.load(name, o)
+  if not name:match '%.lua$' then return M.make(name, o) end
+  local chunk, why = loadfile(name)
+  if not chunk then c.fail('model: %s', (why:gsub('^cannot open ', 'cannot open '))) end
+  local net = chunk()
+  if type(net) == 'function' then net = net(with_defaults(o)) end
+  if not require 'hz.net.net'.is(net) then c.fail('model: %s returned %s; needs a net, or a function that returns one', name, type(net)) end
+  return net
+end
+
+return setmetatable(M, { __index = function(_, name)
+  if not by_name[name] then return nil end
+  return function(o) return M.make(name, o) end
+end })

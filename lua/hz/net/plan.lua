@@ -1,0 +1,431 @@
+-- plan.lua: a net made ready to run: net:plan{batch=128, train=true, data=set, optimizer=hz.adam{}, augment={shift=3, flip=true}}.
+-- A plan owns its arena and borrows the net's parameters and the optimiser's state: batch, device and dtype change by planning anew.
+local c = require 'hz.c'
+local tensor = require 'hz.tensor.tensor'
+local nets = require 'hz.net.net'
+local ffi, C = c.ffi, c.C
+
+local M, Plan = {}, {}
+local methods = {}
+Plan.__index = methods
+M.methods = methods
+function M.is(x) return getmetatable(x) == Plan end
+
+-- A training step whose loss is no number; layer says where it began.
+local Diverged = { __tostring = function(e) return e.message end }
+function M.is_diverged(e) return getmetatable(e) == Diverged end
+
+-- Every run of an evaluation, and every training step, has a version of its own: kernels pack their weights anew.
+local version = 0
+local function next_version() version = (version + 1) % 2 ^ 32; return version end
+
+-- ---- making ----
+
+local known = {}
+for name in ('batch train device dtype data augment optimizer loss smoothing seed keep fuse input total mean deviation tune'):gmatch '%S+' do known[name] = true end
+
+function M.is_set(x) return (type(x) == 'table' or type(x) == 'userdata') and tensor.is(x.items) and tensor.is(x.labels) end
+
+-- Storage of activations and their gradients. Parameters, statistics and the optimiser's state are f64 in f64 plans, else f32.
+local dtypes = { f32 = true, bf16 = true, f64 = true }
+
+local function check_options(o)
+  for k in pairs(o) do
+    if not known[k] then
+      local names = {}
+      for name in pairs(known) do names[#names + 1] = name end
+      table.sort(names)
+      c.fail("plan: '%s' is unknown; have %s", tostring(k), table.concat(names, ', '))
+    end
+  end
+  if o.dtype and not dtypes[o.dtype] then c.fail("plan: dtype '%s' is not computed here; have f32, bf16, f64", tostring(o.dtype)) end
+  if o.batch and (type(o.batch) ~= 'number' or o.batch % 1 ~= 0 or o.batch < 1) then c.fail('plan: batch is %s; needs a whole number of at least 1', tostring(o.batch)) end
+  if o.optimizer and not require 'hz.net.optim'.is(o.optimizer) then c.fail('plan: optimizer is %s; needs one made by hz.sgd, hz.adam, ...', type(o.optimizer)) end
+  if o.data and not M.is_set(o.data) then
+    c.fail('plan: data is %s; needs a set with items and labels', type(o.data))
+  end
+  if o.tune and o.tune ~= true and type(o.tune) ~= 'table' then c.fail('plan: tune is %s; needs true or false', tostring(o.tune)) end
+  if o.loss and o.loss ~= 'xent' then c.fail("plan: loss '%s' is unknown; have xent", tostring(o.loss)) end
+end
+
+local augments = { shift = true, shift_x = true, shift_y = true, flip = true }
+
+-- A number for all channels or a table of them, into the four slots that channels take in turn.
+local function per_channel(slots, value)
+  for i = 0, 3 do slots[i] = type(value) == 'table' and (value[i + 1] or 0) or value or 0 end
+end
+
+local function input_attr(net, o)
+  local attr = ffi.new 'hz_attr'
+  local a, aug = attr.input, o.augment or {}
+  for k in pairs(aug) do if not augments[k] then c.fail("augment: '%s' is unknown; have shift, shift_x, shift_y, flip", tostring(k)) end end
+  a.batch, a.shuffle, a.flip = o.batch or 128, o.train and 1 or 0, aug.flip and 1 or 0
+  a.shift_y, a.shift_x = aug.shift_y or aug.shift or 0, aug.shift_x or aug.shift or 0
+  a.dtype = c.dtype(o.dtype or 'f32')
+  per_channel(a.mean, o.mean or net.mean)
+  per_channel(a.deviation, o.deviation or net.deviation)
+  return attr
+end
+
+-- Adds the beginning: x, labels and item numbers, from a resident set or as entries to be written.
+local function begin(self, o)
+  local g, who = self.graph, self.net.who .. ': '
+  if o.data then
+    local data = c.index(C.hz_graph_bind(g, 'data', o.data.items, 0), who)
+    local labels = c.index(C.hz_graph_bind(g, 'labels', o.data.labels, 0), who)
+    local x = C.hz_graph_add(g, 'input', 'input', input_attr(self.net, o), ffi.new('int32_t[6]', data, labels), 2)
+    c.index(x, who)
+    return x, x + 1, x + 2
+  end
+  local shape = o.input or self.net.input
+  if not shape then c.fail('%s: the input shape is not known; needs data= or input={height, width, channels}', self.net.who) end
+  local n, s = c.shape({ o.batch or 1, unpack(shape) }, 'plan')
+  local x = c.index(C.hz_graph_entry(g, 'x', c.dtype(o.dtype or 'f32'), n, s), who)
+  local labels = self.loss_wanted and c.index(C.hz_graph_entry(g, 'labels', C.HZ_I32, 1, s), who) or nil
+  return x, labels
+end
+
+-- Kernels index by label: one out of range would read foreign memory.
+local function check_labels(self, labels)
+  local classes = tonumber(C.hz_graph_value(self.graph, self.values.logits).shape[1])
+  local low, high = labels:min(), labels:max()
+  if low < 0 or high >= classes then
+    c.fail('%s: labels run from %g to %g; the net has %d outputs and needs labels 0..%d', self.net.who, low, high, classes, classes - 1)
+  end
+end
+
+local function add_loss(self, o, logits, labels)
+  local attr = ffi.new 'hz_attr'
+  attr.xent.smoothing = o.smoothing or 0
+  local loss = C.hz_graph_add(self.graph, 'xent', 'loss', attr, ffi.new('int32_t[6]', logits, labels), 2)
+  c.index(loss, self.net.who .. ': ')
+  self.values.loss, self.values.correct, self.values.probs = loss, loss + 1, loss + 2
+  self.forward_nodes = C.hz_graph_nodes(self.graph)
+end
+
+local function add_training(self, o)
+  local g, who = self.graph, self.net.who .. ': '
+  c.check(C.hz_graph_grad(g, self.values.loss, -1, 0), who)
+  if not o.optimizer then
+    for _, p in ipairs(self.net:tensors()) do
+      local d = C.hz_graph_gradient_of(g, C.hz_graph_find(g, p.name))
+      if p.trainable and d >= 0 then C.hz_graph_keep(g, d) end
+    end
+    return
+  end
+  local function bind(name, t)
+    if not t then return C.hz_graph_find(g, name) end
+    return c.index(C.hz_graph_bind(g, name, t, 0), who)
+  end
+  o.optimizer:update(self.net, g, bind, function(name) return C.hz_graph_gradient_of(g, C.hz_graph_find(g, name)) end)
+end
+
+local function own_input(net, o)
+  local items = o.data and o.data.items
+  if not items then return end
+  local shape = items:size()
+  table.remove(shape, 1)
+  net.input = shape
+end
+
+function M.new(net, o)
+  if not nets.is(net) then c.fail('plan: %s was given; needs a net', type(net)) end
+  check_options(o)
+  local self = setmetatable({ net = net, options = o, values = {}, batch = o.batch or (o.data and 128 or 1), epoch = 0, offset = 0,
+    train = o.train or false, optimizer = o.optimizer, loss_wanted = o.loss ~= false and (o.data ~= nil or o.loss ~= nil or o.train) }, Plan)
+  local dtype = o.dtype or 'f32'
+  self.graph = ffi.gc(C.hz_graph_new(net.name), C.hz_graph_free)
+  local x, labels, items = begin(self, o)
+  local logits, outputs = nets.build(net, self.graph, x, { train = o.train, items = items, dtype = dtype })
+  own_input(net, o)
+  self.values.x, self.values.labels, self.values.logits, self.values.item, self.outputs = x, labels, logits, items, outputs
+  C.hz_graph_keep(self.graph, logits)
+  self.forward_nodes = C.hz_graph_nodes(self.graph)
+  if self.loss_wanted then
+    add_loss(self, o, logits, labels)
+    if o.data then check_labels(self, o.data.labels) end
+    C.hz_graph_keep(self.graph, self.values.loss)
+    C.hz_graph_keep(self.graph, self.values.correct)
+    if not o.train then C.hz_graph_keep(self.graph, self.values.probs) end
+  end
+  if o.train then add_training(self, o) end
+  local po = ffi.new 'hz_plan_options'
+  po.device, po.train, po.keep, po.no_fuse = o.device or M.default_device(), o.train and 1 or 0, o.keep and 1 or 0, o.fuse == false and 1 or 0
+  self.anchor = po                                      -- keeps the device's text alive
+  local graph = self.graph
+  self.graph = nil
+  self.handle = c.own_taking(C.hz_plan_new, C.hz_plan_free, ffi.gc(graph, nil), po)
+  self.graph = C.hz_plan_graph(self.handle)
+  self.generation = net.generation
+  self.args = ffi.new('hz_step', { seed = o.seed or net.seed or 0, count = self.batch })
+  if self.loss_wanted then
+    self.loss_view = self:value 'loss'
+    self.correct_view = self:value 'correct'
+  end
+  if o.tune then require 'hz.net.tune'.apply(self, o.tune) end
+  M.debug_new(self)
+  return self
+end
+
+function M.default_device()
+  local d = os.getenv 'HZ_DEVICE'
+  return (d == nil or d == '' or d == 'auto') and 'cpu' or d
+end
+
+-- ---- running ----
+
+local function fresh(self)
+  if self.net.generation ~= self.generation then c.fail('plan: the layers of %s have changed since; needs net:plan again', self.net.who) end
+end
+
+local function run(self, from, to)
+  c.check(C.hz_plan_run(self.handle, from, to, self.args), self.net.who .. ': ')
+end
+
+-- HZ_DEBUG=1: every new plan on stderr; 2: kernel and time of each node after every step.
+local level = tonumber(os.getenv 'HZ_DEBUG' or '') or 0
+function M.debug_new(self)
+  if level >= 2 then C.hz_plan_timed(self.handle, 1) end
+  if level >= 1 then io.stderr:write(tostring(self), '\n') end
+end
+local function debug_step(self)
+  if level < 2 then return end
+  local sum = 0
+  for _, r in ipairs(self:nodes()) do
+    sum = sum + r.ms
+    if r.ms > 0 then io.stderr:write(('%-10s %-28s %-12s %9.3f ms\n'):format(r.layer, r.op, r.kernel, r.ms)) end
+  end
+  io.stderr:write(('%-52s %9.3f ms in all nodes\n'):format('', sum))
+end
+
+-- Loss of the last run.
+function methods.loss(self)
+  if not self.loss_wanted then c.fail('plan: it has no loss; needs loss=\'xent\'') end
+  return self.loss_view[1]
+end
+
+-- Items of the last run that were classified correctly.
+function methods.correct(self)
+  local p, n = self.correct_view:pointer(), 0
+  for i = 0, tonumber(self.args.count) - 1 do n = n + p[i] end
+  return n
+end
+
+-- Where the first number that is not finite stands; only weights and counters matter, so the step can be repeated with all memory kept.
+local function diagnose(self)
+  for _, p in ipairs(self.net:tensors()) do             -- not the buffers: this very step may have spoilt running statistics
+    if p.trainable and p.tensor:isfinite():min() == 0 then return p.name:match '^(.*)%.', ("'%s' already was not finite"):format(p.name) end
+  end
+  local o = {}
+  for k, v in pairs(self.options) do o[k] = v end
+  o.keep, o.optimizer = true, nil
+  local kept = M.new(self.net, o)
+  ffi.copy(kept.args, self.args, ffi.sizeof 'hz_step')
+  if not o.data then kept:value('x'):copy(self:value 'x'); kept:value('labels'):copy(self:value 'labels') end
+  c.check(C.hz_plan_run(kept.handle, 0, kept.forward_nodes, kept.args))
+  local node = C.hz_plan_not_finite(kept.handle, kept.args.count)
+  if node < 0 then return 'loss', 'the loss alone' end
+  local n = C.hz_graph_node(kept.graph, node)
+  return ffi.string(n.name), ('its %s was the first'):format(ffi.string(C.hz_op_name(n.op)))
+end
+
+local function diverged(self, loss)
+  local layer, how = diagnose(self)
+  error(setmetatable({ epoch = self.epoch + 1, layer = layer, loss = loss, message = c.where() ..
+    ("%s: epoch %d, step %d: the loss is %s; layer '%s' is not finite (%s); needs a lower rate or other data")
+    :format(self.net.who, self.epoch + 1, tonumber(self.args.step) + 1, tostring(loss), layer, how) }, Diverged), 0)
+end
+
+-- One training step: input, forward, loss, backward, update. Returns the loss. The weights stay as they were if the loss is not finite.
+function methods.step(self)
+  if not self.train then c.fail('plan: it is for evaluation; a step needs train=true') end
+  fresh(self)
+  local s, opt, data = self.args, self.optimizer, self.options.data
+  local total = data and #data.labels or self.batch
+  s.offset, s.epoch, s.count = self.offset, self.epoch, math.min(self.batch, total - self.offset)
+  s.version = next_version()
+  if opt then s.step, s.rate = opt.steps, opt:rate_at(opt.steps, self.options.total) end
+  run(self, 0, self.forward_nodes)
+  local loss = self.loss_view[1]
+  if loss ~= loss or loss == math.huge or loss == -math.huge then diverged(self, loss) end
+  run(self, self.forward_nodes, -1)
+  debug_step(self)
+  if opt then opt.steps = opt.steps + 1 end
+  if data then
+    self.offset = self.offset + tonumber(s.count)
+    if self.offset >= total then self.offset, self.epoch = 0, self.epoch + 1 end
+  end
+  return loss
+end
+
+-- Scores the whole set in its own order. Returns loss, accuracy, n and per item: correct (u8), class (i32, from 0), confidence (f32).
+function methods.evaluate(self)
+  if self.train or not self.options.data then c.fail('plan: evaluation needs data and train=false') end
+  fresh(self)
+  local s, total, classes = self.args, #self.options.data.labels, nil
+  local probs = self:value 'probs'
+  classes = probs:size(2)
+  local out = { n = total, correct = tensor.empty({ total }, 'u8'), class = tensor.empty({ total }, 'i32'), confidence = tensor.empty({ total }, 'f32') }
+  local correct, class, confidence = out.correct:pointer(), out.class:pointer(), out.confidence:pointer()
+  local p, hit = probs:pointer(), self.correct_view:pointer()
+  local loss, hits = 0, 0
+  s.version, s.epoch = next_version(), 0
+  for offset = 0, total - 1, self.batch do
+    local count = math.min(self.batch, total - offset)
+    s.offset, s.count = offset, count
+    run(self, 0, -1)
+    loss = loss + self.loss_view[1] * count
+    for i = 0, count - 1 do
+      local best = 0
+      for k = 1, classes - 1 do if p[i * classes + k] > p[i * classes + best] then best = k end end
+      correct[offset + i], class[offset + i], confidence[offset + i] = hit[i], best, p[i * classes + best]
+      hits = hits + hit[i]
+    end
+  end
+  out.loss, out.accuracy = loss / total, hits / total
+  return out
+end
+
+-- One batch through an evaluation plan with weights as they were packed last; measures inference. Data are walked batch by batch.
+function methods.forward_again(self)
+  local s, data = self.args, self.options.data
+  if s.version == 0 then s.version = next_version() end
+  if data then
+    s.offset = self.offset
+    s.count = math.min(self.batch, #data.labels - self.offset)
+    self.offset = (self.offset + tonumber(s.count)) % #data.labels
+  end
+  run(self, 0, self.forward_nodes)
+end
+
+-- Fills the entries of a plan without data; x is (batch, ...), labels count from 0.
+function methods.write(self, x, labels)
+  if self.options.data then c.fail('plan: it reads its own data; write needs a plan without data=') end
+  self:value('x'):copy(x)
+  if labels then
+    check_labels(self, labels)
+    self:value('labels'):copy(labels)
+  end
+  return self
+end
+
+local function node_range(self, name, forward_only)
+  local first, last
+  for i = 0, (forward_only and self.forward_nodes or C.hz_graph_nodes(self.graph)) - 1 do
+    if ffi.string(C.hz_graph_node(self.graph, i).name) == name then first, last = first or i, i + 1 end
+  end
+  if not first then c.fail("plan: no layer '%s'; have %s", tostring(name), table.concat(self.net.names, ' ')) end
+  return first, last
+end
+
+-- Forward pass of everything, or of the layers from..to.
+function methods.run(self, from, to)
+  fresh(self)
+  self.args.version = next_version()
+  local first = from and node_range(self, from, true) or 0
+  local last = self.forward_nodes
+  if to or from then last = select(2, node_range(self, to or from, true)) end
+  run(self, first, last)
+  return self
+end
+
+-- ---- looking ----
+
+-- A named value ('x', 'logits', 'loss', 'probs', 'conv7.y', 'conv7.weight'): a view of the arena, valid until the next run.
+function methods.value(self, name)
+  local v = self.values[name] or C.hz_graph_find(self.graph, name)
+  if v == nil or v < 0 then c.fail("plan: no value '%s'; have %s", tostring(name), 'x, logits, loss, probs and LAYER.y') end
+  return tensor.own(C.hz_plan_peek, self.handle, v, -1)
+end
+
+-- Output of a layer in the last run, its rows in use.
+function methods.peek(self, layer)
+  for i, name in ipairs(self.net.names) do
+    if name == layer then return tensor.own(C.hz_plan_peek, self.handle, self.outputs[i], self.args.count) end
+  end
+  return self:value(layer)
+end
+
+-- Gradient of a parameter after a training step (plans without an optimiser keep them).
+function methods.gradient(self, name)
+  local v = C.hz_graph_gradient_of(self.graph, C.hz_graph_find(self.graph, name))
+  if v < 0 then c.fail("plan: no gradient of '%s'; needs a trainable parameter of a training plan", tostring(name)) end
+  return tensor.own(C.hz_plan_peek, self.handle, v, -1)
+end
+
+function methods.timed(self, on) C.hz_plan_timed(self.handle, on and 1 or 0) return self end
+function methods.bytes(self) return tonumber(C.hz_plan_arena_bytes(self.handle)) end
+function methods.digest(self) return ('%016x'):format(C.hz_plan_digest(self.handle)) end
+
+-- One row per node: layer, op (with what fusion put behind it), shape of its result, kernel, offset and bytes in the arena, ms of the last timed run, flops.
+function methods.nodes(self)
+  local rows, stat = {}, ffi.new 'hz_node_stat'
+  for i = 0, C.hz_graph_nodes(self.graph) - 1 do
+    local n = C.hz_graph_node(self.graph, i)
+    C.hz_plan_stat(self.handle, i, stat)
+    local op = ffi.string(C.hz_op_name(n.op))
+    local epilogue = C.hz_epilogue(n.op, n.attr)
+    local act = epilogue ~= nil and epilogue.act or 0
+    if act ~= 0 then op = op .. (op:find '^act' and ' ' or '+') .. ffi.string(C.hz_act_name(act)) end
+    for k = 0, n.tails - 1 do
+      local tail = n.tail[k]
+      local name = ffi.string(C.hz_op_name(tail.op))
+      if name:find '^act' then name = ffi.string(C.hz_act_name(tail.attr.act.act)) end
+      if name == 'norm' and tail.attr.norm.frozen == 0 then name = 'moments' end
+      if name == 'norm_grad' then name = 'sums' end
+      op = op .. '+' .. name
+    end
+    local row = { layer = ffi.string(n.name), op = op, kernel = stat.kernel ~= nil and ffi.string(stat.kernel) or '', ms = stat.ms, flops = stat.flops, shape = {}, offset = -1 }
+    local result = C.hz_node_result(n)
+    if result >= 0 then
+      local v = C.hz_graph_value(self.graph, result)
+      for d = 1, v.ndim do row.shape[d] = tonumber(v.shape[d - 1]) end
+      row.offset = tonumber(C.hz_plan_offset(self.handle, result))
+    end
+    rows[#rows + 1] = row
+  end
+  return rows
+end
+
+Plan.__tostring = function(self)
+  local lines = { ('plan of %s: batch %d, %s, %s, arena %.1f MB'):format(self.net.who, self.batch, self.train and 'training' or 'evaluation',
+    self.options.dtype or 'f32', self:bytes() / 2 ^ 20) }
+  local nodes, wide = self:nodes(), 18
+  for _, r in ipairs(nodes) do wide = math.max(wide, #r.op) end
+  local row = ('%%-10s %%-%ds %%-20s %%-12s %%10s %%9s'):format(wide)
+  lines[2] = row:format('layer', 'op', 'output', 'kernel', 'at', 'ms')
+  for _, r in ipairs(nodes) do
+    lines[#lines + 1] = row:format(r.layer, r.op, '(' .. table.concat(r.shape, ',') .. ')', r.kernel,
+      r.offset < 0 and '' or ('%.1f MB'):format(r.offset / 2 ^ 20), r.ms > 0 and ('%.3f'):format(r.ms) or '')
+  end
+  return table.concat(lines, '\n')
+end
+
+-- ---- at the prompt ----
+
+-- net(x): plans are cached by the shape of x; the result is the caller's own. Three dimensions are one image.
+function M.forward(net, x)
+  if not tensor.is(x) then c.fail('%s: %s was given; needs a tensor', net.who, type(x)) end
+  local shape, single = x:size(), false
+  if #shape == 3 then single = true; table.insert(shape, 1, 1) end
+  if #shape < 2 then c.fail('%s: the input is %s; needs (batch, ...)', net.who, tensor.shape_text(x)) end
+  local dtype = dtypes[x:type()] and x:type() or 'f32'
+  local key = table.concat(shape, 'x') .. ' ' .. dtype
+  local cache = rawget(net, 'cache')
+  if not cache or rawget(net, 'cache_generation') ~= net.generation then cache = {} end
+  local plan = cache[key]
+  if not plan then
+    local batch = table.remove(shape, 1)
+    plan = M.new(net, { batch = batch, input = shape, loss = false, train = false, dtype = dtype })
+    if rawget(net, 'cache_generation') ~= net.generation then cache = {} end       -- another dtype made the tensors anew
+    cache[key] = plan
+  end
+  rawset(net, 'cache', cache)
+  rawset(net, 'cache_generation', net.generation)
+  plan:write(single and x:reshape { 1, unpack(x:size()) } or x)
+  plan:run()
+  local y = plan:value('logits'):clone()
+  return single and y[1] or y
+end
+
+return M

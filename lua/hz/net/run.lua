@@ -1,0 +1,96 @@
+-- run.lua: one training on disk: a folder with its settings, a log line per epoch, the resume point while it runs and the
+-- parameters when it is done.
+--   settings.json   what decides the result      log.jsonl      one object per epoch
+--   resume.safetensors  only while unfinished    model.safetensors, result.json  only when finished
+local c = require 'hz.c'
+local file = require 'hz.base.file'
+local json = require 'hz.base.json'
+
+local M, Run = {}, {}
+Run.__index = Run
+
+local function key_of(settings) return require 'hz.ext.crypto'.sha256(json.encode(settings)) end
+
+local function folder_for(o, key)
+  if o.out then return o.out end
+  local s = o.settings
+  local model = file.name_of(tostring(s.model)):gsub('%.lua$', '')
+  return file.join(os.getenv 'HZ_RUNS' or 'runs', ('%s/%s-%s-seed%d-%s'):format(o.kind, model, s.data, s.seed, key:sub(1, 8)))
+end
+
+local function path(self, name) return file.join(self.folder, name) end
+
+-- o: kind ('train'), settings (a table that decides the result), out (folder, may be nil), fresh. The folder is locked while the
+-- process lives; a folder that holds a training with other settings is an error.
+function M.new(o)
+  local self = setmetatable({ settings = o.settings, key = key_of(o.settings) }, Run)
+  self.folder = folder_for(o, self.key)
+  file.mkdir(self.folder)
+  local lock, owner = file.lock(path(self, 'lock'))
+  if not lock then c.fail('%s: process %s on %s is at work here; needs another out=', self.folder, tostring(owner.pid), tostring(owner.host)) end
+  self.lock = lock
+  if o.fresh then
+    for _, name in ipairs { 'settings.json', 'log.jsonl', 'resume.safetensors', 'model.safetensors', 'result.json' } do file.remove(path(self, name)) end
+  end
+  if file.exists(path(self, 'settings.json')) then
+    local before = json.decode(file.read_all(path(self, 'settings.json')), path(self, 'settings.json'))
+    if key_of(before) ~= self.key then
+      c.fail('%s: it holds a training with other settings; needs another out=, or fresh=true to overwrite it', self.folder)
+    end
+  else
+    file.write(path(self, 'settings.json'), json.encode(o.settings, { pretty = true }) .. '\n')
+  end
+  return self
+end
+
+local function line_of(row, epochs, name)
+  local watch = row.watch_accuracy and ('  ' .. name .. ' loss %.4f  accuracy %.2f %%'):format(row.watch_loss or 0 / 0, 100 * row.watch_accuracy) or ''
+  return ('epoch %d/%d  loss %.4f  accuracy %.2f %%%s  %.1f s'):format(row.epoch, epochs, row.loss, 100 * row.accuracy, watch, row.seconds)
+end
+
+local function status_of(run)
+  local duration = require 'hz.base.progress'.duration
+  local done = run.optimizer.steps / run.total_steps
+  return ('epoch %d/%d  step %d/%d  loss %.4f  accuracy %.2f %%  %.0f images/s  %s left'):format(run.plan.epoch + 1, run.epochs, run.optimizer.steps,
+    run.total_steps, run.loss_sum / run.seen, 100 * run.correct / run.seen, run.rate, duration(run.seconds / done * (1 - done)))
+end
+
+local function write_log(self, curve)
+  local lines = {}
+  for i, row in ipairs(curve) do lines[i] = json.encode(row) .. '\n' end
+  file.write(path(self, 'log.jsonl'), table.concat(lines))
+end
+
+-- A finished training is read back: its parameters into the net, scored again on the test set.
+local function read_back(self, o)
+  local done = json.decode(file.read_all(path(self, 'result.json')), path(self, 'result.json'))
+  o.net:load(path(self, 'model.safetensors'))
+  local result = { curve = done.curve, seconds = done.seconds, finished_before = true }
+  if o.test then result.test = o.net:plan { data = o.test, batch = math.min(256, #o.test.labels), dtype = o.dtype, tune = done.kernels }:evaluate() end
+  io.stderr:write(('%s: finished before; fresh=true trains anew\n'):format(self.folder))
+  return result
+end
+
+-- hz.train with a status line, the log, the resume point and the final parameters; arguments and result are train.lua's.
+function Run:train(o)
+  if file.exists(path(self, 'result.json')) then return read_back(self, o) end
+  local progress = require 'hz.base.progress'.new()
+  o.resume, o.key = path(self, 'resume.safetensors'), self.key
+  o.on_step = function(run) progress:show(function() return status_of(run) end) end
+  o.on_epoch = function(row, run)
+    progress:clear()
+    progress:line(line_of(row, run.epochs, o.watch == o.test and 'test' or 'validation'))
+    write_log(self, run.curve)
+  end
+  if file.exists(o.resume) then progress:line('resuming from ' .. o.resume) end
+  local result = require 'hz.net.train'.run(o)
+  progress:clear()
+  o.net:save(path(self, 'model.safetensors'), { net = o.net.name, settings = self.key })
+  file.write(path(self, 'result.json'), json.encode({ curve = result.curve, seconds = result.seconds, steps = result.steps,
+    test_accuracy = result.test and result.test.accuracy, test_loss = result.test and result.test.loss, version = require 'hz'.version,
+    commit = c.ffi.string(c.C.hz_commit()), isa = c.ffi.string(c.C.hz_cpu_isa()), plan = result.plan:digest(), kernels = result.kernels }, { pretty = true }) .. '\n')
+  file.remove(o.resume)
+  return result
+end
+
+return M

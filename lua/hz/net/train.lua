@@ -1,0 +1,188 @@
+-- train.lua: the training loop, with resume points that yield the same bits. Randomness is a function of (seed, epoch, item), so
+-- a resume point is (epoch, offset), the tensors, and the running sums.
+local c = require 'hz.c'
+local tensor = require 'hz.tensor.tensor'
+local ffi, C = c.ffi, c.C
+
+local M = {}
+
+local EVERY = 300                  -- seconds between resume points inside an epoch
+
+local known = {}
+for name in ('net train watch test epochs batch optimizer augment seed smoothing device dtype resume key on_epoch on_step mean deviation keep_best tune'):gmatch '%S+' do
+  known[name] = true
+end
+
+local function check(o)
+  for k in pairs(o) do
+    if not known[k] then c.fail("train: '%s' is unknown; see ? hz.train", tostring(k)) end
+  end
+  for _, k in ipairs { 'net', 'train', 'optimizer', 'epochs' } do
+    if o[k] == nil then c.fail('train: %s is missing; needs net, train (a set), optimizer and epochs', k) end
+  end
+  if not require 'hz.net.net'.is(o.net) then c.fail('train: net is %s; needs a net', type(o.net)) end
+  for _, k in ipairs { 'train', 'watch', 'test' } do
+    if o[k] and not require 'hz.net.plan'.is_set(o[k]) then c.fail('train: %s is %s; needs a set with items and labels', k, type(o[k])) end
+  end
+  if type(o.epochs) ~= 'number' or o.epochs % 1 ~= 0 or o.epochs < 1 then c.fail('train: epochs is %s; needs a whole number of at least 1', tostring(o.epochs)) end
+end
+
+-- ---- outcome bits: one bit per item of the watch split and epoch ----
+
+local function pack_bits(correct)
+  local n = correct:count()
+  local out = tensor.zeros({ math.ceil(n / 8) }, 'u8')
+  local from, to = correct:pointer(), out:pointer()
+  for i = 0, n - 1 do
+    if from[i] ~= 0 then to[math.floor(i / 8)] = bit.bor(to[math.floor(i / 8)], bit.lshift(1, i % 8)) end
+  end
+  return out
+end
+M.pack_bits = pack_bits
+
+local function stack(rows)
+  local out = tensor.empty({ #rows, #rows > 0 and rows[1]:count() or 0 }, 'u8')
+  for i, r in ipairs(rows) do out[i] = r end
+  return out
+end
+
+-- ---- resume points ----
+
+local outcomes = { 'correct', 'class', 'confidence' }     -- per item, as evaluate gives them
+local prefixes = { net = 'net.', optimizer = 'optimizer.' }
+
+local function save(path, run)
+  local named = {}
+  for name, t in pairs(run.net:state()) do named[prefixes.net .. name] = t end
+  for name, t in pairs(run.optimizer.state) do named[prefixes.optimizer .. name] = t end
+  if #run.bits > 0 then named['watch.bits'] = stack(run.bits) end
+  for _, name in ipairs(outcomes) do named['best.' .. name] = run.best and run.best[name] end
+  local state = { key = run.key, epoch = run.plan.epoch, offset = run.plan.offset, steps = run.optimizer.steps, loss_sum = run.loss_sum, kernels = run.kernels,
+    correct = run.correct, seen = run.seen, seconds = run.seconds, epoch_seconds = run.epoch_seconds, curve = require 'hz.base.json'.array(run.curve),
+    best_epoch = run.best and run.best.epoch, best_accuracy = run.best and run.best.accuracy }
+  require 'hz.tensor.safetensors'.write(path, named, { ['hz.resume'] = require 'hz.base.json'.encode(state) })
+end
+
+local function restore(path, run)
+  local named, meta = require 'hz.tensor.safetensors'.read(path)
+  if not meta['hz.resume'] then c.fail('%s: it is no resume point; needs another file, or none', path) end
+  local state = require 'hz.base.json'.decode(meta['hz.resume'], path)
+  if state.key ~= run.key then
+    c.fail('%s: it belongs to another training (%s); this one is %s', path, tostring(state.key), tostring(run.key))
+  end
+  local own = {}
+  for name, t in pairs(named) do
+    local group, rest = name:match '^(%a+)%.(.*)$'
+    if group == 'net' then own[rest] = t end
+    if group == 'optimizer' and run.optimizer.state[rest] then run.optimizer.state[rest]:copy(t) end
+  end
+  run.net:assign(own, path)
+  run.plan.epoch, run.plan.offset, run.optimizer.steps = state.epoch, state.offset, state.steps
+  run.loss_sum, run.correct, run.seen, run.seconds, run.epoch_seconds = state.loss_sum, state.correct, state.seen, state.seconds, state.epoch_seconds
+  run.curve = state.curve
+  if state.best_epoch then
+    run.best = { epoch = state.best_epoch, accuracy = state.best_accuracy }
+    for _, name in ipairs(outcomes) do run.best[name] = named['best.' .. name] end
+  end
+  for i = 1, #run.curve do
+    if named['watch.bits'] then run.bits[i] = named['watch.bits'][i]:clone() end
+  end
+end
+
+-- ---- the loop ----
+
+-- Kernels are chosen once: a training that is resumed goes on with those of its resume point.
+local function chosen(o)
+  if o.tune ~= true or not o.resume or not require 'hz.base.file'.exists(o.resume) then return o.tune end
+  local meta = require 'hz.tensor.safetensors'.metadata(o.resume)
+  return meta['hz.resume'] and require 'hz.base.json'.decode(meta['hz.resume'], o.resume).kernels or true
+end
+
+local function begin(o)
+  local data = o.train
+  local steps = math.ceil(#data.labels / (o.batch or 128)) * o.epochs
+  local run = { net = o.net, optimizer = o.optimizer, key = o.key or '', bits = {}, curve = {}, loss_sum = 0, correct = 0, seen = 0,
+    seconds = 0, epoch_seconds = 0, total_steps = steps, epochs = o.epochs }
+  local common = { batch = o.batch or 128, device = o.device, dtype = o.dtype, mean = o.mean, deviation = o.deviation, tune = chosen(o) }
+  local function plan(extra)
+    for k, v in pairs(common) do extra[k] = v end
+    if not extra.train then extra.batch = math.min(256, #extra.data.labels) end
+    return o.net:plan(extra)
+  end
+  run.plan = plan { train = true, data = data, augment = o.augment, optimizer = o.optimizer, seed = o.seed, smoothing = o.smoothing, total = steps }
+  run.watch = o.watch and plan { data = o.watch }
+  run.test = o.test and (o.test == o.watch and run.watch or plan { data = o.test })
+  if common.tune then run.kernels = common.tune ~= true and common.tune or require 'hz.net.tune'.frozen { run.plan, run.watch, run.test } end
+  return run
+end
+
+local function finish_epoch(run, o)
+  local row = { epoch = run.plan.epoch, loss = run.loss_sum / run.seen, accuracy = run.correct / run.seen }
+  if run.watch then
+    local e = run.watch:evaluate()
+    row.watch_loss, row.watch_accuracy = math.abs(e.loss) < math.huge and e.loss or nil, e.accuracy
+    if o.keep_best and e.accuracy > (run.best and run.best.accuracy or -1) then
+      run.best = { epoch = run.plan.epoch, accuracy = e.accuracy, correct = e.correct, class = e.class, confidence = e.confidence }
+    end
+    run.bits[#run.bits + 1] = pack_bits(e.correct)
+  end
+  row.seconds = run.epoch_seconds
+  run.curve[#run.curve + 1] = row
+  run.loss_sum, run.correct, run.seen, run.epoch_seconds = 0, 0, 0, 0
+  if o.on_epoch then o.on_epoch(row, run) end
+end
+
+local function step(run)
+  local before = C.hz_seconds()
+  local loss = run.plan:step()
+  local count = tonumber(run.plan.args.count)
+  run.loss_sum, run.correct, run.seen = run.loss_sum + loss * count, run.correct + run.plan:correct(), run.seen + count
+  local spent = C.hz_seconds() - before
+  run.seconds, run.epoch_seconds = run.seconds + spent, run.epoch_seconds + spent
+  run.rate = count / spent
+end
+
+-- Leaves a loop on a signal: the step is finished, the resume point written.
+local function stop(run, o, signal)
+  if o.resume then save(o.resume, run) end
+  C.hz_signal_clear()
+  c.interrupt(signal, o.resume and 'stopped; the same command resumes from ' .. o.resume or 'stopped')
+end
+
+local function loop(run, o)
+  local saved = C.hz_seconds()
+  while run.plan.epoch < o.epochs do
+    step(run)
+    local finished = run.plan.offset == 0
+    if finished then finish_epoch(run, o) elseif o.on_step then o.on_step(run) end
+    local signal = c.interrupted()
+    if signal ~= 0 then stop(run, o, signal) end
+    if o.resume and (finished or C.hz_seconds() - saved > EVERY) and run.plan.epoch < o.epochs then
+      save(o.resume, run)
+      saved = C.hz_seconds()
+    end
+  end
+end
+
+-- Trains o.net. Sets: train; watch is scored after every epoch, test once at the end. resume: file of the resume point, read when
+-- it is there (key must agree) and removed by the caller. on_epoch(row, run), on_step(run). tune: kernels by trial (true), or
+-- as they were chosen before (tune.lua). keep_best: the watch split's outcomes
+-- at its best epoch are returned as `best`.
+-- Returns { curve = rows of epoch, loss, accuracy, watch_loss (nil if not finite), watch_accuracy, seconds; test = evaluation; bits; seconds }.
+-- A signal raises an interrupt after the resume point was written; a loss that is not finite raises an error that names the layer.
+function M.run(o)
+  check(o)
+  local run = begin(o)
+  if o.resume and require 'hz.base.file'.exists(o.resume) then
+    restore(o.resume, run)
+    run.resumed = run.plan.epoch + run.plan.offset / #o.train.labels
+  end
+  c.defer(true)
+  local ok, e = xpcall(loop, function(e) return type(e) == 'string' and os.getenv 'HZ_DEBUG' and debug.traceback(e, 2) or e end, run, o)
+  c.defer(false)
+  if not ok then error(e, 0) end
+  return { curve = run.curve, bits = #run.bits > 0 and stack(run.bits) or nil, seconds = run.seconds, test = run.test and run.test:evaluate() or nil,
+    best = run.best, steps = o.optimizer.steps, kernels = run.kernels, resumed = run.resumed, plan = run.plan }
+end
+
+return M

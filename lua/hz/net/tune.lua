@@ -1,0 +1,224 @@
+-- tune.lua: kernels chosen by trial (tune=true of a plan) instead of by predicted cost. Each kernel that runs a node is timed on the node's
+-- own memory; the fastest is kept. Two kinds of memory of that:
+--   the machine's  $XDG_CACHE_HOME/hz/kernels.jsonl: one object per node, for a machine (CPU, ISA level, threads) and a build of hz
+--   frozen         choices { machine, nodes = { node = kernel } } that a training or a sweep keeps, so that whoever resumes it computes the
+--                  same bits: other kernels add in another order. A frozen kernel that does not run here is an error.
+local c = require 'hz.c'
+local file = require 'hz.base.file'
+local json = require 'hz.base.json'
+local ffi, C = c.ffi, c.C
+
+local M = {}
+
+local REPEATS = 7                  -- runs of each kernel; the median counts
+
+-- ---- names ----
+
+local function cpu_model()
+  local ok, text = pcall(file.read_all, '/proc/cpuinfo')
+  local function field(name) return ok and text:match('\n' .. name .. '%s*: ([^\n]*)') or '?' end
+  return ('%s (family %s, model %s, stepping %s)'):format(field 'model name', field 'cpu family', field 'model', field 'stepping')
+end
+
+-- "Intel Xeon (family 6, ...), avx512, 2 threads"
+local function machine() return ('%s, %s, %d threads'):format(cpu_model(), ffi.string(C.hz_cpu_isa()), C.hz_cpu_threads()) end
+
+-- Two builds of one commit are alike, unless files were changed since.
+local function build()
+  local commit = ffi.string(C.hz_commit())
+  local changed = commit:find('+', 1, true) or commit == 'unknown'
+  return ('%s numerics %d%s'):format(commit, C.hz_numerics(), changed and ' built ' .. file.stat(c.library).modified or '')
+end
+
+local function hex(pointer, bytes)
+  return (ffi.string(pointer, bytes):gsub('%z+$', ''):gsub('.', function(ch) return ('%02x'):format(ch:byte()) end))
+end
+
+local function value_text(g, v)
+  if v < 0 then return '-' end
+  local value, shape = C.hz_graph_value(g, v), {}
+  for d = 1, value.ndim do shape[d] = tostring(tonumber(value.shape[d - 1])) end
+  return ffi.string(C.hz_dtype_name(value.dtype)) .. '(' .. table.concat(shape, ',') .. ')'
+end
+
+-- What decides how fast kernels are for a node: op, attributes, types and shapes; and whether weights change with every step.
+local function node_text(plan, i)
+  local n, args = C.hz_graph_node(plan.graph, i), {}
+  for k = 0, n.nin - 1 do args[#args + 1] = value_text(plan.graph, n['in'][k]) end
+  args[#args + 1] = '->'
+  for k = 0, n.nout - 1 do args[#args + 1] = value_text(plan.graph, n.out[k]) end
+  local ops = { ffi.string(C.hz_op_name(n.op)) }
+  for k = 0, n.tails - 1 do ops[#ops + 1] = ffi.string(C.hz_op_name(n.tail[k].op)) end
+  return ('%s %s %s %s'):format(table.concat(ops, '+'), plan.train and 'train' or 'infer', hex(n.attr, ffi.sizeof 'hz_attr'), table.concat(args, ' '))
+end
+
+M.node_text = node_text
+
+-- ---- the machine's memory ----
+
+local function path() return file.join(file.cache_home(), 'kernels.jsonl') end
+
+local function warn(text, ...) io.stderr:write('hz: ', text:format(...), '\n') end
+
+local function sound(row)
+  return type(row) == 'table' and type(row.machine) == 'string' and type(row.build) == 'string' and type(row.node) == 'string' and type(row.kernel) == 'string'
+end
+
+-- Rows of the file; damaged lines are named once and left out.
+local function rows()
+  local list, number = {}, 0
+  local ok, text = pcall(file.read_all, path())
+  if not ok then return list end
+  for line in text:gmatch '[^\n]+' do
+    number = number + 1
+    local good, row = pcall(json.decode, line, path())
+    if good and sound(row) then list[#list + 1] = row else warn('%s: line %d is damaged and ignored', path(), number) end
+  end
+  return list
+end
+
+local function remembered()
+  local known, here, now = {}, machine(), build()
+  if not file.exists(path()) then return known end
+  for _, row in ipairs(rows()) do
+    if row.machine == here and row.build == now then known[row.node] = row.kernel end
+  end
+  return known
+end
+
+-- Adds rows; those of this machine's other builds are dropped. Another process that writes at the same time may win: nothing but time is lost.
+local function remember(new)
+  local list, lines, nodes = {}, {}, {}
+  for _, row in ipairs(new) do nodes[row.node] = true end
+  for _, row in ipairs(file.exists(path()) and rows() or {}) do
+    if row.machine ~= new[1].machine or (row.build == new[1].build and not nodes[row.node]) then list[#list + 1] = row end
+  end
+  for _, row in ipairs(new) do list[#list + 1] = row end
+  for i, row in ipairs(list) do lines[i] = json.encode(row) .. '\n' end
+  local ok, e = pcall(function()
+    file.mkdir(file.cache_home())
+    file.write(path(), table.concat(lines))
+  end)
+  if not ok and c.is_interrupt(e) then error(e, 0) end
+  if not ok then warn('%s; the kernels are tried anew the next time', tostring(e)) end
+end
+
+-- ---- choosing ----
+
+-- Times the kernels of a node; returns a row for the machine's memory.
+local function try(plan, i, node)
+  local trial = ffi.new('hz_trial[?]', C.HZ_TRIALS)
+  local n = C.hz_plan_trials(plan.handle, i, REPEATS, trial)
+  if n < 0 then c.check(-1, 'tune: ') end
+  local row, least = { machine = machine(), build = build(), node = node, ms = {} }, math.huge
+  for k = 0, n - 1 do
+    local name = ffi.string(trial[k].kernel)
+    row.ms[name] = trial[k].ms
+    if trial[k].ms < least then row.kernel, least = name, trial[k].ms end
+  end
+  return row
+end
+
+local function kernel_of(plan, i)
+  local stat = ffi.new 'hz_node_stat'
+  c.check(C.hz_plan_stat(plan.handle, i, stat))
+  return stat.kernel ~= nil and ffi.string(stat.kernel) or ''
+end
+
+-- Gives the nodes of a new plan their kernels. how: true (what this machine remembers, else trials) or frozen choices; a node that they do not
+-- name keeps the kernel that is predicted to be fastest. plan.tuned = { nodes, changed = nodes that differ from the prediction }.
+function M.apply(plan, how)
+  local known, new, tuned = how == true and remembered() or how.nodes, {}, { nodes = {}, changed = 0 }
+  for i = 0, C.hz_graph_nodes(plan.graph) - 1 do
+    if C.hz_plan_trials(plan.handle, i, 0, ffi.new('hz_trial[?]', C.HZ_TRIALS)) > 1 then
+      local node, before = node_text(plan, i), kernel_of(plan, i)
+      if not known[node] and how == true then
+        new[#new + 1] = try(plan, i, node)
+        known[node] = new[#new].kernel
+        c.poll()
+      end
+      if known[node] then
+        c.check(C.hz_plan_use(plan.handle, i, known[node]), how ~= true and ('tune: kernels were chosen on %s: '):format(how.machine) or 'tune: ')
+        tuned.nodes[node] = known[node]
+        tuned.changed = tuned.changed + (kernel_of(plan, i) ~= before and 1 or 0)
+      end
+    elseif how ~= true and known[node_text(plan, i)] then                     -- one kernel here: is it the frozen one?
+      local node = node_text(plan, i)
+      c.check(C.hz_plan_use(plan.handle, i, known[node]), ('tune: kernels were chosen on %s: '):format(how.machine))
+      tuned.nodes[node] = known[node]
+    end
+  end
+  if #new > 0 then remember(new) end
+  plan.tuned = tuned
+end
+
+-- ---- frozen choices ----
+
+-- Of plans that were tuned: { machine, nodes }.
+function M.frozen(plans)
+  local out = { machine = machine(), nodes = {} }
+  for _, plan in pairs(plans) do
+    for node, kernel in pairs(plan.tuned.nodes) do out.nodes[node] = kernel end
+  end
+  return out
+end
+
+-- Of the nodes and kernels alone.
+function M.digest(choices)
+  local list = {}
+  for node, kernel in pairs(choices.nodes) do list[#list + 1] = node .. ' ' .. kernel end
+  table.sort(list)
+  return require 'hz.ext.crypto'.sha256(table.concat(list, '\n')):sub(1, 16)
+end
+
+local function read(name)
+  local choices = json.decode(file.read_all(name), name)
+  if type(choices) ~= 'table' or type(choices.nodes) ~= 'table' then c.fail('%s: it holds no kernels; needs another file, or none', name) end
+  return choices
+end
+
+-- The choices in a file, made by make() if it is not there yet; of several processes one makes it and all read the same.
+function M.once(name, make)
+  while not file.exists(name) do
+    local lock = file.lock(name .. '.lock')
+    if lock then
+      local ok, e = pcall(function()
+        if not file.exists(name) then file.write(name, json.encode(make(), { pretty = true }) .. '\n') end
+      end)
+      lock:release()
+      if not ok then error(e, 0) end
+    else
+      require 'hz.ext.posix'.sleep(0.3)
+    end
+    c.poll()
+  end
+  return read(name)
+end
+
+-- Choices for all plans that the jobs of a sweep will make, tried with the threads that each cell will have.
+function M.of_jobs(jobs, parallel)
+  local seen, plans, total = {}, {}, C.hz_cpu_threads()
+  c.check(C.hz_cpu_set_threads(require 'hz.sweep.predict'.threads(total, type(parallel) == 'number' and parallel or 1)))
+  for _, job in ipairs(jobs) do
+    local p = job.point
+    local key = table.concat({ p.data, p.model.path, job.dtype }, '\0')
+    if not seen[key] then
+      seen[key] = true
+      local net = require 'hz.net.nets'.load(p.model.path, { classes = #p.test.classes, input = p.model.input })
+      net:init { seed = 0, input = p.model.input }
+      local function plan(o)
+        o.dtype, o.device, o.tune = job.dtype, job.device, true
+        plans[#plans + 1] = { tuned = net:plan(o).tuned }                      -- the plan itself may go
+      end
+      plan { data = p.test, batch = math.min(256, #p.test.labels) }
+      if job.epochs > 0 then
+        plan { data = p.watch, batch = math.min(256, #p.watch.labels) }
+        plan { train = true, data = p.train, batch = job.batch, augment = job.augment, optimizer = require 'hz.net.optim'.sgd { rate = 1e-9 } }
+      end
+    end
+  end
+  c.check(C.hz_cpu_set_threads(total))
+  return M.frozen(plans)
+end
+
+return M

@@ -1,0 +1,179 @@
+-- axes.lua: a sweep's axes become jobs: one per point, with the fields that decide its result, the key that follows from them, and the
+-- means to open it (sets as the codec leaves them, net, optimiser). Everything that can be wrong is found here, before the first step.
+local c = require 'hz.c'
+local cell = require 'hz.sweep.cell'
+local recode = require 'hz.codec.recode'
+
+local M = {}
+
+-- ---- codecs ----
+
+-- { name, quality (nil: none), codec (nil: raw), id (what decides) }
+local function encoding(name, quality)
+  if quality == 'raw' or name == 'raw' then return { name = 'raw', id = 'raw' } end
+  local maker = require 'hz.codec.codec'[name]
+  local takes = false
+  for _, p in ipairs(maker.about.params) do takes = takes or p.name == 'quality' end
+  local codec = maker(takes and { quality = quality } or {})
+  return { name = name, quality = takes and quality or nil, codec = codec, id = { codec = codec.fingerprint, values = codec.text } }
+end
+
+-- Pairs of (training, test) encodings. Test codec and quality follow those of training unless they are given.
+local function encodings(o)
+  local list, seen = {}, {}
+  for _, name in ipairs(o.codec) do
+    for _, quality in ipairs(o.quality) do
+      for _, test_name in ipairs(o.codec_test or { name }) do
+        for _, test_quality in ipairs(o.quality_test or { quality }) do
+          local a, b = encoding(name, quality), encoding(test_name, test_quality)
+          local key = ('%s %s %s %s'):format(a.name, tostring(a.quality), b.name, tostring(b.quality))
+          if not seen[key] then list[#list + 1] = { train = a, test = b } end
+          seen[key] = true
+        end
+      end
+    end
+  end
+  return list
+end
+
+-- ---- models ----
+
+local function shape_of(set)
+  local s = set.items:size()
+  return { s[2], s[3], s[4] }
+end
+
+local function new_net(model, set, seed)
+  local shape = shape_of(set)
+  local net = require 'hz.net.nets'.load(model, { classes = #set.classes, input = shape })
+  return net:init { seed = seed, input = shape }
+end
+
+-- What a model is: layers with their names, numbers, and the file's weights where training starts from them.
+local function describe_model(o, model, set, dtype)
+  local net = new_net(model, set, 0)
+  local layers, madds = {}, 0
+  for i, layer in ipairs(net.layers) do layers[i] = net.names[i] .. ': ' .. tostring(layer) end
+  for _, row in ipairs(net:rows()) do madds = madds + row.madds end
+  local probe = net:plan { data = set:subset(1, 1), batch = 1, dtype = dtype }
+  local classes = probe:value('logits'):size(2)
+  if classes ~= #set.classes then c.fail('model %s: it ends in %d outputs; %s has %d classes', model, classes, set.name, #set.classes) end
+  if o.weights then net:load(o.weights) end             -- does it fit?
+  return { name = model:match '[^/]*$':gsub('%.lua$', ''), path = model, layers = layers, params = net:count(), madds = madds, input = shape_of(set), mean = net.mean, deviation = net.deviation }
+end
+
+local element_bytes = { u8 = 1, bf16 = 2, i32 = 4, f32 = 4, f64 = 8 }
+
+-- Of the tensors of a file, whatever else it says.
+local function weights_digest(path)
+  local digest, names = require 'hz.ext.crypto'.new 'sha256', {}
+  local tensors = require 'hz.tensor.safetensors'.read(path)
+  for name in pairs(tensors) do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local t = tensors[name]:contiguous()
+    digest:add(('%s %s\n'):format(name, require 'hz.tensor.tensor'.shape_text(t))):add(t.data, element_bytes[t:type()] * t:count())
+  end
+  return digest:hex()
+end
+
+-- ---- jobs ----
+
+-- The deciding fields of a job: what the training sees, and what it is scored on.
+local function decides(o, p)
+  local training = { model = { layers = p.model.layers, input = p.model.input, mean = p.model.mean, deviation = p.model.deviation }, dtype = p.dtype, device = o.device, weights = o.weights_digest }
+  if o.epochs > 0 then
+    local watch = p.watch == p.test and p.encoding.test or p.encoding.train
+    training.data = { digest = p.train.digest, codec = p.encoding.train.id }
+    training.watch = { digest = p.watch.digest, codec = watch.id }
+    training.epochs, training.batch, training.seed, training.smoothing = o.epochs, o.batch, p.seed, o.smoothing
+    training.optimizer, training.augment, training.protocol = o.optimizer():describe(), o.augment, o.protocol
+  end
+  return { training = training, test = { digest = p.test.digest, codec = p.encoding.test.id, protocol = o.protocol } }
+end
+
+local function labels(o, p)
+  local e = p.encoding
+  return {
+    data = p.data, split = require 'hz.sweep.protocol'.named(o.protocol).split(p.train, p.watch, p.test), protocol = o.protocol,
+    codec = e.train.name, quality = e.train.quality, codec_test = e.test.name, quality_test = e.test.quality,
+    model = p.model.name, params = p.model.params, madds = p.model.madds, seed = p.seed, dtype = p.dtype, epochs = o.epochs,
+    items = { train = #p.train.labels, watch = #p.watch.labels, test = #p.test.labels }, classes = #p.test.classes,
+  }
+end
+
+-- Sets as the codecs leave them; each set is encoded once, and sets that share a codec share their tables.
+local function open_sets(o, p)
+  local e = p.encoding
+  if o.epochs == 0 then
+    local g = recode.group({ p.test }, e.test.codec)
+    return { test = g.sets[1], accounts = { all = g.account, test = g.parts[1] } }
+  end
+  local with_train, roles = { p.train }, { 'train' }
+  if p.watch ~= p.test then with_train[2], roles[2] = p.watch, 'watch' end
+  local same = e.train.name == e.test.name and e.train.quality == e.test.quality
+  if same then table.insert(with_train, p.test); table.insert(roles, 'test') end
+  local out = { accounts = {} }
+  local function take(g, names)
+    for i, role in ipairs(names) do out[role], out.accounts[role] = g.sets[i], #names == 1 and g.account or g.parts[i] end
+    out.accounts.all = recode.add(out.accounts.all or recode.no_account(), g.account)
+  end
+  take(recode.group(with_train, e.train.codec), roles)
+  if not same then take(recode.group({ p.test }, e.test.codec), { 'test' }) end
+  out.watch = out.watch or out.test
+  return out
+end
+
+local function opener(o, p)
+  return function()
+    local stage = open_sets(o, p)
+    stage.net = new_net(p.model.path, p.test, p.seed)
+    if o.weights then stage.net:load(o.weights) end
+    stage.optimizer = o.optimizer()
+    return stage
+  end
+end
+
+local function new_job(o, p)
+  local job = { decides = decides(o, p), labels = labels(o, p), epochs = o.epochs, batch = o.batch, seed = p.seed, augment = o.augment,
+    smoothing = o.smoothing, dtype = p.dtype, device = o.device, keep_best = p.watch == p.test, point = p, open = opener(o, p) }
+  job.key, job.training_key = cell.keys(job.decides)
+  return job
+end
+
+-- Jobs in order: data, model, seed, dtype, then encodings, so that the first seed already gives a whole curve. o: data (list of { name, train,
+-- test }), model, seed, codec, quality (lists), codec_test, quality_test (lists or nil), protocol, train, test (counts or nil), epochs,
+-- batch, optimizer(), augment, smoothing, weights, dtype (one or a list), device.
+function M.jobs(o)
+  local jobs, seen, list, dtypes = {}, {}, encodings(o), type(o.dtype) == 'table' and o.dtype or { o.dtype }
+  local protocol = require 'hz.sweep.protocol'.named(o.protocol)
+  o.weights_digest = o.weights and weights_digest(o.weights)
+  for _, data in ipairs(o.data) do
+    local train, watch, test = protocol.sets(data.train, data.test, o)
+    if o.epochs > 0 and o.batch > #train.labels then c.fail('batch=%d was given; %d items train', o.batch, #train.labels) end
+    for _, model in ipairs(o.model) do
+      local what = describe_model(o, model, test, dtypes[1])
+      for _, seed in ipairs(o.epochs > 0 and o.seed or { o.seed[1] }) do
+        for _, dtype in ipairs(dtypes) do
+          for _, e in ipairs(list) do
+            local job = new_job(o, { data = data.name, train = train, watch = watch, test = test, model = what, seed = seed, dtype = dtype, encoding = e })
+            if not seen[job.key] then jobs[#jobs + 1] = job end
+            seen[job.key] = true
+          end
+        end
+      end
+    end
+  end
+  return jobs
+end
+
+-- Cells of jobs with chosen kernels (tune.lua) have keys of their own: other kernels may yield other bits.
+function M.decide_by(jobs, choices)
+  local digest = require 'hz.net.tune'.digest(choices)
+  for _, job in ipairs(jobs) do
+    job.tune, job.decides.training.kernels = choices, digest
+    job.key, job.training_key = cell.keys(job.decides)
+  end
+end
+
+return M

@@ -1,0 +1,229 @@
+-- cell.lua: one training at one point of a sweep's axes, and its file. A cell is named by a hash of everything that decides its
+-- result, so that equal cells are equal files (but for times), on any machine and in any order.
+--   cells/KEY.safetensors              a finished cell: what is reported, outcomes per item; never edited
+--   cells/TRAINING.weights.safetensors a finished training: final weights, curve, outcome bits of the watch split
+--   cells/TRAINING.resume.safetensors  an unfinished one: its resume point       cells/TRAINING.lock  held while one works on it
+-- TRAINING names what decides the training alone: cells that differ in the test set's codec only share it.
+local c = require 'hz.c'
+local file = require 'hz.base.file'
+local json = require 'hz.base.json'
+local safetensors = require 'hz.tensor.safetensors'
+local tensor = require 'hz.tensor.tensor'
+
+local M = {}
+
+M.SCHEMA = 1
+
+-- ---- names ----
+
+local function digest(value) return require 'hz.ext.crypto'.sha256(json.encode(value)):sub(1, 32) end
+
+-- Keys of the whole cell and of its training, from { training = {...}, test = {...} }.
+function M.keys(decides)
+  local base = { schema = M.SCHEMA, numerics = c.C.hz_numerics() }
+  return digest { base, decides.training, decides.test }, digest { base, decides.training }
+end
+
+function M.folder(runs) return file.join(runs, 'cells') end
+function M.path(runs, key) return file.join(M.folder(runs), key .. '.safetensors') end
+function M.weights_path(runs, training) return file.join(M.folder(runs), training .. '.weights.safetensors') end
+function M.resume_path(runs, training) return file.join(M.folder(runs), training .. '.resume.safetensors') end
+local function lock_path(runs, training) return file.join(M.folder(runs), training .. '.lock') end
+
+-- ---- reading ----
+
+-- A finished cell: the record (all that is reported; `run` holds times and the machine) and its outcome tensors. Damage is an error.
+function M.read(runs, key)
+  local path = M.path(runs, key)
+  local tensors, meta = safetensors.read(path)
+  if not meta['hz.cell'] or not meta['hz.run'] then c.fail('%s: it is no cell of a sweep', path) end
+  local record = json.decode(meta['hz.cell'], path)
+  if record.schema ~= M.SCHEMA or record.key ~= key then
+    c.fail('%s: it holds cell %s of schema %s; needs %s of schema %d', path, tostring(record.key), tostring(record.schema), key, M.SCHEMA)
+  end
+  record.run = json.decode(meta['hz.run'], path)
+  return record, tensors
+end
+
+function M.exists(runs, key) return file.exists(M.path(runs, key)) ~= nil end
+
+-- Epochs of a training that are behind its resume point; all of them once it is finished.
+function M.epochs_done(runs, job)
+  if file.exists(M.weights_path(runs, job.training_key)) then return job.epochs end
+  local path = M.resume_path(runs, job.training_key)
+  if not file.exists(path) then return 0 end
+  local ok, meta = pcall(safetensors.metadata, path)
+  local good, state = pcall(json.decode, ok and meta['hz.resume'] or '')
+  return good and state.epoch or 0                     -- damage is reported when the cell is run
+end
+
+-- ---- pieces of a record ----
+
+local function curve_of(rows)
+  local curve = {}
+  for _, name in ipairs { 'loss', 'accuracy', 'watch_loss', 'watch_accuracy' } do
+    curve[name] = json.array {}
+    for i, row in ipairs(rows) do curve[name][i] = row[name] or json.null end
+  end
+  return curve
+end
+
+local function machine()
+  local C, text = c.C, c.ffi.string
+  return { version = text(C.hz_version()), commit = text(C.hz_commit()), isa = text(C.hz_cpu_isa()), threads = C.hz_cpu_threads(),
+           host = require 'hz.ext.posix'.host() }
+end
+
+local function times(result)
+  local run = machine()
+  run.seconds, run.epoch_seconds, run.plan = result.seconds, json.array {}, result.plan and result.plan:digest()
+  for i, row in ipairs(result.curve) do run.epoch_seconds[i] = row.seconds end
+  return run
+end
+
+-- ---- training ----
+
+local function interruptible(f, ...)
+  local ok, value = pcall(f, ...)
+  if not ok and c.is_interrupt(value) then error(value, 0) end
+  return ok, value
+end
+
+local function train(runs, job, stage, hooks)
+  return require 'hz.net.train'.run {
+    net = stage.net, train = stage.train, watch = stage.watch, epochs = job.epochs, batch = job.batch, optimizer = stage.optimizer,
+    augment = job.augment, seed = job.seed, smoothing = job.smoothing, dtype = job.dtype, device = job.device, keep_best = job.keep_best, tune = job.tune,
+    resume = M.resume_path(runs, job.training_key), key = job.training_key, on_step = hooks.on_step, on_epoch = hooks.on_epoch,
+  }
+end
+
+-- A training that fails is a result, too: the same command would fail in the same way.
+local function failure(e, rows)
+  return { failure = { epoch = e.epoch, layer = e.layer, message = e.message:gsub('^[^ ]*:%d+: ', '') }, curve = rows, run = machine() }
+end
+
+local function store_training(runs, job, stage, result)
+  local named = stage.net:state()
+  named['watch.bits'] = result.bits
+  local training = { key = job.training_key, curve = curve_of(result.curve) }
+  if result.best then
+    training.best_epoch = result.best.epoch
+    for _, name in ipairs { 'correct', 'class', 'confidence' } do named['best.' .. name] = result.best[name] end
+  end
+  safetensors.write(M.weights_path(runs, job.training_key), named,
+    { net = job.labels.model, ['hz.training'] = json.encode(training), ['hz.run'] = json.encode(times(result)) })
+end
+
+-- The finished training of a job: { curve, best_epoch, run, tensors }, or { failure, ... }. The net holds the final weights.
+local function trained(runs, job, stage, hooks)
+  local path = M.weights_path(runs, job.training_key)
+  if not file.exists(path) then
+    local rows = {}
+    local on_epoch = hooks.on_epoch
+    local ok, result = interruptible(train, runs, job, stage, { on_step = hooks.on_step, on_epoch = function(row, run)
+      rows = run.curve
+      if on_epoch then on_epoch(row, run) end
+    end })
+    if not ok then
+      if not require 'hz.net.plan'.is_diverged(result) then error(result, 0) end
+      return failure(result, curve_of(rows))
+    end
+    store_training(runs, job, stage, result)
+  end
+  local tensors, meta = safetensors.read(path)
+  if not meta['hz.training'] then c.fail('%s: it is no training of a sweep', path) end
+  local training = json.decode(meta['hz.training'], path)
+  stage.net:assign(tensors, path)
+  training.run, training.tensors = json.decode(meta['hz.run'], path), tensors
+  return training
+end
+
+-- ---- a finished cell ----
+
+local function numbers(list)
+  local out = {}
+  for i, v in ipairs(list) do out[i] = v end
+  return out
+end
+
+local function outcome_tensors(training, test)
+  local named = { ['test.correct'] = test.correct, ['test.class'] = test.class, ['test.confidence'] = test.confidence }
+  for name, t in pairs(training.tensors or {}) do
+    if name:find '^watch%.' or name:find '^best%.' then named[name] = t end
+  end
+  return named
+end
+
+local function score(job, stage)
+  local n = #stage.test.labels
+  return stage.net:plan { data = stage.test, batch = math.min(256, n), dtype = job.dtype, device = job.device, tune = job.tune }:evaluate()
+end
+
+local function store(runs, job, record, run, tensors)
+  for k, v in pairs(job.labels) do record[k] = v end
+  record.schema, record.key, record.training_key, record.decides = M.SCHEMA, job.key, job.training_key, job.decides
+  run.finished = os.date '!%Y-%m-%dT%H:%M:%SZ'
+  safetensors.write(M.path(runs, job.key), tensors, { ['hz.cell'] = json.encode(record), ['hz.run'] = json.encode(run) })
+end
+
+local function store_failure(runs, job, stage, training)
+  store(runs, job, { status = 'failed', failure = training.failure, curve = training.curve, accounts = stage.accounts }, training.run, {})
+end
+
+local function store_result(runs, job, stage, training)
+  local test = score(job, stage)
+  if test.loss ~= test.loss or math.abs(test.loss) == math.huge then
+    training.failure = { epoch = job.epochs, layer = 'loss', message = 'the loss on the test set is not finite' }
+    return store_failure(runs, job, stage, training)
+  end
+  local watch = numbers(training.curve.watch_accuracy)
+  local best, best_epoch = require 'hz.sweep.protocol'.largest(watch)
+  store(runs, job, {
+    status = 'done', curve = training.curve, accounts = stage.accounts, test_loss = test.loss, test_accuracy = test.accuracy,
+    accuracy = require 'hz.sweep.protocol'.named(job.labels.protocol).accuracy(watch, test.accuracy),
+    best = #watch > 0 and best or nil, best_epoch = #watch > 0 and best_epoch or nil, last = watch[#watch],
+  }, training.run, outcome_tensors(training, test))
+end
+
+local function nothing_trained() return { curve = curve_of {}, run = times { curve = {}, seconds = 0 } } end
+
+local function work(runs, job, hooks)
+  if M.exists(runs, job.key) then return end           -- another process was quicker
+  local stage = job.open()
+  local training = job.epochs > 0 and trained(runs, job, stage, hooks) or nothing_trained()
+  if training.failure then store_failure(runs, job, stage, training) else store_result(runs, job, stage, training) end
+  file.remove(M.resume_path(runs, job.training_key))
+end
+
+-- Computes a cell that is not there yet. job: key, training_key, decides, labels (reported as they are), epochs, batch, seed, augment,
+-- smoothing, dtype, device, tune, keep_best, open() -> { net, optimizer, train, watch, test, accounts }. hooks: on_step(run), on_epoch(row, run).
+-- Returns true, or false and the owner (file.lock) if another process is at work on it. Interrupts and errors are raised.
+function M.run(runs, job, hooks)
+  if M.exists(runs, job.key) then return true end
+  local lock, owner = file.lock(lock_path(runs, job.training_key))
+  if not lock then return false, owner end
+  local ok, e = pcall(work, runs, job, hooks or {})
+  lock:release()
+  if not ok then error(e, 0) end
+  return true
+end
+
+-- Removes the resume point of a finished cell, which a process leaves that is killed between writing the one and removing the other.
+function M.tidy(runs, job)
+  local path = M.resume_path(runs, job.training_key)
+  if not file.exists(path) then return end
+  local lock = file.lock(lock_path(runs, job.training_key))
+  if not lock then return end
+  local ok, e = pcall(file.remove, path)
+  lock:release()
+  if not ok then error(e, 0) end
+end
+
+-- Removes a cell and, unless `keep` says that another cell needs it, what remains of its training.
+function M.remove(runs, key, training, keep)
+  file.remove(M.path(runs, key))
+  if keep then return end
+  for _, path in ipairs { M.weights_path(runs, training), M.resume_path(runs, training) } do file.remove(path) end
+end
+
+return M

@@ -1,0 +1,105 @@
+-- manifest.lua: what a sweep consists of: runs/sweeps/ID.json with the command, the axes and the keys of its cells. ID follows from the
+-- cells, so the same command finds its sweep again, from whatever process or machine.
+local c = require 'hz.c'
+local file = require 'hz.base.file'
+local json = require 'hz.base.json'
+
+local M = {}
+
+local SCHEMA = 1
+
+function M.folder(runs) return file.join(runs, 'sweeps') end
+function M.path(runs, id) return file.join(M.folder(runs), id .. '.json') end
+
+-- Folder of all results: what was asked for, HZ_RUNS, or ./runs.
+function M.runs(given)
+  local own = os.getenv 'HZ_RUNS'
+  return given or (own and own ~= '' and own) or 'runs'
+end
+
+local function hash(value) return require 'hz.ext.crypto'.sha256(json.encode(value)) end
+
+function M.id(name, jobs)
+  local keys = {}
+  for i, job in ipairs(jobs) do keys[i] = job.key end
+  return name .. '-' .. hash(keys):sub(1, 8)
+end
+
+function M.read(runs, id)
+  local path = M.path(runs, id)
+  local m = json.decode(file.read_all(path), path)
+  if type(m) ~= 'table' or m.schema ~= SCHEMA or type(m.cells) ~= 'table' then c.fail('%s: it is no sweep of this version of hz', path) end
+  return m
+end
+
+-- All sweeps, oldest first; damaged ones are named by note(text).
+function M.all(runs, note)
+  local list = {}
+  for _, name in ipairs(file.exists(M.folder(runs)) and file.list(M.folder(runs)) or {}) do
+    local id = name:match '^([^.].*)%.json$'
+    if id then
+      local ok, m = pcall(M.read, runs, id)
+      if ok then list[#list + 1] = m else note(tostring(m)) end
+    end
+  end
+  table.sort(list, function(a, b)
+    if a.created ~= b.created then return a.created < b.created end
+    return a.id < b.id
+  end)
+  return list
+end
+
+-- The sweep named by an id or the beginning of one (also of its number alone); without a name the latest.
+function M.find(runs, name, note)
+  local all, found = M.all(runs, note), {}
+  if #all == 0 then c.fail('%s: no sweep is recorded there; needs another runs folder, or a sweep (hz experiments/cifar_sweep.lua)', runs) end
+  if not name then return all[#all] end
+  for _, m in ipairs(all) do
+    if m.id == name then return m end
+    if m.id:sub(1, #name) == name or m.id:match '[^-]*$':sub(1, #name) == name then found[#found + 1] = m end
+  end
+  if #found == 1 then return found[1] end
+  local ids = {}
+  for i, m in ipairs(#found > 0 and found or all) do ids[i] = m.id end
+  c.fail("%s: '%s' is %s; have %s", runs, name, #found > 0 and 'the beginning of several sweeps' or 'no sweep', table.concat(ids, ', '))
+end
+
+-- Where two cells' deciding fields differ: 'training.codec.fingerprint', ...
+local function differences(a, b, path, out)
+  if type(a) ~= 'table' or type(b) ~= 'table' then
+    if a ~= b then out[#out + 1] = path end
+    return out
+  end
+  local keys = {}
+  for k in pairs(a) do keys[k] = true end
+  for k in pairs(b) do keys[k] = true end
+  for k in pairs(keys) do differences(a[k], b[k], path == '' and tostring(k) or path .. '.' .. k, out) end
+  return out
+end
+
+-- An earlier sweep of the same command whose cells were decided by something else, and by what; nil without one.
+local function changed(runs, m)
+  for _, old in ipairs(M.all(runs, function() end)) do
+    if old.id ~= m.id and hash(old.request) == hash(m.request) then
+      local out = differences(old.decides, m.decides, '', {})
+      table.sort(out)
+      return old.id, #out > 0 and table.concat(out, ', ') or 'the numerics version'
+    end
+  end
+end
+
+-- Writes the manifest of a sweep unless it is there. request: the knobs as they were given; kernels: name of
+-- the file of chosen kernels, may be nil. Returns it, and for a sweep that is
+-- computed anew the earlier one's id and the reason.
+function M.store(runs, name, request, jobs, kernels)
+  local m = { schema = SCHEMA, id = M.id(name, jobs), name = name, request = request, decides = jobs[1].decides, cells = {}, kernels = kernels,
+              created = os.date '!%Y-%m-%dT%H:%M:%SZ', command = request.command }
+  if file.exists(M.path(runs, m.id)) then return M.read(runs, m.id) end
+  for i, job in ipairs(jobs) do m.cells[i] = { key = job.key, training = job.training_key, labels = job.labels } end
+  local old, reason = changed(runs, m)
+  file.mkdir(M.folder(runs))
+  file.write(M.path(runs, m.id), json.encode(m, { pretty = true }) .. '\n')
+  return m, old, reason
+end
+
+return M

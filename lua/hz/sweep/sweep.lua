@@ -1,0 +1,264 @@
+-- sweep.lua: cells in order, one after the other or several at once (workers.lua), each at most once however many processes share the
+-- runs folder. Stopping and starting again is resuming: finished cells are skipped, a half-done one goes on from its resume point.
+local c = require 'hz.c'
+local axes = require 'hz.sweep.axes'
+local cell = require 'hz.sweep.cell'
+local file = require 'hz.base.file'
+local manifest = require 'hz.sweep.manifest'
+local predict = require 'hz.sweep.predict'
+local text = require 'hz.sweep.text'
+local workers = require 'hz.sweep.workers'
+local duration = require 'hz.base.progress'.duration
+
+local M, Sweep = {}, {}
+Sweep.__index = Sweep
+M.title = text.title
+
+-- ---- running ----
+
+local function failed(self, job, message)
+  self.failed[#self.failed + 1] = { job = job, message = message }
+end
+
+-- Takes a finished cell in; `new` says that this sweep computed it.
+function Sweep:finish_cell(job, new)
+  local ok, record = pcall(cell.read, self.runs, job.key)
+  job.finished, job.left = true, 0
+  if not ok then
+    if c.is_interrupt(record) then error(record, 0) end
+    failed(self, job, ('%s; remove the file, and the same command computes the cell anew'):format(record))
+    self.progress:line(text.remark(self, job, 'unreadable: ' .. tostring(record)))
+    return
+  end
+  self.records[job.number] = record
+  pcall(cell.tidy, self.runs, job)                     -- a folder that cannot be written to may be read
+  if record.status == 'failed' then failed(self, job, record.failure.message) end
+  if new then self.progress:line(text.closing(self, job, record)) end
+end
+
+-- Gives a cell up; the others go on.
+function Sweep:fail_cell(job, message)
+  job.finished, job.left = true, 0
+  failed(self, job, message)
+  self.progress:line(text.remark(self, job, 'failed: ' .. message))
+end
+
+function Sweep:unfinished()
+  local n = 0
+  for _, job in ipairs(self.jobs) do n = n + (job.finished and 0 or 1) end
+  return n
+end
+
+-- What would hit the next cell as well ends the sweep; anything else is the cell's own trouble.
+function Sweep.of_the_disk(message)
+  for _, who in ipairs { 'write: ', 'mkdir: ', 'lock: ', 'rename: ', 'remove: ' } do
+    if message:find(who, 1, true) then return true end
+  end
+end
+
+local function show_step(self, job, run)
+  local epochs = run.plan.epoch + run.seen / #job.point.train.labels
+  text.reached(job, epochs)
+  self.progress:show(function()
+    return text.status(self, job, { epochs = epochs, loss = run.loss_sum / run.seen, accuracy = run.correct / run.seen,
+      rate = run.epoch_seconds > 0 and run.seen / run.epoch_seconds or run.rate })
+  end)
+end
+
+local function show_epoch(self, job, row)
+  text.reached(job, row.epoch)
+  local line = text.epoch(self, job, row)
+  if self.progress.live then self.progress:show(line) else self.progress:line(line) end
+end
+
+local function compute(self, job)
+  local ok, mine, owner = pcall(cell.run, self.runs, job,
+    { on_step = function(run) show_step(self, job, run) end, on_epoch = function(row) show_epoch(self, job, row) end })
+  self.progress:clear()
+  if ok and not mine then return false, owner end
+  if ok then
+    self:finish_cell(job, true)
+  elseif c.is_interrupt(mine) or self.of_the_disk(tostring(mine)) then
+    error(mine, 0)
+  else
+    self:fail_cell(job, tostring(mine))
+  end
+  return true
+end
+
+-- One pass over what is left. Returns whether something was done, and who is at work on the rest.
+local function pass(self)
+  local moved, owner = false, nil
+  for _, job in ipairs(self.jobs) do
+    if not job.finished then
+      c.poll()
+      if cell.exists(self.runs, job.key) then
+        self:finish_cell(job)
+        moved = true
+      else
+        local mine, other = compute(self, job)
+        moved, owner = moved or mine, owner or other
+      end
+    end
+  end
+  return moved, owner
+end
+
+-- Works until all cells are there; waits for those that other processes are at work on, and takes over from any that dies.
+local function work(self)
+  local told = false
+  while self:unfinished() > 0 do
+    local moved, owner = pass(self)
+    if not moved and owner then
+      local line = text.waiting(self, owner.text, self:unfinished())
+      if self.progress.live then self.progress:show(line) elseif not told then self.progress:line(line) end
+      told = true
+      require 'hz.ext.posix'.sleep(0.3)
+      c.poll()
+    end
+  end
+  self.progress:clear()
+end
+
+-- ---- beginning ----
+
+local function count_done(self)
+  local n = 0
+  for i, job in ipairs(self.jobs) do
+    job.number = i
+    n = n + (cell.exists(self.runs, job.key) and 1 or 0)
+  end
+  return n
+end
+
+-- How many processes compute the cells, and the seconds they will need. parallel: a number or 'auto'.
+local function settle(self, parallel, start)
+  if parallel == 'auto' and workers.command() then return predict.choose(self.runs, self.jobs, start) end
+  local n = math.min(parallel == 'auto' and 1 or parallel, #self.jobs)
+  return n, predict.with(self.runs, self.jobs, n, start)
+end
+
+-- "12 cells, 3 of them finished; about 14:05 to go, 2 cells at a time"
+local function announce(self, parallel, start)
+  local done = count_done(self)
+  if done < #self.jobs then self.processes, self.predicted = settle(self, parallel, start) end
+  print(('sweep %s: %d cell%s%s%s%s'):format(self.id, #self.jobs, #self.jobs == 1 and '' or 's', done > 0 and (', %d of them finished'):format(done) or '',
+    self.predicted and (', about %s to go'):format(duration(self.predicted)) or '',
+    self.processes > 1 and (', %d cells at a time'):format(self.processes) or ''))
+  io.stdout:flush()
+end
+
+local known = {}
+for name in ('name runs request dry data codec quality codec_test quality_test model seed weights protocol train test epochs batch optimizer augment smoothing dtype device parallel tune'):gmatch '%S+' do
+  known[name] = true
+end
+local standard = { name = 'sweep', codec = { 'jpeg' }, protocol = 'strict', seed = { 1 }, batch = 128, smoothing = 0, dtype = 'f32', parallel = 1 }
+
+-- What was asked for, in plain values: two sweeps of the same request differ only in what the world has become since.
+local function request_of(o)
+  local r = { data = {} }
+  for i, d in ipairs(o.data) do r.data[i] = d.name end
+  for k, v in pairs(o) do
+    if k ~= 'data' and k ~= 'optimizer' and k ~= 'runs' and k ~= 'dry' and k ~= 'parallel' and k ~= 'weights_digest' then r[k] = v end
+  end
+  return r
+end
+
+local function check(o)
+  for k in pairs(o) do
+    if not known[k] then c.fail("sweep: '%s' is unknown; see ? hz.sweep", tostring(k)) end
+  end
+  for k, v in pairs(standard) do if o[k] == nil then o[k] = v end end
+  o.device, o.augment = o.device or require 'hz.net.plan'.default_device(), o.augment or {}
+  for _, k in ipairs { 'data', 'quality', 'model', 'epochs', 'optimizer' } do
+    if o[k] == nil then c.fail('sweep: %s is missing; needs data, quality, model, epochs and optimizer', k) end
+  end
+  for _, k in ipairs { 'data', 'codec', 'quality', 'model', 'seed' } do
+    if type(o[k]) ~= 'table' or #o[k] == 0 then c.fail('sweep: %s is %s; needs a list', k, type(o[k]) == 'table' and 'empty' or tostring(o[k])) end
+  end
+  local n = o.parallel
+  if n ~= 'auto' and (type(n) ~= 'number' or n % 1 ~= 0 or n < 1 or n > 256) then c.fail("sweep: parallel is %s; needs a number of processes, 1..256, or 'auto'", tostring(n)) end
+  if n ~= 'auto' and n > 1 and not workers.command() then
+    c.fail('sweep: parallel is %d; needs a script in a file, which other processes can run again', n)
+  end
+  if o.epochs == 0 and not o.weights then c.fail('sweep: epochs is 0; needs weights=FILE to score, or at least one epoch') end
+end
+
+-- Kernels by trial: chosen once, kept beside the manifest, and part of what decides each cell, so that all cells and whoever resumes the sweep
+-- compute by the same. Returns the file's name; nil where a dry run has nothing to go by.
+local function choose_kernels(o, jobs)
+  local tune = require 'hz.net.tune'
+  local runs, name = manifest.runs(o.runs), manifest.id(o.name, jobs) .. '.kernels'
+  local path = file.join(manifest.folder(runs), name)
+  if o.dry and not file.exists(path) then return nil end
+  file.mkdir(manifest.folder(runs))
+  axes.decide_by(jobs, tune.once(path, function() return tune.of_jobs(jobs, o.parallel) end))
+  return name
+end
+
+-- In a worker of another sweep of the same script nothing is computed: what is there is taken in, as the script goes on from it.
+local function take_in(self)
+  count_done(self)
+  for _, job in ipairs(self.jobs) do
+    if cell.exists(self.runs, job.key) then self:finish_cell(job) else failed(self, job, 'another process computes it') end
+  end
+  return self
+end
+
+local function begin(self, o)
+  file.mkdir(cell.folder(self.runs))
+  file.sweep(cell.folder(self.runs))
+  local _, old, reason = manifest.store(self.runs, o.name, o.request or request_of(o), self.jobs, self.kernels)
+  if old then print(('sweep %s: computed anew, because this differs since %s: %s'):format(self.id, old, reason)) end
+end
+
+-- Runs a sweep. o: name, runs (folder; default HZ_RUNS or ./runs), request (the knobs as given, kept in the manifest), dry (true: only
+-- count and predict), parallel (cells at a time, each in a process of its own with its share of the threads; 'auto': as many as
+-- finish soonest; default 1), tune (true: kernels by trial), and the axes and settings of axes.jobs. Returns { id, runs, jobs, records, failed }; printing it gives the table.
+function M.run(o)
+  local start = os.clock()                             -- what a process needs to get here
+  check(o)
+  local jobs = axes.jobs(o)
+  local kernels = o.tune and choose_kernels(o, jobs)
+  local self = setmetatable({ runs = manifest.runs(o.runs), jobs = jobs, records = {}, failed = {}, progress = require 'hz.base.progress'.new(),
+    started = c.C.hz_seconds(), predicted = nil, processes = 1, id = manifest.id(o.name, jobs), kernels = kernels }, Sweep)
+  local role = workers.role(self.id)
+  if role == 'other' then return take_in(self) end
+  if role == 'worker' then
+    count_done(self)
+    workers.serve(self)
+  end
+  if not o.dry then begin(self, o) end
+  announce(self, o.parallel, start)
+  if o.dry then return self end
+  self.started = c.C.hz_seconds()
+  if self.processes > 1 then workers.work(self, self.processes) else work(self) end
+  return self
+end
+
+-- Lines about the cells that failed, and where the results are.
+function Sweep:closing()
+  local lines = {}
+  for _, f in ipairs(self.failed) do
+    lines[#lines + 1] = ('failed: cell %d, %s: %s'):format(f.job.number, text.title(f.job.labels), f.message)
+  end
+  lines[#lines + 1] = ('stored in %s; once more: hz report %s%s'):format(self.runs, self.id, self.runs == 'runs' and '' or ' runs=' .. self.runs)
+  return table.concat(lines, '\n')
+end
+
+-- Ends the script: status 3 if a cell failed.
+function Sweep:finish()
+  if #self.failed > 0 then
+    require 'hz.exit'.stop(3, ('%d of %d cells failed'):format(#self.failed, #self.jobs))
+  end
+end
+
+-- Writes the plot of accuracy over bits as an SVG file.
+function Sweep:plot(path)
+  local report = require 'hz.report.report'
+  file.write(path, report.svg(report.of_sweep(self)))
+end
+
+function Sweep:__tostring() return require 'hz.report.report'.text(require 'hz.report.report'.of_sweep(self)) end
+
+return M

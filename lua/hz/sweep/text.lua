@@ -1,0 +1,70 @@
+-- text.lua: what a sweep says while it runs, in words and in time left. `self` is the sweep: jobs, predicted, started.
+local c = require 'hz.c'
+local predict = require 'hz.sweep.predict'
+local duration = require 'hz.base.progress'.duration
+
+local M = {}
+
+local function code_of(name, quality) return name == 'raw' and 'raw' or quality and name .. ' ' .. tostring(quality) or name end
+
+-- "jpeg 10, small, seed 1"
+function M.title(labels)
+  local a, b = code_of(labels.codec, labels.quality), code_of(labels.codec_test, labels.quality_test)
+  return ('%s%s, %s, seed %d%s'):format(a, a ~= b and ' tested on ' .. b or '', labels.model, labels.seed, labels.dtype == 'bf16' and ', bf16' or '')
+end
+
+-- ---- time ----
+
+-- What `job` still needs after `epochs` epochs; what the sweep needs follows from all jobs.
+function M.reached(job, epochs) job.left = (job.epochs - epochs) * job.cost.epoch + job.cost.finish end
+
+-- Seconds to go, corrected by how the prediction has fared so far.
+function M.left(self)
+  local left = predict.span(self.jobs, self.processes)
+  local predicted = self.predicted - left
+  local spent = c.C.hz_seconds() - self.started
+  if predicted > 1 and spent > 1 then left = left * math.max(0.2, math.min(5, spent / predicted)) end
+  return left
+end
+
+-- ---- lines ----
+
+local function head(self, job) return ('cell %d/%d'):format(job.number, #self.jobs) end
+
+-- One cell at work. at: { epochs (behind it, with the part of the running one), loss, accuracy, rate }. What matters most stands first: narrow
+-- terminals cut the end off.
+function M.status(self, job, at)
+  return ('%s, %s left: %s, epoch %d/%d, loss %.3f, accuracy %.1f %%, %.0f images/s'):format(head(self, job), duration(M.left(self)), M.title(job.labels),
+    math.floor(at.epochs) + 1, job.epochs, at.loss, 100 * at.accuracy, at.rate)
+end
+
+-- Several cells at work: those in `running` (jobs), each with the epoch it is in.
+function M.status_of_all(self, done, running)
+  local parts = {}
+  for i, job in ipairs(running) do
+    parts[i] = ('%s (%d/%d)'):format(M.title(job.labels), math.min(job.epochs, math.floor(job.at or 0) + 1), job.epochs)
+  end
+  return ('%d of %d cells done, %d running, %s left: %s'):format(done, #self.jobs, #running, duration(M.left(self)), table.concat(parts, '; '))
+end
+
+-- An epoch that has ended; row: epoch, loss, accuracy, watch_accuracy.
+function M.epoch(self, job, row)
+  return ('%s  %s  epoch %d/%d  loss %.4f  accuracy %.1f %%  %s %.1f %%  %s left'):format(head(self, job), M.title(job.labels),
+    row.epoch, job.epochs, row.loss, 100 * row.accuracy, job.keep_best and 'test' or 'validation', 100 * (row.watch_accuracy or 0), duration(M.left(self)))
+end
+
+-- A cell that is finished.
+function M.closing(self, job, record)
+  local what = record.status == 'failed'
+    and ('failed in epoch %d, layer %s: %s'):format(record.failure.epoch, record.failure.layer, record.failure.message)
+    or ('accuracy %.2f %%  in %s'):format(100 * record.accuracy, duration(record.run.seconds))
+  return M.remark(self, job, what)
+end
+
+-- Anything else about a cell.
+function M.remark(self, job, what) return ('%s  %s  %s'):format(head(self, job), M.title(job.labels), what) end
+
+-- "waiting for process 7 on host, which is at work on 2 of 8 cells"
+function M.waiting(self, owner, cells) return ('waiting for %s, which is at work on %d of %d cells'):format(owner, cells, #self.jobs) end
+
+return M

@@ -1,0 +1,198 @@
+-- safetensors.lua: named tensors and string metadata in one file, in the safetensors format: 8 bytes header length (little
+-- endian), a JSON header, the data. Nothing in such a file is executable. Written as a whole or not at all (file.lua).
+--
+-- The metadata key hz.sha256 holds a digest of all that the file says: the header without that key, encoded canonically by
+-- json.lua, then the data. A file of ours that was changed anywhere is named and not loaded. Files without the key (of other
+-- programs) are read after the same checks of their form.
+local ffi = require 'ffi'
+local c = require 'hz.c'
+local crypto = require 'hz.ext.crypto'
+local file = require 'hz.base.file'
+local json = require 'hz.base.json'
+local tensor = require 'hz.tensor.tensor'
+
+local M = {}
+
+local CHECK = 'hz.sha256'
+local max_header = 100 * 2 ^ 20        -- bytes; the limit of the reference implementation
+local dtypes = { f32 = 'F32', bf16 = 'BF16', u8 = 'U8', i32 = 'I32', f64 = 'F64' }
+local own_names, sizes = {}, { F32 = 4, BF16 = 2, U8 = 1, I32 = 4, F64 = 8 }
+for ours, theirs in pairs(dtypes) do own_names[theirs] = ours end
+
+-- ---- writing ----
+
+-- Wider types first, then by name: each tensor starts at a multiple of its own size, and equal contents are equal bytes.
+local function ordered(tensors)
+  local list = {}
+  for name, t in pairs(tensors) do
+    if type(name) ~= 'string' or name == '__metadata__' then c.fail("safetensors: the name '%s' was given; needs another string", tostring(name)) end
+    if not tensor.is(t) then c.fail("safetensors: '%s' is a %s; needs a tensor", name, type(t)) end
+    list[#list + 1] = { name = name, t = t:contiguous(), dtype = dtypes[t:type()] }
+  end
+  table.sort(list, function(a, b)
+    local wa, wb = sizes[a.dtype], sizes[b.dtype]
+    if wa ~= wb then return wa > wb end
+    return a.name < b.name
+  end)
+  return list
+end
+
+local function place(list)
+  local header, at = {}, 0
+  for _, e in ipairs(list) do
+    e.bytes = e.t:count() * sizes[e.dtype]
+    header[e.name] = { dtype = e.dtype, shape = json.array(e.t:size()), data_offsets = { at, at + e.bytes } }
+    at = at + e.bytes
+  end
+  return header
+end
+
+local function digest_of(header, metadata)
+  local plain = {}
+  for k, v in pairs(metadata) do if k ~= CHECK then plain[k] = v end end
+  header.__metadata__ = plain
+  return crypto.new 'sha256':add(json.encode(header))
+end
+
+local function copy_metadata(metadata)
+  local copy = {}
+  for k, v in pairs(metadata or {}) do
+    if type(k) ~= 'string' or type(v) ~= 'string' then
+      c.fail("safetensors: metadata '%s' is a %s; needs strings by name", tostring(k), type(v))
+    end
+    if k == CHECK then c.fail("safetensors: metadata '%s' is the file's own; needs another name", CHECK) end
+    copy[k] = v
+  end
+  return copy
+end
+
+-- Writes tensors (name -> tensor) and metadata (name -> string, may be nil) to a file.
+function M.write(path, tensors, metadata)
+  local list = ordered(tensors)
+  local header, all = place(list), copy_metadata(metadata)
+  local digest = digest_of(header, all)
+  local chunks = { '', '' }
+  for _, e in ipairs(list) do
+    if e.bytes > 0 then
+      digest:add(e.t.data, e.bytes)
+      chunks[#chunks + 1] = { e.t.data, e.bytes }
+    end
+  end
+  all[CHECK] = digest:hex()
+  header.__metadata__ = all
+  local text = json.encode(header)
+  text = text .. (' '):rep(-#text % 8)                 -- the data then starts at a multiple of 8
+  local length = ffi.new('uint64_t[1]', #text)
+  chunks[1], chunks[2] = ffi.string(length, 8), text
+  return file.write(path, chunks)
+end
+
+-- ---- reading ----
+
+local function bad(path, offset, text, ...)
+  c.fail('safetensors: %s: byte %d: %s', path, offset, text:format(...))
+end
+
+local function whole(v) return type(v) == 'number' and v >= 0 and v % 1 == 0 end
+
+local function check_entry(path, name, e)
+  local at = 8
+  if type(e) ~= 'table' or type(e.shape) ~= 'table' or type(e.data_offsets) ~= 'table' then
+    bad(path, at, "tensor '%s' lacks dtype, shape or data_offsets", name)
+  end
+  if not own_names[e.dtype] then bad(path, at, "tensor '%s' has dtype %s; have F32 BF16 U8 I32 F64", name, tostring(e.dtype)) end
+  if #e.shape > c.C.HZ_MAXDIM then bad(path, at, "tensor '%s' has %d dimensions; needs at most %d", name, #e.shape, c.C.HZ_MAXDIM) end
+  local bytes = sizes[e.dtype]
+  for _, extent in ipairs(e.shape) do
+    if not whole(extent) then bad(path, at, "tensor '%s' has extent %s; needs a whole number", name, tostring(extent)) end
+    bytes = bytes * extent
+  end
+  local from, to = e.data_offsets[1], e.data_offsets[2]
+  if #e.data_offsets ~= 2 or not whole(from) or not whole(to) or to < from then
+    bad(path, at, "tensor '%s' has no usable data_offsets; needs two rising whole numbers", name)
+  end
+  if to - from ~= bytes then
+    bad(path, at, "tensor '%s' spans %d bytes; its shape and dtype need %.0f", name, to - from, bytes)
+  end
+  return { name = name, dtype = own_names[e.dtype], shape = e.shape, from = from, bytes = bytes }
+end
+
+-- The tensors must cover the data exactly: no gap, no overlap, nothing behind them.
+local function check_cover(path, list, start, bytes)
+  table.sort(list, function(a, b)
+    if a.from ~= b.from then return a.from < b.from end
+    if a.bytes ~= b.bytes then return a.bytes < b.bytes end
+    return a.name < b.name
+  end)
+  local at = 0
+  for _, e in ipairs(list) do
+    if e.from ~= at then
+      bad(path, start + e.from, "tensor '%s' %s; needs to start at byte %d", e.name, e.from < at and 'overlaps the one before it' or 'leaves a gap', start + at)
+    end
+    at = at + e.bytes
+    if at > bytes then bad(path, start + bytes, "the file ends in tensor '%s'; needs %.0f bytes more", e.name, at - bytes) end
+  end
+  if at < bytes then bad(path, start + at, '%d bytes belong to no tensor', bytes - at) end
+end
+
+local function check_metadata(path, metadata)
+  if type(metadata) ~= 'table' then bad(path, 8, '__metadata__ is no object of strings') end
+  for k, v in pairs(metadata) do
+    if type(k) ~= 'string' or type(v) ~= 'string' then bad(path, 8, "metadata '%s' is no string", tostring(k)) end
+  end
+  return metadata
+end
+
+-- Reads and checks the header: the list of entries, metadata, the header as decoded, where the data starts.
+local function read_header(path, read, size)
+  if size < 8 then bad(path, size, 'the file ends; needs 8 bytes of header length') end
+  local word = ffi.new 'uint64_t[1]'
+  read(word, 8)
+  local length = tonumber(word[0])
+  if length > max_header then bad(path, 0, 'the header is said to have %.0f bytes; needs at most %d', length, max_header) end
+  if 8 + length > size then bad(path, size, 'the file ends in the header; needs %.0f bytes of it', length) end
+  local buffer = ffi.new('char[?]', length)
+  read(buffer, length)
+  local header = json.decode(ffi.string(buffer, length), 'safetensors: ' .. path .. ': header')
+  if type(header) ~= 'table' or header[1] ~= nil then bad(path, 8, 'the header is no object') end
+  local metadata, list = check_metadata(path, header.__metadata__ or {}), {}
+  for name, e in pairs(header) do
+    if name ~= '__metadata__' then list[#list + 1] = check_entry(path, name, e) end
+  end
+  check_cover(path, list, 8 + length, size - 8 - length)
+  return list, metadata, header
+end
+
+-- Reads a file: tensors by name, metadata. Everything is checked first; errors name the file and the byte.
+function M.read(path)
+  return unpack(file.with(path, function(read, size)
+    local list, metadata, header = read_header(path, read, size)
+    local wanted = metadata[CHECK]
+    local digest = wanted and digest_of(header, metadata)
+    local tensors = {}
+    for _, e in ipairs(list) do
+      local t = tensor.empty(e.shape, e.dtype)
+      if e.bytes > 0 then
+        read(t.data, e.bytes)
+        if digest then digest:add(t.data, e.bytes) end
+      end
+      tensors[e.name] = t
+    end
+    if digest and digest:hex() ~= wanted then
+      c.fail('safetensors: %s: the contents do not have the checksum the file was written with; needs an undamaged copy', path)
+    end
+    metadata[CHECK] = nil
+    return { tensors, metadata }
+  end))
+end
+
+-- The metadata alone, without reading the data: the form is checked, the checksum is not.
+function M.metadata(path)
+  return file.with(path, function(read, size)
+    local _, metadata = read_header(path, read, size)
+    metadata[CHECK] = nil
+    return metadata
+  end)
+end
+
+return M
