@@ -100,7 +100,7 @@ typedef struct race {
     double seconds;
     int threads;
     atomic_int arrived;
-    double rate[POOL_MAX];    /* flops per second of each task */
+    double rate[TEAM_MAX];    /* flops per second of each task */
 } race;
 
 /* Tasks wait for each other (at most 50 ms), so that all cores are measured under the same load. */
@@ -122,12 +122,12 @@ static void race_task(void *arg, int task, int worker)
 double hz_cpu_peak(int dtype, int threads, double seconds)
 {
     const cpu_micro *m = cpu_micro_now();
-    int before = pool_threads();
+    int before = team_threads();
     race r = { .flops = dtype == HZ_BF16 && m->peak_bf16 ? m->peak_bf16 : m->peak_f32, .seconds = seconds };
-    r.threads = threads < 1 ? 1 : threads > POOL_MAX ? POOL_MAX : threads;
+    r.threads = threads < 1 ? 1 : threads > TEAM_MAX ? TEAM_MAX : threads;
     if (r.threads != before)
         hz_cpu_set_threads(r.threads);
-    pool_run(r.threads, race_task, &r);
+    team_run(r.threads, race_task, &r);
     if (r.threads != before)
         hz_cpu_set_threads(before);
     double sum = 0;

@@ -13,12 +13,12 @@ enum {
     OP_COUNT
 };
 
-/* --- pool: persistent threads; the caller is worker 0 --- */
-typedef void pool_task(void *arg, int task, int worker);      /* worker: 0 .. pool_threads()-1 */
-void pool_run(int tasks, pool_task *fn, void *arg);           /* returns when all tasks are done; tasks are taken dynamically */
-int pool_threads(void);
-hz_status pool_check(void);                                   /* HZ_THREADS makes sense, else message set */
-enum { POOL_MAX = 256 };
+/* --- team: persistent threads; the caller is worker 0 --- */
+typedef void team_task(void *arg, int task, int worker);      /* worker: 0 .. team_threads()-1 */
+void team_run(int tasks, team_task *fn, void *arg);           /* returns when all tasks are done; tasks are taken dynamically */
+int team_threads(void);
+hz_status team_check(void);                                   /* HZ_THREADS makes sense, else message set */
+enum { TEAM_MAX = 256 };
 
 /* --- instruction sets --- */
 typedef struct cpu_micro cpu_micro;                           /* micro.h: micro-kernels and tile sizes of one level */

@@ -236,7 +236,7 @@ static hz_status forward_run(const hz_work *w, const cpu_call *call)
     c.alpha = w->attr.window.alpha;
     c.tail_slots = (char *)call->memory + (packed_bytes(w, call->micro) + 63) / 64 * 64;
     c.units = cpu_rows(w, call) * c.bands;
-    pool_run((int)c.units, forward_task, &c);
+    team_run((int)c.units, forward_task, &c);
     cpu_tail_end(w, c.tail_slots, (int)c.units);
     return HZ_OK;
 }
@@ -255,8 +255,8 @@ static hz_status dw_run(const hz_work *w, const cpu_call *call)
     c.slot = call->memory;
     c.units = cpu_rows(w, call) * c.bands;
     c.slots = least(SLOTS, c.units);
-    pool_run((int)c.slots, slot_task, &c);
-    pool_run((int)(c.v.kh * c.k) + 1, add_slots, &c);
+    team_run((int)c.slots, slot_task, &c);
+    team_run((int)(c.v.kh * c.k) + 1, add_slots, &c);
     return HZ_OK;
 }
 

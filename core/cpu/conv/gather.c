@@ -251,7 +251,7 @@ static void pack(const hz_work *w, const cpu_call *c)
     int64_t taps = is_conv(w) ? (int64_t)w->attr.window.kh * w->attr.window.kw : 1, inputs = last(&w->in[1]);
     packing k = { .g = &g, .w = w->in[1].data, .packed = c->memory, .taps_x = is_conv(w) ? w->attr.window.kw : 1, .tap_step = inputs,
                   .lane_step = is_forward(w) ? taps * inputs : 1, .k_step = is_forward(w) ? 1 : taps * inputs };
-    pool_run(g.p.vectors, pack_vector, &k);
+    team_run(g.p.vectors, pack_vector, &k);
     if (g.bias) {
         float *bias = k.packed + packed_floats(w, c->micro);
         memset(bias, 0, (size_t)g.p.vectors * g.p.lanes * sizeof(float));
@@ -262,7 +262,7 @@ static void pack(const hz_work *w, const cpu_call *c)
 static hz_status run(const hz_work *w, const cpu_call *c)
 {
     gather g = gather_of(w, c);
-    pool_run((int)(g.groups * g.bands * g.p.count), task, &g);
+    team_run((int)(g.groups * g.bands * g.p.count), task, &g);
     return HZ_OK;
 }
 

@@ -273,8 +273,8 @@ static hz_status run(const hz_work *w, const cpu_call *c)
     g.slot = g.slots == 1 && g.stride == g.columns ? g.dw : g.bias_slot + g.slots * g.O;
     g.scratch = c->scratch;
     g.scratch_stride = c->scratch_stride;
-    pool_run(g.slots * g.p.count * g.chunks, task, &g);
-    pool_run((int)g.O, add_slots, &g);
+    team_run(g.slots * g.p.count * g.chunks, task, &g);
+    team_run((int)g.O, add_slots, &g);
     return HZ_OK;
 }
 

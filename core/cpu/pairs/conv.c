@@ -268,7 +268,7 @@ static void pack(const hz_work *w, const cpu_call *c)
     packing p = { .k = c->micro->pairs, .s = &s, .w = weights->data, .to = c->memory, .taps = s.taps, .back = back };
     p.inputs = cpu_size(weights, 1, weights->ndim) / p.taps;
     p.depth = back ? weights->shape[0] : p.inputs;
-    pool_run((int)panels(&s), pack_panel, &p);
+    team_run((int)panels(&s), pack_panel, &p);
     list_pixels(&s, pixels_of(&s, c->memory));
     if (!back && w->nin > 2 && w->in[2].data) {
         float *bias = bias_of(&s, c->memory);
@@ -314,10 +314,10 @@ static hz_status run(const hz_work *w, const cpu_call *call)
     else if (!forward && w->nin > 2)
         c.gate = w->in[2].data;
     c.pixel = pixels_of(&c.s, call->memory);
-    c.threads = pool_threads();
+    c.threads = team_threads();
     c.slots = (char *)call->memory + own_bytes(&c.s);
     pairs_use(&c.s, w, call);
-    pool_run((int)tasks(&c.s, c.s.used), task, &c);
+    team_run((int)tasks(&c.s, c.s.used), task, &c);
     cpu_tail_end(w, c.slots, (int)tasks(&c.s, c.s.used));
     return HZ_OK;
 }

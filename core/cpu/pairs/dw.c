@@ -316,9 +316,9 @@ static hz_status run(const hz_work *w, const cpu_call *call)
     g.db = w->nout > 1 ? w->out[1].data : NULL;
     g.partial = call->memory;
     pairs_use(&g.s, w, call);
-    pool_run((int)used(&g), slot, &g);
+    team_run((int)used(&g), slot, &g);
     if (g.dw)
-        pool_run((int)(g.panels * g.s.source.runs), sum, &g);
+        team_run((int)(g.panels * g.s.source.runs), sum, &g);
     if (g.db)
         call->micro->f32.sum_rows(g.db, g.partial + g.sums, used(&g), g.slot_floats, g.s.oc);
     return HZ_OK;

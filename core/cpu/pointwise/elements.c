@@ -35,7 +35,7 @@ static void act_task(void *arg, int task, int worker)
 static hz_status act_run(const hz_work *w, const cpu_call *c)
 {
     elements e = { .w = w, .c = c, .n = cpu_count(&w->out[0], c) };
-    pool_run(chunks(e.n), act_task, &e);
+    team_run(chunks(e.n), act_task, &e);
     return HZ_OK;
 }
 
@@ -99,7 +99,7 @@ static hz_status dropout_run(const hz_work *w, const cpu_call *c)
         t.parts = (t.size + CHUNK - 1) / CHUNK;
     else if (t.size > 0)
         t.group = CHUNK / t.size;
-    pool_run((int)((t.rows + t.group - 1) / t.group * t.parts), dropout_task, &t);
+    team_run((int)((t.rows + t.group - 1) / t.group * t.parts), dropout_task, &t);
     return HZ_OK;
 }
 
@@ -145,7 +145,7 @@ static hz_status update_run(const hz_work *w, const cpu_call *c)
         u->shrink = 1 - rate * a->decay;
         u->decay = 0;
     }
-    pool_run(chunks(e.n), update_task, &e);
+    team_run(chunks(e.n), update_task, &e);
     return HZ_OK;
 }
 

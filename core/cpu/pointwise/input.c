@@ -111,7 +111,7 @@ static hz_status run(const hz_work *w, const cpu_call *c)
         g.a[i] = g.b.scale / g.b.deviation[channel];
         g.shift[i] = -g.b.mean[channel] / g.b.deviation[channel];
     }
-    pool_run((int)g.b.rows, task, &g);
+    team_run((int)g.b.rows, task, &g);
     return HZ_OK;
 }
 

@@ -135,7 +135,7 @@ static void slot_task(void *arg, int s, int worker)
 static void pass(norm *k, int which)
 {
     k->pass = which;
-    pool_run(k->slots, slot_task, k);
+    team_run(k->slots, slot_task, k);
 }
 
 /* Mean and variance of statistic i: as given, or over the slots. */

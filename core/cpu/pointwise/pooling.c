@@ -99,7 +99,7 @@ static hz_status run(const hz_work *w, const cpu_call *c)
         p.argmax = w->out[1].data;
     if (w->op == OP_maxpool_grad)
         p.argmax = w->in[1].data;
-    pool_run((int)cpu_rows(w, c), task, &p);
+    team_run((int)cpu_rows(w, c), task, &p);
     return HZ_OK;
 }
 

@@ -120,7 +120,7 @@ static void program_free(hz_program *p)
 
 hz_status program_reserve(hz_program *p)
 {
-    int workers = pool_threads();
+    int workers = team_threads();
     if (p->workers >= workers && p->scratch_bytes >= p->stride * (size_t)workers)
         return HZ_OK;
     size_t bytes = p->stride * (size_t)workers;
@@ -242,7 +242,7 @@ static hz_status stat(const hz_program *p, int i, hz_node_stat *out)
 static const char *describe(void)
 {
     static _Thread_local char text[64];
-    int n = pool_threads();
+    int n = team_threads();
     snprintf(text, sizeof text, "cpu %s, %d thread%s", hz_cpu_isa(), n, n == 1 ? "" : "s");
     return text;
 }
@@ -255,7 +255,7 @@ static const hz_backend cpu = {
 const hz_backend *hz_backend_named(const char *name)
 {
     if (!strcmp(name, "cpu"))
-        return pool_check() || cpu_isa_check() ? NULL : &cpu;
+        return team_check() || cpu_isa_check() ? NULL : &cpu;
     if (!strcmp(name, "null"))
         return &cpu_null;
     hz_fail(HZ_EDEVICE, "device: '%s' is not known; have cpu, null", name);

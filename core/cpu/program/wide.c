@@ -75,7 +75,7 @@ static void copy(const hz_arg *as_bf16, const hz_arg *as_f32, const cpu_call *c,
 {
     copying k = { .m = c->micro, .wide = as_f32->data, .narrow = as_bf16->data, .n = cpu_count(as_bf16, c), .back = back };
     if (narrow(as_bf16) && as_bf16->data)
-        pool_run((int)((k.n + CHUNK - 1) / CHUNK), copy_task, &k);
+        team_run((int)((k.n + CHUNK - 1) / CHUNK), copy_task, &k);
 }
 
 hz_status wide_run(const cpu_kernel *kernel, const hz_work *w, const hz_work *wide, const cpu_call *c)

@@ -170,13 +170,13 @@ static hz_status run(const hz_work *w, const cpu_call *c, const cpu_wino *k)
 {
     wino_dw r = dw_of(w, c->micro, k);
     r.call = c;
-    r.threads = pool_threads();
+    r.threads = team_threads();
     r.partial = c->memory;
     r.dw = w->out[0].data;
     r.db = w->nout > 1 ? w->out[1].data : NULL;
     r.tiles = cpu_rows(w, c) * r.x_image.down * r.x_image.across;
-    pool_run((int)used(&r), slot, &r);
-    pool_run((int)r.dy_image.c, sum, &r);
+    team_run((int)used(&r), slot, &r);
+    team_run((int)r.dy_image.c, sum, &r);
     if (r.db)
         c->micro->f32.sum_rows(r.db, r.partial + r.dy_image.c * 9 * r.x_pitch, used(&r), r.slot_floats, r.dy_image.c);
     return HZ_OK;

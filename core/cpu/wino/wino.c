@@ -221,9 +221,9 @@ static void pack(const hz_work *w, const cpu_call *c, const cpu_wino *k)
     q.depth = w->in[0].shape[3] / k->each;
     q.way = (w->op == OP_conv2d ? q.k->forward : q.k->back) + wino_stride(w, c->micro);
     if (w->op == OP_conv2d)
-        pool_run((int)(q.p.count * chunks(&q)), pack_forward, &q);
+        team_run((int)(q.p.count * chunks(&q)), pack_forward, &q);
     else
-        pool_run((int)((q.depth + WORDS - 1) / WORDS), pack_back, &q);
+        team_run((int)((q.depth + WORDS - 1) / WORDS), pack_back, &q);
 }
 
 /* ---- rows of the kernel lists ---- */
@@ -300,9 +300,9 @@ static hz_status run(const hz_work *w, const cpu_call *c, const cpu_wino *k)
     if (w->nin > 2)
         *(w->op == OP_conv2d ? (const void **)&r.bias : &r.gate) = w->in[2].data;
     r.tiles = cpu_rows(w, c) * r.in.down * r.in.across;
-    r.threads = pool_threads();
+    r.threads = team_threads();
     r.slots = (char *)c->memory + weight_bytes(w, c->micro, k);
-    pool_run((int)blocks(r.tiles), block, &r);
+    team_run((int)blocks(r.tiles), block, &r);
     cpu_tail_end(w, r.slots, (int)blocks(r.tiles));
     return HZ_OK;
 }

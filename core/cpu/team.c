@@ -1,4 +1,4 @@
-/* pool.c: persistent worker threads. The caller is worker 0 and works too, so a job ends even if no other thread ever runs.
+/* team.c: persistent worker threads. The caller is worker 0 and works too, so a job ends even if no other thread ever runs.
    Tasks are claimed from one 64-bit ticket, tasks<<32 | next: a late worker sees either nothing left or a valid claim of the
    current job, never half of two jobs. Idle workers spin a little (a step has dozens of jobs a few microseconds apart), then sleep. */
 #define _GNU_SOURCE
@@ -20,14 +20,14 @@ static struct {
     pthread_cond_t wake, done;
     int threads;              /* wanted, the caller included; 0: not asked yet */
     int started;              /* running helper threads */
-    pthread_t helper[POOL_MAX];
+    pthread_t helper[TEAM_MAX];
     atomic_int stop, sleeping, waiting;
     atomic_uint generation;   /* raised for each job */
-    pool_task *fn;
+    team_task *fn;
     void *arg;
     _Alignas(64) atomic_ullong ticket;
     _Alignas(64) atomic_uint finished;
-} pool = { .entry = PTHREAD_MUTEX_INITIALIZER, .lock = PTHREAD_MUTEX_INITIALIZER,
+} team = { .entry = PTHREAD_MUTEX_INITIALIZER, .lock = PTHREAD_MUTEX_INITIALIZER,
            .wake = PTHREAD_COND_INITIALIZER, .done = PTHREAD_COND_INITIALIZER };
 
 static _Thread_local int inside, self;      /* inside a task; its worker number */
@@ -113,7 +113,7 @@ static int machine_threads(void)
     int n = sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
     int limit = cgroup_limit();
     n = limit < n ? limit : n;
-    return n < 1 ? 1 : n > POOL_MAX ? POOL_MAX : n;
+    return n < 1 ? 1 : n > TEAM_MAX ? TEAM_MAX : n;
 }
 
 /* HZ_THREADS as a number, 0 if it is not set, -1 if it makes no sense. */
@@ -124,26 +124,26 @@ static int asked_threads(void)
         return 0;
     char *end;
     long n = strtol(text, &end, 10);
-    return *end || n < 1 || n > POOL_MAX ? -1 : (int)n;
+    return *end || n < 1 || n > TEAM_MAX ? -1 : (int)n;
 }
 
-hz_status pool_check(void)
+hz_status team_check(void)
 {
     if (asked_threads() < 0)
-        return hz_fail(HZ_EARG, "HZ_THREADS: '%s' was given; need a number from 1 to %d", getenv("HZ_THREADS"), POOL_MAX);
+        return hz_fail(HZ_EARG, "HZ_THREADS: '%s' was given; need a number from 1 to %d", getenv("HZ_THREADS"), TEAM_MAX);
     return HZ_OK;
 }
 
 int hz_cpu_threads(void)
 {
-    if (!pool.threads) {
+    if (!team.threads) {
         int asked = asked_threads();
-        pool.threads = asked > 0 ? asked : machine_threads();
+        team.threads = asked > 0 ? asked : machine_threads();
     }
-    return pool.threads;
+    return team.threads;
 }
 
-int pool_threads(void) { return hz_cpu_threads(); }
+int team_threads(void) { return hz_cpu_threads(); }
 
 /* ---- workers ---- */
 
@@ -152,15 +152,15 @@ static void work(int worker)
     inside = 1;
     self = worker;
     for (;;) {
-        unsigned long long claim = atomic_fetch_add(&pool.ticket, 1);
+        unsigned long long claim = atomic_fetch_add(&team.ticket, 1);
         unsigned tasks = (unsigned)(claim >> 32), task = (unsigned)claim;
         if (task >= tasks)
             break;
-        pool.fn(pool.arg, (int)task, worker);
-        if (atomic_fetch_add(&pool.finished, 1) + 1 == tasks && atomic_load(&pool.waiting)) {
-            pthread_mutex_lock(&pool.lock);
-            pthread_cond_signal(&pool.done);
-            pthread_mutex_unlock(&pool.lock);
+        team.fn(team.arg, (int)task, worker);
+        if (atomic_fetch_add(&team.finished, 1) + 1 == tasks && atomic_load(&team.waiting)) {
+            pthread_mutex_lock(&team.lock);
+            pthread_cond_signal(&team.done);
+            pthread_mutex_unlock(&team.lock);
         }
     }
     inside = 0;
@@ -169,26 +169,26 @@ static void work(int worker)
 static unsigned await_job(unsigned seen)
 {
     for (int i = 0; i < SPINS; i++) {
-        if (atomic_load_explicit(&pool.generation, memory_order_acquire) != seen)
-            return atomic_load(&pool.generation);
+        if (atomic_load_explicit(&team.generation, memory_order_acquire) != seen)
+            return atomic_load(&team.generation);
         pause_spin();
     }
-    pthread_mutex_lock(&pool.lock);
-    atomic_fetch_add(&pool.sleeping, 1);
-    while (atomic_load(&pool.generation) == seen)
-        pthread_cond_wait(&pool.wake, &pool.lock);
-    atomic_fetch_sub(&pool.sleeping, 1);
-    pthread_mutex_unlock(&pool.lock);
-    return atomic_load(&pool.generation);
+    pthread_mutex_lock(&team.lock);
+    atomic_fetch_add(&team.sleeping, 1);
+    while (atomic_load(&team.generation) == seen)
+        pthread_cond_wait(&team.wake, &team.lock);
+    atomic_fetch_sub(&team.sleeping, 1);
+    pthread_mutex_unlock(&team.lock);
+    return atomic_load(&team.generation);
 }
 
 static void raise_generation(void)
 {
-    atomic_fetch_add(&pool.generation, 1);
-    if (atomic_load(&pool.sleeping)) {
-        pthread_mutex_lock(&pool.lock);
-        pthread_cond_broadcast(&pool.wake);
-        pthread_mutex_unlock(&pool.lock);
+    atomic_fetch_add(&team.generation, 1);
+    if (atomic_load(&team.sleeping)) {
+        pthread_mutex_lock(&team.lock);
+        pthread_cond_broadcast(&team.wake);
+        pthread_mutex_unlock(&team.lock);
     }
 }
 
@@ -197,7 +197,7 @@ static void *helper_main(void *number)
     unsigned seen = 0;        /* a job that began before this thread did is taken up too */
     for (;;) {
         seen = await_job(seen);
-        if (atomic_load(&pool.stop))
+        if (atomic_load(&team.stop))
             return NULL;
         work((int)(intptr_t)number);
     }
@@ -206,13 +206,13 @@ static void *helper_main(void *number)
 /* Ends all helpers; the caller holds `entry`, so no job is running. */
 static void stop_helpers(void)
 {
-    atomic_store(&pool.stop, 1);
+    atomic_store(&team.stop, 1);
     raise_generation();
-    for (int i = 0; i < pool.started; i++)
-        pthread_join(pool.helper[i], NULL);
-    pool.started = 0;
-    atomic_store(&pool.stop, 0);
-    atomic_store(&pool.generation, 0);
+    for (int i = 0; i < team.started; i++)
+        pthread_join(team.helper[i], NULL);
+    team.started = 0;
+    atomic_store(&team.stop, 0);
+    atomic_store(&team.generation, 0);
 }
 
 /* Signals are the main thread's. A thread the system refuses is done without: the others take its tasks. */
@@ -221,56 +221,56 @@ static void start_helpers(int wanted)
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (pool.started < wanted &&
-           !pthread_create(&pool.helper[pool.started], NULL, helper_main, (void *)(intptr_t)(pool.started + 1)))
-        pool.started++;
+    while (team.started < wanted &&
+           !pthread_create(&team.helper[team.started], NULL, helper_main, (void *)(intptr_t)(team.started + 1)))
+        team.started++;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 hz_status hz_cpu_set_threads(int n)
 {
-    if (n < 1 || n > POOL_MAX)
-        return hz_fail(HZ_EARG, "threads: %d was given; need 1 to %d", n, POOL_MAX);
-    pthread_mutex_lock(&pool.entry);
-    if (pool.started > n - 1)
+    if (n < 1 || n > TEAM_MAX)
+        return hz_fail(HZ_EARG, "threads: %d was given; need 1 to %d", n, TEAM_MAX);
+    pthread_mutex_lock(&team.entry);
+    if (team.started > n - 1)
         stop_helpers();
-    pool.threads = n;
-    pthread_mutex_unlock(&pool.entry);
+    team.threads = n;
+    pthread_mutex_unlock(&team.entry);
     return HZ_OK;
 }
 
 static void await_end(unsigned tasks)
 {
     for (int i = 0; i < SPINS; i++) {
-        if (atomic_load_explicit(&pool.finished, memory_order_acquire) == tasks)
+        if (atomic_load_explicit(&team.finished, memory_order_acquire) == tasks)
             return;
         pause_spin();
     }
-    pthread_mutex_lock(&pool.lock);
-    atomic_store(&pool.waiting, 1);
-    while (atomic_load(&pool.finished) != tasks)
-        pthread_cond_wait(&pool.done, &pool.lock);
-    atomic_store(&pool.waiting, 0);
-    pthread_mutex_unlock(&pool.lock);
+    pthread_mutex_lock(&team.lock);
+    atomic_store(&team.waiting, 1);
+    while (atomic_load(&team.finished) != tasks)
+        pthread_cond_wait(&team.done, &team.lock);
+    atomic_store(&team.waiting, 0);
+    pthread_mutex_unlock(&team.lock);
 }
 
-void pool_run(int tasks, pool_task *fn, void *arg)
+void team_run(int tasks, team_task *fn, void *arg)
 {
-    if (inside || tasks <= 1 || pool_threads() == 1) {            /* a task may call on: it is worker `self` all along */
+    if (inside || tasks <= 1 || team_threads() == 1) {            /* a task may call on: it is worker `self` all along */
         int worker = inside ? self : 0;
         for (int i = 0; i < tasks; i++)
             fn(arg, i, worker);
         return;
     }
-    pthread_mutex_lock(&pool.entry);
-    if (pool.started < pool.threads - 1)
-        start_helpers(pool.threads - 1);
-    pool.fn = fn;
-    pool.arg = arg;
-    atomic_store(&pool.finished, 0);
-    atomic_store(&pool.ticket, (unsigned long long)tasks << 32);
+    pthread_mutex_lock(&team.entry);
+    if (team.started < team.threads - 1)
+        start_helpers(team.threads - 1);
+    team.fn = fn;
+    team.arg = arg;
+    atomic_store(&team.finished, 0);
+    atomic_store(&team.ticket, (unsigned long long)tasks << 32);
     raise_generation();
     work(0);
     await_end((unsigned)tasks);
-    pthread_mutex_unlock(&pool.entry);
+    pthread_mutex_unlock(&team.entry);
 }
