@@ -1,8 +1,7 @@
-/* cpu.c: which instruction sets this machine and its system grant, the level in force, and the FMA peak at that level. */
+/* cpu.c: which instruction sets this machine and its system grant, and the level in force. */
 #include "cpu/micro.h"
 #include <cpuid.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,47 +90,4 @@ hz_status hz_cpu_set_isa(const char *name)
         return hz_fail(HZ_EDEVICE, "isa: '%s' is not granted by this machine; its highest is '%s'", name, levels[detected].name);
     cap = level;
     return HZ_OK;
-}
-
-/* ---- FMA peak ---- */
-
-typedef struct race {
-    double (*flops)(long steps);
-    double seconds;
-    int threads;
-    atomic_int arrived;
-    double rate[TEAM_MAX];    /* flops per second of each task */
-} race;
-
-/* Tasks wait for each other (at most 50 ms), so that all cores are measured under the same load. */
-static void race_task(void *arg, int task, int worker)
-{
-    race *r = arg;
-    double begin = hz_seconds(), done = 0, now;
-    atomic_fetch_add(&r->arrived, 1);
-    while (atomic_load(&r->arrived) < r->threads && hz_seconds() - begin < 0.05) {}
-    r->flops(2000);
-    begin = hz_seconds();
-    do {
-        done += r->flops(20000);
-        now = hz_seconds();
-    } while (now - begin < r->seconds);
-    r->rate[task] = done / (now - begin);
-}
-
-double hz_cpu_peak(int dtype, int threads, double seconds)
-{
-    const cpu_micro *m = cpu_micro_now();
-    int before = team_threads();
-    race r = { .flops = dtype == HZ_BF16 && m->peak_bf16 ? m->peak_bf16 : m->peak_f32, .seconds = seconds };
-    r.threads = threads < 1 ? 1 : threads > TEAM_MAX ? TEAM_MAX : threads;
-    if (r.threads != before)
-        hz_cpu_set_threads(r.threads);
-    team_run(r.threads, race_task, &r);
-    if (r.threads != before)
-        hz_cpu_set_threads(before);
-    double sum = 0;
-    for (int i = 0; i < r.threads; i++)
-        sum += r.rate[i];
-    return sum * 1e-9;
 }

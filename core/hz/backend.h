@@ -79,8 +79,15 @@ const char *hz_cpu_isa(void);                             /* "portable", "avx2",
 hz_status hz_cpu_set_isa(const char *name);               /* caps the level for programs made from now on. [main] */
 /* Name of the i-th kernel of an op, fastest first, the plain loops ("ref") last; NULL past the end. HZ_KERNEL=name forces one. [any] */
 const char *hz_cpu_kernel(int op, int i);
-/* FMA peak of the current level in GFLOP/s with `threads` threads, measured for about `seconds`. dtype HZ_F32 or HZ_BF16 */
-double hz_cpu_peak(int dtype, int threads, double seconds);
+/* FMA rate of the level in force in GFLOP/s, summed over the threads, window by window. A median well below the best says that the machine
+   was busy or its clock moved. */
+typedef struct hz_peak {
+    double best, median;
+    int32_t windows;
+} hz_peak;
+/* Measures for about `seconds`, in windows of 2 ms or more, `threads` threads at once. dtype HZ_F32 or HZ_BF16. [main] */
+hz_status hz_cpu_peak_windows(int dtype, int threads, double seconds, hz_peak *out);
+double hz_cpu_peak(int dtype, int threads, double seconds);      /* its best window; 0 on failure (message set) */
 
 #pragma GCC visibility pop
 #endif

@@ -363,6 +363,11 @@ START_TEST(peak_is_a_speed)
         if (has_level(levels[i]))
             ck_assert(hz_cpu_peak(HZ_F32, 1, 0.01) > 0.5);
     ck_assert(hz_cpu_peak(HZ_BF16, 2, 0.01) > 0.5);
+    hz_peak peak = { 0 };
+    ck_assert(hz_cpu_peak_windows(HZ_F32, 2, 0.02, &peak) == HZ_OK);
+    ck_assert_int_eq(peak.windows, 10);
+    ck_assert(peak.median > 0 && peak.best >= peak.median);
+    ck_assert(hz_cpu_peak_windows(HZ_F32, 1, 0, &peak) == HZ_OK && peak.windows == 1);
 }
 END_TEST
 

@@ -1,9 +1,11 @@
-/* peak.inc.h: register-only multiply-adds, 12 independent chains: enough to hide the latency of two units. */
+/* peak.inc.h: register-only multiply-adds, 12 independent chains: enough to hide the latency of two units. The compiler must not know the
+   numbers: a chain that begins at its fixed point (1 is 1*0.999 + 0.001) would be folded away and counted all the same. */
 static double peak_f32(long steps)
 {
-    V sum[12], scale = v_set(0.999f), shift = v_set(1e-3f);
+    volatile float factor = 0.999f, term = 1e-3f, first = 0.5f;
+    V sum[12], scale = v_set(factor), shift = v_set(term);
     for (int i = 0; i < 12; i++)
-        sum[i] = v_set((float)i);
+        sum[i] = v_set(first + 0.1f * (float)i);
     for (long s = 0; s < steps; s++) {
 #pragma GCC unroll 12
         for (int i = 0; i < 12; i++)
