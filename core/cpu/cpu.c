@@ -87,7 +87,8 @@ hz_status hz_cpu_set_isa(const char *name)
     if (level < 0)
         return unknown("isa", name);
     if (level > detected)
-        return hz_fail(HZ_EDEVICE, "isa: '%s' is not granted by this machine; its highest is '%s'", name, levels[detected].name);
+        return hz_fail(HZ_EDEVICE, "isa: '%s' is not granted by this machine; its highest is '%s'", name,
+                       levels[detected].name);
     cap = level;
     return HZ_OK;
 }

@@ -1,6 +1,6 @@
-/* cpu.h: what the CPU backend's files share. Kernels are rows of a list per op; the cheapest that accepts a node runs it.
-   Work is cut into tasks by shape alone, partial sums live in slots and are added in slot order: any number of threads
-   yields the same bits. */
+/* cpu.h: what the CPU backend's files share. Kernels are rows of a list per op; the cheapest that accepts a node
+   runs it. Work is cut into tasks by shape alone, partial sums live in slots and are added in slot order: any number
+   of threads yields the same bits. */
 #ifndef HZ_CPU_H
 #define HZ_CPU_H
 #include "hz/backend.h"
@@ -15,7 +15,8 @@ enum {
 
 /* --- team: persistent threads; the caller is worker 0 --- */
 typedef void team_task(void *arg, int task, int worker);      /* worker: 0 .. team_threads()-1 */
-void team_run(int tasks, team_task *fn, void *arg);           /* returns when all tasks are done; tasks are taken dynamically */
+void team_run(int tasks, team_task *fn, void *arg);           /* returns when all tasks are done; tasks are
+                                                                 taken dynamically */
 int team_threads(void);
 hz_status team_check(void);                                   /* HZ_THREADS makes sense, else message set */
 enum { TEAM_MAX = 256 };
@@ -29,19 +30,23 @@ hz_status cpu_isa_check(void);                                /* HZ_ISA names a 
 typedef struct cpu_call {
     const hz_step *step;
     const cpu_micro *micro;   /* level the program was made for */
-    void *memory;             /* the node's own: packed weights, slots; as many bytes as memory() said, lives with the program */
-    char *scratch;            /* worker i's part starts at scratch + i*scratch_stride; shared by all nodes, contents do not last */
+    void *memory;             /* the node's own: packed weights, slots; as many bytes as memory() said, lives
+                                 with the program */
+    char *scratch;            /* worker i's part starts at scratch + i*scratch_stride; shared by all nodes,
+                                 contents do not last */
     size_t scratch_stride;
 } cpu_call;
 
 typedef struct cpu_kernel {
     const char *name;                                                 /* "direct", "gemm", "ref" */
-    double (*cost)(const hz_work *w, const cpu_micro *m);             /* predicted seconds; negative: does not run this node */
+    /* predicted seconds; negative: does not run this node */
+    double (*cost)(const hz_work *w, const cpu_micro *m);
     size_t (*memory)(const hz_work *w, const cpu_micro *m);           /* bytes, 64-byte aligned; NULL: none */
     size_t (*scratch)(const hz_work *w, const cpu_micro *m);          /* bytes per worker; NULL: none */
-    void (*pack)(const hz_work *w, const cpu_call *c);                /* NULL: none; called when the parameters' version changed */
+    /* NULL: none; called when the parameters' version changed */
+    void (*pack)(const hz_work *w, const cpu_call *c);
     hz_status (*run)(const hz_work *w, const cpu_call *c);
-    int (*tails)(const hz_work *w, const cpu_micro *m);               /* 1: runs the node's tails; NULL: runs no node that has any */
+    int (*tails)(const hz_work *w, const cpu_micro *m);  /* 1: runs the node's tails; NULL: runs no node that has any */
 } cpu_kernel;
 
 enum { CPU_KERNELS = 8 };                                             /* rows of a list at most */
@@ -57,26 +62,34 @@ hz_status wide_run(const cpu_kernel *kernel, const hz_work *w, const hz_work *wi
 extern const hz_backend cpu_null;                                     /* null.c */
 
 /* --- small questions every kernel asks --- */
-int64_t cpu_rows(const hz_work *w, const cpu_call *c);                /* rows of the batch in use: count, at most what input 0 has */
-int64_t cpu_count(const hz_arg *a, const cpu_call *c);                /* elements in use: count rows of an activation, else all */
+/* Rows of the batch in use: count, at most what input 0 has. */
+int64_t cpu_rows(const hz_work *w, const cpu_call *c);
+/* Elements in use: count rows of an activation, else all. */
+int64_t cpu_count(const hz_arg *a, const cpu_call *c);
 int64_t cpu_size(const hz_arg *a, int from, int to);                  /* product of dimensions from .. to-1 */
 double cpu_flops(const hz_work *w);                                   /* of the plain algorithm, full batch */
 int cpu_all(const hz_work *w, int dtype);                             /* every present float argument has this dtype */
 /* How the node stores its activations, HZ_F32 or HZ_BF16, where all other floats are f32; else -1. */
 int cpu_storage(const hz_work *w);
-static inline void *cpu_at(const hz_arg *a, int64_t i) { return (char *)a->data + i * (int64_t)hz_dtype_bytes(a->dtype); }
+static inline void *cpu_at(const hz_arg *a, int64_t i)
+{
+    return (char *)a->data + i * (int64_t)hz_dtype_bytes(a->dtype);
+}
 
-/* The activation that fusion put behind an element-wise node, over elements from .. from+n-1 of its output 0, just written and still near. */
+/* The activation that fusion put behind an element-wise node, over elements from .. from+n-1 of its output 0,
+   just written and still near. */
 void cpu_epilogue(const hz_work *w, const cpu_micro *m, int64_t from, int64_t n);
 
 /* --- tail.c: what fusion put behind a node, over parts of its result --- */
 /* Part of image n of the result: all channels of rows y0..y1-1, columns x0..x1-1. */
 typedef struct cpu_rect { int64_t n, y0, y1, x0, x1; } cpu_rect;
-/* Whether the node's tails can run over parts that begin at multiples of `rows` and `columns` and end there or at the image's edge.
-   0: parts reach over the whole image that way. */
+/* Whether the node's tails can run over parts that begin at multiples of `rows` and `columns` and end there or at the
+   image's edge. 0: parts reach over the whole image that way. */
 int cpu_tail_fits(const hz_work *w, int64_t rows, int64_t columns);
-int64_t cpu_tail_rows(const hz_work *w);                              /* parts must begin at multiples of so many rows; at least 1 */
-int cpu_tail_stored(const hz_work *w);                                /* 0: the result itself is not stored, out[0] has no memory */
+/* Parts must begin at multiples of so many rows; at least 1. */
+int64_t cpu_tail_rows(const hz_work *w);
+/* 0: the result itself is not stored, out[0] has no memory. */
+int cpu_tail_stored(const hz_work *w);
 /* Bytes of slots for so many tasks, a multiple of 64: what a task adds up. 0 where there is nothing to add up. */
 size_t cpu_tail_bytes(const hz_work *w, int64_t tasks);
 void cpu_tail_begin(const hz_work *w, void *slots, int task);
@@ -84,18 +97,21 @@ void cpu_tail_begin(const hz_work *w, void *slots, int task);
 void cpu_tail_run(const hz_work *w, const cpu_call *c, void *slots, int task, cpu_rect r, void *near, int64_t pitch);
 void cpu_tail_end(const hz_work *w, void *slots, int tasks);          /* when all tasks have run */
 
-/* Sliding window over an image, from input to output: strides filled in, TensorFlow's padding before the first row and column. */
+/* Sliding window over an image, from input to output: strides filled in, TensorFlow's padding before the
+   first row and column. */
 typedef struct cpu_window {
     int64_t h, w, oh, ow;     /* of the image and of the output */
     int64_t kh, kw, sh, sw, top, left;
 } cpu_window;
 cpu_window cpu_window_of(const hz_window *a, const hz_arg *image, const hz_arg *output);
 
-/* Batch norm's view of in[arg] as (outer, n, inner), the axis with statistics in the middle; outer counts rows in use. */
+/* Batch norm's view of in[arg] as (outer, n, inner), the axis with statistics in the middle; outer counts
+   rows in use. */
 typedef struct cpu_axis { int64_t outer, n, inner; } cpu_axis;
 cpu_axis cpu_axis_of(const hz_work *w, const cpu_call *c, int arg);
 
-/* What the input node does, defaults filled in. Data that are not (N,H,W,C) count as (N,1,1,rest) and are not augmented. */
+/* What the input node does, defaults filled in. Data that are not (N,H,W,C) count as (N,1,1,rest) and are
+   not augmented. */
 typedef struct cpu_batch {
     const hz_step *step;
     int64_t rows, items, h, w, c;

@@ -1,14 +1,15 @@
-/* micro.h: the table of micro-kernels. One row per ISA level; each level begins as a copy of the one below and overwrites the
-   slots it improves (isa/). Drivers take tile sizes from the same row, so they need no ISA names.
-   Words: a panel is up to max_nv vectors of output channels whose packed weights lie together; a tile is tile_rows[nv] rows
-   of outputs over one panel, all of whose sums stay in registers. */
+/* micro.h: the table of micro-kernels. One row per ISA level; each level begins as a copy of the one below and
+   overwrites the slots it improves (isa/). Drivers take tile sizes from the same row, so they need no ISA names.
+   Words: a panel is up to max_nv vectors of output channels whose packed weights lie together; a tile is
+   tile_rows[nv] rows of outputs over one panel, all of whose sums stay in registers. */
 #ifndef HZ_CPU_MICRO_H
 #define HZ_CPU_MICRO_H
 #include "cpu/cpu.h"
 
 enum { MICRO_NV = 4, MICRO_ROWS = 12 };          /* at most, over all levels */
 
-/* y[r][j] = max(low, start + sum over segments s and k of a[r][s*a_step + k] * b[s*b_step + k*width + j]), width = nv*lanes */
+/* y[r][j] = max(low, start + sum over segments s and k of a[r][s*a_step + k] * b[s*b_step + k*width + j]),
+   width = nv*lanes */
 typedef struct cpu_tile {
     const float *const *a;    /* tile_rows[nv] rows of inputs */
     float *const *y;          /* as many rows of outputs; a row may be named twice */
@@ -17,14 +18,15 @@ typedef struct cpu_tile {
     int64_t segments, a_step, b_step, k;
     float low;                /* 0 for relu, -infinity for none */
     const float *const *gate; /* rows like y: where they are not > 0, 0 is written; NULL: none */
-    int64_t ahead, ahead_rows, ahead_width;      /* fetch into L2 meanwhile: rows a[r] + ahead + i*a_step, ahead_width floats of each */
+    /* fetch into L2 meanwhile: rows a[r] + ahead + i*a_step, ahead_width floats of each */
+    int64_t ahead, ahead_rows, ahead_width;
     int stream;               /* rows of a follow on: fetched from a[0] + ahead on, a little with each step */
     int accumulate;           /* 1: start from y instead */
     int last;                 /* lanes of the last vector that exist, 1..lanes */
 } cpu_tile;
 
-/* c[r][j] (+)= sum over planes, rows and columns of a[.. + r] * b[.. + j]: the product of a transposed matrix with another, over
-   pixels. Pixel (p,y,x) of a lies at p*a_plane + y*a_row + x*a_column, the same for b. */
+/* c[r][j] (+)= sum over planes, rows and columns of a[.. + r] * b[.. + j]: the product of a transposed matrix with
+   another, over pixels. Pixel (p,y,x) of a lies at p*a_plane + y*a_row + x*a_column, the same for b. */
 typedef struct cpu_outer {
     const float *a, *b;
     float *c;
@@ -72,14 +74,16 @@ typedef struct cpu_affine {
     const float *mean, *a, *b, *g;
 } cpu_affine;
 
-/* Loops over activations as they are stored; void stands for that type, everything else is f32. Arithmetic is f32, a result is rounded
-   once. In and out may be the same where both are activations of one shape. */
+/* Loops over activations as they are stored; void stands for that type, everything else is f32. Arithmetic is f32,
+   a result is rounded once. In and out may be the same where both are activations of one shape. */
 typedef struct cpu_stored {
     void (*act)(void *y, const void *x, int64_t n, int act, float alpha);
     void (*act_grad)(void *dx, const void *dy, const void *y, int64_t n, int act, float alpha);
     void (*act_add)(void *y, const void *a, const void *b, int64_t n, int act, float alpha);         /* act(a + b) */
-    void (*dropout)(void *y, const void *x, uint8_t *mask, int64_t n, int64_t first, const cpu_dropout *d);      /* first: of the item, 8*k */
-    void (*keep)(void *y, const void *x, const uint8_t *mask, int64_t n, float scale);               /* x*scale where the mask has a bit, else 0 */
+    /* first: of the item, 8*k */
+    void (*dropout)(void *y, const void *x, uint8_t *mask, int64_t n, int64_t first, const cpu_dropout *d);
+    /* x*scale where the mask has a bit, else 0 */
+    void (*keep)(void *y, const void *x, const uint8_t *mask, int64_t n, float scale);
     /* y = x*a + b */
     void (*scale_bytes)(void *y, const uint8_t *x, const float *a, const float *b, int64_t n);
     void (*scale_floats)(void *y, const float *x, const float *a, const float *b, int64_t n);
@@ -87,7 +91,8 @@ typedef struct cpu_stored {
     /* sum[c] = sum over rows of x[row*step + c], c < n */
     void (*sum_rows)(float *sum, const void *x, int64_t rows, int64_t step, int64_t n);
 
-    /* one output pixel, n channels; x and dx point at tap (0,0) of its window. pool_*_grad add to dx, in f32. argmax may be NULL */
+    /* one output pixel, n channels; x and dx point at tap (0,0) of its window. pool_*_grad add to dx, in f32.
+       argmax may be NULL */
     void (*pool_max)(void *y, uint8_t *argmax, const void *x, const cpu_taps *t, int64_t n);
     void (*pool_max_grad)(float *dx, const void *dy, const uint8_t *argmax, const cpu_taps *t, int64_t n);
     void (*pool_mean)(void *y, const void *x, const cpu_taps *t, int64_t n);
@@ -102,7 +107,8 @@ typedef struct cpu_stored {
 struct cpu_micro {
     const char *isa;
     const struct cpu_wino *wino, *wino_bf16;      /* fast convolution over images in f32 and in bf16: wino.h */
-    const struct cpu_wino *winopairs; /* the same over bf16 with planes in bf16; NULL without instructions for their products */
+    const struct cpu_wino *winopairs; /* the same over bf16 with planes in bf16; NULL without instructions
+                                         for their products */
     const struct cpu_pairs *pairs;    /* products of bf16: pairs.h; NULL without instructions for them */
     int lanes;                /* f32 per vector */
     int max_nv;               /* widest panel, vectors */
@@ -126,7 +132,8 @@ struct cpu_micro {
     void (*adam)(const cpu_update *u, int64_t from, int64_t to);
     void (*adadelta)(const cpu_update *u, int64_t from, int64_t to);
 
-    /* FMA peak: `steps` rounds of register-only multiply-adds; returns how many flops those were. bf16: NULL without instructions */
+    /* FMA peak: `steps` rounds of register-only multiply-adds; returns how many flops those were. bf16: NULL
+       without instructions */
     double (*peak_f32)(long steps);
     double (*peak_bf16)(long steps);
 };

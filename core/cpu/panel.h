@@ -11,10 +11,12 @@ typedef struct panels {
 static inline panels panels_of(int64_t channels, const cpu_micro *m)
 {
     int vectors = (int)((channels + m->lanes - 1) / m->lanes);
-    return (panels){ .channels = channels, .lanes = m->lanes, .vectors = vectors, .count = (vectors + m->max_nv - 1) / m->max_nv };
+    return (panels){ .channels = channels, .lanes = m->lanes, .vectors = vectors,
+                     .count = (vectors + m->max_nv - 1) / m->max_nv };
 }
 
-static inline int panel_first(const panels *p, int i) { return (int)((int64_t)p->vectors * i / p->count); }          /* vector */
+/* vector. */
+static inline int panel_first(const panels *p, int i) { return (int)((int64_t)p->vectors * i / p->count); }
 static inline int panel_nv(const panels *p, int i) { return panel_first(p, i + 1) - panel_first(p, i); }
 /* Lanes of the panel's last vector that are channels. */
 static inline int panel_last(const panels *p, int i)

@@ -1,5 +1,6 @@
-/* peak.c: the FMA peak of the level in force: register-only multiply-adds (isa/peak.inc.h, pairs) on all threads at once, in many
-   short windows. The best window counts: a neighbour on the machine, an interrupt or a clock that has yet to rise only ever make one slower. */
+/* peak.c: the FMA peak of the level in force: register-only multiply-adds (isa/peak.inc.h, pairs) on all threads
+   at once, in many short windows. The best window counts: a neighbour on the machine, an interrupt or a clock that
+   has yet to rise only ever make one slower. */
 #include "cpu/micro.h"
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -17,7 +18,8 @@ typedef struct race {
     double (*rate)[WINDOWS];          /* (threads, windows): flops per second of each task in each window */
 } race;
 
-/* Tasks wait for each other (at most 50 ms), so that all cores are measured under the same load; the last sets the time. */
+/* Tasks wait for each other (at most 50 ms), so that all cores are measured under the same load; the last
+   sets the time. */
 static void meet(race *r)
 {
     double start = hz_seconds();

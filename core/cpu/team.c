@@ -1,6 +1,7 @@
-/* team.c: persistent worker threads. The caller is worker 0 and works too, so a job ends even if no other thread ever runs.
-   Tasks are claimed from one 64-bit ticket, tasks<<32 | next: a late worker sees either nothing left or a valid claim of the
-   current job, never half of two jobs. Idle workers spin a little (a step has dozens of jobs a few microseconds apart), then sleep. */
+/* team.c: persistent worker threads. The caller is worker 0 and works too, so a job ends even if no other thread
+   ever runs. Tasks are claimed from one 64-bit ticket, tasks<<32 | next: a late worker sees either nothing left
+   or a valid claim of the current job, never half of two jobs. Idle workers spin a little (a step has dozens of jobs
+   a few microseconds apart), then sleep. */
 #define _GNU_SOURCE
 #include "cpu/cpu.h"
 #include <limits.h>
@@ -130,7 +131,8 @@ static int asked_threads(void)
 hz_status team_check(void)
 {
     if (asked_threads() < 0)
-        return hz_fail(HZ_EARG, "HZ_THREADS: '%s' was given; need a number from 1 to %d", getenv("HZ_THREADS"), TEAM_MAX);
+        return hz_fail(HZ_EARG, "HZ_THREADS: '%s' was given; need a number from 1 to %d", getenv("HZ_THREADS"),
+                       TEAM_MAX);
     return HZ_OK;
 }
 
@@ -256,7 +258,7 @@ static void await_end(unsigned tasks)
 
 void team_run(int tasks, team_task *fn, void *arg)
 {
-    if (inside || tasks <= 1 || team_threads() == 1) {            /* a task may call on: it is worker `self` all along */
+    if (inside || tasks <= 1 || team_threads() == 1) {      /* a task may call on: it is worker `self` all along */
         int worker = inside ? self : 0;
         for (int i = 0; i < tasks; i++)
             fn(arg, i, worker);

@@ -1,6 +1,6 @@
-/* vector.h: V, a vector of LANES floats, through the compiler's vector extension: loads, arithmetic and comparisons are plain
-   operators, so one text serves every width. Included by each file of isa/ after it has set LANES; all bodies are static,
-   because a shared inline could be linked from the widest file. */
+/* vector.h: V, a vector of LANES floats, through the compiler's vector extension: loads, arithmetic and comparisons
+   are plain operators, so one text serves every width. Included by each file of isa/ after it has set LANES; all
+   bodies are static, because a shared inline could be linked from the widest file. */
 #include <stdint.h>
 #include <string.h>
 
@@ -11,8 +11,8 @@ typedef float VU __attribute__((vector_size(4 * LANES), may_alias, aligned(4)));
 
 #define INLINE static inline __attribute__((always_inline, unused))
 
-/* body(i, LANES, ...) for each whole vector of n elements, body(i, rest, ...) for what remains. Bodies are INLINE, so the loop over whole
-   vectors has no branch and keeps its constants in registers. */
+/* body(i, LANES, ...) for each whole vector of n elements, body(i, rest, ...) for what remains. Bodies are INLINE,
+   so the loop over whole vectors has no branch and keeps its constants in registers. */
 #define EACH_VECTOR(n, body, ...) \
     do { \
         int64_t i_ = 0, n_ = (n); \
@@ -42,8 +42,8 @@ INLINE void v_store_part(float *p, V v, int n)
         v_store_some(p, v, n);
 }
 
-/* bf16: the upper half of an f32. To bf16 by rounding to nearest even in integers on every level (vcvtneps2bf16 flushes denormals); NaN
-   stays NaN, made quiet. */
+/* bf16: the upper half of an f32. To bf16 by rounding to nearest even in integers on every level (vcvtneps2bf16
+   flushes denormals); NaN stays NaN, made quiet. */
 typedef uint32_t VW __attribute__((vector_size(4 * LANES), may_alias));
 typedef uint16_t VH __attribute__((vector_size(2 * LANES), may_alias));
 typedef uint16_t VHU __attribute__((vector_size(2 * LANES), may_alias, aligned(2)));   /* unaligned, in memory */
@@ -80,10 +80,11 @@ INLINE void v_store_part_bf16(uint16_t *p, V v, int n) { v_store_half(p, v_narro
 INLINE void v_store_product_bf16(uint16_t *p, V v, int n) { v_store_half(p, v_narrow_product(v), n); }
 
 INLINE V v_set(float x) { return x - (V){ 0 }; }
-INLINE V v_max(V a, V b) { return (V)(((VI)a & (a > b)) | ((VI)b & ~(a > b))); }        /* b where one is NaN, like maxps */
+INLINE V v_max(V a, V b) { return (V)(((VI)a & (a > b)) | ((VI)b & ~(a > b))); }    /* b where one is NaN, like maxps */
 INLINE V v_add(V a, V b) { return a + b; }
-INLINE V v_fma(V a, V b, V c) { return a * b + c; }                                    /* contracted where there is an instruction */
+INLINE V v_fma(V a, V b, V c) { return a * b + c; }      /* contracted where there is an instruction */
 INLINE float v_first(V a) { return a[0]; }
 
-/* Products of the low halves of 64-bit lanes. The extension has no operator for it, nor for a bit per lane (AT_LEAST). */
+/* Products of the low halves of 64-bit lanes. The extension has no operator for it, nor for a bit per lane
+   (AT_LEAST). */
 INLINE VL v_mul_wide(VL a, VL b) { return (VL)MUL_WIDE(a, b); }

@@ -2,7 +2,8 @@
 #include "cpu/conv/axis.h"
 
 /* Outputs out + m*out_step < limit start at input in + m*in_step; taps outside 0..inputs-1 are cut off. */
-static void fill(axis_phase *p, int64_t out, int64_t out_step, int64_t limit, int64_t in, int64_t in_step, int64_t inputs)
+static void fill(axis_phase *p, int64_t out, int64_t out_step, int64_t limit, int64_t in, int64_t in_step,
+                 int64_t inputs)
 {
     axis_run *r = NULL;
     for (; out < limit; out += out_step, in += in_step) {
@@ -11,7 +12,8 @@ static void fill(axis_phase *p, int64_t out, int64_t out_step, int64_t limit, in
         int64_t taps = to > from ? to - from : 0;
         if (!r || r->tap != from || r->taps != taps) {
             r = &p->run[p->runs++];
-            *r = (axis_run){ .out = out, .out_step = out_step, .in = in + from, .in_step = in_step, .tap = from, .taps = taps };
+            *r = (axis_run){ .out = out, .out_step = out_step, .in = in + from, .in_step = in_step, .tap = from,
+                             .taps = taps };
         }
         r->count++;
     }
@@ -27,8 +29,9 @@ void axis_forward(axis_plan *p, int64_t image, int64_t output, int64_t taps, int
     fill(&p->phase[0], 0, 1, output, -before, stride, image);
 }
 
-/* Input i gets dy[o]*w[k] where o*stride - before + k = i. With i + before = q*stride + phase, k = phase + stride*j and o = q - j
-   for j = 0 .. n-1. Packed in falling j, so that o rises with the packed tap t = n-1-j, beginning at q - (n-1). */
+/* Input i gets dy[o]*w[k] where o*stride - before + k = i. With i + before = q*stride + phase, k = phase + stride*j
+   and o = q - j for j = 0 .. n-1. Packed in falling j, so that o rises with the packed tap t = n-1-j,
+   beginning at q - (n-1). */
 void axis_backward(axis_plan *p, int64_t image, int64_t output, int64_t taps, int64_t stride, int64_t before)
 {
     p->phases = (int)stride;

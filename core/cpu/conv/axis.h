@@ -1,12 +1,14 @@
-/* axis.h: a convolution along one axis as runs of outputs that use the same taps, so that no padded copy of an image is needed:
-   the taps that fall outside are left out of the sums. Serves the forward pass and, by phases, the gradient to the input. */
+/* axis.h: a convolution along one axis as runs of outputs that use the same taps, so that no padded copy of an
+   image is needed: the taps that fall outside are left out of the sums. Serves the forward pass and, by phases,
+   the gradient to the input. */
 #ifndef HZ_CPU_AXIS_H
 #define HZ_CPU_AXIS_H
 #include "cpu/cpu.h"
 
 enum { AXIS_TAPS = 15, AXIS_PHASES = 8, AXIS_RUNS = 2 * AXIS_TAPS + 1 };
 
-/* Outputs out, out + out_step, ... (count of them) start at inputs in, in + in_step, ... and use `taps` taps from `tap` on. */
+/* Outputs out, out + out_step, ... (count of them) start at inputs in, in + in_step, ... and use `taps`
+   taps from `tap` on. */
 typedef struct axis_run {
     int64_t out, out_step, count, in, in_step, tap, taps;
 } axis_run;

@@ -1,17 +1,19 @@
-/* few.c: kernel "few", conv2d and conv2d_dw of few input channels (the first layer's 3, say), any window, stride and padding; conv2d_dw
-   also where input channels fill no whole vectors.
-   A band of an image is copied with zeros around it, which costs little where channels are few. Then every output pixel has all its taps,
-   a row of taps is kw*I contiguous floats, and neighbouring pixels lie sw*I floats apart: no pointers, no edges.
+/* few.c: kernel "few", conv2d and conv2d_dw of few input channels (the first layer's 3, say), any window, stride and
+   padding; conv2d_dw also where input channels fill no whole vectors.
+   A band of an image is copied with zeros around it, which costs little where channels are few. Then every output
+   pixel has all its taps, a row of taps is kw*I contiguous floats, and neighbouring pixels lie sw*I floats apart:
+   no pointers, no edges.
    Forward: strips of a row of outputs, weights [panel][ky][kw*I][nv*lanes] in L1. Work: a task is a band of an image.
-   To the weights: slot[ky][kw*I][o] += x[..] * dy[..], dy in vectors, x broadcast, by the micro-kernel of outer.c; a band's dy stays in L1
-   while all its taps pass. A call takes whole groups of rows of the slot: those beyond kw*I are never read. Work: a task is a slot,
-   some bands of the batch; slots are cut by shape and count, and added in order.
+   To the weights: slot[ky][kw*I][o] += x[..] * dy[..], dy in vectors, x broadcast, by the micro-kernel of outer.c; a
+   band's dy stays in L1 while all its taps pass. A call takes whole groups of rows of the slot: those beyond kw*I are
+   never read. Work: a task is a slot, some bands of the batch; slots are cut by shape and count, and added in order.
    Best seen: 0.7 of the FMA peak forward, 0.6 to the weights (3 to 32 channels). */
 #include "cpu/panel.h"
 #include <math.h>
 #include <string.h>
 
-enum { CHANNELS = 8, TASKS = 32, SLOTS = 16, PIXELS = 128, COPY = 4096 };     /* PIXELS of dy, COPY floats of the image: of a band */
+/* PIXELS of dy, COPY floats of the image: of a band. */
+enum { CHANNELS = 8, TASKS = 32, SLOTS = 16, PIXELS = 128, COPY = 4096 };
 
 typedef struct conv {
     const hz_work *w;
@@ -37,7 +39,8 @@ static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 /* ---- the copy ---- */
 
 static int64_t copy_rows(const conv *c) { return (c->band - 1) * c->v.sh + c->v.kh; }
-static int64_t copy_floats(const conv *c) { return copy_rows(c) * c->width + MICRO_ROWS; }      /* a group of rows may reach beyond the last */
+/* A group of rows may reach beyond the last. */
+static int64_t copy_floats(const conv *c) { return copy_rows(c) * c->width + MICRO_ROWS; }
 
 /* What outputs y0..y1-1 of image n see, zeros outside. */
 static void copy(const conv *c, int64_t n, int64_t y0, int64_t y1, float *to)
@@ -63,9 +66,10 @@ static void strip(const conv *c, const float *x, float *y, int panel)
     const cpu_micro *m = c->call->micro;
     int nv = panel_nv(&c->p, panel);
     int64_t first = (int64_t)panel_first(&c->p, panel) * c->p.lanes;
-    cpu_few t = { .x = x, .x_row = c->width, .x_column = c->v.sw * c->I, .w = c->packed + c->v.kh * c->k * first, .y = y + first,
-                  .bias = c->bias ? c->bias + first : NULL, .y_column = c->O, .rows = c->v.kh, .k = c->k, .pixels = c->v.ow,
-                  .low = c->act == HZ_RELU ? 0 : -INFINITY, .last = panel_last(&c->p, panel) };
+    cpu_few t = { .x = x, .x_row = c->width, .x_column = c->v.sw * c->I, .w = c->packed + c->v.kh * c->k * first,
+                  .y = y + first, .bias = c->bias ? c->bias + first : NULL, .y_column = c->O,
+                  .rows = c->v.kh, .k = c->k, .pixels = c->v.ow, .low = c->act == HZ_RELU ? 0 : -INFINITY,
+                  .last = panel_last(&c->p, panel) };
     m->few[nv](&t);
 }
 
@@ -74,7 +78,8 @@ static void forward_task(void *arg, int number, int worker)
     const conv *c = arg;
     int64_t n = number / c->bands, y0 = number % c->bands * c->band, y1 = least(y0 + c->band, c->v.oh);
     int64_t row = c->v.ow * c->O;
-    float *x = (float *)(c->call->scratch + (size_t)worker * c->call->scratch_stride), *near = c->stored ? c->y + (n * c->v.oh + y0) * row : x + copy_floats(c);
+    float *x = (float *)(c->call->scratch + (size_t)worker * c->call->scratch_stride);
+    float *near = c->stored ? c->y + (n * c->v.oh + y0) * row : x + copy_floats(c);
     copy(c, n, y0, y1, x);
     for (int64_t i = y0; i < y1; i++) {
         float *y = near + (i - y0) * row;
@@ -84,13 +89,16 @@ static void forward_task(void *arg, int number, int worker)
             c->call->micro->f32.act(y, y, row, c->act, c->alpha);
     }
     cpu_tail_begin(c->w, c->tail_slots, number);
-    cpu_tail_run(c->w, c->call, c->tail_slots, number, (cpu_rect){ .n = n, .y0 = y0, .y1 = y1, .x1 = c->v.ow }, near, row);
+    cpu_tail_run(c->w, c->call, c->tail_slots, number, (cpu_rect){ .n = n, .y0 = y0, .y1 = y1, .x1 = c->v.ow },
+                 near, row);
 }
 
 /* ---- to the weights ---- */
 
-/* Products of a band: `rows` rows of outputs, x copied, dy with `pitch` floats per pixel. first: nothing is in the slot yet. */
-static void multiply(const conv *c, const float *x, const float *dy, int64_t rows, int first, float *slot, const float *ahead)
+/* Products of a band: `rows` rows of outputs, x copied, dy with `pitch` floats per pixel. first: nothing
+   is in the slot yet. */
+static void multiply(const conv *c, const float *x, const float *dy, int64_t rows, int first, float *slot,
+                     const float *ahead)
 {
     static const float one = 1;
     const cpu_micro *m = c->call->micro;
@@ -98,8 +106,9 @@ static void multiply(const conv *c, const float *x, const float *dy, int64_t row
         int nv = panel_nv(&c->p, panel), group = m->outer_rows[nv];
         int64_t first_channel = (int64_t)panel_first(&c->p, panel) * c->p.lanes;
         cpu_outer t = { .b = dy + first_channel, .c_step = c->pitch, .planes = 1, .rows = rows, .columns = c->v.ow,
-                        .a_row = c->v.sh * c->width, .a_column = c->v.sw * c->I, .b_row = c->v.ow * c->pitch, .b_column = c->pitch,
-                        .ahead = ahead, .ahead_step = ahead && !panel ? c->O : 0, .accumulate = !first };
+                        .a_row = c->v.sh * c->width, .a_column = c->v.sw * c->I, .b_row = c->v.ow * c->pitch,
+                        .b_column = c->pitch, .ahead = ahead, .ahead_step = ahead && !panel ? c->O : 0,
+                        .accumulate = !first };
         if (!ahead)
             t.ahead = dy;
         for (int64_t ky = 0; ky < c->v.kh; ky++)
@@ -141,7 +150,8 @@ static void slot_task(void *arg, int number, int worker)
         int64_t n = u / c->bands, y0 = u % c->bands * c->band, y1 = least(y0 + c->band, c->v.oh);
         const float *dy = c->dy + (n * c->v.oh + y0) * c->v.ow * c->O, *next = dy + (y1 - y0) * c->v.ow * c->O;
         copy(c, n, y0, y1, x);
-        multiply(c, x, pad(c, dy, (y1 - y0) * c->v.ow, padded), y1 - y0, u == from, c->slot + number * c->slot_floats, u + 1 < to ? next : NULL);
+        multiply(c, x, pad(c, dy, (y1 - y0) * c->v.ow, padded), y1 - y0, u == from, c->slot + number * c->slot_floats,
+                 u + 1 < to ? next : NULL);
     }
 }
 
@@ -165,7 +175,8 @@ static conv conv_of(const hz_work *w, const cpu_micro *m)
 {
     int forward = w->op == OP_conv2d;
     const hz_arg *x = &w->in[0], *y = forward ? &w->out[0] : &w->in[1];
-    conv c = { .w = w, .stored = cpu_tail_stored(w), .v = cpu_window_of(&w->attr.window, x, y), .p = panels_of(y->shape[3], m), .x = x->data, .I = x->shape[3], .O = y->shape[3] };
+    conv c = { .w = w, .stored = cpu_tail_stored(w), .v = cpu_window_of(&w->attr.window, x, y),
+               .p = panels_of(y->shape[3], m), .x = x->data, .I = x->shape[3], .O = y->shape[3] };
     c.k = c.v.kw * c.I;
     c.width = ((c.v.ow - 1) * c.v.sw + c.v.kw) * c.I;
     c.band = forward ? most(1, (COPY / c.width - c.v.kh) / c.v.sh + 1) : most(1, PIXELS / c.v.ow);
@@ -178,13 +189,14 @@ static conv conv_of(const hz_work *w, const cpu_micro *m)
     return c;
 }
 
-/* Forward few channels; to the weights also those that do not fill vectors, which outer.c copies pixel by pixel. One tap needs no copy.
-   Seconds as in wino.c: 55 % of the nominal core, lanes that are no channels counted. */
+/* Forward few channels; to the weights also those that do not fill vectors, which outer.c copies pixel by pixel.
+   One tap needs no copy. Seconds as in wino.c: 55 % of the nominal core, lanes that are no channels counted. */
 static double cost(const hz_work *w, const cpu_micro *m)
 {
     const hz_window *a = &w->attr.window;
     int64_t inputs = w->in[0].shape[3];
-    if (!cpu_all(w, HZ_F32) || a->kh * a->kw == 1 || (inputs > CHANNELS && (w->op == OP_conv2d || inputs % m->lanes == 0)))
+    if (!cpu_all(w, HZ_F32) || a->kh * a->kw == 1
+        || (inputs > CHANNELS && (w->op == OP_conv2d || inputs % m->lanes == 0)))
         return -1;
     conv c = conv_of(w, m);
     return 1e-6 + cpu_flops(w) * (double)c.pitch / (double)c.O / (0.55 * 118e9);
@@ -216,7 +228,8 @@ static void pack(const hz_work *w, const cpu_call *call)
     float *to = call->memory, *bias = to + packed_floats(&c);
     memset(to, 0, packed_bytes(w, call->micro));
     for (int panel = 0; panel < c.p.count; panel++) {
-        int64_t first = (int64_t)panel_first(&c.p, panel) * c.p.lanes, width = (int64_t)panel_nv(&c.p, panel) * c.p.lanes;
+        int64_t first = (int64_t)panel_first(&c.p, panel) * c.p.lanes;
+        int64_t width = (int64_t)panel_nv(&c.p, panel) * c.p.lanes;
         for (int64_t o = first; o < least(first + width, c.O); o++)
             for (int64_t i = 0; i < c.v.kh * c.k; i++)
                 to[c.v.kh * c.k * first + i * width + o - first] = from[o * c.v.kh * c.k + i];
@@ -243,7 +256,10 @@ static hz_status forward_run(const hz_work *w, const cpu_call *call)
 
 static int tails(const hz_work *w, const cpu_micro *m) { return cpu_tail_fits(w, 0, 0); }
 
-static size_t slot_bytes(const hz_work *w, const cpu_micro *m) { return SLOTS * sizeof(float) * (size_t)conv_of(w, m).slot_floats; }
+static size_t slot_bytes(const hz_work *w, const cpu_micro *m)
+{
+    return SLOTS * sizeof(float) * (size_t)conv_of(w, m).slot_floats;
+}
 
 static hz_status dw_run(const hz_work *w, const cpu_call *call)
 {
@@ -260,5 +276,7 @@ static hz_status dw_run(const hz_work *w, const cpu_call *call)
     return HZ_OK;
 }
 
-const cpu_kernel conv2d_few = { .name = "few", .cost = cost, .memory = forward_bytes, .scratch = scratch, .pack = pack, .run = forward_run, .tails = tails };
-const cpu_kernel conv2d_dw_few = { .name = "few", .cost = cost, .memory = slot_bytes, .scratch = scratch, .run = dw_run };
+const cpu_kernel conv2d_few = { .name = "few", .cost = cost, .memory = forward_bytes, .scratch = scratch, .pack = pack,
+                                .run = forward_run, .tails = tails };
+const cpu_kernel conv2d_dw_few = { .name = "few", .cost = cost, .memory = slot_bytes, .scratch = scratch,
+                                   .run = dw_run };

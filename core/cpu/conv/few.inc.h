@@ -1,5 +1,6 @@
-/* few.inc.h: the micro-kernel of few.c over V: a strip of output pixels whose inputs lie a fixed step apart, all taps present. rows*nv
-   sums stay in registers; weights and inputs are in L1. The last pixels of a strip are computed with some of those before: same bits. */
+/* few.inc.h: the micro-kernel of few.c over V: a strip of output pixels whose inputs lie a fixed step apart, all
+   taps present. rows*nv sums stay in registers; weights and inputs are in L1. The last pixels of a strip are computed
+   with some of those before: same bits. */
 
 INLINE void few_pixels(const cpu_few *t, const float *x, float *y, const int rows, const int nv)
 {
@@ -10,7 +11,8 @@ INLINE void few_pixels(const cpu_few *t, const float *x, float *y, const int row
     const float *w = t->w;
     for (int64_t segment = 0; segment < t->rows; segment++, x += t->x_row) {
         const float *a = x;
-        for (int64_t r = segment; r < rows; r += t->rows)        /* the pixels after these, a share with each row of taps: else stores wait */
+        /* the pixels after these, a share with each row of taps: else stores wait */
+        for (int64_t r = segment; r < rows; r += t->rows)
             UNROLL for (int j = 0; j < nv; j++)
                 __asm__ volatile("prefetchw %0" : : "m"(y[(rows + r) * t->y_column + j * LANES]));
         for (const float *end = x + t->k; a < end; a++, w += nv * LANES) {

@@ -1,10 +1,12 @@
 /* gather.c: kernel "gather", conv2d and conv2d_dx as a product of gathered rows with packed weights.
-   A row of the product is one output pixel; its inputs for one row of taps are contiguous in (H,W,C), so a tile needs only a
-   pointer per row, a step from tap row to tap row, and a length. Taps that fall outside the image are left out (axis.h): no
-   padded copy, no multiplication by zeros. The gradient to the input is the same product over dy, once per phase of the stride.
+   A row of the product is one output pixel; its inputs for one row of taps are contiguous in (H,W,C), so a tile
+   needs only a pointer per row, a step from tap row to tap row, and a length. Taps that fall outside the image are
+   left out (axis.h): no padded copy, no multiplication by zeros. The gradient to the input is the same product over
+   dy, once per phase of the stride.
    Layers of one tap and stride 1 (1x1, dense) are flat: all pixels of all images are one row.
-   Work: tasks = groups of images x panels of channels x bands of rows (flat: of pixels). Weights are packed once per version of the parameters,
-   [phase][panel][tap row][tap][input channel][nv*lanes], and stream from L2 once per tile. */
+   Work: tasks = groups of images x panels of channels x bands of rows (flat: of pixels). Weights are packed
+   once per version of the parameters, [phase][panel][tap row][tap][input channel][nv*lanes], and stream from
+   L2 once per tile. */
 #include "cpu/conv/axis.h"
 #include "cpu/panel.h"
 #include <math.h>
@@ -55,7 +57,7 @@ static void flush(const gather *g, cpu_tile *t, rows *r, int panel, int end)
     int nv = panel_nv(&g->p, panel), most = g->m->tile_rows[nv];
     if (!r->n)
         return;
-    for (int i = r->n; i < most; i++) {          /* the last row fills up: it is written more than once, with equal sums */
+    for (int i = r->n; i < most; i++) {      /* the last row fills up: it is written more than once, with equal sums */
         r->a[i] = r->a[r->n - 1];
         r->y[i] = r->y[r->n - 1];
     }
@@ -69,19 +71,23 @@ static void flush(const gather *g, cpu_tile *t, rows *r, int panel, int end)
     r->n = 0;
 }
 
-/* Outputs of one pair of runs for images from..to-1, one panel; `packed` is the phase's. k0 and k: part of the inputs (flat). */
-static void rectangle(const gather *g, const axis_run *y, const axis_run *x, const float *packed, int64_t taps_x, int panel,
-                      int64_t from, int64_t to, int64_t k0, int64_t k)
+/* Outputs of one pair of runs for images from..to-1, one panel; `packed` is the phase's. k0 and k: part
+   of the inputs (flat). */
+static void rectangle(const gather *g, const axis_run *y, const axis_run *x, const float *packed, int64_t taps_x,
+                      int panel, int64_t from, int64_t to, int64_t k0, int64_t k)
 {
     int nv = panel_nv(&g->p, panel), most = g->m->tile_rows[nv], end = k0 + k == x->taps * g->ic;
     int64_t width = (int64_t)nv * g->p.lanes, first = (int64_t)panel_first(&g->p, panel) * g->p.lanes;
     rows r = { .n = 0 };
     cpu_tile t = {
-        .a = r.a, .y = r.y, .b = packed + ((y->tap * taps_x + x->tap) * g->ic + k0) * width, .bias = g->bias ? g->bias + first : NULL,
-        .segments = y->taps, .a_step = g->iw * g->ic, .b_step = taps_x * g->ic * width, .k = k, .accumulate = k0 > 0,
-        .ahead = g->flat ? FLAT * g->ic : y->taps * g->iw * g->ic, .ahead_rows = y->in_step,       /* a row of outputs ahead */
+        .a = r.a, .y = r.y, .b = packed + ((y->tap * taps_x + x->tap) * g->ic + k0) * width,
+        .bias = g->bias ? g->bias + first : NULL, .segments = y->taps, .a_step = g->iw * g->ic,
+        .b_step = taps_x * g->ic * width, .k = k, .accumulate = k0 > 0,
+        /* a row of outputs ahead */
+        .ahead = g->flat ? FLAT * g->ic : y->taps * g->iw * g->ic, .ahead_rows = y->in_step,
         .ahead_width = g->flat ? k : x->in_step * g->ic, .stream = g->flat && k == g->ic,
-        .low = end && g->act == HZ_RELU && !g->gate ? 0 : -INFINITY, .gate = end && g->act == HZ_RELU && g->gate ? r.gate : NULL, .last = panel_last(&g->p, panel),
+        .low = end && g->act == HZ_RELU && !g->gate ? 0 : -INFINITY,
+        .gate = end && g->act == HZ_RELU && g->gate ? r.gate : NULL, .last = panel_last(&g->p, panel),
     };
     for (int64_t n = from; n < to; n++)
         for (int64_t i = 0; i < y->count; i++) {
@@ -123,8 +129,8 @@ static void task(void *arg, int number, int worker)
             for (int i = 0; i < hy->runs; i++) {
                 axis_run y = axis_cut(&hy->run[i], band * g->band, (band + 1) * g->band);
                 for (int j = 0; j < hx->runs && y.count; j++)
-                    rectangle(g, &y, &hx->run[j], packed + vector * panel_first(&g->p, panel), hx->taps, panel, from, to, 0,
-                              hx->run[j].taps * g->ic);
+                    rectangle(g, &y, &hx->run[j], packed + vector * panel_first(&g->p, panel), hx->taps, panel, from,
+                              to, 0, hx->run[j].taps * g->ic);
             }
             packed += vector * g->p.vectors;
         }
@@ -176,7 +182,8 @@ static double cost(const hz_work *w, const cpu_micro *m)
     const hz_window *a = &w->attr.window;
     if (is_conv(w) && (a->kh > AXIS_TAPS || a->kw > AXIS_TAPS || a->sh > AXIS_PHASES || a->sw > AXIS_PHASES))
         return -1;
-    double each = is_conv(w) && last(&w->in[0]) <= 8 && a->kh * a->kw > 1 ? 2e-11 : 1e-11;      /* short rows of taps: half as fast */
+    /* short rows of taps: half as fast */
+    double each = is_conv(w) && last(&w->in[0]) <= 8 && a->kh * a->kw > 1 ? 2e-11 : 1e-11;
     return cpu_all(w, HZ_F32) ? 1e-6 + cpu_flops(w) * each : -1;
 }
 
@@ -213,7 +220,8 @@ static void cut(gather *g, int64_t images)
     }
     g->group = each < 1 ? 1 : each < GROUP ? each : GROUP;
     g->groups = (g->rows + g->group - 1) / g->group;
-    int64_t tasks = (images + g->group - 1) / g->group * g->p.count, bands = tasks >= TASKS ? 1 : (TASKS + tasks - 1) / tasks;
+    int64_t tasks = (images + g->group - 1) / g->group * g->p.count;
+    int64_t bands = tasks >= TASKS ? 1 : (TASKS + tasks - 1) / tasks;
     g->band = (g->oh + bands - 1) / bands > 4 ? (g->oh + bands - 1) / bands : 4;
     g->bands = (g->oh + g->band - 1) / g->band;
 }
@@ -223,8 +231,9 @@ static gather gather_of(const hz_work *w, const cpu_call *c)
     const hz_arg *in = &w->in[0], *out = &w->out[0];
     cpu_window v = window_of(w);
     int forward = is_forward(w);
-    gather g = { .m = c->micro, .p = panels_of(last(out), c->micro), .in = in->data, .out = out->data, .rows = cpu_rows(w, c),
-                 .ic = last(in), .oc = last(out), .packed = c->memory, .flat = v.kh * v.kw * v.sh * v.sw == 1 };
+    gather g = { .m = c->micro, .p = panels_of(last(out), c->micro), .in = in->data, .out = out->data,
+                 .rows = cpu_rows(w, c), .ic = last(in), .oc = last(out), .packed = c->memory,
+                 .flat = v.kh * v.kw * v.sh * v.sw == 1 };
     g.act = is_conv(w) ? w->attr.window.act : w->attr.act.act;
     g.alpha = is_conv(w) ? w->attr.window.alpha : w->attr.act.alpha;
     if (w->nin > 2 && w->in[2].data && forward)
@@ -249,8 +258,9 @@ static void pack(const hz_work *w, const cpu_call *c)
 {
     gather g = gather_of(w, c);
     int64_t taps = is_conv(w) ? (int64_t)w->attr.window.kh * w->attr.window.kw : 1, inputs = last(&w->in[1]);
-    packing k = { .g = &g, .w = w->in[1].data, .packed = c->memory, .taps_x = is_conv(w) ? w->attr.window.kw : 1, .tap_step = inputs,
-                  .lane_step = is_forward(w) ? taps * inputs : 1, .k_step = is_forward(w) ? 1 : taps * inputs };
+    packing k = { .g = &g, .w = w->in[1].data, .packed = c->memory, .taps_x = is_conv(w) ? w->attr.window.kw : 1,
+                  .tap_step = inputs, .lane_step = is_forward(w) ? taps * inputs : 1,
+                  .k_step = is_forward(w) ? 1 : taps * inputs };
     team_run(g.p.vectors, pack_vector, &k);
     if (g.bias) {
         float *bias = k.packed + packed_floats(w, c->micro);

@@ -1,13 +1,13 @@
-/* outer.c: kernel "outer", conv2d_dw and dense_dw as a sum of outer products over pixels:
-   dw[o][tap][i] = sum over pixels of dy[pixel][o] * x[pixel moved by the tap][i], i in vectors, o broadcast, sums in registers.
-   Where I is a whole number of vectors x is read in place, tap by tap, over the outputs whose tap lies in the image. Elsewhere
-   the columns taps*I of a block of pixels are copied to scratch, padded to whole vectors.
-   Work: tasks = slots of images x panels of columns x chunks of output channels. Slots and their order depend on the shape
-   and the count alone; they are added in slot order. */
+/* outer.c: kernel "outer", conv2d_dw and dense_dw as a sum of outer products over pixels: dw[o][tap][i] = sum over
+   pixels of dy[pixel][o] * x[pixel moved by the tap][i], i in vectors, o broadcast, sums in registers. Where I is a
+   whole number of vectors x is read in place, tap by tap, over the outputs whose tap lies in the image. Elsewhere the
+   columns taps*I of a block of pixels are copied to scratch, padded to whole vectors.
+   Work: tasks = slots of images x panels of columns x chunks of output channels. Slots and their order depend on the
+   shape and the count alone; they are added in slot order. */
 #include "cpu/panel.h"
 #include <string.h>
 
-enum { TASKS = 32, SLOTS = 16, CHUNK = 64, PIXELS = 256 };      /* PIXELS: of a block, whose x and dy stay in L2 or L1 */
+enum { TASKS = 32, SLOTS = 16, CHUNK = 64, PIXELS = 256 };    /* PIXELS: of a block, whose x and dy stay in L2 or L1 */
 
 typedef struct grad {
     const cpu_micro *m;
@@ -22,7 +22,8 @@ typedef struct grad {
     int copy, slots, chunks;
 } grad;
 
-/* Memory that the next block will read: fetched while this one computes, else the first product of a block waits for it. */
+/* Memory that the next block will read: fetched while this one computes, else the first product of a block
+   waits for it. */
 typedef struct ahead {
     const float *part[2];             /* x, then dy */
     int64_t left[2], step;            /* floats; step: per pixel and product */
@@ -46,7 +47,8 @@ static void next_ahead(ahead *a, cpu_outer *t)
     a->left[i] -= reach;
 }
 
-/* All output channels of the chunk against the pixels `t` describes; c and a are those of channel 0. `ahead` moves on. */
+/* All output channels of the chunk against the pixels `t` describes; c and a are those of channel 0.
+   `ahead` moves on. */
 static void channels(const block *b, cpu_outer t, int64_t column, ahead *next)
 {
     const cpu_micro *m = b->g->m;
@@ -94,7 +96,8 @@ static void direct_block(const block *b, int64_t n0, int64_t n1, int64_t y0, int
                 .b = g->x + ((n0 * v->h + iy) * v->w + ix) * g->I + (int64_t)panel_first(&g->p, b->panel) * g->p.lanes,
                 .planes = n1 - n0, .rows = most(to - from, 0), .columns = rx[1] - rx[0],
                 .a_plane = v->oh * v->ow * g->O, .a_row = v->ow * g->O, .a_column = g->O,
-                .b_plane = v->h * v->w * g->I, .b_row = v->sh * v->w * g->I, .b_column = v->sw * g->I, .accumulate = !first,
+                .b_plane = v->h * v->w * g->I, .b_row = v->sh * v->w * g->I, .b_column = v->sw * g->I,
+                .accumulate = !first,
             };
             if (v->oh * v->ow == 1) {                 /* images of one pixel: they are the columns */
                 t.columns = least(t.rows, t.columns) * t.planes;
@@ -106,12 +109,14 @@ static void direct_block(const block *b, int64_t n0, int64_t n1, int64_t y0, int
         }
 }
 
-/* Rows y0..y1-1 of the images n0.., which a block is about to read; the step spreads them over this block's products. */
+/* Rows y0..y1-1 of the images n0.., which a block is about to read; the step spreads them over this block's
+   products. */
 static ahead ahead_of(const block *b, int64_t n, int64_t y, int64_t images, int64_t rows)
 {
     const grad *g = b->g;
     const cpu_window *v = &g->v;
-    int64_t outputs = images * rows * v->ow, products = v->kh * v->kw * ((b->o1 - b->o0) / g->m->outer_rows[panel_nv(&g->p, b->panel)] + 1);
+    int64_t outputs = images * rows * v->ow;
+    int64_t products = v->kh * v->kw * ((b->o1 - b->o0) / g->m->outer_rows[panel_nv(&g->p, b->panel)] + 1);
     ahead a = { .part = { g->x + (n * v->h + y * v->sh) * v->w * g->I, g->dy + (n * v->oh + y) * v->ow * g->O },
                 .left = { outputs * v->sh * v->sw * g->I, outputs * g->O } };
     a.step = most(1, least(16, (a.left[0] + a.left[1]) / most(1, products * outputs * 7 / 8)));
@@ -121,16 +126,19 @@ static ahead ahead_of(const block *b, int64_t n, int64_t y, int64_t images, int6
 static void direct(const block *b, int64_t n0, int64_t n1)
 {
     const cpu_window *v = &b->g->v;
-    int64_t rows = most(1, least(v->oh, PIXELS / v->ow)), planes = rows == v->oh ? most(1, PIXELS / (v->oh * v->ow)) : 1;
+    int64_t rows = most(1, least(v->oh, PIXELS / v->ow));
+    int64_t planes = rows == v->oh ? most(1, PIXELS / (v->oh * v->ow)) : 1;
     int first = 1;
     for (int64_t n = n0; n < n1; n += planes)
         for (int64_t y = 0; y < v->oh; y += rows, first = 0) {
-            ahead a = y + rows < v->oh ? ahead_of(b, n, y + rows, planes, rows) : ahead_of(b, n + planes, 0, planes, rows);
+            ahead a = y + rows < v->oh ? ahead_of(b, n, y + rows, planes, rows)
+                                       : ahead_of(b, n + planes, 0, planes, rows);
             direct_block(b, n, least(n + planes, n1), y, least(y + rows, v->oh), first, &a);
         }
 }
 
-/* Columns from..to-1 of output pixel (n,oy,ox), zeros where a tap falls outside. One row of taps is one run of memory. */
+/* Columns from..to-1 of output pixel (n,oy,ox), zeros where a tap falls outside. One row of taps is one
+   run of memory. */
 static void copy_columns(const grad *g, int64_t n, int64_t oy, int64_t ox, int64_t from, int64_t to, float *out)
 {
     const cpu_window *v = &g->v;
@@ -196,7 +204,8 @@ static void task(void *arg, int number, int worker)
         direct(&b, n0, n1);
     if (g->db && panel == 0) {
         int64_t area = g->v.oh * g->v.ow;
-        g->m->f32.sum_rows(g->bias_slot + s * g->O + b.o0, g->dy + n0 * area * g->O + b.o0, (n1 - n0) * area, g->O, b.o1 - b.o0);
+        g->m->f32.sum_rows(g->bias_slot + s * g->O + b.o0, g->dy + n0 * area * g->O + b.o0, (n1 - n0) * area, g->O,
+                           b.o1 - b.o0);
     }
 }
 

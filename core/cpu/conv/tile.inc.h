@@ -1,10 +1,12 @@
 /* tile.inc.h: the two matrix micro-kernels, written once over V; rows and vectors are constants after inlining.
-   tile: inputs broadcast, weights streamed from L2 (nv vectors per step, rows*nv multiply-adds), all sums in registers. With
-   6 x 4 vectors of 16 that is 24 multiply-adds for 10 loads. Rows are pointers, so a tile may gather any pixels.
+   tile: inputs broadcast, weights streamed from L2 (nv vectors per step, rows*nv multiply-adds), all sums
+   in registers. With 6 x 4 vectors of 16 that is 24 multiply-adds for 10 loads. Rows are pointers, so a tile
+   may gather any pixels.
    outer: both operands stream; the sums are read and written once per call. */
 enum { AHEAD = 8 };
 #define UNROLL _Pragma("GCC unroll 16")
-#define UNROLL_2 _Pragma("GCC unroll 2")        /* the counters take slots of the multiply-add ports otherwise: 0.79 -> 0.86 of peak */
+/* The counters take slots of the multiply-add ports otherwise: 0.79 -> 0.86 of peak. */
+#define UNROLL_2 _Pragma("GCC unroll 2")
 
 INLINE void tile_store(const cpu_tile *t, V s[MICRO_ROWS][MICRO_NV], const int rows, const int nv)
 {
@@ -38,7 +40,7 @@ INLINE void tile(const cpu_tile *t, const int rows, const int nv)
     int64_t pace = t->stream ? rows : 0;
     for (int64_t n = 0; n < t->segments; n++, segment += t->b_step) {
         const float *b = segment;
-        for (int64_t r = n; r < rows && !t->stream; r += t->segments)          /* a share of the rows with each segment */
+        for (int64_t r = n; r < rows && !t->stream; r += t->segments)      /* a share of the rows with each segment */
             for (int64_t i = 0; i < t->ahead_rows; i++)
                 for (int64_t f = 0; f < t->ahead_width; f += 16)
                     __builtin_prefetch(t->a[r] + t->ahead + i * t->a_step + f, 0, 2);
@@ -48,7 +50,7 @@ INLINE void tile(const cpu_tile *t, const int rows, const int nv)
             soon += pace;
             UNROLL for (int j = 0; j < nv; j++) {
                 w[j] = v_load(b + j * LANES);
-                if (j * LANES % 16 == 0)                         /* one per line of 64 bytes, AHEAD steps before its use */
+                if (j * LANES % 16 == 0)      /* one per line of 64 bytes, AHEAD steps before its use */
                     __builtin_prefetch(b + (j + AHEAD * nv) * LANES, 0, 3);
             }
             UNROLL for (int r = 0; r < rows; r++) {

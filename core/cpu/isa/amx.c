@@ -1,12 +1,14 @@
-/* amx.c: products of pairs by AMX: tiles of 16 rows by 16 pairs, 16 x 16 sums; 32 x 32 sums are 4 of the 8 tiles. The rest is
-   as AVX-512 with BF16 made it. A thread that has tiles configured takes longer to be switched, so they are released after each task. */
+/* amx.c: products of pairs by AMX: tiles of 16 rows by 16 pairs, 16 x 16 sums; 32 x 32 sums are 4 of the 8 tiles.
+   The rest is as AVX-512 with BF16 made it. A thread that has tiles configured takes longer to be switched, so they
+   are released after each task. */
 #define _GNU_SOURCE
 #include "cpu/pairs/pairs.h"
 #include <immintrin.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { ROW_BYTES = 2 * PAIRS * 2, STEP = PAIRS * PAIRS, TILE = 16 * 16 };       /* a row of b; elements of b for 32 inputs; sums of a tile */
+/* A row of b; elements of b for 32 inputs; sums of a tile. */
+enum { ROW_BYTES = 2 * PAIRS * 2, STEP = PAIRS * PAIRS, TILE = 16 * 16 };
 
 static void begin(void)
 {
@@ -109,8 +111,8 @@ static void one(const pairs_product *p)
 
 static void product(const pairs_product *p) { (p->rows <= 16 ? one : both)(p); }
 
-/* Four independent chains of products of whole tiles, over numbers like those of a network: tiles of zeros, whose bits never change, run a
-   fifth faster. */
+/* Four independent chains of products of whole tiles, over numbers like those of a network: tiles of zeros, whose
+   bits never change, run a fifth faster. */
 static double peak_bf16(long steps)
 {
     enum { NUMBERS = 16 * PAIRS };

@@ -1,5 +1,5 @@
-/* avx512bf16.c: the bf16 slots of AVX-512 with BF16; the others stay as AVX-512 made them. A product of pairs keeps 8 rows by 2
-   vectors of sums in registers. */
+/* avx512bf16.c: the bf16 slots of AVX-512 with BF16; the others stay as AVX-512 made them. A product of pairs keeps 8
+   rows by 2 vectors of sums in registers. */
 #include "cpu/pairs/pairs.h"
 #include <immintrin.h>
 #include <string.h>
@@ -83,8 +83,8 @@ static void product(const pairs_product *p)
 
 /* ---- outputs ---- */
 
-/* f32 weights to bf16, to the nearest, ties to even; NaN stays NaN. As integers: vcvtneps2bf16 takes denormals for zero, which is good enough
-   for sums and planes below. */
+/* f32 weights to bf16, to the nearest, ties to even; NaN stays NaN. As integers: vcvtneps2bf16 takes denormals for
+   zero, which is good enough for sums and planes below. */
 INLINE __m256i narrow(__m512 v)
 {
     __m512i bits = _mm512_castps_si512(v), odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
@@ -119,8 +119,8 @@ static void finish(const pairs_finish *f, const float *c)
 /* Channels of two pixels, or columns of two inputs, side by side. */
 INLINE void store_pairs(__m512i a, __m512i b, uint16_t *out)
 {
-    const __m512i low = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39, 7, 38, 6, 37, 5, 36, 4, 35, 3, 34,
-                                         2, 33, 1, 32, 0);
+    const __m512i low = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39, 7, 38, 6, 37,
+                                         5, 36, 4, 35, 3, 34, 2, 33, 1, 32, 0);
     _mm512_storeu_si512(out, _mm512_permutex2var_epi16(a, low, b));
     _mm512_storeu_si512(out + PAIRS, _mm512_permutex2var_epi16(a, _mm512_add_epi16(low, _mm512_set1_epi16(16)), b));
 }
@@ -132,7 +132,8 @@ static void copy(const uint16_t *x, int64_t step, int64_t pixels, int channels, 
         _mm512_storeu_si512(out + i * PAIRS, _mm512_maskz_loadu_epi16(have, x + i * step));
 }
 
-static void lower(const uint16_t *x, const int64_t *offset, const uint32_t *mask, int rows, int64_t step, int64_t pixels, uint16_t *out)
+static void lower(const uint16_t *x, const int64_t *offset, const uint32_t *mask, int rows, int64_t step,
+                  int64_t pixels, uint16_t *out)
 {
     for (int64_t p = 0; p < pixels; p++) {
         __m512i v = _mm512_setzero_si512();
@@ -146,7 +147,8 @@ static void interleave(const uint16_t *x, int64_t pairs, uint16_t *even, uint16_
 {
     __m512i first = _mm512_loadu_si512(x), zero = _mm512_setzero_si512();
     for (int64_t i = 0; i < pairs; i++) {
-        __m512i second = _mm512_loadu_si512(x + (2 * i + 1) * PAIRS), third = i + 1 < pairs ? _mm512_loadu_si512(x + (2 * i + 2) * PAIRS) : zero;
+        __m512i second = _mm512_loadu_si512(x + (2 * i + 1) * PAIRS);
+        __m512i third = i + 1 < pairs ? _mm512_loadu_si512(x + (2 * i + 2) * PAIRS) : zero;
         store_pairs(first, second, even + i * 2 * PAIRS);
         if (odd)
             store_pairs(second, third, odd + i * 2 * PAIRS);
@@ -159,10 +161,12 @@ INLINE void turn(__m512i v[16])
 {
 #pragma GCC unroll 4
     for (int h = 8; h; h /= 2) {
-        __m512i low = _mm512_setzero_si512(), high = low, number = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+        __m512i low = _mm512_setzero_si512(), high = low;
+        __m512i number = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
         __mmask16 upper = _mm512_test_epi32_mask(number, _mm512_set1_epi32(h));
         low = _mm512_mask_add_epi32(number, upper, number, _mm512_set1_epi32(16 - h));
-        high = _mm512_mask_add_epi32(_mm512_add_epi32(number, _mm512_set1_epi32(h)), upper, number, _mm512_set1_epi32(16));
+        high = _mm512_mask_add_epi32(_mm512_add_epi32(number, _mm512_set1_epi32(h)), upper, number,
+                                     _mm512_set1_epi32(16));
 #pragma GCC unroll 16
         for (int r = 0; r < 16; r++)
             if (!(r & h)) {
@@ -238,7 +242,8 @@ INLINE void put_pairs(float *d, V v, const int odd)
         store_bf16((uint16_t *)d, v);
         return;
     }
-    __m512i half = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)v)), first = _mm512_maskz_loadu_epi32((__mmask16)-odd, d);
+    __m512i half = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)v));
+    __m512i first = _mm512_maskz_loadu_epi32((__mmask16)-odd, d);
     _mm512_storeu_si512(d, _mm512_or_si512(first, _mm512_sll_epi32(half, _mm_cvtsi32_si128(16 * odd))));
 }
 
@@ -258,8 +263,8 @@ INLINE void put_pairs(float *d, V v, const int odd)
 /* ---- the level ---- */
 
 static const cpu_pairs pairs = {
-    .begin = nothing, .end = nothing, .product = product, .finish = finish, .interleave = interleave, .transpose = transpose,
-    .copy = copy, .lower = lower, .pack_across = pack_across, .pack_along = pack_along,
+    .begin = nothing, .end = nothing, .product = product, .finish = finish, .interleave = interleave,
+    .transpose = transpose, .copy = copy, .lower = lower, .pack_across = pack_across, .pack_along = pack_along,
 };
 
 /* The instruction's speed beside f32 multiply-adds: twice on AMD's cores, half on Intel's. */

@@ -1,4 +1,5 @@
-/* isa.inc.h: everything a file of isa/ includes after it has set LANES, FILL and TILES: the vector type, the micro-kernels, the filler. */
+/* isa.inc.h: everything a file of isa/ includes after it has set LANES, FILL and TILES: the vector type, the
+   micro-kernels, the filler. */
 #include "cpu/micro.h"
 #include "number.h"
 #include <math.h>

@@ -3,12 +3,14 @@
 INLINE V v_select(VI mask, V a, V b) { return (V)((mask & (VI)a) | (~mask & (VI)b)); }
 INLINE V v_abs(V x) { return (V)((VI)x & 0x7fffffff); }
 
-/* e^x = 2^n * e^r, |r| <= ln2/2, e^r by its polynomial of degree 6 (Cephes expf). Below -103 it is 0, above 88.7 infinite. */
+/* e^x = 2^n * e^r, |r| <= ln2/2, e^r by its polynomial of degree 6 (Cephes expf). Below -103 it is 0, above
+   88.7 infinite. */
 INLINE V v_exp(V x)
 {
     V y = v_select(x > 88.8f, v_set(88.8f), x);
     y = v_select(y < -104.0f, v_set(-104.0f), y);
-    V shifted = v_fma(y, v_set(1.44269504088896341f), v_set(12582912.0f));      /* 1.5*2^23: rounds to an integer in the low bits */
+    /* 1.5*2^23: rounds to an integer in the low bits */
+    V shifted = v_fma(y, v_set(1.44269504088896341f), v_set(12582912.0f));
     VI n = (VI)shifted - 0x4b400000;
     V whole = shifted - 12582912.0f;
     V r = v_fma(whole, v_set(-0.693359375f), y);
@@ -20,7 +22,7 @@ INLINE V v_exp(V x)
     p = v_fma(p, r, v_set(1.6666665459e-1f));
     p = v_fma(p, r, v_set(5.0000001201e-1f));
     p = v_fma(p, r * r, r) + 1.0f;
-    VI half = n >> 1;                                                           /* in two steps: 2^128 and denormals come out right */
+    VI half = n >> 1;      /* in two steps: 2^128 and denormals come out right */
     p = p * (V)((half + 127) << 23) * (V)((n - half + 127) << 23);
     return v_select(x != x, x, p);
 }

@@ -1,5 +1,6 @@
-/* peak.inc.h: register-only multiply-adds, 12 independent chains: enough to hide the latency of two units. The compiler must not know the
-   numbers: a chain that begins at its fixed point (1 is 1*0.999 + 0.001) would be folded away and counted all the same. */
+/* peak.inc.h: register-only multiply-adds, 12 independent chains: enough to hide the latency of two units. The
+   compiler must not know the numbers: a chain that begins at its fixed point (1 is 1*0.999 + 0.001) would be folded
+   away and counted all the same. */
 static double peak_f32(long steps)
 {
     volatile float factor = 0.999f, term = 1e-3f, first = 0.5f;

@@ -1,7 +1,7 @@
-/* conv.c: kernel "pairs", conv2d, conv2d_dx, dense and dense_dx over bf16 (pairs.h). A task is a group of images: their source is
-   made in scratch, then the outputs are taken 128 at a time, for each panel of 32 output channels and each run of 32 inputs: the
-   run's weights, 18 KB for 9 taps, then serve 4 products. Weights are packed once per version of the parameters as bf16,
-   [group][panel][run][tap][16][32][2]. */
+/* conv.c: kernel "pairs", conv2d, conv2d_dx, dense and dense_dx over bf16 (pairs.h). A task is a group of images:
+   their source is made in scratch, then the outputs are taken 128 at a time, for each panel of 32 output channels
+   and each run of 32 inputs: the run's weights, 18 KB for 9 taps, then serve 4 products. Weights are packed once per
+   version of the parameters as bf16, [group][panel][run][tap][16][32][2]. */
 #include "cpu/pairs/pairs.h"
 #include <math.h>
 #include <string.h>
@@ -26,7 +26,10 @@ typedef struct conv {
 
 static int64_t panels(const pairs_shape *s) { return (s->oc + PAIRS - 1) / PAIRS; }
 /* Outputs of a group of images, and with what fills up the last 32. */
-static int64_t outputs(const pairs_shape *s, const pairs_group *g) { return g->oh * s->source.images * s->source.pitch; }
+static int64_t outputs(const pairs_shape *s, const pairs_group *g)
+{
+    return g->oh * s->source.images * s->source.pitch;
+}
 static int64_t listed(const pairs_shape *s, const pairs_group *g) { return pairs_up(outputs(s, g), PAIRS); }
 
 /* One panel of a group of images. */
@@ -60,7 +63,8 @@ static void pass_back(const conv *c, const pairs_finish *f, float *sum)
         c->call->micro->widen(gate, f->gate + f->pixel[r] * f->step, f->columns);
         c->call->micro->f32.act_grad(sum, sum, gate, pairs_min(16, f->columns), c->act, c->alpha);
         if (f->columns > 16)
-            c->call->micro->f32.act_grad(sum + PAIRS_HALF, sum + PAIRS_HALF, gate + 16, f->columns - 16, c->act, c->alpha);
+            c->call->micro->f32.act_grad(sum + PAIRS_HALF, sum + PAIRS_HALF, gate + 16, f->columns - 16, c->act,
+                                         c->alpha);
     }
 }
 
@@ -75,7 +79,8 @@ static void finish(const conv *c, const part *p, int64_t from, int64_t to)
 {
     int simple = c->act == HZ_LINEAR || c->act == HZ_RELU;
     int64_t images = p->n1 - p->n0;
-    pairs_finish f = { .bias = simple && c->bias ? c->bias + p->panel * PAIRS : NULL, .low = c->act == HZ_RELU && !c->gate ? 0 : -INFINITY,
+    pairs_finish f = { .bias = simple && c->bias ? c->bias + p->panel * PAIRS : NULL,
+                       .low = c->act == HZ_RELU && !c->gate ? 0 : -INFINITY,
                        .y = p->y + p->panel * PAIRS, .gate = gate_of(c, p), .step = c->s.oc,
                        .columns = (int)pairs_min(PAIRS, c->s.oc - p->panel * PAIRS), .pixel = p->pixel + from,
                        .limit = c->s.flat && p->n1 == c->s.used ? c->s.last : images * c->s.oh * c->s.ow };
@@ -103,7 +108,8 @@ static pairs_ahead ahead_of(const conv *c, int64_t n0)
     if (next + s->images >= c->s.used)
         return (pairs_ahead){ .read = NULL };
     const char *x = (const char *)c->x + next * each;
-    return (pairs_ahead){ .read = x, .end = x + s->images * each, .reads = (int)(s->images * each / 64 / pairs_max(terms, 1) + 1) };
+    return (pairs_ahead){ .read = x, .end = x + s->images * each,
+                          .reads = (int)(s->images * each / 64 / pairs_max(terms, 1) + 1) };
 }
 
 /* The lines that outputs from..to-1 will be written to, spread over their products. */
@@ -131,10 +137,11 @@ static void multiply(const conv *c, const part *p, int64_t from, int64_t to)
         memset(p->sum, 0, (size_t)(pairs_up(to - from, PAIRS) * PAIRS) * sizeof *p->sum);
     for (int64_t i = 0; i < s->runs && g->taps; i += together)
         for (int64_t q = from; q < to; q += PAIRS)
-            c->k->product(&(pairs_product){ .a = p->source + (i * s->pixels + q) * PAIRS, .b = p->weights + i * g->taps * PAIRS_BLOCK,
+            c->k->product(&(pairs_product){ .a = p->source + (i * s->pixels + q) * PAIRS,
+                                            .b = p->weights + i * g->taps * PAIRS_BLOCK,
                                             .offset = offset, .c = p->sum + (q - from) * PAIRS,
-                                            .terms = (int)pairs_min(together, s->runs - i) * g->taps, .rows = (int)pairs_min(PAIRS, to - q),
-                                            .add = i > 0, .ahead = p->ahead });
+                                            .terms = (int)pairs_min(together, s->runs - i) * g->taps,
+                                            .rows = (int)pairs_min(PAIRS, to - q), .add = i > 0, .ahead = p->ahead });
 }
 
 static void group(const conv *c, const part *first)
@@ -163,8 +170,8 @@ static void task(void *arg, int number, int worker)
     pairs_ahead ahead = ahead_of(c, n0);
     int64_t row = c->s.ow * c->s.oc, image = c->s.oh * row;
     uint16_t *near = source + source_elements(&c->s);
-    part p = { .source = source, .weights = c->weights, .pixel = c->pixel, .n0 = n0, .n1 = n1, .y = c->stored ? c->y + n0 * image : near, .sum = sum,
-               .ahead = &ahead };
+    part p = { .source = source, .weights = c->weights, .pixel = c->pixel, .n0 = n0, .n1 = n1,
+               .y = c->stored ? c->y + n0 * image : near, .sum = sum, .ahead = &ahead };
     pairs_fill(c->k, &c->s, c->x, n0, n1, source);
     c->k->begin();
     for (int i = 0; i < c->s.groups; i++) {
@@ -178,7 +185,8 @@ static void task(void *arg, int number, int worker)
         return;
     cpu_tail_begin(c->w, c->slots, number);
     for (int64_t n = n0; n < n1; n++)
-        cpu_tail_run(c->w, c->call, c->slots, number, (cpu_rect){ .n = n, .y1 = c->s.oh, .x1 = c->s.ow }, p.y + (n - n0) * image, row);
+        cpu_tail_run(c->w, c->call, c->slots, number, (cpu_rect){ .n = n, .y1 = c->s.oh, .x1 = c->s.ow },
+                     p.y + (n - n0) * image, row);
 }
 
 /* ---- weights ---- */
@@ -207,9 +215,11 @@ static void pack_panel(void *arg, int panel, int worker)
                 int have = (int)pairs_max(0, pairs_min(PAIRS, p->depth - k));
                 int64_t column = (int64_t)panel * PAIRS, tap = p->taps == 1 ? 0 : g->tap[t];
                 if (p->back)
-                    p->k->pack_along(p->w + (k * p->taps + tap) * p->inputs + column, p->taps * p->inputs, columns, have, out);
+                    p->k->pack_along(p->w + (k * p->taps + tap) * p->inputs + column, p->taps * p->inputs, columns,
+                                     have, out);
                 else
-                    p->k->pack_across(p->w + (column * p->taps + tap) * p->inputs + k, p->taps * p->inputs, columns, have, out);
+                    p->k->pack_across(p->w + (column * p->taps + tap) * p->inputs + k, p->taps * p->inputs, columns,
+                                      have, out);
             }
         to += panels(p->s) * g->taps * source->runs * PAIRS_BLOCK;
     }
@@ -225,14 +235,18 @@ static size_t weight_elements(const pairs_shape *s)
 
 /* Behind the weights: the bias, then the pixels. */
 static float *bias_of(const pairs_shape *s, void *memory) { return (float *)((uint16_t *)memory + weight_elements(s)); }
-static int32_t *pixels_of(const pairs_shape *s, void *memory) { return (int32_t *)(bias_of(s, memory) + panels(s) * PAIRS); }
+static int32_t *pixels_of(const pairs_shape *s, void *memory)
+{
+    return (int32_t *)(bias_of(s, memory) + panels(s) * PAIRS);
+}
 
 static size_t own_bytes(const pairs_shape *s)
 {
     int64_t pixels = 0;
     for (int i = 0; i < s->groups; i++)
         pixels += listed(s, &s->group[i]);
-    return (weight_elements(s) * sizeof(uint16_t) + (size_t)(panels(s) * PAIRS) * sizeof(float) + (size_t)pixels * sizeof(int32_t) + 63) / 64 * 64;
+    return (weight_elements(s) * sizeof(uint16_t) + (size_t)(panels(s) * PAIRS) * sizeof(float)
+            + (size_t)pixels * sizeof(int32_t) + 63) / 64 * 64;
 }
 
 static int64_t tasks(const pairs_shape *s, int64_t items) { return (items + s->source.images - 1) / s->source.images; }
@@ -298,12 +312,14 @@ static size_t scratch(const hz_work *w, const cpu_micro *m)
     if (!pairs_shape_of(w, m, &s))
         return 0;
     return BLOCKS * PAIRS_BLOCK * sizeof(float)
-           + (size_t)(source_elements(&s) + (cpu_tail_stored(w) ? 0 : s.source.images * s.oh * s.ow * s.oc)) * sizeof(uint16_t);
+           + (size_t)(source_elements(&s) + (cpu_tail_stored(w) ? 0 : s.source.images * s.oh * s.ow * s.oc))
+               * sizeof(uint16_t);
 }
 
 static hz_status run(const hz_work *w, const cpu_call *call)
 {
-    conv c = { .w = w, .stored = cpu_tail_stored(w), .k = call->micro->pairs, .call = call, .x = w->in[0].data, .y = w->out[0].data, .weights = call->memory };
+    conv c = { .w = w, .stored = cpu_tail_stored(w), .k = call->micro->pairs, .call = call, .x = w->in[0].data,
+               .y = w->out[0].data, .weights = call->memory };
     if (!pairs_shape_of(w, call->micro, &c.s))
         return hz_fail(HZ_EARG, "%s: kernel pairs was chosen for a node it does not take", w->name);
     int forward = w->op == OP_conv2d || w->op == OP_dense, conv2d = w->op == OP_conv2d || w->op == OP_conv2d_dx;
@@ -329,7 +345,11 @@ static int tails(const hz_work *w, const cpu_micro *m)
     return pairs_shape_of(w, m, &s) && !s.flat && cpu_tail_fits(w, 0, 0);
 }
 
-const cpu_kernel conv2d_pairs = { .name = "pairs", .cost = cost, .memory = memory, .scratch = scratch, .pack = pack, .run = run, .tails = tails };
-const cpu_kernel conv2d_dx_pairs = { .name = "pairs", .cost = cost, .memory = memory, .scratch = scratch, .pack = pack, .run = run, .tails = tails };
-const cpu_kernel dense_pairs = { .name = "pairs", .cost = cost, .memory = memory, .scratch = scratch, .pack = pack, .run = run };
-const cpu_kernel dense_dx_pairs = { .name = "pairs", .cost = cost, .memory = memory, .scratch = scratch, .pack = pack, .run = run };
+const cpu_kernel conv2d_pairs = { .name = "pairs", .cost = cost, .memory = memory, .scratch = scratch, .pack = pack,
+                                  .run = run, .tails = tails };
+const cpu_kernel conv2d_dx_pairs = { .name = "pairs", .cost = cost, .memory = memory, .scratch = scratch, .pack = pack,
+                                     .run = run, .tails = tails };
+const cpu_kernel dense_pairs = { .name = "pairs", .cost = cost, .memory = memory, .scratch = scratch, .pack = pack,
+                                 .run = run };
+const cpu_kernel dense_dx_pairs = { .name = "pairs", .cost = cost, .memory = memory, .scratch = scratch, .pack = pack,
+                                    .run = run };

@@ -1,9 +1,12 @@
-/* dw.c: kernel "pairs", conv2d_dw and dense_dw over bf16 (pairs.h): dw[o][tap][i] = sum over outputs q of dy[q][o] * x[q + tap][i].
-   The sum runs over pixels, so pairs are pairs of neighbouring pixels: dy is transposed to (O/32, q/32, 32, 32), x is rewritten as (q/2, 32, 2), once
-   beginning at even pixels and once at odd ones for the taps that move by an odd number. Outputs that do not exist have dy = 0.
-   The sums of a block of 32 x 32 channels are made for about 288 outputs at a time by all taps, so that dy and x stay in the first-level cache.
-   Work: groups of images are cut into slots by shape alone; a task is a slot, whose sums in f32, [O/32][run][tap] blocks of 32 x 32, stay in
-   the second-level cache; slots are added in order. */
+/* dw.c: kernel "pairs", conv2d_dw and dense_dw over bf16 (pairs.h): dw[o][tap][i] = sum over outputs q of
+   dy[q][o] * x[q + tap][i].
+   The sum runs over pixels, so pairs are pairs of neighbouring pixels: dy is transposed to (O/32, q/32, 32, 32),
+   x is rewritten as (q/2, 32, 2), once beginning at even pixels and once at odd ones for the taps that move by an odd
+   number. Outputs that do not exist have dy = 0.
+   The sums of a block of 32 x 32 channels are made for about 288 outputs at a time by all taps, so that dy and
+   x stay in the first-level cache.
+   Work: groups of images are cut into slots by shape alone; a task is a slot, whose sums in f32, [O/32][run][tap]
+   blocks of 32 x 32, stay in the second-level cache; slots are added in order. */
 #include "cpu/pairs/pairs.h"
 #include <string.h>
 
@@ -16,11 +19,13 @@ typedef struct grad {
     const uint16_t *x, *dy;
     float *dw, *db;           /* NULL where not wanted */
     float *partial;           /* per slot: [panel of O][run][tap][32][32], then bias (outs) */
-    int64_t outs, panels, sums, slot_floats, slots, groups;       /* outs: O rounded up to 16; groups, slots: of a full batch */
+    /* outs: O rounded up to 16; groups, slots: of a full batch */
+    int64_t outs, panels, sums, slot_floats, slots, groups;
     int64_t depth;            /* outputs of a group of images, rounded up */
     int copies;               /* of x: 2 if some tap moves by an odd number */
     int64_t offset[TOGETHER];
-    int order[PAIRS_TAPS];    /* of the taps: those that read the same copy and plane follow each other, it stays in the first-level cache */
+    /* of the taps: those that read the same copy and plane follow each other, it stays in the first-level cache */
+    int order[PAIRS_TAPS];
 } grad;
 
 typedef struct area {
@@ -42,7 +47,8 @@ static area area_of(const grad *g, char *scratch)
 
 static size_t area_bytes(const grad *g)
 {
-    return sizeof(uint16_t) * (size_t)(source_elements(g) + g->copies * copy_elements(g) + g->panels * PAIRS * (g->depth + PAIRS + 1));
+    return sizeof(uint16_t) * (size_t)(source_elements(g) + g->copies * copy_elements(g)
+                                       + g->panels * PAIRS * (g->depth + PAIRS + 1));
 }
 
 /* ---- x ---- */
@@ -62,7 +68,8 @@ static void rewrite(const grad *g, const area *a, int64_t n0, int64_t n1)
         for (int64_t p = 0; p < planes; p++) {
             int64_t pair = p * s->plane / 2;
             pairs_fill_plane(g->k, &g->s, g->x, n0, n1, p, i, a->source);
-            g->k->interleave(a->source, s->plane / 2, pair_of(g, a, 0, i, pair), g->copies > 1 ? pair_of(g, a, 1, i, pair) : NULL);
+            g->k->interleave(a->source, s->plane / 2, pair_of(g, a, 0, i, pair),
+                             g->copies > 1 ? pair_of(g, a, 1, i, pair) : NULL);
         }
 }
 
@@ -137,8 +144,8 @@ static pairs_ahead ahead_of(const grad *g, int64_t n)
     return a;
 }
 
-/* The products of a group, one after the other: for a part of the outputs, from step `from` of 32 on, all blocks of sums, which lie in this
-   order. Parts are about equal. */
+/* The products of a group, one after the other: for a part of the outputs, from step `from` of 32 on, all blocks
+   of sums, which lie in this order. Parts are about equal. */
 typedef struct place {
     int64_t part, parts, from, terms, panel, i;
     int tap;
@@ -172,9 +179,10 @@ static void advance(const grad *g, place *p, float *sums)
 static pairs_product product_at(const grad *g, const area *a, const place *p, int add)
 {
     int64_t move = g->s.group[0].offset[g->order[p->tap]];
-    return (pairs_product){ .a = a->dy + (p->panel * g->depth + p->from * PAIRS) * PAIRS, .offset = g->offset, .c = p->sums,
-                            .b = pair_of(g, a, move & 1, p->i, p->from * (PAIRS / 2) + (move >> 1)), .terms = (int)p->terms,
-                            .rows = (int)pairs_min(PAIRS, g->outs - p->panel * PAIRS), .add = add || p->part > 0 };
+    return (pairs_product){ .a = a->dy + (p->panel * g->depth + p->from * PAIRS) * PAIRS, .offset = g->offset,
+                            .c = p->sums, .b = pair_of(g, a, move & 1, p->i, p->from * (PAIRS / 2) + (move >> 1)),
+                            .terms = (int)p->terms, .rows = (int)pairs_min(PAIRS, g->outs - p->panel * PAIRS),
+                            .add = add || p->part > 0 };
 }
 
 static void multiply(const grad *g, const area *a, float *sums, int add, pairs_ahead *ahead)
@@ -228,11 +236,13 @@ static void sum(void *arg, int number, int worker)
 {
     const grad *g = arg;
     const pairs_source *s = &g->s.source;
-    int64_t inputs = s->lowered ? s->window.kh * s->window.kw * s->c : s->c, panel = number / s->runs, i = number % s->runs;
+    int64_t inputs = s->lowered ? s->window.kh * s->window.kw * s->c : s->c;
+    int64_t panel = number / s->runs, i = number % s->runs;
     int64_t rows = pairs_min(PAIRS, g->s.oc - panel * PAIRS), wide = pairs_min(PAIRS, inputs - i * PAIRS);
     float all[PAIRS_BLOCK];
     for (int64_t t = 0; t < g->s.taps; t++) {
-        g->call->micro->f32.sum_rows(all, g->partial + (number * g->s.taps + t) * PAIRS_BLOCK, used(g), g->slot_floats, PAIRS_BLOCK);
+        g->call->micro->f32.sum_rows(all, g->partial + (number * g->s.taps + t) * PAIRS_BLOCK, used(g), g->slot_floats,
+                                     PAIRS_BLOCK);
         for (int64_t r = 0; r < rows; r++) {
             float *to = g->dw + ((panel * PAIRS + r) * g->s.taps + g->order[t]) * inputs + i * PAIRS;
             memcpy(to, all + r * 16, (size_t)pairs_min(wide, 16) * sizeof(float));
@@ -278,7 +288,8 @@ static int grad_of(const hz_work *w, const cpu_micro *m, grad *g)
     g->sums = g->panels * PAIRS * g->s.taps * g->s.source.runs * PAIRS;
     g->slot_floats = g->sums + g->outs;
     g->groups = (g->s.items + g->s.source.images - 1) / g->s.source.images;
-    g->slots = pairs_max(1, pairs_min(pairs_min(SLOTS, g->groups), SLOT_BYTES / (g->slot_floats * (int64_t)sizeof(float))));
+    g->slots = pairs_max(1, pairs_min(pairs_min(SLOTS, g->groups),
+                                      SLOT_BYTES / (g->slot_floats * (int64_t)sizeof(float))));
     return 1;
 }
 
@@ -287,9 +298,11 @@ static double cost(const hz_work *w, const cpu_micro *m)
     grad g;
     if (!grad_of(w, m, &g))
         return -1;
-    double images = (double)g.groups, elements = (double)copy_elements(&g) * (1 + g.copies) + (double)(g.outs * g.depth) * 2;
+    double images = (double)g.groups;
+    double elements = (double)copy_elements(&g) * (1 + g.copies) + (double)(g.outs * g.depth) * 2;
     double products = images * (double)g.depth * (double)g.sums;
-    return 1e-6 + 2 * products / (m->pairs->rate * 100e9) + images * elements * 1e-10 + (double)g.slots * (double)g.sums * 1e-9;
+    return 1e-6 + 2 * products / (m->pairs->rate * 100e9) + images * elements * 1e-10
+           + (double)g.slots * (double)g.sums * 1e-9;
 }
 
 static size_t memory(const hz_work *w, const cpu_micro *m)

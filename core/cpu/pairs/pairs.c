@@ -3,7 +3,8 @@
 #include <string.h>
 
 enum { FEW_CHANNELS = 24, RUN = 512 };        /* lowered below; pixels of a flat item */
-enum { GROUP_BYTES = 320 << 10, WANTED = 16, PART = 9 * PAIRS };      /* source and outputs of a group of images, and groups wanted, at most */
+/* Source and outputs of a group of images, and groups wanted, at most. */
+enum { GROUP_BYTES = 320 << 10, WANTED = 16, PART = 9 * PAIRS };
 
 /* ---- taps along one axis ---- */
 
@@ -46,7 +47,8 @@ static void add_tap(pairs_group *g, reach *r, tap_at *at, int tap, tap_at where)
     extend(r, where.y, where.x);
 }
 
-/* Room for all shifts: rows above and below, columns that are zero after each row. oh, ow: the largest outputs of a group. */
+/* Room for all shifts: rows above and below, columns that are zero after each row. oh, ow: the largest
+   outputs of a group. */
 static void lay_out(pairs_source *s, const reach *r, int64_t oh, int64_t ow)
 {
     int64_t high = (s->h + s->step_y - 1) / s->step_y, wide = (s->w + s->step_x - 1) / s->step_x;
@@ -69,12 +71,13 @@ static void set_offsets(pairs_group *g, const pairs_source *s, const tap_at *at)
         g->offset[t] = at[t].plane * s->plane + s->before + (at[t].y + s->above) * s->images * s->pitch + at[t].x;
 }
 
-/* Images side by side: as many as fit, but enough groups for the threads. For the gradient to the weights about PART outputs, so that
-   rows of taps lie near each other. oh: rows of outputs. */
+/* Images side by side: as many as fit, but enough groups for the threads. For the gradient to the weights about PART
+   outputs, so that rows of taps lie near each other. oh: rows of outputs. */
 static void choose_images(pairs_shape *s, int64_t oh)
 {
     pairs_source *p = &s->source;
-    int64_t each = (p->step_y * p->step_x * p->rows * p->pitch * p->runs * PAIRS + s->oh * s->ow * s->oc) * (int64_t)sizeof(uint16_t);
+    int64_t each = (p->step_y * p->step_x * p->rows * p->pitch * p->runs * PAIRS + s->oh * s->ow * s->oc)
+                   * (int64_t)sizeof(uint16_t);
     int64_t fit = s->grad ? PART / pairs_max(oh * p->pitch, 1) : GROUP_BYTES / pairs_max(each, 1);
     p->images = s->flat ? 1 : pairs_max(1, pairs_min(fit, s->items / WANTED));
 }
@@ -107,8 +110,8 @@ static void back_shape(pairs_shape *s, const cpu_window *v)
     for (int64_t py = 0; py < v->sh; py++)
         for (int64_t px = 0; px < v->sw; px++) {
             pairs_group *g = &s->group[s->groups];
-            *g = (pairs_group){ .oh = (v->h - py + v->sh - 1) / v->sh, .ow = (v->w - px + v->sw - 1) / v->sw, .y0 = py, .x0 = px,
-                                .dy = v->sh, .dx = v->sw };
+            *g = (pairs_group){ .oh = (v->h - py + v->sh - 1) / v->sh, .ow = (v->w - px + v->sw - 1) / v->sw, .y0 = py,
+                                .x0 = px, .dy = v->sh, .dx = v->sw };
             for (int64_t ky = 0; ky < v->kh; ky++)
                 for (int64_t kx = 0; kx < v->kw; kx++) {
                     axis y = back_axis(ky, v->top, v->sh, py), x = back_axis(kx, v->left, v->sw, px);
@@ -149,12 +152,14 @@ static int dtypes(const hz_work *w)
     int grad = w->op == OP_conv2d_dw || w->op == OP_dense_dw;
     if (w->in[0].dtype != HZ_BF16)
         return 0;
-    return grad ? is_bf16(&w->in[1]) && is_f32(&w->out[0]) && is_f32(&w->out[1]) : is_f32(&w->in[1]) && is_bf16(&w->out[0]);
+    return grad ? is_bf16(&w->in[1]) && is_f32(&w->out[0]) && is_f32(&w->out[1])
+                : is_f32(&w->in[1]) && is_bf16(&w->out[0]);
 }
 
 int pairs_shape_of(const hz_work *w, const cpu_micro *m, pairs_shape *s)
 {
-    int conv = w->op == OP_conv2d || w->op == OP_conv2d_dx || w->op == OP_conv2d_dw, back = w->op == OP_conv2d_dx || w->op == OP_dense_dx;
+    int conv = w->op == OP_conv2d || w->op == OP_conv2d_dx || w->op == OP_conv2d_dw;
+    int back = w->op == OP_conv2d_dx || w->op == OP_dense_dx;
     int grad = w->op == OP_conv2d_dw || w->op == OP_dense_dw;
     const hz_arg *in = &w->in[0], *out = grad ? &w->in[1] : &w->out[0];
     cpu_window v = { .h = 1, .w = 1, .oh = 1, .ow = 1, .kh = 1, .kw = 1, .sh = 1, .sw = 1 };
@@ -168,7 +173,8 @@ int pairs_shape_of(const hz_work *w, const cpu_micro *m, pairs_shape *s)
     s->flat = v.kh * v.kw * v.sh * v.sw == 1;
     s->items = in->shape[0];
     s->oc = out->shape[out->ndim - 1];
-    s->source = (pairs_source){ .h = in->ndim == 4 ? in->shape[1] : 1, .w = in->ndim == 4 ? in->shape[2] : 1, .c = in->shape[in->ndim - 1] };
+    s->source = (pairs_source){ .h = in->ndim == 4 ? in->shape[1] : 1, .w = in->ndim == 4 ? in->shape[2] : 1,
+                                .c = in->shape[in->ndim - 1] };
     if (s->flat) {
         int64_t pixels = s->items * s->source.h * s->source.w;
         s->run = pairs_min(RUN, pairs_up(pairs_max(1, pixels / WANTED), PAIRS));
@@ -208,8 +214,10 @@ void pairs_use(pairs_shape *s, const hz_work *w, const cpu_call *c)
 
 static void zero_pixels(uint16_t *out, int64_t pixels) { memset(out, 0, (size_t)(pixels * PAIRS) * sizeof *out); }
 
-/* Row of a plane: run i of the columns x*step_x + px of image row `row`, NULL for a row of zeros; `pitch` pixels are written. */
-static void fill_row(const cpu_pairs *k, const pairs_source *s, const uint16_t *row, int64_t px, int64_t i, uint16_t *out)
+/* Row of a plane: run i of the columns x*step_x + px of image row `row`, NULL for a row of zeros; `pitch`
+   pixels are written. */
+static void fill_row(const cpu_pairs *k, const pairs_source *s, const uint16_t *row, int64_t px, int64_t i,
+                     uint16_t *out)
 {
     int64_t wide = row ? (s->w - px + s->step_x - 1) / s->step_x : 0;
     if (wide)
@@ -218,7 +226,8 @@ static void fill_row(const cpu_pairs *k, const pairs_source *s, const uint16_t *
 }
 
 /* Run i of a plane. */
-static void fill_plane(const cpu_pairs *k, const pairs_source *s, const uint16_t *x, int64_t n0, int64_t n1, int64_t plane, int64_t i, uint16_t *out)
+static void fill_plane(const cpu_pairs *k, const pairs_source *s, const uint16_t *x, int64_t n0, int64_t n1,
+                       int64_t plane, int64_t i, uint16_t *out)
 {
     const uint16_t *end = out + s->plane * PAIRS;
     zero_pixels(out, s->before);
@@ -226,7 +235,8 @@ static void fill_plane(const cpu_pairs *k, const pairs_source *s, const uint16_t
     for (int64_t r = 0; r < s->rows; r++) {
         int64_t y = (r - s->above) * s->step_y + plane / s->step_x;
         for (int64_t n = n0; n < n0 + s->images; n++, out += s->pitch * PAIRS)
-            fill_row(k, s, n < n1 && r >= s->above && y < s->h ? x + (n * s->h + y) * s->w * s->c : NULL, plane % s->step_x, i, out);
+            fill_row(k, s, n < n1 && r >= s->above && y < s->h ? x + (n * s->h + y) * s->w * s->c : NULL,
+                     plane % s->step_x, i, out);
     }
     zero_pixels(out, (end - out) / PAIRS);
 }
@@ -234,15 +244,19 @@ static void fill_plane(const cpu_pairs *k, const pairs_source *s, const uint16_t
 /* Bits from..to-1 of a word, as far as it has them. */
 static uint32_t bits(int64_t from, int64_t to)
 {
-    uint64_t below = (1ull << pairs_max(0, pairs_min(PAIRS, from))) - 1, up_to = (1ull << pairs_max(0, pairs_min(PAIRS, to))) - 1;
+    uint64_t below = (1ull << pairs_max(0, pairs_min(PAIRS, from))) - 1;
+    uint64_t up_to = (1ull << pairs_max(0, pairs_min(PAIRS, to))) - 1;
     return (uint32_t)(up_to & ~below);
 }
 
-/* Run i of the outputs x..to-1 of row y, whose taps lie in the same columns: all inputs of an output, row of taps by row. */
-static void lower(const cpu_pairs *k, const pairs_source *s, const uint16_t *image, int64_t y, int64_t x, int64_t to, int64_t i, uint16_t *out)
+/* Run i of the outputs x..to-1 of row y, whose taps lie in the same columns: all inputs of an output, row
+   of taps by row. */
+static void lower(const cpu_pairs *k, const pairs_source *s, const uint16_t *image, int64_t y, int64_t x, int64_t to,
+                  int64_t i, uint16_t *out)
 {
     const cpu_window *v = &s->window;
-    int64_t offset[PAIRS_TAPS], ix = x * v->sw - v->left, row = v->kw * s->c, left = pairs_max(0, -ix) * s->c, right = pairs_min(v->kw, s->w - ix) * s->c;
+    int64_t offset[PAIRS_TAPS], ix = x * v->sw - v->left, row = v->kw * s->c;
+    int64_t left = pairs_max(0, -ix) * s->c, right = pairs_min(v->kw, s->w - ix) * s->c;
     uint32_t mask[PAIRS_TAPS];
     int rows = 0;
     for (int64_t ky = 0; ky < v->kh; ky++) {
@@ -254,7 +268,8 @@ static void lower(const cpu_pairs *k, const pairs_source *s, const uint16_t *ima
     k->lower(image, offset, mask, rows, v->sw * s->c, to - x, out + x * PAIRS);
 }
 
-static void lower_row(const cpu_pairs *k, const pairs_source *s, const uint16_t *image, int64_t y, int64_t i, uint16_t *out)
+static void lower_row(const cpu_pairs *k, const pairs_source *s, const uint16_t *image, int64_t y, int64_t i,
+                      uint16_t *out)
 {
     const cpu_window *v = &s->window;
     for (int64_t x = 0, to; x < s->pitch; x = to) {
@@ -264,7 +279,8 @@ static void lower_row(const cpu_pairs *k, const pairs_source *s, const uint16_t 
     }
 }
 
-static void fill_lowered(const cpu_pairs *k, const pairs_source *s, const uint16_t *x, int64_t n0, int64_t n1, int64_t i, uint16_t *out)
+static void fill_lowered(const cpu_pairs *k, const pairs_source *s, const uint16_t *x, int64_t n0, int64_t n1,
+                         int64_t i, uint16_t *out)
 {
     for (int64_t y = 0; y < s->rows; y++)
         for (int64_t n = n0; n < n0 + s->images; n++, out += s->pitch * PAIRS)
@@ -276,7 +292,8 @@ static void fill_lowered(const cpu_pairs *k, const pairs_source *s, const uint16
 }
 
 /* The last run of a flat node may be shorter: what lies behind it is not read. */
-void pairs_fill_plane(const cpu_pairs *k, const pairs_shape *s, const uint16_t *x, int64_t n0, int64_t n1, int64_t plane, int64_t i, uint16_t *out)
+void pairs_fill_plane(const cpu_pairs *k, const pairs_shape *s, const uint16_t *x, int64_t n0, int64_t n1,
+                      int64_t plane, int64_t i, uint16_t *out)
 {
     pairs_source source = s->source;
     if (source.lowered)

@@ -1,31 +1,34 @@
-/* pairs.h: convolutions and dense layers over bf16 as plain matrix products, for machines whose instructions multiply pairs of bf16
-   into f32 sums (vdpbf16ps; AMX tiles). An image is first rewritten as a source: for each run of 32 channels its pixels of 64 bytes with zeros
-   around, one plane per phase of the stride, so that for each tap the inputs of consecutive outputs lie side by side. Then a
-   product is 32 outputs by 32 channels over a list of taps, and a tap is an offset into the source. Everything a product reads is
-   64 bytes wide and follows on; what it works on is cut so that the weights stay in the first-level cache.
+/* pairs.h: convolutions and dense layers over bf16 as plain matrix products, for machines whose instructions multiply
+   pairs of bf16 into f32 sums (vdpbf16ps; AMX tiles). An image is first rewritten as a source: for each run of 32
+   channels its pixels of 64 bytes with zeros around, one plane per phase of the stride, so that for each tap the
+   inputs of consecutive outputs lie side by side. Then a product is 32 outputs by 32 channels over a list of taps,
+   and a tap is an offset into the source. Everything a product reads is 64 bytes wide and follows on; what it works
+   on is cut so that the weights stay in the first-level cache.
    In a source the images of a group stand side by side: pixel (plane p, row r, image g, column x) is number
-   p*plane + before + ((r + above)*images + g)*pitch + x. Outputs are numbered q = (y*images + g)*pitch + x; those with x beyond the
-   image's width are computed with the others and thrown away. One column of zeros between two images serves both. */
+   p*plane + before + ((r + above)*images + g)*pitch + x. Outputs are numbered q = (y*images + g)*pitch + x;
+   those with x beyond the image's width are computed with the others and thrown away. One column of zeros between
+   two images serves both. */
 #ifndef HZ_CPU_PAIRS_H
 #define HZ_CPU_PAIRS_H
 #include "cpu/micro.h"
 
 enum { PAIRS = 32, PAIRS_BLOCK = PAIRS * PAIRS, PAIRS_HALF = PAIRS_BLOCK / 2, PAIRS_TAPS = 64, PAIRS_GROUPS = 4 };
 
-/* Memory that will be needed soon, fetched a few lines with each term: products wait less for memory than the copies before and after
-   them would. */
+/* Memory that will be needed soon, fetched a few lines with each term: products wait less for memory than the copies
+   before and after them would. */
 typedef struct pairs_ahead {
     const char *read, *end;   /* moves on, into the second-level cache */
     const char *then, *last;  /* read after that */
-    const int32_t *pixel, *pixels_end;           /* moves on: numbers of pixels, whose lines at y are to be written and at gate (NULL: none) to be read */
+    /* moves on: numbers of pixels, whose lines at y are to be written and at gate (NULL: none) to be read */
+    const int32_t *pixel, *pixels_end;
     const char *y, *gate;
     int64_t step;             /* bytes from pixel to pixel of y and gate */
     int reads, writes;        /* lines and pixels with each term */
 } pairs_ahead;
 
-/* c[r][j] (+)= sum over terms t and k < 32 of a[offset[t] + r*32 + k] * b[t][k][j], r < rows, j < 32. b[t] lies as (16, 32, 2): pairs of
-   k side by side; c as (2, 32, 16): the first half of all rows, then the second. Where rows <= 16 only 16 rows of a and c are touched,
-   else 32. */
+/* c[r][j] (+)= sum over terms t and k < 32 of a[offset[t] + r*32 + k] * b[t][k][j], r < rows, j < 32. b[t] lies
+   as (16, 32, 2): pairs of k side by side; c as (2, 32, 16): the first half of all rows, then the second. Where
+   rows <= 16 only 16 rows of a and c are touched, else 32. */
 typedef struct pairs_product {
     const uint16_t *a, *b;
     const int64_t *offset;
@@ -35,7 +38,8 @@ typedef struct pairs_product {
     pairs_ahead *ahead;
 } pairs_product;
 
-/* How the sums of 32 outputs become outputs: y = max(low, c + bias), for the gradient to the input zero where `gate` is not positive. */
+/* How the sums of 32 outputs become outputs: y = max(low, c + bias), for the gradient to the input zero where
+   `gate` is not positive. */
 typedef struct pairs_finish {
     const float *bias;        /* (32); NULL: none */
     float low;
@@ -54,14 +58,17 @@ typedef struct cpu_pairs {
     void (*end)(void);
     void (*product)(const pairs_product *p);
     void (*finish)(const pairs_finish *f, const float *c);
-    /* pixels of 32 channels, (2*pairs,32) -> (pairs,32,2); odd, NULL: not wanted, the same from the second pixel on and a zero behind the last */
+    /* pixels of 32 channels, (2*pairs,32) -> (pairs,32,2); odd, NULL: not wanted, the same from the second pixel
+       on and a zero behind the last */
     void (*interleave)(const uint16_t *x, int64_t pairs, uint16_t *even, uint16_t *odd);
     /* 16 channels of 32 pixels -> (16,32); sum[channel] += the sum of the pixels */
     void (*transpose)(const uint16_t *const *pixel, uint16_t *out, float *sum);
     /* channels of pixels `step` elements apart -> (pixels,32), zeros behind the channels */
     void (*copy)(const uint16_t *x, int64_t step, int64_t pixels, int channels, uint16_t *out);
-    /* out[p][k] = x[offset[j] + p*step + k] where bit k of mask[j] is set, j < rows, zero where of none; p < pixels, k < 32 */
-    void (*lower)(const uint16_t *x, const int64_t *offset, const uint32_t *mask, int rows, int64_t step, int64_t pixels, uint16_t *out);
+    /* out[p][k] = x[offset[j] + p*step + k] where bit k of mask[j] is set, j < rows, zero where of none;
+       p < pixels, k < 32 */
+    void (*lower)(const uint16_t *x, const int64_t *offset, const uint32_t *mask, int rows, int64_t step,
+                  int64_t pixels, uint16_t *out);
     /* 32 columns of weights, w[column*column_step + k] for k < 32, as (16,32,2); columns and k beyond have zeros */
     void (*pack_across)(const float *w, int64_t column_step, int columns, int k, uint16_t *out);
     /* the same of w[k*k_step + column] */
@@ -70,11 +77,14 @@ typedef struct cpu_pairs {
 
 typedef struct pairs_source {
     int64_t h, w, c;                      /* of an image, (h,w,c) */
-    int64_t step_y, step_x;               /* phases: plane (py,px) holds the rows y*step_y + py and columns x*step_x + px */
-    int64_t images, runs;                 /* images of a group; runs of 32 channels, the last one filled up with zeros */
+    int64_t step_y, step_x;               /* phases: plane (py,px) holds the rows y*step_y + py and columns
+                                             x*step_x + px */
+    int64_t images, runs;                 /* images of a group; runs of 32 channels, the last one filled
+                                             up with zeros */
     int64_t pitch, rows, above, before, plane;
     int64_t pixels;                       /* of all planes, with what products read beyond; from run to run */
-    int lowered;                          /* 1: a pixel holds all inputs of one output instead: kh*kw*c of them; plane (oh,ow) */
+    int lowered;                          /* 1: a pixel holds all inputs of one output instead: kh*kw*c
+                                             of them; plane (oh,ow) */
     cpu_window window;                    /* lowered: where they come from */
 } pairs_source;
 
@@ -92,7 +102,8 @@ typedef struct pairs_shape {
     int64_t taps;                         /* of the weights as they are read: 1 where lowered or flat */
     int64_t oh, ow, oc;                   /* output image */
     int64_t items;                        /* images of a full batch; flat: runs of `run` pixels */
-    int64_t flat, run;                    /* flat: one tap and no stride, pixels of all images are one row, cut into runs */
+    int64_t flat, run;                    /* flat: one tap and no stride, pixels of all images are one row,
+                                             cut into runs */
     int64_t used, last;                   /* by pairs_use: items in use; width of the last one, where flat */
 } pairs_shape;
 
@@ -101,7 +112,8 @@ int pairs_shape_of(const hz_work *w, const cpu_micro *m, pairs_shape *s);
 /* Sets `used` and `last` for a call. */
 void pairs_use(pairs_shape *s, const hz_work *w, const cpu_call *c);
 /* Rewrites items n0..n1-1 of x: all of them, or run i of a plane. */
-void pairs_fill_plane(const cpu_pairs *k, const pairs_shape *s, const uint16_t *x, int64_t n0, int64_t n1, int64_t plane, int64_t i, uint16_t *out);
+void pairs_fill_plane(const cpu_pairs *k, const pairs_shape *s, const uint16_t *x, int64_t n0, int64_t n1,
+                      int64_t plane, int64_t i, uint16_t *out);
 void pairs_fill(const cpu_pairs *k, const pairs_shape *s, const uint16_t *x, int64_t n0, int64_t n1, uint16_t *out);
 
 static inline void pairs_fetch(pairs_ahead *a)

@@ -19,7 +19,8 @@ INLINE V act_slope(V dy, V y, const int act, V alpha)
     switch (act) {
     case HZ_RELU:    return v_select(y > 0.0f, dy, v_set(0));
     case HZ_ELU:     return v_select(y > 0.0f, dy, dy * (y + alpha));
-    case HZ_GELU:    return dy * (0.5f * (1.0f + v_erf(y * 0.70710678118654752f)) + y * 0.39894228040143268f * v_exp(y * y * -0.5f));
+    case HZ_GELU:    return dy * (0.5f * (1.0f + v_erf(y * 0.70710678118654752f))
+                                  + y * 0.39894228040143268f * v_exp(y * y * -0.5f));
     case HZ_LEAKY:   return v_select(y > 0.0f, dy, dy * alpha);
     case HZ_TANH:    return dy * (1.0f - y * y);
     case HZ_SIGMOID: return dy * (y * (1.0f - y));

@@ -1,4 +1,5 @@
-/* elements.c: element-wise kernels ("vector"): activations, addition, dropout, parameter updates. Cut into tasks of CHUNK elements. */
+/* elements.c: element-wise kernels ("vector"): activations, addition, dropout, parameter updates. Cut into
+   tasks of CHUNK elements. */
 #include "cpu/micro.h"
 #include <math.h>
 
@@ -66,8 +67,8 @@ typedef struct items {
 
 cpu_dropout cpu_dropout_of(const hz_dropout *a, const hz_arg *item, const hz_step *s, int64_t row)
 {
-    return (cpu_dropout){ .rate = a->rate, .seed = s->seed, .item = (uint32_t)((const int32_t *)item->data)[row], .epoch = (uint32_t)s->epoch,
-                          .layer = (uint32_t)a->layer };
+    return (cpu_dropout){ .rate = a->rate, .seed = s->seed, .item = (uint32_t)((const int32_t *)item->data)[row],
+                          .epoch = (uint32_t)s->epoch, .layer = (uint32_t)a->layer };
 }
 
 static void dropout_task(void *arg, int task, int worker)
@@ -75,7 +76,8 @@ static void dropout_task(void *arg, int task, int worker)
     const items *t = arg;
     const hz_work *w = t->w;
     const cpu_stored *s = cpu_stored_of(w, t->c->micro);
-    int64_t first = task % t->parts * CHUNK, r = task / t->parts * t->group, end = r + t->group < t->rows ? r + t->group : t->rows;
+    int64_t first = task % t->parts * CHUNK, r = task / t->parts * t->group;
+    int64_t end = r + t->group < t->rows ? r + t->group : t->rows;
     int64_t n = t->size - first < CHUNK ? t->size - first : CHUNK;
     uint8_t *masks = w->op == OP_dropout ? w->out[1].data : w->in[1].data;
     for (; r < end; r++) {
@@ -94,7 +96,8 @@ static void dropout_task(void *arg, int task, int worker)
 
 static hz_status dropout_run(const hz_work *w, const cpu_call *c)
 {
-    items t = { .w = w, .c = c, .rows = cpu_rows(w, c), .size = cpu_size(&w->in[0], 1, w->in[0].ndim), .parts = 1, .group = 1 };
+    items t = { .w = w, .c = c, .rows = cpu_rows(w, c), .size = cpu_size(&w->in[0], 1, w->in[0].ndim), .parts = 1,
+                .group = 1 };
     if (t.size > CHUNK)
         t.parts = (t.size + CHUNK - 1) / CHUNK;
     else if (t.size > 0)
@@ -122,8 +125,9 @@ static hz_status update_run(const hz_work *w, const cpu_call *c)
     const hz_optim *a = &w->attr.optim;
     float rate = c->step->rate;
     elements e = { .w = w, .c = c, .n = cpu_size(&w->in[0], 0, w->in[0].ndim), .update = {
-        .p = w->in[0].data, .dp = w->in[1].data, .m = w->nin > 2 ? w->in[2].data : NULL, .v = w->nin > 3 ? w->in[3].data : NULL,
-        .rate = rate, .momentum = a->momentum, .nesterov = a->nesterov, .decay = a->decay, .shrink = 1 } };
+        .p = w->in[0].data, .dp = w->in[1].data, .m = w->nin > 2 ? w->in[2].data : NULL,
+        .v = w->nin > 3 ? w->in[3].data : NULL, .rate = rate, .momentum = a->momentum, .nesterov = a->nesterov,
+        .decay = a->decay, .shrink = 1 } };
     cpu_update *u = &e.update;
     if (w->op == OP_sgd)
         e.step = c->micro->sgd;

@@ -1,12 +1,20 @@
-/* elements.inc.h: conversions, random words and parameter updates over V. Simple loops are left to the compiler to vectorise. */
+/* elements.inc.h: conversions, random words and parameter updates over V. Simple loops are left to the
+   compiler to vectorise. */
 #include "hz/philox.h"
 
-INLINE void widen_part(int64_t i, int have, float *to, const uint16_t *from) { v_store_part(to + i, v_part_bf16(from + i, have), have); }
-INLINE void narrow_part(int64_t i, int have, uint16_t *to, const float *from) { v_store_part_bf16(to + i, v_part(from + i, have), have); }
+INLINE void widen_part(int64_t i, int have, float *to, const uint16_t *from)
+{
+    v_store_part(to + i, v_part_bf16(from + i, have), have);
+}
+INLINE void narrow_part(int64_t i, int have, uint16_t *to, const float *from)
+{
+    v_store_part_bf16(to + i, v_part(from + i, have), have);
+}
 static void widen(float *to, const uint16_t *from, int64_t n) { EACH_VECTOR(n, widen_part, to, from); }
 static void narrow(uint16_t *to, const float *from, int64_t n) { EACH_VECTOR(n, narrow_part, to, from); }
 
-/* What the rounds of Philox need, made once per call. The four 32-bit words of a block are the low halves of 64-bit lanes. */
+/* What the rounds of Philox need, made once per call. The four 32-bit words of a block are the low halves
+   of 64-bit lanes. */
 typedef struct philox_round { VL key[2][10], b, c, d, even, odd, number; } philox_round;
 
 static void philox_start(philox_round *p, const cpu_dropout *r)
@@ -26,8 +34,9 @@ static void philox_start(philox_round *p, const cpu_dropout *r)
     }
 }
 
-/* Random words of PHILOX * LANES/2 consecutive blocks from `block` on, in order: 2*LANES for each. The rounds are hz_philox4's;
-   several vectors of blocks at a time, because a round waits for two multiplications of the one before. */
+/* Random words of PHILOX * LANES/2 consecutive blocks from `block` on, in order: 2*LANES for each. The rounds
+   are hz_philox4's; several vectors of blocks at a time, because a round waits for two multiplications
+   of the one before. */
 enum { PHILOX = 4 };
 INLINE void philox_lanes(uint32_t block, const philox_round *p, VI words[2 * PHILOX])
 {
@@ -53,7 +62,8 @@ INLINE void philox_lanes(uint32_t block, const philox_round *p, VI words[2 * PHI
     }
 }
 
-/* Where a vector's numbers are at least `least`, as bits of a mask, `number` vectors from its begin on; they are written in order. */
+/* Where a vector's numbers are at least `least`, as bits of a mask, `number` vectors from its begin on; they
+   are written in order. */
 INLINE void keep_bits(uint8_t *mask, int number, VI v, VI least)
 {
     uint32_t bits = (uint32_t)AT_LEAST(v, least);
@@ -97,12 +107,14 @@ static void sgd(const cpu_update *u, int64_t from, int64_t to)
         }
 }
 
-/* decay: added to the gradient; shrink: of the parameter, 1 - rate*decay where decoupled. rate and root hold the bias correction. */
+/* decay: added to the gradient; shrink: of the parameter, 1 - rate*decay where decoupled. rate and root hold
+   the bias correction. */
 static void adam(const cpu_update *u, int64_t from, int64_t to)
 {
     float *restrict p = u->p, *restrict m = u->m, *restrict v = u->v;
     const float *restrict dp = u->dp;
-    float rate = u->rate, b1 = u->beta1, b2 = u->beta2, epsilon = u->epsilon, decay = u->decay, shrink = u->shrink, root = 1 / u->root;
+    float rate = u->rate, b1 = u->beta1, b2 = u->beta2, epsilon = u->epsilon;
+    float decay = u->decay, shrink = u->shrink, root = 1 / u->root;
     for (int64_t i = from; i < to; i++) {
         float g = dp[i] + decay * p[i];
         m[i] = b1 * m[i] + (1 - b1) * g;

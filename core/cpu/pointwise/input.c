@@ -1,5 +1,5 @@
-/* input.c: kernel "rows" of the input node. Each row of an image is gathered (clamped, mirrored) as bytes or floats, then scaled in
-   one vector loop whose coefficients per position are made once per call. A task is one item. */
+/* input.c: kernel "rows" of the input node. Each row of an image is gathered (clamped, mirrored) as bytes or floats,
+   then scaled in one vector loop whose coefficients per position are made once per call. A task is one item. */
 #include "cpu/micro.h"
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,8 @@ typedef struct gathering {
     float *a, *shift;         /* (w*c): y = x*a + shift */
 } gathering;
 
-/* count pixels backwards from `from`, each of `size` bytes; a size known to the compiler makes a pixel one or two moves. */
+/* count pixels backwards from `from`, each of `size` bytes; a size known to the compiler makes a pixel one
+   or two moves. */
 static inline void mirrored(char *to, const char *from, int64_t count, size_t size)
 {
     for (int64_t i = 0; i < count; i++)
@@ -37,11 +38,13 @@ static void repeat(char *to, const char *pixel, int64_t count, size_t size)
 
 static int64_t within(int64_t x, int64_t low, int64_t high) { return x < low ? low : x > high ? high : x; }
 
-/* One row of the image, moved: output column ox comes from column ox + dx, or w-1-ox + dx when mirrored, and from the nearest where that lies
-   outside. Columns inside the row go over in one piece, before and behind them the edges are repeated. Pixels of `size` bytes. */
+/* One row of the image, moved: output column ox comes from column ox + dx, or w-1-ox + dx when mirrored, and from
+   the nearest where that lies outside. Columns inside the row go over in one piece, before and behind them the edges
+   are repeated. Pixels of `size` bytes. */
 static void gather_row(const cpu_batch *b, const cpu_item *it, const char *row, char *to, size_t size)
 {
-    int64_t first = it->flip ? b->w - 1 + it->dx : it->dx, step = it->flip ? -1 : 1;      /* column that output column 0 asks for */
+    /* column that output column 0 asks for */
+    int64_t first = it->flip ? b->w - 1 + it->dx : it->dx, step = it->flip ? -1 : 1;
     int64_t before = within(it->flip ? it->dx : -it->dx, 0, b->w), inside = within(b->w - labs(it->dx), 0, b->w);
     const char *low = row + (size_t)within(first, 0, b->w - 1) * size;
     const char *from = row + (size_t)within(first + step * before, 0, b->w - 1) * size;

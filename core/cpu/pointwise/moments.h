@@ -1,5 +1,6 @@
-/* moments.h: mean and sum of squares about it, of columns, in one reading: blocks of rows that stay in the caches are gone through twice, then joined
-   after Chan, Golub and LeVeque (1979): M2 = M2a + M2b + (mean_b - mean_a)^2 * a*b/(a + b). */
+/* moments.h: mean and sum of squares about it, of columns, in one reading: blocks of rows that
+   stay in the caches are gone through twice, then joined after Chan, Golub and LeVeque (1979):
+   M2 = M2a + M2b + (mean_b - mean_a)^2 * a*b/(a + b). */
 #ifndef HZ_CPU_MOMENTS_H
 #define HZ_CPU_MOMENTS_H
 #include "cpu/micro.h"
@@ -8,14 +9,16 @@
 enum { MOMENTS_MOST = 512, MOMENTS_NEAR = 64 };      /* columns at most; rows of a block */
 
 /* `more` numbers joined to `count` before. */
-static inline void moments_join(double *mean, double *squares, double count, double mean_more, double squares_more, double more)
+static inline void moments_join(double *mean, double *squares, double count, double mean_more, double squares_more,
+                                double more)
 {
     double share = more / (count + more), apart = mean_more - *mean;
     *squares += squares_more + apart * apart * share * count;
     *mean += apart * share;
 }
 
-/* moments: count, n means, n sums of squares about them; all zero at first. Adds (rows,n) stored numbers of this type, n <= MOMENTS_MOST. */
+/* moments: count, n means, n sums of squares about them; all zero at first. Adds (rows,n) stored numbers of this
+   type, n <= MOMENTS_MOST. */
 static inline void moments_add(double *moments, const cpu_stored *s, int dtype, const void *x, int64_t rows, int64_t n)
 {
     float mean[MOMENTS_MOST], squares[MOMENTS_MOST];
@@ -32,5 +35,8 @@ static inline void moments_add(double *moments, const cpu_stored *s, int dtype, 
     }
 }
 /* 1/sqrt(variance + epsilon) of batch norm */
-static inline float norm_scale(const hz_norm *a, float variance) { return 1 / sqrtf(variance + (a->epsilon != 0 ? a->epsilon : 1e-3f)); }
+static inline float norm_scale(const hz_norm *a, float variance)
+{
+    return 1 / sqrtf(variance + (a->epsilon != 0 ? a->epsilon : 1e-3f));
+}
 #endif

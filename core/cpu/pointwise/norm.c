@@ -1,9 +1,10 @@
 /* norm.c: kernel "vector" of norm and norm_grad. x is seen as (outer, n, inner), statistics along n (cpu_axis).
-   inner 1 (channels last): slots of rows, each column a statistic. Otherwise a task is one (outer) with n runs of `inner` numbers;
-   a run is read as rows of WIDE columns that share one statistic, so both cases use the same loops over rows.
+   inner 1 (channels last): slots of rows, each column a statistic. Otherwise a task is one (outer) with n runs
+   of `inner` numbers; a run is read as rows of WIDE columns that share one statistic, so both cases use the
+   same loops over rows.
    Sums live in slots (inner 1: SLOTS of them, else one per outer) and are added in slot order, in double.
-   Channels last, x and dy are gone through in blocks of rows that stay in the caches (moments.h), so memory is read once for all statistics; not
-   even once for mean and variance where the node that makes x has added them up. */
+   Channels last, x and dy are gone through in blocks of rows that stay in the caches (moments.h), so memory is read
+   once for all statistics; not even once for mean and variance where the node that makes x has added them up. */
 #include "cpu/pointwise/moments.h"
 #include <math.h>
 #include <string.h>
@@ -60,8 +61,10 @@ static void dots_of(const norm *k, int64_t at, int64_t rows, int64_t n, float *d
     }
 }
 
-/* One pass over (rows,n) numbers with coefficients per column; sums go to out[0..n-1] and, for DOTS, those of dy to out[n..]. */
-static void pass_rows(const norm *k, int64_t at, int64_t rows, int64_t n, const cpu_affine *c, float *sum, float *second)
+/* One pass over (rows,n) numbers with coefficients per column; sums go to out[0..n-1] and, for DOTS, those
+   of dy to out[n..]. */
+static void pass_rows(const norm *k, int64_t at, int64_t rows, int64_t n, const cpu_affine *c, float *sum,
+                      float *second)
 {
     const void *x = cpu_at(k->x, at), *dy = k->dy ? cpu_at(k->dy, at) : NULL;
     switch (k->pass) {
@@ -145,7 +148,8 @@ static void joined(const norm *k, int64_t i, double *mean, double *variance)
     *mean = k->given ? k->given[i] : 0;
     for (int s = 0; s < k->slots && !k->given; s++) {
         const float *slot = k->slot + (int64_t)s * 2 * k->v.n + i;
-        moments_join(mean, &squares, (double)from_of(k, s), slot[0], slot[k->v.n], (double)(from_of(k, s + 1) - from_of(k, s)));
+        moments_join(mean, &squares, (double)from_of(k, s), slot[0], slot[k->v.n],
+                     (double)(from_of(k, s + 1) - from_of(k, s)));
     }
     *variance = squares / (double)k->v.outer;
 }
@@ -165,12 +169,15 @@ static int64_t extent(const hz_work *w)
 }
 
 /* Slots, then four rows of coefficients. */
-static size_t memory(const hz_work *w, const cpu_micro *m) { return (size_t)extent(w) * (2 * SLOTS + 4) * sizeof(float); }
+static size_t memory(const hz_work *w, const cpu_micro *m)
+{
+    return (size_t)extent(w) * (2 * SLOTS + 4) * sizeof(float);
+}
 
 static norm norm_of(const hz_work *w, const cpu_call *c, int arg)
 {
-    norm k = { .w = w, .m = c->micro, .s = cpu_stored_of(w, c->micro), .v = cpu_axis_of(w, c, arg), .slot = c->memory, .x = &w->in[arg],
-               .out = w->out[0].data ? &w->out[0] : NULL };
+    norm k = { .w = w, .m = c->micro, .s = cpu_stored_of(w, c->micro), .v = cpu_axis_of(w, c, arg), .slot = c->memory,
+               .x = &w->in[arg], .out = w->out[0].data ? &w->out[0] : NULL };
     k.slots = k.v.outer < SLOTS ? (int)k.v.outer : SLOTS;
     k.blocks = k.v.inner == 1 && k.v.n <= MOMENTS_MOST;
     return k;
@@ -228,7 +235,8 @@ static hz_status backward(const hz_work *w, const cpu_call *c)
 {
     norm k = norm_of(w, c, 1);
     const float *gamma = w->in[2].data, *scale = w->in[4].data;
-    float *a = k.slot + k.v.n * 2 * SLOTS, *b = a + k.v.n, *g = b + k.v.n, *dgamma = w->out[1].data, *dbeta = w->out[2].data;
+    float *a = k.slot + k.v.n * 2 * SLOTS, *b = a + k.v.n, *g = b + k.v.n;
+    float *dgamma = w->out[1].data, *dbeta = w->out[2].data;
     double count = (double)(k.v.outer * k.v.inner);
     k.dy = &w->in[0];
     k.mean = w->in[3].data;
@@ -236,7 +244,8 @@ static hz_status backward(const hz_work *w, const cpu_call *c)
     if (!k.given)
         pass(&k, DOTS);
     for (int64_t i = 0; i < k.v.n; i++) {
-        double dot = (k.given ? k.given[i] : total(&k, 0, i)) * scale[i], sum = k.given ? k.given[k.v.n + i] : total(&k, 1, i);
+        double dot = (k.given ? k.given[i] : total(&k, 0, i)) * scale[i];
+        double sum = k.given ? k.given[k.v.n + i] : total(&k, 1, i);
         if (dgamma)
             dgamma[i] = (float)dot;
         if (dbeta)

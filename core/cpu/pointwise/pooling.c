@@ -1,5 +1,6 @@
-/* pooling.c: kernel "vector" of maxpool, avgpool, meanpool and their gradients: channels in vectors, a task is one image. meanpool's window
-   is the whole image. Gradients add up in f32: in dx itself, or in scratch where dx is bf16. */
+/* pooling.c: kernel "vector" of maxpool, avgpool, meanpool and their gradients: channels in vectors, a task
+   is one image. meanpool's window is the whole image. Gradients add up in f32: in dx itself, or in scratch
+   where dx is bf16. */
 #include "cpu/micro.h"
 #include <string.h>
 
@@ -14,15 +15,19 @@ typedef struct pooling {
 } pooling;
 
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-static int is_back(const hz_work *w) { return w->op == OP_maxpool_grad || w->op == OP_avgpool_grad || w->op == OP_meanpool_grad; }
+static int is_back(const hz_work *w)
+{
+    return w->op == OP_maxpool_grad || w->op == OP_avgpool_grad || w->op == OP_meanpool_grad;
+}
 static int is_whole(const hz_work *w) { return w->op == OP_meanpool || w->op == OP_meanpool_grad; }
 static const hz_arg *image_of(const hz_work *w) { return is_back(w) ? &w->out[0] : &w->in[0]; }
 
 static cpu_taps taps_of(const cpu_window *v, int64_t oy, int64_t ox, int64_t channels)
 {
     int64_t y = oy * v->sh - v->top, x = ox * v->sw - v->left;
-    cpu_taps t = { .ky0 = (int)(y < 0 ? -y : 0), .ky1 = (int)(v->h - y < v->kh ? v->h - y : v->kh), .kx0 = (int)(x < 0 ? -x : 0),
-                   .kx1 = (int)(v->w - x < v->kw ? v->w - x : v->kw), .kw = (int)v->kw, .row = v->w * channels, .column = channels };
+    cpu_taps t = { .ky0 = (int)(y < 0 ? -y : 0), .ky1 = (int)(v->h - y < v->kh ? v->h - y : v->kh),
+                   .kx0 = (int)(x < 0 ? -x : 0), .kx1 = (int)(v->w - x < v->kw ? v->w - x : v->kw), .kw = (int)v->kw,
+                   .row = v->w * channels, .column = channels };
     return t;
 }
 
@@ -51,14 +56,16 @@ static void finish(const pooling *p, int64_t first, const float *sum, int64_t fr
     cpu_epilogue(p->w, p->c->micro, at, n);
 }
 
-/* Gradients: rows of dx are cleared just before the first window touches them and finished after the last, while they are near. */
+/* Gradients: rows of dx are cleared just before the first window touches them and finished after the last,
+   while they are near. */
 static void task(void *arg, int n, int worker)
 {
     const pooling *p = arg;
     const cpu_window *v = &p->v;
     int64_t c = p->channels, row = v->w * c, size = v->h * row, out = n * v->oh * v->ow * c, clear = 0, done = 0;
     int back = is_back(p->w);
-    float *sum = p->image->dtype == HZ_BF16 ? (float *)(p->c->scratch + p->c->scratch_stride * (size_t)worker) : cpu_at(p->image, n * size);
+    float *sum = p->image->dtype == HZ_BF16 ? (float *)(p->c->scratch + p->c->scratch_stride * (size_t)worker)
+                                            : cpu_at(p->image, n * size);
     for (int64_t oy = 0; oy < v->oh; oy++) {
         int64_t reach = oy + 1 < v->oh ? smaller(v->h, oy * v->sh - v->top + v->kh) : v->h;
         int64_t final = oy + 1 < v->oh ? smaller(reach, (oy + 1) * v->sh - v->top) : v->h;
@@ -90,9 +97,11 @@ static size_t scratch(const hz_work *w, const cpu_micro *m)
 static hz_status run(const hz_work *w, const cpu_call *c)
 {
     const hz_arg *image = image_of(w), *output = is_back(w) ? &w->in[0] : &w->out[0];
-    pooling p = { .w = w, .c = c, .s = cpu_stored_of(w, c->micro), .image = image, .output = output, .channels = image->shape[3] };
+    pooling p = { .w = w, .c = c, .s = cpu_stored_of(w, c->micro), .image = image, .output = output,
+                  .channels = image->shape[3] };
     if (is_whole(w))
-        p.v = (cpu_window){ .h = image->shape[1], .w = image->shape[2], .oh = 1, .ow = 1, .kh = image->shape[1], .kw = image->shape[2], .sh = 1, .sw = 1 };
+        p.v = (cpu_window){ .h = image->shape[1], .w = image->shape[2], .oh = 1, .ow = 1, .kh = image->shape[1],
+                            .kw = image->shape[2], .sh = 1, .sw = 1 };
     else
         p.v = cpu_window_of(&w->attr.window, image, output);
     if (w->op == OP_maxpool && w->nout > 1)

@@ -78,7 +78,10 @@ INLINE void F(pool_mean_part)(int64_t c, int have, S *y, const S *x, const cpu_t
     s_store_part(y + c, sum * F(share_of)(t), have);
 }
 
-static void F(pool_mean)(void *y, const void *x, const cpu_taps *t, int64_t n) { EACH_VECTOR(n, F(pool_mean_part), y, x, t); }
+static void F(pool_mean)(void *y, const void *x, const cpu_taps *t, int64_t n)
+{
+    EACH_VECTOR(n, F(pool_mean_part), y, x, t);
+}
 
 INLINE void F(pool_mean_grad_part)(int64_t c, int have, float *dx, const S *dy, const cpu_taps *t)
 {
@@ -97,7 +100,8 @@ static void F(pool_mean_grad)(float *dx, const void *dy, const cpu_taps *t, int6
 
 /* ---- batch norm: rows of n statistics, coefficients per column ---- */
 
-INLINE void F(norm_squares_part)(int64_t c, int have, float *sum, const S *x, const float *mean, int64_t rows, int64_t n)
+INLINE void F(norm_squares_part)(int64_t c, int have, float *sum, const S *x, const float *mean, int64_t rows,
+                                 int64_t n)
 {
     V s = v_set(0), m = v_part(mean + c, have);
     for (int64_t r = 0; r < rows; r++) {
@@ -113,7 +117,8 @@ static void F(norm_squares)(float *sum, const void *x, const float *mean, int64_
     EACH_VECTOR(n, F(norm_squares_part), sum, x, mean, rows, n);
 }
 
-INLINE void F(norm_dots_part)(int64_t c, int have, float *sum, const S *dy, const S *x, const float *mean, int64_t rows, int64_t n)
+INLINE void F(norm_dots_part)(int64_t c, int have, float *sum, const S *dy, const S *x, const float *mean, int64_t rows,
+                              int64_t n)
 {
     V s = v_set(0), m = v_part(mean + c, have);
     for (int64_t r = 0; r < rows; r++)
@@ -127,7 +132,8 @@ static void F(norm_dots)(float *sum, const void *dy, const void *x, const float 
     EACH_VECTOR(n, F(norm_dots_part), sum, dy, x, mean, rows, n);
 }
 
-INLINE void F(norm_apply_part)(int64_t c, int have, S *y, const S *x, const S *d, const cpu_affine *k, int64_t rows, int64_t n)
+INLINE void F(norm_apply_part)(int64_t c, int have, S *y, const S *x, const S *d, const cpu_affine *k, int64_t rows,
+                               int64_t n)
 {
     V mean = v_part(k->mean + c, have), a = v_part(k->a + c, have), b = v_part(k->b + c, have);
     V g = d ? v_part(k->g + c, have) : v_set(0);

@@ -9,8 +9,9 @@
 INLINE void F(act_part)(int64_t i, int have, S *to, const S *a, const S *b, const int act, const int kind, V alpha)
 {
     V x = s_part(a + i, have), y = kind == ACT_ONE ? x : s_part(b + i, have);
-    s_store_part(to + i, kind == ACT_ONE ? act_one(x, act, alpha) : kind == ACT_GRAD ? act_slope(x, y, act, alpha)
-                                                                                     : act_one(x + y, act, alpha), have);
+    V r = kind == ACT_ONE ? act_one(x, act, alpha) : kind == ACT_GRAD ? act_slope(x, y, act, alpha)
+                                                                      : act_one(x + y, act, alpha);
+    s_store_part(to + i, r, have);
 }
 
 INLINE void F(act_loop)(S *to, const S *a, const S *b, int64_t n, const int act, const int kind, V alpha)
@@ -33,7 +34,10 @@ INLINE void F(act_switch)(void *to, const void *a, const void *b, int64_t n, int
 }
 
 /* y = act(x) */
-static void F(act)(void *y, const void *x, int64_t n, int which, float alpha) { F(act_switch)(y, x, NULL, n, which, ACT_ONE, alpha); }
+static void F(act)(void *y, const void *x, int64_t n, int which, float alpha)
+{
+    F(act_switch)(y, x, NULL, n, which, ACT_ONE, alpha);
+}
 /* dx = dy * act'(y) */
 static void F(act_grad)(void *dx, const void *dy, const void *y, int64_t n, int which, float alpha)
 {
@@ -48,7 +52,8 @@ static void F(act_add)(void *y, const void *a, const void *b, int64_t n, int whi
 /* ---- dropout and the batch ---- */
 
 /* Elements i.. of x, `have` of them, at most 4*PHILOX vectors. */
-INLINE void F(dropout_part)(int64_t i, int have, S *y, const S *x, uint8_t *mask, int64_t first, int32_t least, float scale, const philox_round *p)
+INLINE void F(dropout_part)(int64_t i, int have, S *y, const S *x, uint8_t *mask, int64_t first, int32_t least,
+                            float scale, const philox_round *p)
 {
     VI words[2 * PHILOX];
     uint8_t rest[PHILOX * LANES / 2 + 1], *bits = have == 4 * PHILOX * LANES ? mask + i / 8 : rest;
@@ -69,7 +74,8 @@ INLINE void F(dropout_part)(int64_t i, int have, S *y, const S *x, uint8_t *mask
     }
 }
 
-/* y = x/(1-rate) where the element's uniform number is at least rate, else 0; mask says where. x is element `first` of its item on, a multiple of 8. */
+/* y = x/(1-rate) where the element's uniform number is at least rate, else 0; mask says where. x is element `first`
+   of its item on, a multiple of 8. */
 static void F(dropout)(void *out, const void *in, uint8_t *mask, int64_t n, int64_t first, const cpu_dropout *d)
 {
     enum { STEP = 4 * PHILOX * LANES };
@@ -90,17 +96,23 @@ INLINE void F(keep_part)(int64_t i, int have, S *y, const S *x, const uint8_t *m
 }
 
 /* y = x*scale where the mask has a bit, else 0 */
-static void F(keep)(void *y, const void *x, const uint8_t *mask, int64_t n, float scale) { EACH_VECTOR(n, F(keep_part), y, x, mask, scale); }
+static void F(keep)(void *y, const void *x, const uint8_t *mask, int64_t n, float scale)
+{
+    EACH_VECTOR(n, F(keep_part), y, x, mask, scale);
+}
 
-/* y = (x*scale - mean)/deviation as x*a + b, a and b given for each position of the row. Left to the compiler to vectorise. */
-static void F(scale_bytes)(void *y, const uint8_t *restrict x, const float *restrict a, const float *restrict b, int64_t n)
+/* y = (x*scale - mean)/deviation as x*a + b, a and b given for each position of the row. Left to the compiler
+   to vectorise. */
+static void F(scale_bytes)(void *y, const uint8_t *restrict x, const float *restrict a, const float *restrict b,
+                           int64_t n)
 {
     S *restrict to = y;
     for (int64_t i = 0; i < n; i++)
         to[i] = S_FROM((float)x[i] * a[i] + b[i]);
 }
 
-static void F(scale_floats)(void *y, const float *restrict x, const float *restrict a, const float *restrict b, int64_t n)
+static void F(scale_floats)(void *y, const float *restrict x, const float *restrict a, const float *restrict b,
+                            int64_t n)
 {
     S *restrict to = y;
     for (int64_t i = 0; i < n; i++)
@@ -110,9 +122,10 @@ static void F(scale_floats)(void *y, const float *restrict x, const float *restr
 #include "cpu/pointwise/rows.inc.h"
 
 static const cpu_stored F(stored) = {
-    .act = F(act), .act_grad = F(act_grad), .act_add = F(act_add), .dropout = F(dropout), .keep = F(keep), .scale_bytes = F(scale_bytes),
-    .scale_floats = F(scale_floats), .sum_rows = F(sum_rows), .pool_max = F(pool_max), .pool_max_grad = F(pool_max_grad),
-    .pool_mean = F(pool_mean), .pool_mean_grad = F(pool_mean_grad), .norm_squares = F(norm_squares), .norm_dots = F(norm_dots),
+    .act = F(act), .act_grad = F(act_grad), .act_add = F(act_add), .dropout = F(dropout), .keep = F(keep),
+    .scale_bytes = F(scale_bytes), .scale_floats = F(scale_floats), .sum_rows = F(sum_rows), .pool_max = F(pool_max),
+    .pool_max_grad = F(pool_max_grad), .pool_mean = F(pool_mean), .pool_mean_grad = F(pool_mean_grad),
+    .norm_squares = F(norm_squares), .norm_dots = F(norm_dots),
     .norm_apply = F(norm_apply),
 };
 

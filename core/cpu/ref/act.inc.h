@@ -15,7 +15,8 @@ static inline T F(activate)(T x, int act, float attr_alpha)
     }
 }
 
-/* Derivative from the output y, except for gelu, where y is the input x. At 0 relu, elu and leaky take the left branch. */
+/* Derivative from the output y, except for gelu, where y is the input x. At 0 relu, elu and leaky take
+   the left branch. */
 static inline T F(slope)(T y, int act, float attr_alpha)
 {
     T alpha = attr_alpha != 0 ? (T)attr_alpha : act == HZ_ELU ? 1 : (T)0.01;

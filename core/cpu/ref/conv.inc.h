@@ -1,4 +1,5 @@
-/* conv.inc.h: conv2d x (B,H,W,I), w (O,KH,KW,I) -> y (B,OH,OW,O), dense x (B,K), w (O,K) -> y (B,O), and their gradients. */
+/* conv.inc.h: conv2d x (B,H,W,I), w (O,KH,KW,I) -> y (B,OH,OW,O), dense x (B,K), w (O,K) -> y (B,O), and
+   their gradients. */
 #include "cpu/ref/act.inc.h"
 
 static hz_status F(conv2d)(const hz_work *w, const cpu_call *c)

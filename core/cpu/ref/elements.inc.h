@@ -31,7 +31,8 @@ static hz_status F(add)(const hz_work *w, const cpu_call *c)
     return HZ_OK;
 }
 
-/* x (B,...) -> y: element e of an item is kept iff its uniform number is at least rate; kept ones are divided by 1 - rate. */
+/* x (B,...) -> y: element e of an item is kept iff its uniform number is at least rate; kept ones are
+   divided by 1 - rate. */
 static hz_status F(dropout)(const hz_work *w, const cpu_call *c)
 {
     const T *x = IN(0);
@@ -45,8 +46,8 @@ static hz_status F(dropout)(const hz_work *w, const cpu_call *c)
     memset(mask, 0, (size_t)(rows * bytes));
     for (int64_t r = 0; r < rows; r++)
     for (int64_t e = 0; e < size; e++) {
-        uint32_t half = hz_random16(s->seed, (uint64_t)e, (uint32_t)item[r], (uint32_t)s->epoch, (uint32_t)w->attr.dropout.layer,
-                                    HZ_FOR_DROPOUT);
+        uint32_t half = hz_random16(s->seed, (uint64_t)e, (uint32_t)item[r], (uint32_t)s->epoch,
+                                    (uint32_t)w->attr.dropout.layer, HZ_FOR_DROPOUT);
         int keep = (float)half * (1.0f / 65536) >= rate;
         y[r * size + e] = keep ? x[r * size + e] * scale : 0;
         mask[r * bytes + e / 8] |= (uint8_t)(keep << e % 8);
@@ -102,7 +103,8 @@ static hz_status F(softmax_grad)(const hz_work *w, const cpu_call *c)
     return HZ_OK;
 }
 
-/* Mean over the rows in use of -sum(target*log p), target = (1-s)*onehot + s/k; log p = x - most - log(sum e^(x-most)). */
+/* Mean over the rows in use of -sum(target*log p), target = (1-s)*onehot + s/k;
+   log p = x - most - log(sum e^(x-most)). */
 static hz_status F(xent)(const hz_work *w, const cpu_call *c)
 {
     const T *x = IN(0);

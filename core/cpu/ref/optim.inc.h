@@ -1,4 +1,5 @@
-/* optim.inc.h: one batch out of a resident set, and parameter updates. The rate is that of the step; schedules are the caller's. */
+/* optim.inc.h: one batch out of a resident set, and parameter updates. The rate is that of the step; schedules
+   are the caller's. */
 
 /* data (N,H,W,C) or (N,...) u8 or f32, labels (N) i32 -> x (B,...), y (B) i32, item (B) i32. */
 static hz_status F(input)(const hz_work *w, const cpu_call *c)
@@ -19,7 +20,8 @@ static hz_status F(input)(const hz_work *w, const cpu_call *c)
             ix = ix < 0 ? 0 : ix >= b.w ? b.w - 1 : ix;
             int64_t at = ((it.item * b.h + iy) * b.w + ix) * b.c + ch;
             T value = b.u8 ? (T)bytes[at] : (T)floats[at];
-            x[((r * b.h + oy) * b.w + ox) * b.c + ch] = (value * (T)b.scale - (T)b.mean[ch % 4]) / (T)b.deviation[ch % 4];
+            x[((r * b.h + oy) * b.w + ox) * b.c + ch] = (value * (T)b.scale - (T)b.mean[ch % 4])
+                                                        / (T)b.deviation[ch % 4];
         }
         if (w->out[1].data)
             ((int32_t *)w->out[1].data)[r] = ((const int32_t *)w->in[1].data)[it.item];
@@ -29,8 +31,8 @@ static hz_status F(input)(const hz_work *w, const cpu_call *c)
     return HZ_OK;
 }
 
-/* v = momentum*v + g; p -= rate*(nesterov ? g + momentum*v : v). PyTorch's form, in which the velocity does not hold the rate;
-   Keras' (v = momentum*v - rate*g; p += momentum*v - rate*g) is equal at a constant rate. */
+/* v = momentum*v + g; p -= rate*(nesterov ? g + momentum*v : v). PyTorch's form, in which the velocity does not hold
+   the rate; Keras' (v = momentum*v - rate*g; p += momentum*v - rate*g) is equal at a constant rate. */
 static hz_status F(sgd)(const hz_work *w, const cpu_call *c)
 {
     const hz_optim *a = &w->attr.optim;

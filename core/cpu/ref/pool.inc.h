@@ -1,7 +1,8 @@
 /* pool.inc.h: maxpool, avgpool, meanpool (B,H,W,C), batch norm over one axis, and their gradients. */
 #include "cpu/ref/act.inc.h"
 
-/* y (B,OH,OW,C), argmax u8: position ky*kw + kx in the window. The first maximum wins; padding never does. NaN wins over all. */
+/* y (B,OH,OW,C), argmax u8: position ky*kw + kx in the window. The first maximum wins; padding never does.
+   NaN wins over all. */
 static hz_status F(maxpool)(const hz_work *w, const cpu_call *c)
 {
     cpu_window v = cpu_window_of(&w->attr.window, &w->in[0], &w->out[0]);
@@ -132,14 +133,15 @@ static hz_status F(meanpool_grad)(const hz_work *w, const cpu_call *c)
     return HZ_OK;
 }
 
-/* x as (outer, n, inner): the axis that keeps its statistics in the middle. Variance is biased, for y and for the running
-   statistics alike (Keras, channels-last without fusion): running = momentum*running + (1-momentum)*batch. */
+/* x as (outer, n, inner): the axis that keeps its statistics in the middle. Variance is biased, for y and for the
+   running statistics alike (Keras, channels-last without fusion): running = momentum*running + (1-momentum)*batch. */
 static hz_status F(norm)(const hz_work *w, const cpu_call *c)
 {
     const hz_norm *a = &w->attr.norm;
     cpu_axis v = cpu_axis_of(w, c, 0);
     const T *x = IN(0), *gamma = IN(1), *beta = IN(2);
-    T *running_mean = w->in[3].data, *running_variance = w->in[4].data, *y = OUT(0), *batchmean = OUT(1), *batchscale = OUT(2);
+    T *running_mean = w->in[3].data, *running_variance = w->in[4].data;
+    T *y = OUT(0), *batchmean = OUT(1), *batchscale = OUT(2);
     T epsilon = a->epsilon != 0 ? (T)a->epsilon : (T)1e-3, momentum = a->momentum != 0 ? (T)a->momentum : (T)0.99;
     for (int64_t k = 0; k < v.n; k++) {
         T mean = 0, variance = 0, count = (T)(v.outer * v.inner);

@@ -1,10 +1,13 @@
-/* dw.c: kernels "wino" and "winopairs", conv2d_dw of 3x3 taps and stride 1 or 2 (wino.h), with planes in f32 and in bf16: for stride 1 dw = G' [ sum over tiles of
-   (A dy A') * (B' x B) ] G, 36 products (O, tiles) x (tiles, I); for stride 2 the same over the phases; and db, the sum of dy.
-   Work: the tiles are cut into slots by shape alone; a task is a slot. Its sums, 36*O*I floats, are kept in the second-level cache:
-   all of them if they are small; else the slot is gone through once for each part of the planes (stride 1: 12 planes of a pair of rows,
-   790 KB at 128 channels), and x and dy are read as often. Products take 32 or 64 tiles at a time and fetch what the next block
-   reads. At its end a part is turned into taps, (O,9,I), and added to the slot's; the slots are added in order.
-   Best seen: 1.9x of the FMA peak in direct-equivalent flops (128 to 128 channels, stride 1), 0.9x (64 to 128, stride 2). */
+/* dw.c: kernels "wino" and "winopairs", conv2d_dw of 3x3 taps and stride 1 or 2 (wino.h), with planes in f32 and
+   in bf16: for stride 1 dw = G' [ sum over tiles of (A dy A') * (B' x B) ] G, 36 products (O, tiles) x (tiles, I);
+   for stride 2 the same over the phases; and db, the sum of dy.
+   Work: the tiles are cut into slots by shape alone; a task is a slot. Its sums, 36*O*I floats, are kept in the
+   second-level cache: all of them if they are small; else the slot is gone through once for each part of the planes
+   (stride 1: 12 planes of a pair of rows, 790 KB at 128 channels), and x and dy are read as often. Products take
+   32 or 64 tiles at a time and fetch what the next block reads. At its end a part is turned into taps, (O,9,I), and
+   added to the slot's; the slots are added in order.
+   Best seen: 1.9x of the FMA peak in direct-equivalent flops (128 to 128 channels, stride 1), 0.9x
+   (64 to 128, stride 2). */
 #include "cpu/panel.h"
 #include "cpu/wino/wino.h"
 #include <string.h>
@@ -42,9 +45,10 @@ static wino_dw dw_of(const hz_work *w, const cpu_micro *m, const cpu_wino *k)
     int stride = wino_stride(w, m) + 1;
     int64_t down = (dy->shape[1] + 3) / 4, across = (dy->shape[2] + 3) / 4, all = x->shape[0] * down * across;
     wino_dw r = { .k = k, .sum = &k->sum[stride - 1], .p = panels_of(x->shape[3], m), .x = x->data, .dy = dy->data };
-    r.x_image = (wino_image){ .h = x->shape[1], .w = x->shape[2], .c = x->shape[3], .step = 4 * stride, .top = window.top, .left = window.left,
-                              .down = down, .across = across };
-    r.dy_image = (wino_image){ .h = dy->shape[1], .w = dy->shape[2], .c = dy->shape[3], .step = 4, .down = down, .across = across };
+    r.x_image = (wino_image){ .h = x->shape[1], .w = x->shape[2], .c = x->shape[3], .step = 4 * stride,
+                              .top = window.top, .left = window.left, .down = down, .across = across };
+    r.dy_image = (wino_image){ .h = dy->shape[1], .w = dy->shape[2], .c = dy->shape[3], .step = 4, .down = down,
+                               .across = across };
     r.x_pitch = round_up(r.x_image.c, m->lanes);
     r.dy_pitch = round_up(r.dy_image.c, m->lanes);
     r.sum_plane = r.dy_image.c * r.x_pitch + 16;
@@ -91,7 +95,8 @@ static wino_stream span(const wino_dw *w, const void *data, const wino_image *g,
     return (wino_stream){ .at = (const char *)data + each * first, .end = (const char *)data + each * (first + tiles) };
 }
 
-/* The block after tiles `at` of a slot that ends at `to`: in the slot, its beginning for the next turn, or another slot. */
+/* The block after tiles `at` of a slot that ends at `to`: in the slot, its beginning for the next turn,
+   or another slot. */
 static wino_ahead ahead_of(const wino_dw *w, int number, int turn, int64_t at, int64_t to)
 {
     int64_t next = at + w->block;
@@ -99,7 +104,8 @@ static wino_ahead ahead_of(const wino_dw *w, int number, int turn, int64_t at, i
         next = (turn + 1 < w->turns ? number : number + w->threads) * w->slot_tiles;
     int64_t tiles = next < w->tiles ? smaller(w->block, w->tiles - next) : 0;
     next = tiles ? next : at;
-    return (wino_ahead){ .read = span(w, w->x, &w->x_image, next, tiles), .other = span(w, w->dy, &w->dy_image, next, tiles) };
+    return (wino_ahead){ .read = span(w, w->x, &w->x_image, next, tiles),
+                         .other = span(w, w->dy, &w->dy_image, next, tiles) };
 }
 
 /* Where the sums of a part are kept. */
@@ -112,7 +118,8 @@ static float *sums_of(const wino_dw *w, const area *a, int part)
 }
 
 /* A part's planes of a block, added to their sums. */
-static void multiply(const wino_dw *w, const area *a, int part, int64_t first, int64_t tiles, float *bias, int add, wino_ahead *ahead)
+static void multiply(const wino_dw *w, const area *a, int part, int64_t first, int64_t tiles, float *bias, int add,
+                     wino_ahead *ahead)
 {
     float *sums = sums_of(w, a, part);
     int planes = w->sum->planes[part], each = planes / w->sum->matrices[part];
@@ -121,8 +128,9 @@ static void multiply(const wino_dw *w, const area *a, int part, int64_t first, i
     for (int p = 0; p < planes; p++)
         for (int i = 0; i < w->p.count; i++) {
             int64_t column = (int64_t)panel_first(&w->p, i) * w->p.lanes;
-            w->k->outer[panel_nv(&w->p, i)](a->y + p * w->dy_plane, w->dy_pitch, a->v + p * w->x_plane + column, w->x_pitch, words(w, tiles),
-                                            sums + p / each * w->sum_plane + column, w->x_pitch, w->dy_image.c, add || p % each, ahead);
+            w->k->outer[panel_nv(&w->p, i)](a->y + p * w->dy_plane, w->dy_pitch, a->v + p * w->x_plane + column,
+                                            w->x_pitch, words(w, tiles), sums + p / each * w->sum_plane + column,
+                                            w->x_pitch, w->dy_image.c, add || p % each, ahead);
         }
 }
 
@@ -163,7 +171,8 @@ static void sum(void *arg, int o, int worker)
     const wino_dw *w = arg;
     int64_t inputs = w->x_image.c;
     for (int64_t tap = 0; tap < 9 && w->dw; tap++)
-        w->call->micro->f32.sum_rows(w->dw + (o * 9 + tap) * inputs, w->partial + (o * 9 + tap) * w->x_pitch, used(w), w->slot_floats, inputs);
+        w->call->micro->f32.sum_rows(w->dw + (o * 9 + tap) * inputs, w->partial + (o * 9 + tap) * w->x_pitch, used(w),
+                                     w->slot_floats, inputs);
 }
 
 static hz_status run(const hz_work *w, const cpu_call *c, const cpu_wino *k)
@@ -188,7 +197,8 @@ static hz_status run(const hz_work *w, const cpu_call *c, const cpu_wino *k)
 static double cost(const hz_work *w, const cpu_micro *m, const cpu_wino *k)
 {
     wino_dw r = dw_of(w, m, k);
-    double a = (double)r.x_image.c / m->lanes, b = (double)r.dy_image.c / m->lanes, o = (double)r.dy_image.c, planes = 0;
+    double a = (double)r.x_image.c / m->lanes, b = (double)r.dy_image.c / m->lanes;
+    double o = (double)r.dy_image.c, planes = 0;
     double tiles = (double)(w->in[0].shape[0] * r.x_image.down * r.x_image.across);
     for (int i = 0; i < r.sum->parts; i++)
         planes += r.sum->planes[i];
@@ -210,7 +220,7 @@ static size_t scratch(const hz_work *w, const cpu_micro *m, const cpu_wino *k)
 
 WINO_ROW(wino_plain)
 WINO_ROW(wino_pairs)
-const cpu_kernel conv2d_dw_wino = { .name = "wino", .cost = cost_wino_plain, .memory = memory_wino_plain, .scratch = scratch_wino_plain,
-                                    .run = run_wino_plain };
-const cpu_kernel conv2d_dw_winopairs = { .name = "winopairs", .cost = cost_wino_pairs, .memory = memory_wino_pairs, .scratch = scratch_wino_pairs,
-                                         .run = run_wino_pairs };
+const cpu_kernel conv2d_dw_wino = { .name = "wino", .cost = cost_wino_plain, .memory = memory_wino_plain,
+                                    .scratch = scratch_wino_plain, .run = run_wino_plain };
+const cpu_kernel conv2d_dw_winopairs = { .name = "winopairs", .cost = cost_wino_pairs, .memory = memory_wino_pairs,
+                                         .scratch = scratch_wino_pairs, .run = run_wino_pairs };

@@ -1,11 +1,13 @@
-/* math.inc.h: the small matrices of F(4x4,3x3) (wino.h) over V, along one axis: B' for the input, A' for the output, G for the
-   weights, and the transposed ones for the gradient to the weights.
+/* math.inc.h: the small matrices of F(4x4,3x3) (wino.h) over V, along one axis: B' for the input, A' for the output,
+   G for the weights, and the transposed ones for the gradient to the weights.
    Points a = 2/3, b = 3/2: a*b = 1 makes the constant terms of the polynomials 1. */
 
-static const float WA = 2.0f / 3, WB = 1.5f, WA2 = 4.0f / 9, WB2 = 2.25f, WA3 = 8.0f / 27, WB3 = 3.375f, WS = 4.0f / 9 + 2.25f;
-static const float WG[6] = { 1, -81.0f / 130, -81.0f / 130, 8.0f / 65, 8.0f / 65, 1 };          /* scales of the rows of G */
+static const float WA = 2.0f / 3, WB = 1.5f, WA2 = 4.0f / 9, WB2 = 2.25f;
+static const float WA3 = 8.0f / 27, WB3 = 3.375f, WS = 4.0f / 9 + 2.25f;
+static const float WG[6] = { 1, -81.0f / 130, -81.0f / 130, 8.0f / 65, 8.0f / 65, 1 };    /* scales of the rows of G */
 
-/* B': 6 -> 6, by pairs of rows: 0 and 5, 1 and 2, 3 and 4. A pair of rows of a tile is 12 vectors: it stays in registers. */
+/* B': 6 -> 6, by pairs of rows: 0 and 5, 1 and 2, 3 and 4. A pair of rows of a tile is 12 vectors: it stays
+   in registers. */
 INLINE void wino_b_pair(V *d, V *e, V s0, V s1, V s2, V s3, V s4, V s5, const int pair)
 {
     if (pair == 0) {
@@ -71,5 +73,6 @@ INLINE void wino_g_back(V d[3], const V s[6])
 
 /* Planes are numbered by pairs of rows: 0, 5, 1, 2, 3, 4. */
 static const int wino_line[6] = { 0, 2, 3, 4, 5, 1 };
-static const uint8_t wino_matrix[WINO_MATRICES] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23,
-                                                    24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35 };
+static const uint8_t wino_matrix[WINO_MATRICES] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17,
+                                                    18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32,
+                                                    33, 34, 35 };

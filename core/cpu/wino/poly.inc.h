@@ -1,9 +1,12 @@
-/* poly.inc.h: the transforms of images for stride 2 (wino.h), like wino.inc.h. Even positions go through F(4,2), odd ones stay as they are. Planes: 25
-   (even rows, even columns) at 0, 20 (even, odd) at 25, 20 (odd, even) at 45, 16 (odd, odd) at 65; planes that are multiplied with
-   the same weights lie side by side. Even rows are one pass, odd ones the next: 24 tiles of a pass are no larger than 12 of all planes. Transforms work column by column, since a column is inside the image or outside as a whole. */
+/* poly.inc.h: the transforms of images for stride 2 (wino.h), like wino.inc.h. Even positions go through F(4,2), odd
+   ones stay as they are. Planes: 25 (even rows, even columns) at 0, 20 (even, odd) at 25, 20 (odd, even) at 45, 16
+   (odd, odd) at 65; planes that are multiplied with the same weights lie side by side. Even rows are one pass, odd
+   ones the next: 24 tiles of a pass are no larger than 12 of all planes. Transforms work column by column, since
+   a column is inside the image or outside as a whole. */
 
 /* n rows of column j from row `first` on, every `apart`th; zeros where the column is outside. */
-INLINE void I(poly_column)(V *s, const S *const *row, int64_t step, int j, int from, int to, const int first, const int apart, const int n)
+INLINE void I(poly_column)(V *s, const S *const *row, int64_t step, int j, int from, int to, const int first,
+                           const int apart, const int n)
 {
     UNROLL for (int i = 0; i < n; i++)
         s[i] = v_set(0);
@@ -62,8 +65,8 @@ INLINE void I(poly_input_part)(const S *const row[9], int64_t step, int from, in
 }
 
 /* part < 0: all of them of pass 0 (-1) or 1 (-2), at their own planes. */
-INLINE void I(poly_input_tiles)(const wino_image *g, const void *x, const void *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
-                                int64_t pitch, const int part)
+INLINE void I(poly_input_tiles)(const wino_image *g, const void *x, const void *zero, int64_t first, int64_t tiles,
+                                float *v, int64_t plane, int64_t pitch, const int part)
 {
     EACH_TILE(x, 9, {
         float *d = part < 0 ? v + t * pitch + at / EACH : v + t / EACH * pitch + at;
@@ -80,8 +83,8 @@ INLINE void I(poly_input_tiles)(const wino_image *g, const void *x, const void *
     });
 }
 
-static void I(poly_input)(const wino_image *g, const void *x, const void *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
-                          int64_t pitch, int pass)
+static void I(poly_input)(const wino_image *g, const void *x, const void *zero, int64_t first, int64_t tiles, float *v,
+                          int64_t plane, int64_t pitch, int pass)
 {
     if (pass == 0)
         I(poly_input_tiles)(g, x, zero, first, tiles, v, plane, pitch, -1);
@@ -89,8 +92,8 @@ static void I(poly_input)(const wino_image *g, const void *x, const void *zero, 
         I(poly_input_tiles)(g, x, zero, first, tiles, v, plane, pitch, -2);
 }
 
-static void I(poly_sum_input)(const wino_image *g, const void *x, const void *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
-                           int64_t pitch, int part)
+static void I(poly_sum_input)(const wino_image *g, const void *x, const void *zero, int64_t first, int64_t tiles,
+                              float *v, int64_t plane, int64_t pitch, int part)
 {
     switch (part) {
     case 0:  I(poly_input_tiles)(g, x, zero, first, tiles, v, plane, pitch, 0); break;
@@ -135,8 +138,8 @@ INLINE void I(poly_output_odd)(const float *from, int64_t plane, V y[4], const i
 }
 
 /* part: (tiles,16,pitch), sums of the even rows. */
-static void I(poly_output)(const wino_image *g, void *y, int64_t first, int64_t tiles, const float *m, int64_t plane, int64_t pitch,
-                           int64_t channel, int64_t channels, const wino_end *end, float *part, int pass)
+static void I(poly_output)(const wino_image *g, void *y, int64_t first, int64_t tiles, const float *m, int64_t plane,
+                           int64_t pitch, int64_t channel, int64_t channels, const wino_end *end, float *part, int pass)
 {
     wino_spot s = wino_at(g, first);
     V least = v_set(end->low);
@@ -170,7 +173,8 @@ static void I(poly_output)(const wino_image *g, void *y, int64_t first, int64_t 
 /* ---- dy: 5x5 -> 81, and 81 -> dx: 8x8 ---- */
 
 /* One vector of channels of a tile: the planes of a pass. */
-INLINE void I(poly_back_part)(const S *const row[5], int64_t step, int from, int to, float *d, int64_t plane, const int pass)
+INLINE void I(poly_back_part)(const S *const row[5], int64_t step, int from, int to, float *d, int64_t plane,
+                              const int pass)
 {
     const int rows = pass ? 4 : 5;
     V b[5][5], raw[5], out[5];
@@ -191,8 +195,8 @@ INLINE void I(poly_back_part)(const S *const row[5], int64_t step, int from, int
     }
 }
 
-static void I(poly_back_input)(const wino_image *g, const void *x, const void *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
-                               int64_t pitch, int pass)
+static void I(poly_back_input)(const wino_image *g, const void *x, const void *zero, int64_t first, int64_t tiles,
+                               float *v, int64_t plane, int64_t pitch, int pass)
 {
     EACH_TILE(x, 5, {
         float *d = v + t * pitch + at / EACH;
@@ -204,8 +208,8 @@ static void I(poly_back_input)(const wino_image *g, const void *x, const void *z
 }
 
 /* Four positions, every second along a row (across) or a column of the tile, from (row,column) on. */
-INLINE void I(poly_put)(const wino_image *g, S *y, const S *gate, int64_t corner, int64_t top, int64_t left, int row, int column,
-                     const int across, const V v[4])
+INLINE void I(poly_put)(const wino_image *g, S *y, const S *gate, int64_t corner, int64_t top, int64_t left, int row,
+                        int column, const int across, const V v[4])
 {
     UNROLL for (int k = 0; k < 4; k++) {
         int64_t r = row + (across ? 0 : 2 * k), c = column + (across ? 2 * k : 0);
@@ -215,8 +219,8 @@ INLINE void I(poly_put)(const wino_image *g, S *y, const S *gate, int64_t corner
 }
 
 /* Even rows of dx, then odd ones: pass by pass. */
-INLINE void I(poly_back_even)(const wino_image *g, S *y, const S *gate, int64_t corner, int64_t top, int64_t left, const float *from,
-                              int64_t plane)
+INLINE void I(poly_back_even)(const wino_image *g, S *y, const S *gate, int64_t corner, int64_t top, int64_t left,
+                              const float *from, int64_t plane)
 {
     V r[4][5], s[5], t[4];
     UNROLL for (int i = 0; i < 5; i++) {
@@ -236,8 +240,8 @@ INLINE void I(poly_back_even)(const wino_image *g, S *y, const S *gate, int64_t 
     }
 }
 
-INLINE void I(poly_back_odd)(const wino_image *g, S *y, const S *gate, int64_t corner, int64_t top, int64_t left, const float *from,
-                             int64_t plane)
+INLINE void I(poly_back_odd)(const wino_image *g, S *y, const S *gate, int64_t corner, int64_t top, int64_t left,
+                             const float *from, int64_t plane)
 {
     V s[5], t[4];
     UNROLL for (int i = 0; i < 4; i++) {
@@ -251,8 +255,9 @@ INLINE void I(poly_back_odd)(const wino_image *g, S *y, const S *gate, int64_t c
     }
 }
 
-static void I(poly_back_output)(const wino_image *g, void *y, int64_t first, int64_t tiles, const float *m, int64_t plane, int64_t pitch,
-                                int64_t channel, int64_t channels, const wino_end *end, float *part, int pass)
+static void I(poly_back_output)(const wino_image *g, void *y, int64_t first, int64_t tiles, const float *m,
+                                int64_t plane, int64_t pitch, int64_t channel, int64_t channels, const wino_end *end,
+                                float *part, int pass)
 {
     wino_spot s = wino_at(g, first);
     for (int64_t t = 0; t < tiles; t++, wino_next(g, &s)) {
@@ -311,8 +316,8 @@ INLINE V I(poly_grad_part)(const S *const row[4], int64_t step, int to, float *d
     return sum;
 }
 
-static void I(poly_grad)(const wino_image *g, const void *dy, const void *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
-                         int64_t pitch, int part, float *bias)
+static void I(poly_grad)(const wino_image *g, const void *dy, const void *zero, int64_t first, int64_t tiles, float *v,
+                         int64_t plane, int64_t pitch, int part, float *bias)
 {
     EACH_TILE(dy, 4, {
         float *d = v + t / EACH * pitch + at;

@@ -1,7 +1,8 @@
-/* poly_math.inc.h: stride 2 (poly.inc.h) in f32: the small matrices of F(4,2) along one axis, and what the weights need: 3x3 taps to
-   25 + 5 + 5 + 1 matrices, and their sums back to taps. */
+/* poly_math.inc.h: stride 2 (poly.inc.h) in f32: the small matrices of F(4,2) along one axis, and what the weights
+   need: 3x3 taps to 25 + 5 + 5 + 1 matrices, and their sums back to taps. */
 
-enum { POLY_EE = 0, POLY_EE2 = 15, POLY_EO = 25, POLY_OE = 45, POLY_OO = 65, POLY_LOW = 3 };    /* LOW: rows of the first part of EE */
+/* LOW: rows of the first part of EE. */
+enum { POLY_EE = 0, POLY_EE2 = 15, POLY_EO = 25, POLY_OE = 45, POLY_OO = 65, POLY_LOW = 3 };
 static const uint8_t poly_matrix[WINO_PLANES] = {
     0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24,
     25, 25, 25, 25, 26, 26, 26, 26, 27, 27, 27, 27, 28, 28, 28, 28, 29, 29, 29, 29,

@@ -1,12 +1,12 @@
-/* weights.inc.h: what Winograd's transforms (wino.h) do with weights, f32 in all storage types: taps to matrices, sums of matrices
-   back to taps; and helpers that the transforms of images share. */
+/* weights.inc.h: what Winograd's transforms (wino.h) do with weights, f32 in all storage types: taps to matrices,
+   sums of matrices back to taps; and helpers that the transforms of images share. */
 #include "cpu/wino/wino.h"
 #include "cpu/wino/math.inc.h"
 
 enum { WINO_RUN = 64 };
 
-/* The lines behind those at hand, one of each plane, into L1: planes lie too far apart for the machine to see the pattern, and a tile fills
-   its window, so that each would wait for L2 anew. */
+/* The lines behind those at hand, one of each plane, into L1: planes lie too far apart for the machine to see the
+   pattern, and a tile fills its window, so that each would wait for L2 anew. */
 INLINE void wino_soon(const float *at, int64_t plane, const int planes)
 {
     for (int i = 0; i < planes; i++)
@@ -24,8 +24,8 @@ INLINE void wino_fetch(const char *at, const int write)
         __builtin_prefetch(at, 0, 2);
 }
 
-/* How far a stream moves in each round of a call: not at all once it is at its end. A test in each round would take slots of the ports
-   that multiply. */
+/* How far a stream moves in each round of a call: not at all once it is at its end. A test in each round would take
+   slots of the ports that multiply. */
 INLINE int64_t wino_pace(const wino_stream *s, int64_t bytes) { return s->at < s->end ? bytes : 0; }
 
 /* sum[l] += v[l] but for the first `stale` lanes, which were added with the vector before. */

@@ -1,11 +1,13 @@
-/* wino.inc.h: the transforms of images for stride 1 (wino.h), written once over V; table.inc.h includes it for each storage type. Channels must fill a vector at least; where they are no multiple
-   of it, the last vector overlaps the one before (same inputs, same bits). Transforms are bound by the reading and writing of 36
-   planes, so they work on whole vectors of channels and keep a tile in registers (and on the stack) in between.
+/* wino.inc.h: the transforms of images for stride 1 (wino.h), written once over V; table.inc.h includes it for each
+   storage type. Channels must fill a vector at least; where they are no multiple of it, the last vector overlaps the
+   one before (same inputs, same bits). Transforms are bound by the reading and writing of 36 planes, so they work
+   on whole vectors of channels and keep a tile in registers (and on the stack) in between.
    Points a = 2/3, b = 3/2: a*b = 1 makes the constant terms of the polynomials 1. */
 
 /* ---- transforms of images ---- */
 
-/* Rows i of a tile of n x n pixels as pointers to its column 0 (zeros where the row is outside) and the columns that exist. */
+/* Rows i of a tile of n x n pixels as pointers to its column 0 (zeros where the row is outside) and the
+   columns that exist. */
 INLINE void I(wino_rows)(const wino_image *g, const wino_spot *s, const S *x, const S *zero, const int n, const S **row,
                       int *from, int *to)
 {
@@ -16,8 +18,8 @@ INLINE void I(wino_rows)(const wino_image *g, const wino_spot *s, const S *x, co
         row[i] = y + i >= 0 && y + i < g->h ? x + ((s->n * g->h + y + i) * g->w + left) * g->c : zero;
 }
 
-/* Each vector of channels, from `at` on, of each tile: the body finds n rows of pixels at here[row] + column*g->c, columns from .. to-1 of which
-   exist. */
+/* Each vector of channels, from `at` on, of each tile: the body finds n rows of pixels at here[row] + column*g->c,
+   columns from .. to-1 of which exist. */
 #define EACH_TILE(image, n, ...) \
     do { \
         wino_spot s = wino_at(g, first); \
@@ -55,8 +57,8 @@ INLINE void I(wino_input_pair)(const S *const row[6], int64_t step, int from, in
 }
 
 /* pair < 0: all of them, at their own planes. */
-INLINE void I(wino_input_tiles)(const wino_image *g, const void *x, const void *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
-                                int64_t pitch, const int pair)
+INLINE void I(wino_input_tiles)(const wino_image *g, const void *x, const void *zero, int64_t first, int64_t tiles,
+                                float *v, int64_t plane, int64_t pitch, const int pair)
 {
     EACH_TILE(x, 6, {
         float *d = pair < 0 ? v + t * pitch + at / EACH : v + t / EACH * pitch + at;
@@ -70,14 +72,14 @@ INLINE void I(wino_input_tiles)(const wino_image *g, const void *x, const void *
     });
 }
 
-static void I(wino_input)(const wino_image *g, const void *x, const void *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
-                          int64_t pitch, int pass)
+static void I(wino_input)(const wino_image *g, const void *x, const void *zero, int64_t first, int64_t tiles, float *v,
+                          int64_t plane, int64_t pitch, int pass)
 {
     I(wino_input_tiles)(g, x, zero, first, tiles, v, plane, pitch, -1);
 }
 
-static void I(wino_sum_input)(const wino_image *g, const void *x, const void *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
-                           int64_t pitch, int pair)
+static void I(wino_sum_input)(const wino_image *g, const void *x, const void *zero, int64_t first, int64_t tiles,
+                              float *v, int64_t plane, int64_t pitch, int pair)
 {
     if (pair == 0)
         I(wino_input_tiles)(g, x, zero, first, tiles, v, plane, pitch, 0);
@@ -116,8 +118,8 @@ INLINE V I(wino_grad_pair)(const S *const row[4], int64_t step, int to, float *d
     return sum;
 }
 
-static void I(wino_grad)(const wino_image *g, const void *dy, const void *zero, int64_t first, int64_t tiles, float *v, int64_t plane,
-                         int64_t pitch, int pair, float *bias)
+static void I(wino_grad)(const wino_image *g, const void *dy, const void *zero, int64_t first, int64_t tiles, float *v,
+                         int64_t plane, int64_t pitch, int pair, float *bias)
 {
     EACH_TILE(dy, 4, {
         float *d = v + t / EACH * pitch + at;
@@ -139,8 +141,8 @@ INLINE void I(wino_put)(S *y, int64_t at, V v, const S *gate)
     s_store(y + at, gate ? (V)((VI)v & (s_load(gate + at) > 0.0f)) : v);
 }
 
-static void I(wino_output)(const wino_image *g, void *y, int64_t first, int64_t tiles, const float *m, int64_t plane, int64_t pitch,
-                           int64_t channel, int64_t channels, const wino_end *end, float *part, int pass)
+static void I(wino_output)(const wino_image *g, void *y, int64_t first, int64_t tiles, const float *m, int64_t plane,
+                           int64_t pitch, int64_t channel, int64_t channels, const wino_end *end, float *part, int pass)
 {
     wino_spot s = wino_at(g, first);
     V least = v_set(end->low);
