@@ -227,6 +227,6 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { overlapping_lives_have_memory_of_their_own, reused_memory_gives_the_same_bits };
-    return run_suite("arena", tests, sizeof tests / sizeof *tests);
+    return RUN_SUITE("arena", ONCE(overlapping_lives_have_memory_of_their_own),
+                     ONCE(reused_memory_gives_the_same_bits));
 }

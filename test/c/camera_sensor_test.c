@@ -3,7 +3,7 @@
    The sensor is included as source: it is not exported. */
 #include "camera/sensor.c"
 #include "hz/philox.h"
-#include <check.h>
+#include "suite.h"
 #include <stdlib.h>
 
 /* ---- own functions against libm ---- */
@@ -174,18 +174,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("camera_sensor");
-    TCase *c = tcase_create("camera_sensor");
-    tcase_add_test(c, functions_agree_with_libm);
-    tcase_add_test(c, tone_curve_and_inverse);
-    tcase_add_loop_test(c, table_is_the_exact_distribution, 0, SENSORS);
-    tcase_add_test(c, entropy_agrees_with_simulated_electrons);
-    tcase_add_test(c, drawing_inverts_the_table);
-    tcase_set_timeout(c, 120);
-    suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return RUN_SUITE("camera_sensor", ONCE(functions_agree_with_libm), ONCE(tone_curve_and_inverse),
+                     RANGE(table_is_the_exact_distribution, 0, SENSORS), ONCE(entropy_agrees_with_simulated_electrons),
+                     ONCE(drawing_inverts_the_table));
 }

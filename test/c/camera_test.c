@@ -3,7 +3,7 @@
 #include "camera/sensor.c"
 #include "camera/scene.c"
 #include "camera/shape.c"
-#include <check.h>
+#include "suite.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -289,23 +289,8 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("camera");
-    TCase *c = tcase_create("camera");
-    tcase_add_test(c, recorded_entropy_is_that_of_the_scene);
-    tcase_add_test(c, noise_is_independent_per_sample);
-    tcase_add_loop_test(c, golden_bytes, 0, (int)(sizeof golden / sizeof *golden));
-    tcase_add_test(c, parts_equal_the_whole);
-    tcase_add_test(c, knobs_do_what_they_say);
-    tcase_add_loop_test(c, bad_knobs_are_named, 0, (int)(sizeof wrong / sizeof *wrong));
-    tcase_add_test(c, ends_of_the_knobs_work);
-    tcase_add_test(c, bad_ranges_are_errors);
-    tcase_add_test(c, outlines_fill_their_frame);
-    tcase_add_test(c, colour_does_not_tell_the_class);
-    tcase_set_timeout(c, 120);
-    suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return RUN_SUITE("camera", ONCE(recorded_entropy_is_that_of_the_scene), ONCE(noise_is_independent_per_sample),
+                     EACH(golden_bytes, golden), ONCE(parts_equal_the_whole), ONCE(knobs_do_what_they_say),
+                     EACH(bad_knobs_are_named, wrong), ONCE(ends_of_the_knobs_work), ONCE(bad_ranges_are_errors),
+                     ONCE(outlines_fill_their_frame), ONCE(colour_does_not_tell_the_class));
 }

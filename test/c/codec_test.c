@@ -3,11 +3,10 @@
 #define _GNU_SOURCE
 #include "hz/codec.h"
 #include "hz/measure.h"
-#include <check.h>
-#include <stdio.h>
+#include "plugins.h"
+#include "suite.h"
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static uint32_t random_state = 1;
 
@@ -154,11 +153,6 @@ START_TEST(images_that_are_refused)
 }
 END_TEST
 
-static void need_message(const char *part)
-{
-    ck_assert_msg(strstr(hz_message(), part) != NULL, "got \"%s\"; needs \"%s\" in it", hz_message(), part);
-}
-
 static hz_status recode_odd(const char *name, uint8_t *p, int64_t n)
 {
     hz_codec *c = hz_codec_new(name, "");
@@ -179,11 +173,11 @@ START_TEST(misbehaving_plugins)
     ck_assert_str_eq(hz_message(), "odd_account: its account names 19 bytes, the stream has 20; the plugin must name each byte once");
     hz_codec_free(c);
     ck_assert_int_ne(recode_odd("odd_silent", p, 2), HZ_OK);
-    need_message("recode: image 0 of 2: odd_silent: failed without a reason");
+    SAYS("recode: image 0 of 2: odd_silent: failed without a reason");
     ck_assert_int_ne(recode_odd("odd_overrun", p, 2), HZ_OK);
-    need_message("recode: image 0 of 2: odd_overrun: decoding needs 13 bytes; the original took 12");
+    SAYS("recode: image 0 of 2: odd_overrun: decoding needs 13 bytes; the original took 12");
     ck_assert_int_ne(recode_odd("odd_shrinks", p, 2), HZ_OK);
-    need_message("recode: image 0 of 2: odd_shrinks: decoded to [1,2,3]; needs the original's [2,2,3]");
+    SAYS("recode: image 0 of 2: odd_shrinks: decoded to [1,2,3]; needs the original's [2,2,3]");
 }
 END_TEST
 
@@ -290,10 +284,10 @@ START_TEST(recode_refuses)
     ck_assert_int_eq(hz_codec_recode(c, p, 2, 2, 2, 3, p + 20, NULL, NULL, 1), HZ_EARG);
     ck_assert_int_eq(hz_codec_recode(c, p, 2, 2, 2, 3, p + 50, NULL, NULL, 257), HZ_EARG);
     ck_assert_int_eq(hz_codec_recode(c, p, 2, 2, 2, 2, p + 50, NULL, NULL, 1), HZ_ESHAPE);
-    need_message("recode: image 0 of 2: skeleton: the item has 2 channels");
+    SAYS("recode: image 0 of 2: skeleton: the item has 2 channels");
     double a, b;
     ck_assert_int_eq(hz_codec_race(c, p, 2, 2, 2, 3, p + 50, 1, &a, &b), HZ_EARG);
-    need_message("no plain loop");
+    SAYS("no plain loop");
     hz_codec_free(c);
 }
 END_TEST
@@ -330,7 +324,7 @@ static void damage(hz_codec *c, const hz_stream *good, const uint8_t *pixels)
             bad[draw() % n] ^= (uint8_t)(1u << draw() % 8);
         hz_status e = hz_codec_decode(c, bad, (int64_t)length, &out);
         if (e)
-            need_message(hz_codec_name(c));
+            SAYS(hz_codec_name(c));
         else
             ck_assert_int_eq(i < 200, 0);                    /* a stream that was cut is an error for all codecs here */
     }
@@ -376,33 +370,11 @@ END_TEST
 
 int main(void)
 {
-    char build[4096], folders[9000];
-    ssize_t n = readlink("/proc/self/exe", build, sizeof build - 1);
-    build[n > 0 ? n : 0] = 0;
-    *strrchr(build, '/') = 0;                    /* BUILD/test */
-    *strrchr(build, '/') = 0;
-    snprintf(folders, sizeof folders, "%s/plugins:%s/test/plugins", build, build);
-    if (hz_plugin_load(folders))
+    if (load_plugins(""))
         return 1;
-    enum { SPECS = sizeof specs / sizeof *specs };
-    Suite *s = suite_create("codec");
-    TCase *t = tcase_create("codec");
-    tcase_set_timeout(t, 60);                    /* sanitizers are slow */
-    tcase_add_loop_test(t, accounts_add_up, 0, SPECS);
-    tcase_add_test(t, jpeg_account_by_the_standard);
-    tcase_add_test(t, png_account_by_the_standard);
-    tcase_add_test(t, images_that_are_refused);
-    tcase_add_test(t, misbehaving_plugins);
-    tcase_add_loop_test(t, recode_equals_one_by_one, 0, SPECS);
-    tcase_add_test(t, lowest_failing_image_is_named);
-    tcase_add_test(t, recode_refuses);
-    tcase_add_test(t, plain_loop_makes_the_same_pixels);
-    tcase_add_loop_test(t, damaged_streams, 0, SPECS);
-    tcase_add_test(t, truncated_jpeg_says_what_libjpeg_says);
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return RUN_SUITE("codec", EACH(accounts_add_up, specs), ONCE(jpeg_account_by_the_standard),
+                     ONCE(png_account_by_the_standard), ONCE(images_that_are_refused), ONCE(misbehaving_plugins),
+                     EACH(recode_equals_one_by_one, specs), ONCE(lowest_failing_image_is_named), ONCE(recode_refuses),
+                     ONCE(plain_loop_makes_the_same_pixels), EACH(damaged_streams, specs),
+                     ONCE(truncated_jpeg_says_what_libjpeg_says));
 }

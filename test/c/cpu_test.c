@@ -373,24 +373,9 @@ END_TEST
 
 int main(void)
 {
-    Suite *s = suite_create("cpu");
-    TCase *c = tcase_create("all");
-    int n = sizeof levels / sizeof *levels;
-    tcase_set_timeout(c, 300);
-    tcase_add_loop_test(c, cases_match_reference, 0, n);
-    tcase_add_loop_test(c, random_convolutions, 0, n);
-    tcase_add_loop_test(c, threads_do_not_change_bits, 0, n);
-    tcase_add_loop_test(c, gradients_match_differences, 0, (int)(sizeof slopes / sizeof *slopes));
-    tcase_add_loop_test(c, bf16_rounds_to_nearest_even, 0, n);
-    tcase_add_test(c, bf16_weights_are_refused);
-    tcase_add_test(c, bad_input_is_a_message);
-    tcase_add_test(c, null_backend_runs_nothing);
-    tcase_add_test(c, kernel_can_be_forced);
-    tcase_add_test(c, peak_is_a_speed);
-    suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return RUN_SUITE("cpu", EACH(cases_match_reference, levels), EACH(random_convolutions, levels),
+                     EACH(threads_do_not_change_bits, levels), EACH(gradients_match_differences, slopes),
+                     EACH(bf16_rounds_to_nearest_even, levels), ONCE(bf16_weights_are_refused),
+                     ONCE(bad_input_is_a_message), ONCE(null_backend_runs_nothing), ONCE(kernel_can_be_forced),
+                     ONCE(peak_is_a_speed));
 }

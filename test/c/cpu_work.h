@@ -10,7 +10,7 @@
 #include "hz/backend.h"
 #include "hz/philox.h"
 #include "number.h"
-#include <check.h>
+#include "suite.h"
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>

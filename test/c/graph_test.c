@@ -196,7 +196,7 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { windows_infer_their_extent, the_op_table_is_whole, what_does_not_fit_is_refused, gradients_go_where_they_are_wanted,
-                                   gradients_need_a_loss_or_a_seed, graphs_hold_what_is_bound, long_names_are_cut };
-    return run_suite("graph", tests, sizeof tests / sizeof *tests);
+    return RUN_SUITE("graph", ONCE(windows_infer_their_extent), ONCE(the_op_table_is_whole),
+                     ONCE(what_does_not_fit_is_refused), ONCE(gradients_go_where_they_are_wanted),
+                     ONCE(gradients_need_a_loss_or_a_seed), ONCE(graphs_hold_what_is_bound), ONCE(long_names_are_cut));
 }

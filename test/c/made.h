@@ -3,15 +3,13 @@
 #define MADE_H
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 #include "hz/plan.h"
-#include <check.h>
+#include "suite.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SHAPE(...) (int)(sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)), (int64_t[]){ __VA_ARGS__ }
-#define OK(call) ck_assert_msg((call) == HZ_OK, "%s", hz_message())
-#define SAYS(text) ck_assert_msg(strstr(hz_message(), text) != NULL, "message '%s', needs '%s'", hz_message(), text)
 
 /* n-th random word of a test's own sequence (xorshift64*, Vigna 2014). */
 static inline uint32_t chance(uint64_t *state)
@@ -67,19 +65,4 @@ static inline void drop(int n, hz_tensor *const *t)
         hz_tensor_free(t[i]);
 }
 #define DROP(...) drop((int)(sizeof((hz_tensor *[]){ __VA_ARGS__ }) / sizeof(hz_tensor *)), (hz_tensor *[]){ __VA_ARGS__ })
-
-static inline int run_suite(const char *name, const TTest *const *tests, int n)
-{
-    Suite *s = suite_create(name);
-    TCase *c = tcase_create("all");
-    tcase_set_timeout(c, 120);
-    for (int i = 0; i < n; i++)
-        tcase_add_test(c, tests[i]);
-    suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
-}
 #endif

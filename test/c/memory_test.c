@@ -167,7 +167,6 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { tensors_survive, training_survives };
-    return run_suite("memory", tests, sizeof tests / sizeof *tests);
+    return RUN_SUITE("memory", ONCE(tensors_survive), ONCE(training_survives));
 }
 #endif

@@ -198,18 +198,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *s = suite_create("pairs");
-    TCase *c = tcase_create("all");
-    int n = sizeof levels / sizeof *levels;
-    tcase_set_timeout(c, 300);
-    tcase_add_loop_test(c, cases_match_reference, 0, n);
-    tcase_add_loop_test(c, random_convolutions_match_reference, 0, n);
-    tcase_add_loop_test(c, fast_convolutions_match_reference, 0, n);
-    tcase_add_loop_test(c, threads_do_not_change_bits, 0, n);
-    suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return RUN_SUITE("pairs", EACH(cases_match_reference, levels), EACH(random_convolutions_match_reference, levels),
+                     EACH(fast_convolutions_match_reference, levels), EACH(threads_do_not_change_bits, levels));
 }

@@ -1,6 +1,6 @@
 /* philox_test.c: the counter-based generator against published numbers, and the shuffled order against its promises. */
 #include "hz/philox.h"
-#include <check.h>
+#include "suite.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,20 +130,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("philox");
-    TCase *c = tcase_create("philox");
-    tcase_add_loop_test(c, known_answers, 0, (int)(sizeof known / sizeof *known));
-    tcase_add_test(c, convention);
-    tcase_add_loop_test(c, order_is_a_bijection, 0, 80);
-    tcase_add_test(c, order_of_the_largest_sets);
-    tcase_add_test(c, order_depends_on_seed_and_epoch);
-    tcase_add_loop_test(c, small_orders_are_even, 2, 7);
-    tcase_add_test(c, places_are_even);
-    tcase_set_timeout(c, 60);
-    suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return RUN_SUITE("philox", EACH(known_answers, known), ONCE(convention), RANGE(order_is_a_bijection, 0, 80),
+                     ONCE(order_of_the_largest_sets), ONCE(order_depends_on_seed_and_epoch),
+                     RANGE(small_orders_are_even, 2, 7), ONCE(places_are_even));
 }

@@ -236,8 +236,8 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { a_run_in_parts_is_the_whole_run, peeking, everything_is_given_back, statistics_name_kernels,
-                                   the_gradient_of_an_activation_joins_the_node_before, digests_tell_plans_apart,
-                                   hard_mode_spoils_and_guards, the_first_node_that_is_not_finite, the_null_device_plans_anything };
-    return run_suite("plan", tests, sizeof tests / sizeof *tests);
+    return RUN_SUITE("plan", ONCE(a_run_in_parts_is_the_whole_run), ONCE(peeking), ONCE(everything_is_given_back),
+                     ONCE(statistics_name_kernels), ONCE(the_gradient_of_an_activation_joins_the_node_before),
+                     ONCE(digests_tell_plans_apart), ONCE(hard_mode_spoils_and_guards),
+                     ONCE(the_first_node_that_is_not_finite), ONCE(the_null_device_plans_anything));
 }

@@ -1,14 +1,13 @@
 /* plugin_test.c: the plugin door: what is refused and why, the grammar of declared parameters, values and their messages. */
 #define _GNU_SOURCE
-#include "hz/codec.h"
-#include <check.h>
+#include "plugins.h"
+#include "suite.h"
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-static char build[4096], scratch[] = "/tmp/hz_plugin_XXXXXX";
+static char scratch[] = "/tmp/hz_plugin_XXXXXX";
 
 static const hz_plugin_row *row_named(const char *file)
 {
@@ -71,7 +70,7 @@ START_TEST(loading_again_adds_nothing)
 {
     int rows = hz_plugin_count(), codecs = hz_codec_count();
     char folders[9000];
-    snprintf(folders, sizeof folders, ":%s/test/plugins::%s/plugins:", build, build);
+    snprintf(folders, sizeof folders, ":%s/test/plugins::%s/plugins:", build_folder(), build_folder());
     ck_assert_int_eq(hz_plugin_load(folders), HZ_OK);
     ck_assert_int_eq(hz_plugin_load(""), HZ_OK);
     ck_assert_int_eq(hz_plugin_load(NULL), HZ_OK);
@@ -169,7 +168,7 @@ START_TEST(declarations_that_are_wrong)
 {
     char folder[4200];
     const hz_plugin_row *row = row_named("odd_grammar.so");
-    snprintf(folder, sizeof folder, "%s/test/plugins", build);
+    snprintf(folder, sizeof folder, "%s/test/plugins", build_folder());
     setenv("ODD_PARAMS", grammar[_i].text, 1);
     ck_assert_int_eq(hz_plugin_load(folder), HZ_OK);
     if (grammar[_i].reason)
@@ -243,7 +242,7 @@ static void make_bad_files(void)
 {
     static char so[1 << 22];
     char path[4200], command[9000];
-    snprintf(path, sizeof path, "%s/test/plugins/odd_vector.so", build);
+    snprintf(path, sizeof path, "%s/test/plugins/odd_vector.so", build_folder());
     FILE *f = fopen(path, "rb");
     size_t n = f ? fread(so, 1, sizeof so, f) : 0;
     if (f)
@@ -251,40 +250,25 @@ static void make_bad_files(void)
     write_file("text.so", "this is no shared object, but it is longer than the header of one would be", 75);
     write_file("empty.so", "", 0);
     write_file("cut.so", so, n / 2);
-    snprintf(command, sizeof command, "mkdir %s/folder.so && cp %s/libhz.so %s/symbol.so", scratch, build, scratch);
+    snprintf(command, sizeof command, "mkdir %s/folder.so && cp %s/libhz.so %s/symbol.so", scratch,
+             build_folder(), scratch);
     if (system(command))
         perror(command);
 }
 
 int main(void)
 {
-    ssize_t n = readlink("/proc/self/exe", build, sizeof build - 1);
-    build[n > 0 ? n : 0] = 0;
-    *strrchr(build, '/') = 0;                    /* BUILD/test */
-    *strrchr(build, '/') = 0;
+    char more[200], command[100];
     if (!mkdtemp(scratch))
         return 1;
     make_bad_files();
-    char folders[16000];
-    snprintf(folders, sizeof folders, "%s/plugins:%s/test/plugins:%s/missing:%s", build, build, scratch, scratch);
-    if (hz_plugin_load(folders))
+    snprintf(more, sizeof more, ":%s/missing:%s", scratch, scratch);
+    if (load_plugins(more))
         return 1;
-
-    Suite *s = suite_create("plugin");
-    TCase *t = tcase_create("door");
-    tcase_add_loop_test(t, refusals, 0, sizeof refused / sizeof *refused);
-    tcase_add_test(t, loaded_plugins);
-    tcase_add_test(t, loading_again_adds_nothing);
-    tcase_add_test(t, unknown_codec_names_what_exists);
-    tcase_add_test(t, declarations);
-    tcase_add_loop_test(t, declarations_that_are_wrong, 0, sizeof grammar / sizeof *grammar);
-    tcase_add_loop_test(t, values_that_are_wrong, 0, sizeof messages / sizeof *messages);
-    tcase_add_test(t, values_print_one_way);
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    snprintf(folders, sizeof folders, "rm -rf %s", scratch);
-    return system(folders) || failed;
+    int status = RUN_SUITE("plugin", EACH(refusals, refused), ONCE(loaded_plugins), ONCE(loading_again_adds_nothing),
+                           ONCE(unknown_codec_names_what_exists), ONCE(declarations),
+                           EACH(declarations_that_are_wrong, grammar), EACH(values_that_are_wrong, messages),
+                           ONCE(values_print_one_way));
+    snprintf(command, sizeof command, "rm -rf %s", scratch);
+    return system(command) || status;
 }

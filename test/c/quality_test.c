@@ -1,6 +1,6 @@
 /* quality_test.c: squared error, PSNR and SSIM against the formula written out position by position. */
 #include "hz/measure.h"
-#include <check.h>
+#include "suite.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,15 +91,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *s = suite_create("quality");
-    TCase *t = tcase_create("quality");
-    tcase_add_loop_test(t, ssim_follows_the_formula, 0, sizeof shapes / sizeof *shapes);
-    tcase_add_test(t, ssim_refuses);
-    tcase_add_test(t, squared_error_and_psnr);
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return RUN_SUITE("quality", EACH(ssim_follows_the_formula, shapes), ONCE(ssim_refuses),
+                     ONCE(squared_error_and_psnr));
 }

@@ -163,7 +163,8 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { storage_is_counted, views_see_the_same_numbers, what_does_not_fit_is_refused, conversions_round_and_saturate,
-                                   copies_between_any_strides, arithmetic_broadcasts, random_contents_belong_to_seed_and_stream };
-    return run_suite("tensor", tests, sizeof tests / sizeof *tests);
+    return RUN_SUITE("tensor", ONCE(storage_is_counted), ONCE(views_see_the_same_numbers),
+                     ONCE(what_does_not_fit_is_refused), ONCE(conversions_round_and_saturate),
+                     ONCE(copies_between_any_strides), ONCE(arithmetic_broadcasts),
+                     ONCE(random_contents_belong_to_seed_and_stream));
 }

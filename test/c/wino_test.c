@@ -196,19 +196,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *s = suite_create("wino");
-    TCase *c = tcase_create("all");
-    int n = sizeof levels / sizeof *levels;
-    tcase_set_timeout(c, 300);
-    tcase_add_loop_test(c, stride_1_matches_reference, 0, n);
-    tcase_add_loop_test(c, stride_2_matches_reference, 0, n);
-    tcase_add_loop_test(c, accuracy_is_as_promised, 0, n);
-    tcase_add_loop_test(c, threads_do_not_change_bits, 0, n);
-    tcase_add_test(c, other_nodes_are_declined);
-    suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return RUN_SUITE("wino", EACH(stride_1_matches_reference, levels), EACH(stride_2_matches_reference, levels),
+                     EACH(accuracy_is_as_promised, levels), EACH(threads_do_not_change_bits, levels),
+                     ONCE(other_nodes_are_declined));
 }
