@@ -1,89 +1,199 @@
-/* fuse.c: patterns of two nodes that become one. The gradient is appended before, so a pre-activation that some backward node reads
-   (gelu's) has two users and is left alone: counting uses is the whole safety argument. The follower's other inputs must be older
-   than the producer, because the fused node runs in the producer's place. */
+/* fuse.c: two nodes become one. The producer makes `mid`, which the follower reads as its first input:
+
+       producer --mid--> follower --y-->          producer+follower --y-->
+
+   How, follows from the follower's tail in op.def. An activation is the producer's epilogue: its kernel applies it to its
+   sums. What works in place or has a result of its own is a tail, which runs over parts of the producer's result while
+   they are near (hz_tail). A tail that only adds up sums leaves the follower where it is, with less to read:
+
+       producer --mid--> follower --y-->          producer+sums --mid---> follower --y-->
+                                                                --sums-->
+
+   Either is done only where the backend runs the fused node. The gradient is appended before, so a pre-activation that
+   some backward node reads (gelu's) has two users and is left alone: counting uses is the whole safety argument. What the
+   follower reads besides becomes the fused node's; it must be older than the producer, in whose place that runs. */
 #include "graph/planner.h"
 #include <stdio.h>
 #include <stdlib.h>
 
-/* producer -> follower with nothing else reading the value between them. EPILOGUE: an activation, which the producer's kernel applies to its
-   sums; behind a tail it is one. TAIL: the follower runs over parts of the result while they are near (hz_tail). SUMS: the producer adds
-   up what batch norm would read its result for. What a follower reads else becomes the fused node's. */
-enum how { EPILOGUE, TAIL, SUMS };
-static const struct { int producer, follower; enum how how; } patterns[] = {
-    { OP_conv2d, OP_act, EPILOGUE },          { OP_dense, OP_act, EPILOGUE },             { OP_norm, OP_act, EPILOGUE },
-    { OP_conv2d_dx, OP_act_grad, EPILOGUE },  { OP_dense_dx, OP_act_grad, EPILOGUE },     { OP_norm_grad, OP_act_grad, EPILOGUE },
-    { OP_dropout_grad, OP_act_grad, EPILOGUE }, { OP_maxpool_grad, OP_act_grad, EPILOGUE }, { OP_avgpool_grad, OP_act_grad, EPILOGUE },
-    { OP_meanpool_grad, OP_act_grad, EPILOGUE },
-    { OP_conv2d, OP_maxpool, TAIL },          { OP_conv2d, OP_dropout, TAIL },            { OP_conv2d_dx, OP_dropout_grad, TAIL },
-    { OP_conv2d, OP_norm, SUMS },             { OP_conv2d_dx, OP_norm_grad, SUMS },       /* frozen: a tail */
+static const struct { int producer, follower; } patterns[] = {
+    { OP_conv2d, OP_act },              { OP_dense, OP_act },               { OP_norm, OP_act },
+    { OP_conv2d_dx, OP_act_grad },      { OP_dense_dx, OP_act_grad },       { OP_norm_grad, OP_act_grad },
+    { OP_dropout_grad, OP_act_grad },   { OP_maxpool_grad, OP_act_grad },   { OP_avgpool_grad, OP_act_grad },
+    { OP_meanpool_grad, OP_act_grad },
+    { OP_conv2d, OP_maxpool },          { OP_conv2d, OP_dropout },          { OP_conv2d, OP_norm },
+    { OP_conv2d_dx, OP_dropout_grad },  { OP_conv2d_dx, OP_norm_grad },
 };
 
-static int pattern_of(int producer, int follower)
-{
-    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
-        if (patterns[i].producer == producer && patterns[i].follower == follower)
-            return (int)i;
-    return -1;
-}
+/* What is to be joined. */
+typedef struct pair {
+    int producer, mid;        /* node and value by number */
+    hz_node *follower;
+} pair;
 
-/* Which of a node's outputs is its result: that of the last tail which yields one of its own, else the first. */
-static int result_of(const hz_node *n)
-{
-    int result = 0;
-    for (int i = 0; i < n->tails; i++)
-        if (n->tail[i].op == OP_maxpool)
-            result = n->tail[i].out;
-    return result;
-}
+/* One way to join a pair. build: 0 if there is no such node; rewire: the graph has it in the producer's place. */
+typedef struct way {
+    int (*build)(hz_graph *g, const pair *p, hz_node *fused);
+    void (*rewire)(hz_graph *g, const pair *p, const hz_node *fused);
+} way;
 
-int32_t hz_node_result(const hz_node *n) { return n->nout ? n->out[result_of(n)] : -1; }
+/* ---- build ---- */
 
-/* Adds the follower's further inputs from `first` on; 0 if one is younger than the producer or there is no room. */
-static int take_inputs(const hz_graph *g, int producer, const hz_node *follower, int first, hz_node *fused)
+/* The first input behind all that the node's op may have, absent ones included, and behind what was taken before. */
+static int free_input(const hz_node *n) { return n->nin < op_inputs(n->op) ? op_inputs(n->op) : n->nin; }
+
+/* Adds inputs from place `first` on; 0 if one is younger than the producer or there is no room. */
+static int take_inputs(const hz_graph *g, int producer, const int32_t *in, int n, int first, hz_node *fused)
 {
-    for (int k = 1; k < follower->nin; k++) {
-        if (first == HZ_MAXIN || (follower->in[k] >= 0 && g->values[follower->in[k]].node >= producer))
+    for (int k = 0; k < n; k++) {
+        if (first == HZ_MAXIN || (in[k] >= 0 && g->values[in[k]].node >= producer))
             return 0;
-        fused->in[first++] = follower->in[k];
+        fused->in[first++] = in[k];
         fused->nin = first;
     }
     return 1;
 }
 
-static int epilogue(const hz_graph *g, int producer, const hz_node *follower, hz_node *fused)
+static int add_epilogue(hz_graph *g, const pair *p, hz_node *fused)
 {
-    if (hz_epilogue(fused->op, &fused->attr)->act != HZ_LINEAR || follower->attr.act.act == HZ_LINEAR)
+    const hz_node *f = p->follower;
+    hz_act_attr *epilogue = (hz_act_attr *)hz_epilogue(fused->op, &fused->attr);
+    if (epilogue->act != HZ_LINEAR || f->attr.act.act == HZ_LINEAR)
         return 0;
-    *(hz_act_attr *)hz_epilogue(fused->op, &fused->attr) = follower->attr.act;
-    fused->out[0] = follower->out[0];
-    return take_inputs(g, producer, follower, op_inputs(fused->op) - 1, fused);
+    *epilogue = f->attr.act;
+    fused->out[0] = f->out[0];
+    return take_inputs(g, p->producer, f->in + 1, f->nin - 1, op_inputs(fused->op) - 1, fused);
 }
 
-/* Behind the inputs that the producer may have, absent ones included. */
-static int tail(const hz_graph *g, int producer, const hz_node *follower, hz_node *fused)
+/* A tail that reads `reads` further inputs and makes `makes` further outputs; 0 if there is no room. */
+static int put_tail(const hz_node *f, int reads, int makes, hz_node *fused)
 {
-    int first = fused->nin, most = op_inputs(fused->op), result = result_of(fused), own = follower->op == OP_maxpool;
-    int outputs = follower->op == OP_norm ? 1 : follower->nout;      /* frozen statistics are nobody's result */
-    if (fused->tails == HZ_TAILS || fused->nout + outputs - !own > HZ_MAXOUT)
+    if (fused->tails == HZ_TAILS || fused->nout + makes > HZ_MAXOUT)
         return 0;
-    first = first < most ? most : first;
-    fused->tail[fused->tails++] = (hz_tail){ .op = follower->op, .in = follower->nin > 1 ? first : -1, .out = outputs > !own ? fused->nout : -1,
-                                             .attr = follower->attr };
-    if (!own)
-        fused->out[result] = follower->out[0];
-    for (int k = !own; k < outputs; k++)
-        fused->out[fused->nout++] = follower->out[k];
-    return take_inputs(g, producer, follower, first, fused);
+    fused->tail[fused->tails++] = (hz_tail){ .op = f->op, .in = reads ? free_input(fused) : -1,
+                                             .out = makes ? fused->nout : -1, .attr = f->attr };
+    return 1;
 }
 
-/* The node that does the work of both; 0 if there is none. */
-static int merge(const hz_graph *g, int producer, const hz_node *follower, enum how how, hz_node *fused)
+/* In place, the follower's first output becomes the node's result; else all of its outputs are further ones. */
+static int add_tail(hz_graph *g, const pair *p, hz_node *fused)
 {
-    *fused = g->nodes[producer];
-    for (int k = fused->nin; k < HZ_MAXIN; k++)
-        fused->in[k] = -1;
-    return how == EPILOGUE && !fused->tails ? epilogue(g, producer, follower, fused) : tail(g, producer, follower, fused);
+    const hz_node *f = p->follower;
+    int outputs = op_tail_has(f->op, 'F') ? 1 : f->nout;
+    int in_place = hz_tail_kind_of(f->op, &f->attr) == HZ_TAIL_IN_PLACE;
+    int first = free_input(fused);
+    if (!put_tail(f, f->nin - 1, outputs - in_place, fused))
+        return 0;
+    if (in_place)
+        fused->out[node_result(fused)] = f->out[0];
+    for (int k = in_place; k < outputs; k++)
+        fused->out[fused->nout++] = f->out[k];
+    return take_inputs(g, p->producer, f->in + 1, f->nin - 1, first, fused);
 }
+
+/* A value for the sums, (2,n) for the n elements of the last axis. */
+static int sums_value(hz_graph *g, const hz_node *follower, const char *word)
+{
+    const hz_value *x = &g->values[follower->in[0]];
+    out_spec spec = { .dtype = parameter_dtype(x), .kind = HZ_GRADIENT, .ndim = 2, .shape = { 2, x->shape[x->ndim - 1] } };
+    char name[HZ_NAMELEN];
+    snprintf(name, sizeof name, "%.30s.%s", follower->name, word);
+    return graph_value(g, name, &spec);
+}
+
+static int add_sums(hz_graph *g, const pair *p, hz_node *fused)
+{
+    const hz_node *f = p->follower;
+    op_sums s = op_sums_of(f->op);
+    int32_t in[HZ_MAXIN];
+    int first = free_input(fused);
+    for (int k = 0; k < s.nreads; k++)
+        in[k] = f->in[s.reads[k]];
+    if (f->nin > s.input || !put_tail(f, s.nreads, 1, fused) || !take_inputs(g, p->producer, in, s.nreads, first, fused))
+        return 0;
+    int sums = sums_value(g, f, s.name);
+    fused->out[fused->nout++] = sums;
+    return sums >= 0;
+}
+
+/* ---- rewire ---- */
+
+/* The fused node makes its outputs; what a tail with a result of its own has read is not stored. */
+static void put(hz_graph *g, int producer, const hz_node *fused)
+{
+    g->nodes[producer] = *fused;
+    for (int k = 0; k < fused->nout; k++) {
+        g->values[fused->out[k]].node = producer;
+        g->values[fused->out[k]].output = k;
+    }
+    g->values[fused->out[0]].unstored = node_result(fused) != 0;
+}
+
+static void replace(hz_graph *g, const pair *p, const hz_node *fused)
+{
+    g->values[p->mid].node = -1;
+    put(g, p->producer, fused);
+    p->follower->dead = 1;
+}
+
+static void hand_sums(hz_graph *g, const pair *p, const hz_node *fused)
+{
+    int input = op_sums_of(p->follower->op).input;
+    put(g, p->producer, fused);
+    p->follower->in[input] = fused->out[fused->nout - 1];
+    p->follower->nin = input + 1;
+}
+
+static const way epilogue_way = { add_epilogue, replace }, tail_way = { add_tail, replace }, sums_way = { add_sums, hand_sums };
+
+/* ---- match ---- */
+
+static int is_pattern(int producer, int follower)
+{
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
+        if (patterns[i].producer == producer && patterns[i].follower == follower)
+            return 1;
+    return 0;
+}
+
+static int find_pair(const hz_graph *g, hz_node *follower, pair *p)
+{
+    int mid = follower->dead || follower->nin < 1 ? -1 : follower->in[0], producer = mid < 0 ? -1 : g->values[mid].node;
+    *p = (pair){ .producer = producer, .mid = mid, .follower = follower };
+    if (producer < 0 || g->nodes[producer].dead || hz_node_result(&g->nodes[producer]) != mid)
+        return 0;
+    return is_pattern(g->nodes[producer].op, follower->op);
+}
+
+/* Tails meet whole rows of the last axis. */
+static int is_over_last_axis(const hz_graph *g, const hz_node *norm)
+{
+    int axis = norm->attr.norm.axis;
+    return !axis || axis == g->values[norm->in[0]].ndim - 1;
+}
+
+static int only_first_output_is_read(const hz_node *n, const int32_t *uses)
+{
+    for (int k = 1; k < n->nout; k++)
+        if (uses[n->out[k]])
+            return 0;
+    return 1;
+}
+
+/* Which way a pair may be joined; NULL: none. */
+static const way *way_of(const hz_graph *g, const pair *p, const int32_t *uses)
+{
+    const hz_node *f = p->follower;
+    if (op_tail_has(f->op, 'S') && !is_over_last_axis(g, f))
+        return NULL;
+    if (hz_tail_kind_of(f->op, &f->attr) == HZ_TAIL_SUMS)
+        return &sums_way;
+    if (g->values[p->mid].keep || uses[p->mid] != 1 || (op_tail_has(f->op, 'F') && !only_first_output_is_read(f, uses)))
+        return NULL;
+    return op_tail_has(f->op, 'A') && !g->nodes[p->producer].tails ? &epilogue_way : &tail_way;
+}
+
+/* ---- the pass ---- */
 
 static int accepted(const hz_graph *g, const hz_backend *b, const hz_node *fused)
 {
@@ -91,89 +201,31 @@ static int accepted(const hz_graph *g, const hz_backend *b, const hz_node *fused
     return b->accepts(&w);
 }
 
-/* From now on the fused node makes its outputs; what a tail pooled is not stored. */
-static void replace(hz_graph *g, int producer, int mid, const hz_node *fused, hz_node *follower)
-{
-    g->values[mid].node = -1;
-    g->nodes[producer] = *fused;
-    for (int k = 0; k < fused->nout; k++) {
-        g->values[fused->out[k]].node = producer;
-        g->values[fused->out[k]].output = k;
-    }
-    g->values[fused->out[0]].unstored = result_of(fused) != 0;
-    follower->dead = 1;
-}
-
-/* Batch norm, or its gradient, over the last axis gets the sums from the node that makes its first input. */
-static void give_sums(hz_graph *g, const hz_backend *b, int producer, hz_node *norm)
-{
-    const hz_value *x = &g->values[norm->in[0]];
-    hz_node fused = g->nodes[producer];
-    int back = norm->op == OP_norm_grad, at = back ? HZ_NORM_SUMS : HZ_NORM_MOMENTS, first = op_inputs(fused.op);
-    if (norm->nin > at || fused.tails == HZ_TAILS || fused.nout == HZ_MAXOUT)
-        return;
-    for (int k = fused.nin; k < first; k++)
-        fused.in[k] = -1;
-    first = fused.nin < first ? first : fused.nin;
-    fused.tail[fused.tails++] = (hz_tail){ .op = norm->op, .in = back ? first : -1, .out = fused.nout, .attr = norm->attr };
-    if (back) {
-        if (first + 2 > HZ_MAXIN || g->values[norm->in[1]].node >= producer || g->values[norm->in[3]].node >= producer)
-            return;
-        fused.in[first] = norm->in[1];
-        fused.in[first + 1] = norm->in[3];
-        fused.nin = first + 2;
-    }
-    char name[HZ_NAMELEN];
-    snprintf(name, sizeof name, "%.30s.%s", norm->name, back ? "sums" : "moments");
-    int sums = graph_value(g, name, &(out_spec){ .dtype = parameter_dtype(x), .kind = HZ_GRADIENT, .ndim = 2, .shape = { 2, x->shape[x->ndim - 1] } });
-    if (sums < 0)
-        return;
-    fused.out[fused.nout++] = sums;
-    if (!accepted(g, b, &fused))
-        return;
-    g->nodes[producer] = fused;
-    g->values[sums].node = producer;
-    g->values[sums].output = fused.nout - 1;
-    norm->in[at] = sums;
-    norm->nin = at + 1;
-}
-
-/* Which way the follower joins its producer; -1: it does not. */
-static int way_of(const hz_graph *g, int producer, const hz_node *follower, const int32_t *uses)
-{
-    int row = pattern_of(producer, follower->op), axis = follower->attr.norm.axis;
-    if (row < 0 || patterns[row].how != SUMS)
-        return row < 0 ? -1 : (int)patterns[row].how;
-    if (axis && axis != g->values[follower->in[0]].ndim - 1)
-        return -1;
-    if (!follower->attr.norm.frozen)
-        return SUMS;
-    return follower->op == OP_norm && !uses[follower->out[1]] && !uses[follower->out[2]] ? TAIL : -1;
-}
-
 static void fuse(hz_graph *g, const hz_backend *b, int follower, const int32_t *uses)
 {
-    hz_node *f = &g->nodes[follower], fused;
-    int mid = f->dead || f->nin < 1 ? -1 : f->in[0], producer = mid < 0 ? -1 : g->values[mid].node;
-    if (producer < 0 || g->nodes[producer].dead || hz_node_result(&g->nodes[producer]) != mid)
+    pair p;
+    const way *how = find_pair(g, &g->nodes[follower], &p) ? way_of(g, &p, uses) : NULL;
+    if (!how)
         return;
-    int way = way_of(g, g->nodes[producer].op, f, uses);
-    if (way == SUMS)
-        give_sums(g, b, producer, f);
-    else if (way >= 0 && !g->values[mid].keep && uses[mid] == 1 && merge(g, producer, f, (enum how)way, &fused) && accepted(g, b, &fused))
-        replace(g, producer, mid, &fused, f);
+    hz_node fused = g->nodes[p.producer];
+    if (how->build(g, &p, &fused) && accepted(g, b, &fused))
+        how->rewire(g, &p, &fused);
+}
+
+static int32_t *count_uses(const hz_graph *g)
+{
+    int32_t *uses = calloc((size_t)g->nvalues + 1, sizeof *uses);
+    for (int i = 0; i < g->nnodes && uses; i++)
+        for (int k = 0; k < g->nodes[i].nin; k++)
+            if (!g->nodes[i].dead && g->nodes[i].in[k] >= 0)
+                uses[g->nodes[i].in[k]]++;
+    return uses;
 }
 
 void graph_fuse(hz_graph *g, const hz_backend *b)
 {
-    int32_t *uses = graph_rewrite(g) ? NULL : calloc((size_t)g->nvalues + 1, sizeof *uses);
-    if (!uses)
-        return;                 /* unfused is always correct */
-    for (int i = 0; i < g->nnodes; i++)
-        for (int k = 0; k < g->nodes[i].nin; k++)
-            if (!g->nodes[i].dead && g->nodes[i].in[k] >= 0)
-                uses[g->nodes[i].in[k]]++;
-    for (int i = 0; i < g->nnodes; i++)
+    int32_t *uses = graph_rewrite(g) ? NULL : count_uses(g);
+    for (int i = 0; i < g->nnodes && uses; i++)      /* without memory nothing is fused, which is always correct */
         fuse(g, b, i, uses);
     free(uses);
 }

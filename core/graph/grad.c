@@ -1,5 +1,5 @@
-/* grad.c: appends the backward nodes. Reverse-mode: the node list is walked from its end; each op's grad turns gradients of
-   outputs into gradients of inputs. Values that feed several nodes get the sum of what comes back. */
+/* grad.c: appends the backward nodes. Reverse-mode: the node list is walked from its end; each op's grad turns gradients
+   of outputs into gradients of inputs. Values that feed several nodes get the sum of what comes back. */
 #include "graph/graph.h"
 #include <stdlib.h>
 #include <string.h>
@@ -50,11 +50,11 @@ static hz_status through(hz_graph *g, int i, const int32_t *needed)
     }
     if (!flows || !wanted)
         return HZ_OK;
-    hz_status st = op_get(n.op)->grad(g, n, &c);
-    for (int k = 0; k < n.nin && !st; k++)
+    hz_status status = op_get(n.op)->grad(g, n, &c);
+    for (int k = 0; k < n.nin && !status; k++)
         if (c.dx[k] >= 0 && c.want[k])
-            st = accumulate(g, n.in[k], c.dx[k]);
-    return st;
+            status = accumulate(g, n.in[k], c.dx[k]);
+    return status;
 }
 
 hz_status hz_graph_grad(hz_graph *g, int value, int seed, int wrt_entries)
@@ -68,12 +68,13 @@ hz_status hz_graph_grad(hz_graph *g, int value, int seed, int wrt_entries)
     if (!needed)
         return hz_fail(HZ_EMEM, "gradient: no memory for %d values", g->nvalues);
     mark_needed(g, needed, wrt_entries);
-    g->gradient[value] = seed >= 0 ? seed : value;       /* a loss is its own seed: d(loss)/d(loss) = 1 is built into xent_grad */
-    hz_status st = HZ_OK;
-    for (int i = g->nnodes - 1; i >= 0 && !st; i--)
-        st = through(g, i, needed);
+    /* a loss is its own seed: d(loss)/d(loss) = 1 is built into xent_grad */
+    g->gradient[value] = seed >= 0 ? seed : value;
+    hz_status status = HZ_OK;
+    for (int i = g->nnodes - 1; i >= 0 && !status; i--)
+        status = through(g, i, needed);
     free(needed);
-    return st;
+    return status;
 }
 
 int hz_graph_gradient_of(const hz_graph *g, int value)

@@ -1,9 +1,7 @@
-/* graph.c: building a graph node by node. Values are numbered in the order of their making; a node's inputs come before it,
-   so the node list is an order of execution and needs no sorting. */
+/* graph.c: building a graph node by node. Values are numbered in the order of their making; a node's inputs come before
+   it, so the node list is an order of execution and needs no sorting. */
 #include "graph/graph.h"
-#include <assert.h>
 #include <stdio.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,7 +72,8 @@ int graph_value(hz_graph *g, const char *name, const out_spec *spec)
 int hz_graph_bind(hz_graph *g, const char *name, const hz_tensor *t, int parameter)
 {
     if (!hz_tensor_contiguous(t) || !t->storage)
-        return hz_fail(HZ_ESHAPE, "%s: the tensor is %s; needs a contiguous one", name, t->storage ? "a view with gaps" : "cleared"), -1;
+        return hz_fail(HZ_ESHAPE, "%s: the tensor is %s; needs a contiguous one", name,
+                       t->storage ? "a view with gaps" : "cleared"), -1;
     hz_tensor *alias = hz_tensor_alias(t);
     int i = alias ? value_new(g, name) : -1;
     if (i < 0) {
@@ -116,7 +115,8 @@ static void output_name(char *name, const char *layer, const char *outputs, int 
     snprintf(name, HZ_NAMELEN, "%.30s.%.*s", layer, n, outputs);
 }
 
-int graph_append(hz_graph *g, int op, const char *layer, const hz_attr *attr, const int32_t *in, int nin, const out_spec *out, int nout)
+int graph_append(hz_graph *g, int op, const char *layer, const hz_attr *attr, const int32_t *in, int nin,
+                 const out_spec *out, int nout)
 {
     if (g->nnodes == g->node_room) {
         int room = g->node_room ? 2 * g->node_room : 64;
@@ -148,34 +148,16 @@ int graph_append(hz_graph *g, int op, const char *layer, const hz_attr *attr, co
     return nout ? n.out[0] : 0;
 }
 
-/* Least and most inputs of "x w [b]". */
-static void arity(const char *inputs, int *least, int *most)
+static hz_status check_inputs(const hz_graph *g, int op, const int32_t *in, int nin)
 {
-    *least = *most = 0;
-    for (const char *p = inputs; *p; p += strcspn(p, " "), p += strspn(p, " ")) {
-        *most += 1;
-        *least += *p != '[';
-    }
-}
-
-static int word_count(const char *words)
-{
-    int least, most;
-    arity(words, &least, &most);
-    return most;
-}
-
-int op_inputs(int op) { return word_count(op_get(op)->inputs); }
-
-static hz_status check_inputs(const hz_graph *g, const op_row *row, const int32_t *in, int nin)
-{
-    int least, most;
-    arity(row->inputs, &least, &most);
-    if (nin < least || nin > most)
+    const op_row *row = op_get(op);
+    int least = op_inputs_needed(op);
+    if (nin < least || nin > op_inputs(op))
         return hz_fail(HZ_EARG, "%s: %d inputs were given; needs %s", row->name, nin, row->inputs);
     for (int i = 0; i < nin; i++)
         if (in[i] >= g->nvalues || (in[i] < 0 && i < least))
-            return hz_fail(HZ_EARG, "%s: input %d is value %d; the graph has %d values", row->name, i + 1, in[i], g->nvalues);
+            return hz_fail(HZ_EARG, "%s: input %d is value %d; the graph has %d values", row->name, i + 1, in[i],
+                           g->nvalues);
     return HZ_OK;
 }
 
@@ -184,18 +166,17 @@ int hz_graph_add(hz_graph *g, const char *op, const char *layer, const hz_attr *
     int id = hz_op_named(op);
     if (id < 0 || op_has(id, 'B'))
         return hz_fail(HZ_EARG, "graph: op '%s' is %s", op, id < 0 ? "unknown" : "made by the gradient only"), -1;
-    const op_row *row = op_get(id);
-    if (check_inputs(g, row, in, nin))
+    if (check_inputs(g, id, in, nin))
         return -1;
     hz_node n = { .op = id, .nin = nin };
     if (attr)
         n.attr = *attr;
     memcpy(n.in, in, sizeof *in * (size_t)nin);
     out_spec out[HZ_MAXOUT] = { 0 };
-    hz_status st = row->infer(g, &n, out);
-    if (st)
-        return hz_fail_in(st, "%s: ", row->name), -1;
-    return graph_append(g, id, layer, &n.attr, in, nin, out, word_count(row->outputs));
+    hz_status status = op_get(id)->infer(g, &n, out);
+    if (status)
+        return hz_fail_in(status, "%s: ", op), -1;
+    return graph_append(g, id, layer, &n.attr, in, nin, out, op_outputs(id));
 }
 
 hz_status hz_graph_keep(hz_graph *g, int value)
@@ -217,63 +198,6 @@ int hz_graph_find(const hz_graph *g, const char *name)
 {
     for (int i = 0; i < g->nvalues; i++)
         if (!strcmp(g->values[i].name, name))
-            return i;
-    return -1;
-}
-
-/* ---- the op table ---- */
-
-#define OP(name, attr, inputs, outputs, flags) { #name, inputs, outputs, flags, op_##name##_infer, op_##name##_grad },
-#define UPDATE(name, attr, inputs, outputs, flags) { #name, inputs, outputs, flags, op_##name##_infer, NULL },
-#define BACKWARD(name, attr, inputs, outputs, flags) { #name, inputs, outputs, flags, NULL, NULL },
-static const op_row rows[OP_COUNT] = {
-#include "hz/op.def"
-};
-#undef OP
-
-const op_row *op_get(int op)
-{
-    assert(op >= 0 && op < OP_COUNT);
-    return &rows[op];
-}
-
-int op_has(int op, char flag) { return strchr(op_get(op)->flags, flag) != NULL; }
-int hz_op_count(void) { return OP_COUNT; }
-const char *hz_op_name(int op) { return op >= 0 && op < OP_COUNT ? rows[op].name : NULL; }
-const char *hz_op_inputs(int op) { return op >= 0 && op < OP_COUNT ? rows[op].inputs : NULL; }
-
-int hz_op_named(const char *name)
-{
-    for (int i = 0; i < OP_COUNT; i++)
-        if (!strcmp(rows[i].name, name))
-            return i;
-    return -1;
-}
-
-enum {
-    epilogue_in_input = -1, epilogue_in_xent = -1, epilogue_in_optim = -1, epilogue_in_act = offsetof(hz_attr, act),
-    epilogue_in_window = offsetof(hz_attr, window.epilogue), epilogue_in_dropout = offsetof(hz_attr, dropout.epilogue),
-    epilogue_in_norm = offsetof(hz_attr, norm.epilogue)
-};
-static const int epilogues[OP_COUNT] = {
-#define OP(name, attr, inputs, outputs, flags) epilogue_in_##attr,
-#include "hz/op.def"
-#undef OP
-};
-
-const hz_act_attr *hz_epilogue(int op, const hz_attr *attr)
-{
-    int at = op >= 0 && op < OP_COUNT ? epilogues[op] : -1;
-    return at < 0 ? NULL : (const hz_act_attr *)((const char *)attr + at);
-}
-
-static const char *const acts[HZ_NACT] = { "linear", "relu", "elu", "gelu", "leaky", "tanh", "sigmoid" };
-const char *hz_act_name(int act) { return act >= 0 && act < HZ_NACT ? acts[act] : NULL; }
-
-int hz_act_named(const char *name)
-{
-    for (int i = 0; i < HZ_NACT; i++)
-        if (!strcmp(acts[i], name))
             return i;
     return -1;
 }

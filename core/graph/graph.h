@@ -29,27 +29,45 @@ typedef hz_status op_infer(const hz_graph *g, const hz_node *n, out_spec *out);
 typedef hz_status op_grad(hz_graph *g, hz_node n, grad_call *c);      /* n by value: adding nodes moves the array */
 
 typedef struct op_row {
-    const char *name, *inputs, *outputs, *flags;
+    const char *name, *inputs, *outputs, *flags, *tail, *sums;
     op_infer *infer;
     op_grad *grad;
 } op_row;
 
 enum {
-#define OP(name, attr, inputs, outputs, flags) OP_##name,
+#define OP(name, ...) OP_##name,
 #include "hz/op.def"
 #undef OP
     OP_COUNT
 };
 
-#define OP(name, attr, inputs, outputs, flags) op_infer op_##name##_infer; op_grad op_##name##_grad;
-#define UPDATE(name, attr, inputs, outputs, flags) op_infer op_##name##_infer;
-#define BACKWARD(name, attr, inputs, outputs, flags)
+#define OP(name, ...) op_infer op_##name##_infer; op_grad op_##name##_grad;
+#define UPDATE(name, ...) op_infer op_##name##_infer;
+#define BACKWARD(name, ...)
 #include "hz/op.def"
 #undef OP
+
+/* ---- op.c ---- */
 
 const op_row *op_get(int op);
 int op_has(int op, char flag);
 int op_inputs(int op);                                     /* at most, absent ones included */
+int op_inputs_needed(int op);                              /* at least */
+int op_outputs(int op);
+int op_tail_has(int op, char letter);
+
+/* What an op as a tail S adds up: one of its inputs, made of what flows through and of some of its others. */
+typedef struct op_sums {
+    char name[16];            /* of that input, "moments" */
+    int input;                /* its place among the op's inputs */
+    int reads[HZ_MAXIN], nreads;
+} op_sums;
+op_sums op_sums_of(int op);
+
+/* Index in n->out of the node's result: that of the last tail which yields one of its own, else 0. */
+int node_result(const hz_node *n);
+
+/* ---- graph.c ---- */
 
 /* An input's value, NULL when absent. */
 static inline const hz_value *in_value(const hz_graph *g, const hz_node *n, int i)
@@ -59,7 +77,8 @@ static inline const hz_value *in_value(const hz_graph *g, const hz_node *n, int 
 out_spec like(const hz_value *v);                          /* the same shape, dtype and kind */
 out_spec like_whole(const hz_value *v);                    /* the same shape without a batch: a parameter's gradient */
 /* Appends a node with given outputs. First output value, -1 on failure (message set). */
-int graph_append(hz_graph *g, int op, const char *layer, const hz_attr *attr, const int32_t *in, int nin, const out_spec *out, int nout);
+int graph_append(hz_graph *g, int op, const char *layer, const hz_attr *attr, const int32_t *in, int nin,
+                 const out_spec *out, int nout);
 /* A value that no node makes yet; -1 on failure (message set). */
 int graph_value(hz_graph *g, const char *name, const out_spec *spec);
 /* Type of parameters, statistics and their gradients beside activations like v: v's own, but f32 beside bf16. */

@@ -17,25 +17,6 @@ struct hz_plan {
     int nworks, timed, train, hard;
 };
 
-hz_work work_of(const hz_graph *g, const hz_node *n)
-{
-    hz_work w = { .op = n->op, .nin = n->nin, .nout = n->nout, .name = n->name, .attr = n->attr, .tails = n->tails };
-    memcpy(w.tail, n->tail, sizeof w.tail);
-    for (int k = 0; k < n->nin + n->nout; k++) {
-        int v = k < n->nin ? n->in[k] : n->out[k - n->nin];
-        hz_arg *a = k < n->nin ? &w.in[k] : &w.out[k - n->nin];
-        if (v < 0)
-            continue;
-        const hz_value *value = &g->values[v];
-        a->data = (void *)value;
-        a->dtype = value->dtype;
-        a->ndim = value->ndim;
-        a->kind = value->kind;
-        memcpy(a->shape, value->shape, sizeof a->shape);
-    }
-    return w;
-}
-
 static void *value_data(const hz_plan *p, int v)
 {
     if (v < 0)

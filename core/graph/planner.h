@@ -1,17 +1,20 @@
-/* planner.h: the stages between a graph and a running plan; core only. Each stage is a file: fuse, arena, plan. */
+/* planner.h: the stages between a graph and a running plan; core only. Each stage is a file and knows those before it:
+   work, rewrite, fuse, arena, plan. */
 #ifndef PLANNER_H
 #define PLANNER_H
 #include "graph/graph.h"
 #include "hz/plan.h"
 
-/* fuse.c: patterns of two nodes become one with an epilogue or a tail, where the backend runs it. */
-void graph_fuse(hz_graph *g, const hz_backend *b);
+/* work.c: the node as kernels see it; data pointers of what is present are not NULL, but point to no data yet. */
+hz_work work_of(const hz_graph *g, const hz_node *n);
 /* rewrite.c: patterns of nodes that cost less in another order. HZ_EMEM leaves a graph that is right. */
 hz_status graph_rewrite(hz_graph *g);
+/* fuse.c: patterns of two nodes become one with an epilogue or a tail, where the backend runs it. */
+void graph_fuse(hz_graph *g, const hz_backend *b);
 
 /* A range of the arena: from the node that makes its value to the last that reads it, both counted. */
 typedef struct life {
-    int value, first, last;   /* first is -1 where the memory is another value's (views, values computed in place) or the caller's */
+    int value, first, last;   /* first is -1 where the memory is another value's (views, work in place) or the caller's */
     int64_t bytes, offset;
 } life;
 
@@ -31,7 +34,4 @@ int64_t value_bytes(const hz_value *v);
 int hard_wanted(void);
 void hard_before(const hz_graph *g, const arena_map *m, char *arena, int node);
 hz_status hard_after(const hz_graph *g, const arena_map *m, char *arena, int node);      /* HZ_ESTATE: a value was overrun */
-
-/* The node as kernels see it; data pointers of what is present are not NULL, but point to no data yet. */
-hz_work work_of(const hz_graph *g, const hz_node *n);
 #endif

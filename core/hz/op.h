@@ -1,11 +1,13 @@
-/* op.h: what a node of a graph can compute. One row per op in op.def; attributes are plain structs where zero means default. */
+/* op.h: what a node of a graph can compute. One row per op in op.def; attributes are plain structs where zero means
+   default. */
 #ifndef HZ_OP_H
 #define HZ_OP_H
 #include "hz/tensor.h"
 #pragma GCC visibility push(default)
 
 typedef enum hz_act { HZ_LINEAR, HZ_RELU, HZ_ELU, HZ_GELU, HZ_LEAKY, HZ_TANH, HZ_SIGMOID, HZ_NACT } hz_act;
-typedef enum hz_pad { HZ_SAME, HZ_VALID } hz_pad;   /* same as TensorFlow: out = ceil(in/stride), odd padding at the bottom and right */
+/* same as TensorFlow: out = ceil(in/stride), odd padding at the bottom and right */
+typedef enum hz_pad { HZ_SAME, HZ_VALID } hz_pad;
 
 typedef struct hz_act_attr {
     int32_t act;          /* hz_act */
@@ -25,7 +27,8 @@ typedef struct hz_window {
 
 /* The mask has a bit per element of an item, bit e % 8 of byte e / 8: 1 where it was kept. */
 typedef struct hz_dropout {
-    float rate;           /* share of elements set to zero, 0 <= rate < 1, up to the next multiple of 2^-16; the others are divided by 1 - rate */
+    float rate;           /* share of elements set to zero, 0 <= rate < 1, up to the next multiple of 2^-16; the others are
+                             divided by 1 - rate */
     int32_t layer;        /* number of the layer, part of the random counter */
     hz_act_attr epilogue; /* see hz_epilogue */
 } hz_dropout;
@@ -37,8 +40,8 @@ typedef struct hz_norm {
     int32_t frozen;       /* 1: use the running statistics (evaluation) */
     hz_act_attr epilogue; /* see hz_epilogue */
 } hz_norm;
-/* Inputs that save a reading of x; absent: the node finds them itself. Of norm (2,n): means, then sums of squares about them; of norm_grad (2,n):
-   sums of dy*(x - mean), then of dy. */
+/* Inputs that save a reading of x; absent: the node finds them itself. Of norm (2,n): means, then sums of squares about
+   them; of norm_grad (2,n): sums of dy*(x - mean), then of dy. */
 enum { HZ_NORM_MOMENTS = 5, HZ_NORM_SUMS = 5 };
 
 typedef struct hz_input {
@@ -73,8 +76,17 @@ typedef union hz_attr {
     hz_optim optim;
 } hz_attr;
 
-/* An op that runs over parts of a node's result while they are near; fusion puts it there. Its first input is what the node yields so far; its
-   other inputs and outputs are among the node's. Pooling yields out[out]; the others work in place. Batch norm there only adds up moments. */
+/* What an op is as a tail of a node: op.def's column. */
+typedef enum hz_tail_kind {
+    HZ_TAIL_NONE,
+    HZ_TAIL_IN_PLACE,     /* changes what the node yields */
+    HZ_TAIL_OWN,          /* yields out[out], and its further outputs behind that; what it reads need not be stored */
+    HZ_TAIL_SUMS,         /* only adds up, into out[out], what the op reads that runs after the node */
+    HZ_TAIL_KINDS
+} hz_tail_kind;
+
+/* An op that runs over parts of a node's result while they are near; fusion puts it there. Its first input is what the
+   node yields so far; its other inputs and outputs are among the node's. */
 enum { HZ_TAILS = 3 };
 typedef struct hz_tail {
     int32_t op;
@@ -86,9 +98,11 @@ int hz_op_count(void);
 const char *hz_op_name(int op);            /* lent for ever; NULL when out of range */
 int hz_op_named(const char *name);         /* -1 if unknown */
 const char *hz_op_inputs(int op);          /* "x w [b]"; lent for ever */
-/* Where an op keeps the activation that fusion put there, else HZ_LINEAR: a forward op then yields act(y), a gradient act_grad(dx, y) with y,
-   of dx's shape, as its last input. For the ops act, act_grad and add it is their own. Inside *attr; NULL if the op cannot have one. */
+/* Where an op keeps the activation that fusion put there, else HZ_LINEAR: a forward op then yields act(y), a gradient
+   act_grad(dx, y) with y, of dx's shape, as its last input. For the ops act, act_grad and add it is their own. Inside *attr;
+   NULL if the op cannot have one. */
 const hz_act_attr *hz_epilogue(int op, const hz_attr *attr);
+hz_tail_kind hz_tail_kind_of(int op, const hz_attr *attr);
 const char *hz_act_name(int act);
 int hz_act_named(const char *name);        /* -1 if unknown */
 
