@@ -77,6 +77,10 @@ int hz_cpu_threads(void);                                 /* HZ_THREADS, else wh
 hz_status hz_cpu_set_threads(int n);                      /* 1 .. 256; affects plans made before too. [main] */
 const char *hz_cpu_isa(void);                             /* "portable", "avx2", "avx512", "avx512bf16", "amx": as detected, capped by HZ_ISA */
 hz_status hz_cpu_set_isa(const char *name);               /* caps the level for programs made from now on. [main] */
+/* "intel" or "amd": on whose cores the prediction that chooses kernels has them run; as detected, or HZ_CPU, which pretends the other one. Results
+   are right with either; their bits follow the kernels. Cores of neither count as Intel's. */
+const char *hz_cpu_vendor(void);
+hz_status hz_cpu_set_vendor(const char *name);            /* for programs made from now on. [main] */
 /* Name of the i-th kernel of an op, fastest first, the plain loops ("ref") last; NULL past the end. HZ_KERNEL=name forces one. [any] */
 const char *hz_cpu_kernel(int op, int i);
 /* FMA rate of the level in force in GFLOP/s, summed over the threads, window by window. A median well below the best says that the machine

@@ -294,6 +294,12 @@ START_TEST(bad_input_is_a_message)
     setenv("HZ_ISA", "sse9", 1);
     ck_assert(hz_backend_named("cpu") == NULL);
     unsetenv("HZ_ISA");
+    setenv("HZ_CPU", "via", 1);
+    ck_assert(hz_backend_named("cpu") == NULL);
+    ck_assert_str_eq(hz_message(), "HZ_CPU: 'via' is not known; have intel, amd");
+    unsetenv("HZ_CPU");
+    ck_assert(hz_cpu_set_vendor("via") == HZ_EARG);
+    ck_assert_str_eq(hz_message(), "vendor: 'via' is not known; have intel, amd");
 
     wcase t = { OP_xent, "n3,4 l3", "O1 j3 o3,4", { .xent = { 0 } } };
     work k;

@@ -149,10 +149,10 @@ void cpu_micro_amx(cpu_micro *m)
 {
     static cpu_pairs own;
     own = *m->pairs;
-    own.rate = 7;             /* of 14 that the instructions alone would reach */
     own.begin = begin;
     own.end = end;
     own.product = product;
     m->peak_bf16 = peak_bf16;
     m->pairs = &own;
+    m->pairs_rate = 7;        /* of 14 that the instructions alone would reach */
 }

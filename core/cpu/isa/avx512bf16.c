@@ -267,15 +267,10 @@ static const cpu_pairs pairs = {
     .transpose = transpose, .copy = copy, .lower = lower, .pack_across = pack_across, .pack_along = pack_along,
 };
 
-/* The instruction's speed beside f32 multiply-adds: twice on AMD's cores, half on Intel's. */
 void cpu_micro_avx512bf16(cpu_micro *m)
 {
-    static cpu_pairs own;
-    static cpu_wino fast;
-    own = pairs;
-    fast = wino_table_pairs;
-    own.rate = fast.rate = __builtin_cpu_is("amd") ? 2.0 : 0.5;
     m->peak_bf16 = peak_bf16;
-    m->pairs = &own;
-    m->winopairs = &fast;
+    m->pairs = &pairs;
+    m->pairs_rate = m->dot_rate;
+    m->winopairs = &wino_table_pairs;
 }

@@ -303,7 +303,7 @@ static double cost(const hz_work *w, const cpu_micro *m)
     for (int i = 0; i < s.groups; i++)
         taps += (double)s.group[i].taps * (double)(s.group[i].oh * s.source.pitch);
     double products = taps * (double)s.items * (double)(s.source.runs * PAIRS) * (double)(panels(&s) * PAIRS);
-    return 1e-6 + 2 * products / (m->pairs->rate * 100e9) + pixels * (double)(s.source.runs * PAIRS) * 1e-10;
+    return 1e-6 + 2 * products / (m->pairs_rate * 100e9) + pixels * (double)(s.source.runs * PAIRS) * 1e-10;
 }
 
 static size_t scratch(const hz_work *w, const cpu_micro *m)

@@ -301,7 +301,7 @@ static double cost(const hz_work *w, const cpu_micro *m)
     double images = (double)g.groups;
     double elements = (double)copy_elements(&g) * (1 + g.copies) + (double)(g.outs * g.depth) * 2;
     double products = images * (double)g.depth * (double)g.sums;
-    return 1e-6 + 2 * products / (m->pairs->rate * 100e9) + images * elements * 1e-10
+    return 1e-6 + 2 * products / (m->pairs_rate * 100e9) + images * elements * 1e-10
            + (double)g.slots * (double)g.sums * 1e-9;
 }
 

@@ -53,7 +53,6 @@ typedef struct pairs_finish {
 
 /* Micro-kernels of one level. */
 typedef struct cpu_pairs {
-    double rate;                          /* products per second beside those of f32 multiply-adds */
     void (*begin)(void);                  /* before the products of a task, and after them */
     void (*end)(void);
     void (*product)(const pairs_product *p);

@@ -13,7 +13,7 @@
     { .passes = 2, .planes = { POLY_OE, WINO_PLANES - POLY_OE }, .matrix = poly_matrix, .input = way_in, \
       .output = way_out, .taps = poly_taps }
 static const cpu_wino I(wino_table) = {
-    .each = EACH, .bytes = sizeof(S), .rate = 1,
+    .each = EACH, .bytes = sizeof(S),
     .forward = { WINO_STRIDE_1, WINO_STRIDE_2(I(poly_input), I(poly_output)) },
     .back = { WINO_STRIDE_1, WINO_STRIDE_2(I(poly_back_input), I(poly_back_output)) },
     .sum = { { .parts = 3, .planes = { 12, 12, 12 }, .matrices = { 12, 12, 12 }, .input = I(wino_sum_input),

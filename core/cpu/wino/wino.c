@@ -285,7 +285,7 @@ static double cost(const hz_work *w, const cpu_micro *m, const cpu_wino *k)
     double a = (double)r.in.c / m->lanes, b = (double)r.out.c / m->lanes;
     double tiles = (double)(w->in[0].shape[0] * r.in.down * r.in.across);
     double cycles = tiles * (r.way->planes[0] + r.way->planes[1])
-                    * ((double)r.in.c * b / 2 / 0.72 / k->rate + 5 * a + 4 * b) + 900 * (double)r.in.c * b;
+                    * ((double)r.in.c * b / 2 / 0.72 / wino_rate(m, k) + 5 * a + 4 * b) + 900 * (double)r.in.c * b;
     return 1e-6 + wino_caution(k) * cycles * 4 * m->lanes / 118e9;
 }
 

@@ -78,7 +78,6 @@ typedef struct wino_sum {
 
 typedef struct cpu_wino {
     int each, bytes;
-    double rate;                          /* products of numbers per second beside those of f32 */
     wino_way forward[2], back[2];         /* stride 1, stride 2 */
     wino_sum sum[2];
     int rows[MICRO_NV + 1];               /* tiles that product[nv] works on at a time, a divisor of 24 */
@@ -132,6 +131,9 @@ static inline const cpu_wino *wino_pairs(const hz_work *w, const cpu_micro *m)
 
 /* Rounded planes are further from the truth, so they must be predicted a quarter faster. */
 static inline double wino_caution(const cpu_wino *k) { return k->each > 1 ? 1.25 : 1; }
+
+/* Products of numbers per second beside those of f32. */
+static inline double wino_rate(const cpu_micro *m, const cpu_wino *k) { return k->each > 1 ? m->dot_rate : 1; }
 
 /* The functions of a kernel list's row over the tables that `table` yields. */
 #define WINO_ROW(table) \

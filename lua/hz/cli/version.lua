@@ -4,10 +4,11 @@ local exit = require 'hz.exit'
 
 local M = {}
 
--- Rows of { name, value }, for the verb, the banner and records.
+-- Rows of { name, value }. vendor: whose cores HZ_CPU has kernels chosen for; not there without.
 function M.facts()
   local C, text = c.C, c.ffi.string
-  return {
+  local pretended = (os.getenv 'HZ_CPU' or '') ~= ''
+  local rows = {
     { 'version', text(C.hz_version()) },
     { 'commit', text(C.hz_commit()) },
     { 'numerics', C.hz_numerics() },
@@ -17,6 +18,8 @@ function M.facts()
     { 'root', c.root },
     { 'library', c.library },
   }
+  if pretended then table.insert(rows, 5, { 'vendor', text(C.hz_cpu_vendor()) }) end
+  return rows
 end
 
 local function json(rows)
