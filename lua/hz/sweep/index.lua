@@ -4,17 +4,21 @@ local c = require 'hz.c'
 local cell = require 'hz.sweep.cell'
 local file = require 'hz.base.file'
 local json = require 'hz.base.json'
+local rows_of = require 'hz.sweep.rows'
+local say = require 'hz.base.say'
 local sqlite = require 'hz.ext.sqlite'
 
 local M = {}
 
-local VERSION = 1                  -- of the tables below
+local VERSION = 2                  -- of the tables below
 
--- Columns of the table `cells`, for queries: name, type, value of a flat row (report.lua).
+-- Columns of the table `cells`, for queries: name, type, value of a flat row (rows.lua).
 local numbers = { 'quality', 'quality_test', 'params', 'seed', 'epochs', 'accuracy', 'best', 'last', 'bytes_payload', 'bytes_tables',
   'bytes_container', 'bits_per_sample', 'bits_per_sample_file', 'psnr', 'ssim', 'seconds' }
-local texts = { 'data', 'split', 'protocol', 'codec', 'codec_test', 'model', 'dtype' }
+local texts = { 'data', 'split', 'protocol', 'codec', 'codec_test', 'model', 'dtype', 'parameter', 'parameter_test', 'encoding',
+  'encoding_test' }
 
+-- Beside them a column for each parameter that a codec of some cell has, and NAME_test: all its values, walked or not.
 local function columns()
   local names = { 'key', 'status' }
   for _, list in ipairs { texts, numbers } do
@@ -24,9 +28,17 @@ local function columns()
 end
 M.columns = columns
 
+-- Numbers compare as numbers, written as text or not: 444 and '444' are one value.
+local function definition(name)
+  for _, number in ipairs(numbers) do
+    if name == number then return name .. ' NUMERIC' end
+  end
+  return name .. (name == 'key' and ' TEXT PRIMARY KEY' or '')
+end
+
 local function create(db)
   local defs = {}
-  for i, name in ipairs(columns()) do defs[i] = name .. (name == 'key' and ' TEXT PRIMARY KEY' or '') end
+  for i, name in ipairs(columns()) do defs[i] = definition(name) end
   db:rows 'BEGIN IMMEDIATE'
   db:rows 'DROP TABLE IF EXISTS cells'
   db:rows('CREATE TABLE cells (' .. table.concat(defs, ', ') .. ', bytes, modified, record TEXT)')
@@ -43,8 +55,6 @@ local function usable(path)
   if check ~= 'ok' then c.fail('sqlite: %s: %s', path, check) end
   return db
 end
-
-local function say(text) io.stderr:write('hz: ', text, '\n') end
 
 -- The open database: the file, a new one if it is damaged, or one in memory where nothing can be written.
 local function open(runs)
@@ -66,15 +76,39 @@ end
 
 -- ---- bringing it up to date ----
 
-local function insert(db, runs, key, stat)
+-- Names of the columns there are, in lower case as SQL sees them.
+local function columns_of(db)
+  local have = {}
+  for _, column in ipairs(db:rows 'PRAGMA table_info(cells)') do have[column.name:lower()] = true end
+  return have
+end
+
+-- What a row says, by column. A parameter that is called like a field of every cell has no column of its own.
+local function contents(db, row, have)
+  local fixed, by = {}, {}
+  for _, name in ipairs(columns()) do fixed[name], by[name] = true, row[name] end
+  fixed.bytes, fixed.modified, fixed.record = true, true, true
+  for name, text in pairs(rows_of.values(row)) do
+    local own = name:lower()
+    if not have[own] then db:rows(('ALTER TABLE cells ADD COLUMN "%s" NUMERIC'):format(own)) end
+    have[own] = true
+    if not fixed[own] then by[own] = text end
+  end
+  return by
+end
+
+local function insert(db, runs, key, stat, have)
   local record = cell.read(runs, key)
-  local row = require 'hz.report.report'.cells({ record })[1]
+  local row = rows_of.cells({ record })[1]
   row.key, row.status = key, record.status
-  local marks, list = {}, {}
-  for i, name in ipairs(columns()) do marks[i], list[i] = '?', row[name] end
-  local n = #marks
-  list[n + 1], list[n + 2], list[n + 3] = stat.bytes, stat.modified, json.encode(record)
-  db:rows('INSERT OR REPLACE INTO cells VALUES (' .. table.concat(marks, ',') .. ',?,?,?)', unpack(list, 1, n + 3))
+  local by = contents(db, row, have)
+  by.bytes, by.modified, by.record = stat.bytes, stat.modified, json.encode(record)
+  local names, marks, list = {}, {}, {}
+  for name, v in pairs(by) do
+    names[#names + 1], marks[#marks + 1] = '"' .. name .. '"', '?'
+    list[#list + 1] = type(v) == 'boolean' and tostring(v) or v
+  end
+  db:rows(('INSERT OR REPLACE INTO cells (%s) VALUES (%s)'):format(table.concat(names, ', '), table.concat(marks, ', ')), unpack(list))
 end
 
 local function cell_files(runs)
@@ -88,7 +122,7 @@ local function cell_files(runs)
 end
 
 local function refresh(db, runs, notes)
-  local known, here = {}, {}
+  local known, here, have = {}, {}, columns_of(db)
   for _, row in ipairs(db:rows 'SELECT key, bytes, modified FROM cells') do known[row.key] = row end
   db:rows 'BEGIN IMMEDIATE'
   for _, key in ipairs(cell_files(runs)) do
@@ -96,7 +130,7 @@ local function refresh(db, runs, notes)
     local old = known[key]
     if ok then here[key] = true end
     if ok and not (old and old.bytes == stat.bytes and old.modified == stat.modified) then
-      local good, e = pcall(insert, db, runs, key, stat)
+      local good, e = pcall(insert, db, runs, key, stat, have)
       if not good then
         if c.is_interrupt(e) then error(e, 0) end
         here[key] = nil
