@@ -1,6 +1,7 @@
 -- cifar_sweep.lua: what JPEG costs a classifier at each quality, in accuracy and in honest bits. The same network is trained from scratch
 -- on the decoded images of each quality, and scored on decoded test images of the same quality.
 --   hz experiments/cifar_sweep.lua quality=1,5,25,raw model=all-cnns seed=1..5 epochs=20 train=10000
+--   hz experiments/cifar_sweep.lua quality=10,50 subsampling=420,444       any parameter of the codec is an axis
 -- Stopped, by Ctrl-C or by force, the same command goes on where it was.
 local hz = require 'hz'
 local encodings = require 'hz.sweep.encodings'

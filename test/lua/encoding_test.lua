@@ -1,6 +1,8 @@
--- Encodings: what they are called, when they are equal, and which of them a sweep's keys ask for, as names and on the command line.
+-- Encodings: what they are called, when they are equal, and which of them the keys of a sweep ask for.
 local t = ...
-local encoding, encodings, json = require 'hz.codec.encoding', require 'hz.sweep.encodings', require 'hz.base.json'
+local encoding = require 'hz.codec.encoding'
+local encodings = require 'hz.sweep.encodings'
+local json = require 'hz.base.json'
 local plugins = require 'hz.codec.plugins'
 
 local function need(...)
@@ -17,10 +19,11 @@ t.case('encoding: a codec with values has a name, a text, values and what decide
   for _, case in ipairs {
     { 'jpeg', { quality = 10 }, 'jpeg 10', 'quality', 10 },
     { 'jpeg', { subsampling = '444' }, 'jpeg subsampling=444', 'subsampling', '444' },
-    { 'jpeg', { subsampling = 444, quality = '10', optimize = true }, 'jpeg 10 optimize=true subsampling=444', 'quality', 10,
-      { subsampling = '444', optimize = true } },
+    { 'jpeg', { subsampling = 444, quality = '10', optimize = true }, 'jpeg 10 optimize=true subsampling=444',
+      'quality', 10, { subsampling = '444', optimize = true } },
     { 'jpeg', { restart = 2, optimize = false }, 'jpeg optimize=false restart=2', 'optimize', false, { restart = 2 } },
-    { 'jpeg', {}, 'jpeg' }, { 'jpeg', { nothing = 1 }, 'jpeg' }, { 'png', { quality = 10 }, 'png' }, { 'png', { level = 0 }, 'png level=0', 'level', 0 },
+    { 'jpeg', {}, 'jpeg' }, { 'jpeg', { nothing = 1 }, 'jpeg' }, { 'png', { quality = 10 }, 'png' },
+    { 'png', { level = 0 }, 'png level=0', 'level', 0 },
     { 'jpeg', { quality = 'raw' }, 'raw' }, { 'png', { quality = 'raw' }, 'raw' }, { 'raw', { quality = 3 }, 'raw' },
     { 'jpeg', { quality = 5, subsampling = 'raw' }, 'raw' },
   } do
@@ -46,7 +49,9 @@ end)
 
 t.case('encoding: records tell what it is; those of before say nothing but quality', function()
   need 'jpeg'
-  for _, asked in ipairs { { quality = 10 }, { subsampling = '444' }, { quality = 10, optimize = false }, {}, { quality = 'raw' } } do
+  local several = { { quality = 10 }, { subsampling = '444' }, { quality = 10, optimize = false }, {},
+    { quality = 'raw' } }
+  for _, asked in ipairs(several) do
     local e, labels = encoding.make('jpeg', asked), {}
     e:label(labels, '_test')
     local again = encoding.of(json.decode(json.encode(labels)), '_test', json.decode(json.encode(e.id)))
@@ -59,17 +64,21 @@ t.case('encoding: records tell what it is; those of before say nothing but quali
   t.equal(labels, { codec = 'jpeg', quality = 10, codec_test = 'raw' })
   local old = encoding.of(labels, '')
   t.equal({ old.text, old.parameter, old.values }, { 'jpeg 10', 'quality' })
-  t.ok(old == encoding.of(labels, '', { codec = 'c', values = 'quality=10;subsampling=420' }), 'by text, where values are not known')
+  local now = encoding.of(labels, '', { codec = 'c', values = 'quality=10;subsampling=420' })
+  t.ok(old == now, 'by text, where values are not known')
 end)
 
-t.case('encoding: the parameter that stands for a codec is quality, else the first that tells of bits, else the first', function()
+t.case('encoding: quality stands for a codec, else the first parameter that tells of bits, else the first', function()
   local function main(...)
     local list = {}
-    for i, p in ipairs { ... } do list[i] = { name = p:match '^%w+', direction = p:find '+' and 1 or p:find '-' and -1 or 0 } end
+    for i, p in ipairs { ... } do
+      list[i] = { name = p:match '^%w+', direction = p:find '+' and 1 or p:find '-' and -1 or 0 }
+    end
     return (encoding.main(list) or {}).name
   end
-  t.equal({ main('effort', 'bitrate+', 'quality+'), main('effort', 'bitrate+', 'level-'), main('effort', 'dct') },
-    { 'quality', 'bitrate', 'effort' })
+  t.equal(main('effort', 'bitrate+', 'quality+'), 'quality')
+  t.equal(main('effort', 'bitrate+', 'level-'), 'bitrate')
+  t.equal(main('effort', 'dct'), 'effort')
   t.equal(main(), nil)
 end)
 
@@ -82,7 +91,8 @@ t.case('encoding: what a list walks, in one line', function()
   t.equal(encoding.walk { raw, of('jpeg', 10), of 'png' }, 'raw,10,png')
   t.equal(encoding.walk { raw }, 'raw')
   t.equal(encoding.walk({ of('mp3', 8, nil, 'bitrate'), of('mp3', 32, nil, 'bitrate'), raw }, 2), 'bitrate=8, ... raw')
-  t.equal(encoding.walk { of('jpeg', 10, { subsampling = '420' }), of('jpeg', 10, { subsampling = '444' }), raw }, '10,raw subsampling=420,444')
+  local two = { of('jpeg', 10, { subsampling = '420' }), of('jpeg', 10, { subsampling = '444' }), raw }
+  t.equal(encoding.walk(two), '10,raw subsampling=420,444')
 end)
 
 -- ---- what a sweep asks for ----
@@ -101,12 +111,15 @@ t.case('encodings: lists are a product, and apply to the codecs that declare the
     { { codec = { 'jpeg' }, quality = { 10, 75, 'raw' } }, { 'jpeg 10', 'jpeg 75', 'raw' } },
     { { codec = { 'jpeg', 'png' }, quality = { 10, 'raw', 10 } }, { 'jpeg 10', 'raw', 'png' } },
     { { codec = { 'png' }, quality = { 'raw' } }, { 'raw' } },
-    { { codec = { 'jpeg' }, values = { subsampling = { '420', '444' } } }, { 'jpeg subsampling=420', 'jpeg subsampling=444' } },
+    { { codec = { 'jpeg' }, values = { subsampling = { '420', '444' } } },
+      { 'jpeg subsampling=420', 'jpeg subsampling=444' } },
     { { codec = { 'jpeg' }, quality = { 10, 50 }, values = { subsampling = { '420', '444', 'raw' } } },
-      { 'jpeg 10 subsampling=420', 'jpeg 10 subsampling=444', 'raw', 'jpeg 50 subsampling=420', 'jpeg 50 subsampling=444' } },
+      { 'jpeg 10 subsampling=420', 'jpeg 10 subsampling=444', 'raw', 'jpeg 50 subsampling=420',
+        'jpeg 50 subsampling=444' } },
     { { codec = { 'jpeg', 'png' }, quality = { 10 }, values = { level = { 0, 9 }, optimize = { true } } },
       { 'jpeg 10 optimize=true', 'png level=0', 'png level=9' } },
-    { { codec = { 'jpeg' }, quality = { 10, 'raw' }, quality_test = { 10, 'raw' } }, { 'jpeg 10', 'jpeg 10 / raw', 'raw / jpeg 10', 'raw' } },
+    { { codec = { 'jpeg' }, quality = { 10, 'raw' }, quality_test = { 10, 'raw' } },
+      { 'jpeg 10', 'jpeg 10 / raw', 'raw / jpeg 10', 'raw' } },
     { { codec = { 'jpeg' }, quality = { 10 }, codec_test = { 'jpeg', 'png' }, quality_test = { 10, 'raw' } },
       { 'jpeg 10', 'jpeg 10 / raw', 'jpeg 10 / png' } },
     { { codec = { 'jpeg' }, quality = { 10 }, values = { subsampling_test = { '420', '444' } } },
@@ -117,16 +130,22 @@ end)
 t.case('encodings: keys of a sweep are its own, or parameters of its codecs', function()
   need('jpeg', 'png')
   local known = { codec = true, quality = true, codec_test = true, values = true }
-  local o = { codec = { 'jpeg' }, quality = { 10 }, subsampling = { '420' }, optimize_test = { true }, values = { dct = { 'float' } } }
+  local o = { codec = { 'jpeg' }, quality = { 10 }, subsampling = { '420' }, optimize_test = { true },
+    values = { dct = { 'float' } } }
   encodings.take(o, known)
-  t.equal(o, { codec = { 'jpeg' }, quality = { 10 }, values = { subsampling = { '420' }, optimize_test = { true }, dct = { 'float' } } })
+  t.equal(o, { codec = { 'jpeg' }, quality = { 10 },
+    values = { subsampling = { '420' }, optimize_test = { true }, dct = { 'float' } } })
   o = { codec = { 'jpeg' }, quality = { 10 }, values = {} }
   encodings.take(o, known)
   t.equal(o, { codec = { 'jpeg' }, quality = { 10 } })
-  t.raises("sweep: 'bitrate' is unknown; png has level filter strategy", encodings.take, { codec = { 'png' }, bitrate = { 8 } }, known)
-  t.raises("sweep: 'subsampling' is unknown; png has", encodings.take, { codec = { 'png' }, subsampling = { '444' } }, known)
-  t.raises('sweep: level is 3; needs a list', encodings.take, { codec = { 'png' }, level = 3 }, known)
-  t.raises('sweep: level is empty; needs a list', encodings.take, { codec = { 'png' }, level = {} }, known)
+  for _, case in ipairs {
+    { { bitrate = { 8 } }, "sweep: 'bitrate' is unknown; png has level filter strategy" },
+    { { subsampling = { '444' } }, "sweep: 'subsampling' is unknown; png has" },
+    { { level = 3 }, 'sweep: level is 3; needs a list' }, { { level = {} }, 'sweep: level is empty; needs a list' },
+  } do
+    case[1].codec = { 'png' }
+    t.raises(case[2], encodings.take, case[1], known)
+  end
   encodings.take({ codec = { 'png' }, codec_test = { 'jpeg' }, subsampling = { '444' } }, known)
 end)
 
@@ -141,8 +160,11 @@ t.case('encodings: the command line takes what the codecs declare', function()
     { subsampling = { '420', '444' }, restart = { 1, 2, 3, 'raw' }, optimize = { true, false } })
   t.equal(values('level=0', 'codec=png'), { level = { 0 } })
   t.equal(values('level_test=9', 'codec_test=png', 'quality=10'), { level_test = { 9 }, quality = { 10 } })
-  for _, case in ipairs { { 'subsampling=421', 'needs one of 420, 422, 444' }, { 'restart=-1', 'needs 0..65535 or raw' }, { 'optimize=2', 'true or false' },
-    { 'level=0', "'level' is no key; have codec codec_test quality subsampling" }, { 'subsamplin=420', "did you mean 'subsampling'" } } do
+  for _, case in ipairs {
+    { 'subsampling=421', 'needs one of 420, 422, 444' }, { 'restart=-1', 'needs 0..65535 or raw' },
+    { 'optimize=2', 'true or false' }, { 'level=0', "'level' is no key; have codec codec_test quality subsampling" },
+    { 'subsamplin=420', "did you mean 'subsampling'" },
+  } do
     local ok, e = pcall(args, spec, case[1])
     t.ok(not ok and exit.is(e) and e.status == 2, case[1])
     t.ok(e.message:find(case[2], 1, true), e.message)
@@ -155,7 +177,8 @@ local script = [[
 local hz = require 'hz'
 local train, test = hz.data('camera', { size = 8, train = 160, test = 40 })
 local function sweep(o)
-  o.name, o.model, o.epochs, o.batch, o.train, o.optimizer = 'tiny', { 'net.lua' }, 2, 16, 60, function() return hz.adam {} end
+  o.name, o.model, o.epochs, o.batch, o.train = 'tiny', { 'net.lua' }, 2, 16, 60
+  o.optimizer = function() return hz.adam {} end
   o.data = { { name = 'camera', train = train, test = test } }
   return hz.sweep(o)
 end
@@ -164,21 +187,29 @@ end
 -- A folder with a net; returns it and a function that runs a sweep of Lua text there: status, stdout, stderr.
 local function place()
   local dir = t.folder()
-  t.write(dir .. '/net.lua', "local l = require 'hz'.layers\nreturn function(o) return require 'hz'.net 'n' { l.conv{4, 3, stride=2}, l.relu, "
-    .. "l.conv{o.classes, 1}, l.meanpool } end\n")
+  t.write(dir .. '/net.lua', [[
+    local hz, l = require 'hz', require 'hz'.layers
+    return function(o) return hz.net 'n' { l.conv{4, 3, stride=2}, l.relu, l.conv{o.classes, 1}, l.meanpool } end
+  ]])
   return dir, function(text, before)
     t.write(dir .. '/sweep.lua', script .. text)
-    return t.sh(('cd %s; export HZ_CACHE=cache HZ_RUNS=; %s %s sweep.lua; exit $?'):format(dir, before or '', t.quote(t.hz)))
+    local command = 'cd %s; export HZ_CACHE=cache HZ_RUNS=; %s %s sweep.lua; exit $?'
+    return t.sh(command:format(dir, before or '', t.quote(t.hz)))
   end
 end
 
 t.case('encodings: a sweep over subsampling is tabled, listed, compared and queried by it', function()
   need 'jpeg'
   local dir, run = place()
-  local function hz(args) return select(2, t.sh(('cd %s; HZ_CACHE=cache HZ_RUNS= %s %s'):format(dir, t.quote(t.hz), args))) end
+  local function hz(args)
+    return select(2, t.sh(('cd %s; HZ_CACHE=cache HZ_RUNS= %s %s'):format(dir, t.quote(t.hz), args)))
+  end
   local status, out, err = run "print(sweep { quality = { 20 } })"
   t.equal(status, 0, err)
-  status, out, err = run "s = sweep { quality = { 20, 'raw' }, subsampling = { '420', '444' } }; print(s); s:plot 'a.svg'"
+  status, out, err = run [[
+    local s = sweep { quality = { 20, 'raw' }, subsampling = { '420', '444' } }
+    print(s)
+    s:plot 'a.svg']]
   t.equal(status, 0, err)
   t.match(out, '3 cells, 1 of them finished')                -- 420 is what jpeg 20 was all along
   t.match(out, '\njpeg 20 subsampling=444 .*\njpeg 20 subsampling=420 .*\nraw ')
@@ -191,19 +222,26 @@ t.case('encodings: a sweep over subsampling is tabled, listed, compared and quer
   t.equal(cells[1].encoding, 'jpeg 20 subsampling=420')
   local ids = {}
   for _, m in ipairs(json.decode(hz 'runs --json')) do ids[m.quality] = m.id end
-  t.match(hz('compare ' .. ids['20'] .. ' ' .. ids['20,raw subsampling=420,444']), '\nnet +jpeg 20 +[%d.]+ +[%d.]+ .* %+0%.00 ')
-  t.match(hz [[-e "r = hz.results() print(r:where{subsampling=444}.n, r:where{subsampling='444', quality=20}.n, r:where{subsampling='raw'}.n,
-    r:where{optimize='false'}.n, table.concat(r:column 'subsampling', ' '))"]], '^1\t1\t1\t2\t420 444\n')
-  t.match(hz [[-e "print(hz.query [=[select subsampling, parameter, encoding, count(*) as n from cells where subsampling > 420 and subsampling_test = '444'
-    group by subsampling]=])"]], '444 +quality +jpeg 20 subsampling=444 +1\n')
+  local compared = hz('compare ' .. ids['20'] .. ' ' .. ids['20,raw subsampling=420,444'])
+  t.match(compared, '\nnet +jpeg 20 +[%d.]+ +[%d.]+ .* %+0%.00 ')
+  t.match(hz [[-e "r = hz.results() print(r:where{subsampling=444}.n, r:where{subsampling='444', quality=20}.n,
+    r:where{subsampling='raw'}.n, r:where{optimize='false'}.n, table.concat(r:column 'subsampling', ' '))"]],
+    '^1\t1\t1\t2\t420 444\n')
+  t.match(hz [[-e "print(hz.query [=[select subsampling, parameter, encoding, count(*) as n from cells
+    where subsampling > 420 and subsampling_test = '444' group by subsampling]=])"]],
+    '444 +quality +jpeg 20 subsampling=444 +1\n')
 end)
 
 t.case('encodings: values that a codec refuses end a sweep before its first step', function()
   need 'jpeg'
   local _, run = place()
-  for _, case in ipairs { { 'restart = { 0, 70000 }', 'jpeg: restart is 70000; needs' }, { "subsampling = { '421' }", "jpeg: subsampling is '421'" },
-    { 'bitrate = { 8 }', "'bitrate' is unknown; jpeg has quality subsampling" }, { 'quality = { 5 }, dct = 3', 'dct is 3; needs a list' },
-    { '', 'quality is missing; needs data, quality %(or another parameter' } } do
+  for _, case in ipairs {
+    { 'restart = { 0, 70000 }', 'jpeg: restart is 70000; needs' },
+    { "subsampling = { '421' }", "jpeg: subsampling is '421'" },
+    { 'bitrate = { 8 }', "'bitrate' is unknown; jpeg has quality subsampling" },
+    { 'quality = { 5 }, dct = 3', 'dct is 3; needs a list' },
+    { '', 'quality is missing; needs data, quality %(or another parameter' },
+  } do
     local status, out, err = run(('sweep { %s }'):format(case[1]))
     t.equal(status, 1, case[1])
     t.match(err, case[2])
@@ -215,19 +253,26 @@ t.case('encodings: any parameter of any plugin is an axis', function()
   if not t.tool 'cc' then t.skip 'cc is not installed' end
   local dir, run = place()
   local root = require 'hz.c'.root
-  t.equal((t.sh(('cd %s; mkdir p; cc -O1 -fPIC -shared -I%s/core -o p/skeleton.so %s/plugins/skeleton/skeleton.c'):format(dir, root, root))), 0)
-  t.equal((t.sh(('cd %s; cc -O1 -fPIC -shared -DODD_vector -I%s/core -o p/odd.so %s/test/plugins/odd.c'):format(dir, root, root))), 0)
+  local function compile(name, source)
+    local cc = ('mkdir -p %s/p; cc -O1 -fPIC -shared -I%s/core -o %s/p/%s.so %s/%s')
+    t.equal((t.sh(cc:format(dir, root, dir, name, root, source))), 0)
+  end
+  compile('skeleton', 'plugins/skeleton/skeleton.c')
+  compile('odd', 'test/plugins/odd.c -DODD_vector')
   local before = 'HZ_PLUGIN_PATH=p'
   local status, out, err = run("print(sweep { codec = { 'skeleton' }, bits = { 2, 6, 'raw' } })", before)
   t.equal(status, 0, err)
   t.match(out, '3 cells')
   t.match(out, '\nskeleton bits=2 .*\nskeleton bits=6 .*\nraw ')
   -- `weights` is a key of the sweep itself: as a parameter it stands in `values`
-  status, out, err = run("print(sweep { codec = { 'odd_vector' }, values = { weights = { { 1, 2, 3 }, '0:0:5' } }, on = { true, false } })", before)
+  status, out, err = run([[print(sweep { codec = { 'odd_vector' }, on = { true, false },
+    values = { weights = { { 1, 2, 3 }, '0:0:5' } } })]], before)
   t.equal(status, 0, err)
   t.match(out, '4 cells')
-  for _, name in ipairs { 'on=true weights=0:0:5', 'on=true weights=1:2:3', 'on=false weights=0:0:5', 'on=false weights=1:2:3' } do
-    t.ok(out:find('odd_vector ' .. name, 1, true), out)
+  for _, on in ipairs { 'true', 'false' } do
+    for _, weights in ipairs { '0:0:5', '1:2:3' } do
+      t.ok(out:find(('odd_vector on=%s weights=%s'):format(on, weights), 1, true), out)
+    end
   end
   -- without the plugins what was found is read as before
   status, out, err = t.sh(('cd %s; HZ_RUNS= %s report'):format(dir, t.quote(t.hz)))

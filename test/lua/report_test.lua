@@ -1,7 +1,8 @@
 -- What reports make of cell records: means, spreads, convergence, tables, JSON, CSV, plots.
 local t = ...
 local json, protocol, rows_of = require 'hz.base.json', require 'hz.sweep.protocol', require 'hz.sweep.rows'
-local export, picture, report, text = require 'hz.report.export', require 'hz.report.picture', require 'hz.report.report', require 'hz.report.text'
+local export, picture = require 'hz.report.export', require 'hz.report.picture'
+local report, text = require 'hz.report.report', require 'hz.report.text'
 
 local function account(payload, exact)
   return { items = 10, samples = 30720, payload = payload, tables = exact and 0 or 5700, container = exact and 0 or 550, tables_once = exact and 0 or 570,
@@ -37,18 +38,24 @@ local function walked(o)
   local decided = { codec = 'c', values = o.values }
   r.decides = { training = { data = { codec = decided } }, test = { codec = decided } }
   for _, side in ipairs { '', '_test' } do
-    r['codec' .. side], r['quality' .. side], r['parameter' .. side], r['further' .. side] = o.codec, o.value, o.parameter, o.further
+    r['codec' .. side], r['quality' .. side] = o.codec, o.value
+    r['parameter' .. side], r['further' .. side] = o.parameter, o.further
   end
   return r
 end
 
 t.case('report: other parameters than quality are named in table, plot and files', function()
   local r = report.new('id', {
-    walked { codec = 'jpeg', bits = 20, value = 10, further = { subsampling = '420' }, values = 'quality=10;subsampling=420' },
-    walked { codec = 'jpeg', bits = 30, value = 10, further = { subsampling = '444' }, values = 'quality=10;subsampling=444' },
-    walked { codec = 'mp3', bits = 40, value = 32, parameter = 'bitrate', values = 'bitrate=32' }, record { seed = 1, accuracy = 0.6 } })
+    walked { codec = 'jpeg', bits = 20, value = 10, further = { subsampling = '420' },
+      values = 'quality=10;subsampling=420' },
+    walked { codec = 'jpeg', bits = 30, value = 10, further = { subsampling = '444' },
+      values = 'quality=10;subsampling=444' },
+    walked { codec = 'mp3', bits = 40, value = 32, parameter = 'bitrate', values = 'bitrate=32' },
+    record { seed = 1, accuracy = 0.6 } })
   local shown = text.table(r.groups)
-  for _, line in ipairs { 'jpeg 10 subsampling=420 ', 'jpeg 10 subsampling=444 ', 'mp3 bitrate=32 ', 'raw ' } do t.match(shown, '\n' .. line) end
+  for _, line in ipairs { 'jpeg 10 subsampling=420 ', 'jpeg 10 subsampling=444 ', 'mp3 bitrate=32 ', 'raw ' } do
+    t.match(shown, '\n' .. line)
+  end
   local pic = picture.of(r)
   local names = {}
   for i, series in ipairs(pic.series) do names[i] = series.name .. ': ' .. series.points[1].label end
@@ -93,8 +100,8 @@ t.case('report: JSON is one array of cells with exactly the promised fields', fu
   t.equal(#list, 5)
   local wanted = {}
   for name in ([[data split protocol codec quality model params seed dtype epochs accuracy best last convergence_epoch bytes_payload bytes_tables
-      bytes_container bits_per_sample bits_per_sample_file psnr ssim seconds curve codec_test quality_test parameter parameter_test
-      encoding encoding_test values values_test]]):gmatch '%S+' do wanted[name] = true end
+      bytes_container bits_per_sample bits_per_sample_file psnr ssim seconds curve codec_test quality_test
+      parameter parameter_test encoding encoding_test values values_test]]):gmatch '%S+' do wanted[name] = true end
   for _, cell in ipairs(list) do
     for name in pairs(cell) do t.ok(wanted[name], name) end
     for name in pairs(wanted) do t.ok(cell[name] ~= nil, name) end
@@ -111,7 +118,8 @@ t.case('report: CSV has a line per cell and the same numbers', function()
   for line in export.csv(report.new('id', some)):gmatch '[^\n]+' do lines[#lines + 1] = line end
   t.equal(#lines, 6)
   t.equal(lines[1], table.concat(rows_of.fields, ','))
-  t.match(lines[2], '^fake,train=8 validation=2 test=10,strict,jpeg,10,jpeg,10,small,1234,1,f32,3,0%.5,0%.5,0%.5,3,100,570,55,.*,0%.2 0%.4 0%.5,quality,jpeg 10,,quality,jpeg 10,$')
+  t.match(lines[2], '^fake,train=8 validation=2 test=10,strict,jpeg,10,jpeg,10,small,1234,1,f32,3,0%.5,0%.5,0%.5,3,100,570,55,'
+    .. '.*,0%.2 0%.4 0%.5,quality,jpeg 10,,quality,jpeg 10,$')
   t.equal(require 'hz.base.table'.csv({ 'a', 'b' }, { { a = 'x,"y"' }, { b = 0.1 } }), 'a,b\n"x,""y""",\n,0.1\n')
 end)
 
@@ -119,7 +127,8 @@ t.case('report: strict convergence is the first epoch within a point of where th
   local rows = rows_of.cells(some)
   t.equal({ rows[1].convergence_epoch, rows[2].convergence_epoch, rows[5].convergence_epoch }, { 3, 3, 3 })
   t.equal(rows_of.cells({ record { quality = 5, seed = 1, accuracy = 0.5 } })[1].convergence_epoch, nil)
-  rows = rows_of.cells { record { seed = 1, accuracy = 0.6, curve = { 0.3, 0.595, 0.6 } }, record { quality = 5, seed = 1, accuracy = 0.3, curve = { 0.1, 0.2, 0.3 } } }
+  rows = rows_of.cells { record { seed = 1, accuracy = 0.6, curve = { 0.3, 0.595, 0.6 } },
+    record { quality = 5, seed = 1, accuracy = 0.3, curve = { 0.1, 0.2, 0.3 } } }
   t.equal({ rows[1].convergence_epoch, rows[2].convergence_epoch }, { 2, nil })
 end)
 

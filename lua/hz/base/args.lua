@@ -11,7 +11,8 @@
 -- beside the type's values. check = function(value) -> nil, or what is needed instead. A default may be nil.
 -- more = function(knob) -> rows that exist for these knobs, for keys that are not among the spec's own.
 -- spec.who names the program where it is no script, spec.style how its arguments are written where that is not key=value.
--- `given` says which keys were given, a third value holds those of `more` by name. Mistakes end the script with status 2; --help prints the rows and ends it with 0.
+-- `given` says which keys were given, a third value holds those of `more` by name. Mistakes end the script with status 2;
+-- --help prints the rows and ends it with 0.
 local c = require 'hz.c'
 local exit = require 'hz.exit'
 

@@ -21,7 +21,9 @@ ID may be cut short as long as it is unique; the folder is runs=DIR, HZ_RUNS, or
   report = [[
 usage: hz report [ID] [--csv | --json | --svg FILE] [runs=DIR]
 The table and plot of a sweep (the latest without an ID); --csv and --json print its cells, --svg writes the plot]],
-  compare = 'usage: hz compare ID ID [runs=DIR]\nTwo sweeps side by side: accuracy at the same encodings, and what else differs',
+  compare = [[
+usage: hz compare ID ID [runs=DIR]
+Two sweeps side by side: accuracy at the same encodings, and what else differs]],
 }
 
 -- Splits the arguments of a verb: words in order, options that are allowed ({ name = takes a value }).
@@ -59,11 +61,14 @@ end
 
 -- What a sweep walks, from its manifest.
 local function describe(o, m)
-  local function all(name) return table.concat(rows_of.distinct(m.cells, function(entry) return entry.labels[name] end), ',') end
+  local function all(name)
+    return table.concat(rows_of.distinct(m.cells, function(entry) return entry.labels[name] end), ',')
+  end
   local trained = {}
   for i, entry in ipairs(m.cells) do trained[i] = encoding.of(entry.labels, '') end
-  return { id = m.id, created = m.created, cells = #m.cells, finished = count_done(o.runs, m), data = all 'data', model = all 'model',
-           quality = encoding.walk(trained, 8), protocol = all 'protocol', command = m.command or json.null }
+  return { id = m.id, created = m.created, cells = #m.cells, finished = count_done(o.runs, m), data = all 'data',
+           model = all 'model', quality = encoding.walk(trained, 8), protocol = all 'protocol',
+           command = m.command or json.null }
 end
 
 local function list(o)
@@ -82,8 +87,8 @@ local function list(o)
     local begun = r.created:gsub('T', ' '):gsub(':%d%dZ', '')
     lines[i] = { r.id, begun, ('%d/%d'):format(r.finished, r.cells), r.data, r.model, r.quality, r.protocol }
   end
-  print(table_text({ { 'sweep', 'left' }, { 'begun (UTC)', 'left' }, { 'cells' }, { 'data', 'left' }, { 'model', 'left' },
-    { 'quality', 'left' }, { 'protocol', 'left' } }, lines))
+  print(table_text({ { 'sweep', 'left' }, { 'begun (UTC)', 'left' }, { 'cells' }, { 'data', 'left' },
+    { 'model', 'left' }, { 'quality', 'left' }, { 'protocol', 'left' } }, lines))
   return 0
 end
 
@@ -93,7 +98,9 @@ local function remove(o)
   local m = manifest.find(o.runs, o.words[2], say)
   local needed = {}
   for _, other in ipairs(manifest.all(o.runs, say)) do
-    for _, entry in ipairs(other.id ~= m.id and other.cells or {}) do needed[entry.key], needed[entry.training] = true, true end
+    for _, entry in ipairs(other.id ~= m.id and other.cells or {}) do
+      needed[entry.key], needed[entry.training] = true, true
+    end
   end
   local gone = 0
   for _, entry in ipairs(m.cells) do
@@ -156,8 +163,8 @@ local function print_differences(a, b)
   for _, name in ipairs(machine) do one(name, function(row) return row.record.run[name] end) end
 end
 
--- The group of r that is to be held against g: the same model on equal encodings, else on those of the same text (a codec's
--- parameters may have become more); the last if settings differ as well.
+-- The group of r that is to be held against g: the same model on equal encodings, else on those of the same text (a
+-- codec's parameters may have become more); the last if settings differ as well.
 local function counterpart(r, g)
   local found, alike
   for _, other in ipairs(r.groups) do
@@ -173,9 +180,9 @@ local function percent(v) return v and ('%.2f'):format(100 * v) or '-' end
 
 local function side_by_side(g, other)
   local name = g.trained.text .. (g.trained ~= g.tested and ' / ' .. g.tested.text or '')
-  return { g.model, name, ('%.3f'):format(g.bits_per_sample), ('%.3f'):format(other.bits_per_sample), percent(g.accuracy),
-    percent(other.accuracy), g.accuracy and other.accuracy and ('%+.2f'):format(100 * (other.accuracy - g.accuracy)) or '-',
-    ('%d, %d'):format(g.seeds, other.seeds) }
+  local gain = g.accuracy and other.accuracy and ('%+.2f'):format(100 * (other.accuracy - g.accuracy)) or '-'
+  return { g.model, name, ('%.3f'):format(g.bits_per_sample), ('%.3f'):format(other.bits_per_sample),
+    percent(g.accuracy), percent(other.accuracy), gain, ('%d, %d'):format(g.seeds, other.seeds) }
 end
 
 local function compare(args)
@@ -192,8 +199,8 @@ local function compare(args)
   if #rows == 0 then
     print 'no encoding and model is finished in both'
   else
-    print(table_text({ { 'model', 'left' }, { 'codec', 'left' }, { 'bits a' }, { 'bits b' }, { 'accuracy a' }, { 'accuracy b' },
-      { 'b - a' }, { 'seeds' } }, rows))
+    print(table_text({ { 'model', 'left' }, { 'codec', 'left' }, { 'bits a' }, { 'bits b' }, { 'accuracy a' },
+      { 'accuracy b' }, { 'b - a' }, { 'seeds' } }, rows))
   end
   return 0
 end

@@ -1,11 +1,14 @@
--- encoding.lua: an encoding is a codec with values: what images or sounds went through. The untouched data are one as well, raw.
+-- encoding.lua: an encoding is a codec with values: what images or sounds went through. The untouched data are one as
+-- well, raw.
 --   name       'jpeg', 'raw'
 --   parameter  the walked parameter that stands for the encoding, and
 --   value      its value: a number, true, false, a choice, 'a:b:c' for a vector; both nil where none is walked
 --   further    name -> value of the other walked parameters; nil without
---   values     all values as the codec writes them, 'quality=10;subsampling=420;...'; nil for raw and where a record is silent
+--   values     all values as the codec writes them, 'quality=10;subsampling=420;...'; nil for raw, and where a
+--              record does not say
 --   text       'jpeg 10', 'jpeg 10 subsampling=444', 'png level=0', 'png', 'raw'
---   codec, id  what encodes (nil: nothing does), and what decides a result; in encodings that were made, not in those of records
+--   codec, id  what encodes (nil: nothing does), and what decides a result; in encodings that were made, not in those
+--              that a record tells of
 -- Equal encodings leave the same bytes: two are equal by all values where these are known, else by text.
 local M, Encoding = {}, {}
 Encoding.__index = Encoding
@@ -67,8 +70,8 @@ function Encoding:rank(bits) return bits + (self.name == 'raw' and 1e6 or 0) end
 
 M.raw = new { name = 'raw', id = 'raw' }
 
--- Of declared parameters the one that stands for all: quality, else the first that is said to give more or fewer bits as it
--- rises, else the first. nil without parameters.
+-- Of declared parameters the one that stands for all: quality, else the first that is said to give more or fewer bits
+-- as it rises, else the first. nil without parameters.
 function M.main(params)
   local directed
   for _, p in ipairs(params) do
@@ -84,8 +87,8 @@ local function for_codec(p, v)
   return (tostring(v):gsub(':', ','))
 end
 
--- The encoding of a codec at `asked` (name -> value). Parameters that the codec does not have are nothing to it; the value 'raw',
--- of whichever, means the untouched data. Values that the codec refuses are errors.
+-- The encoding of a codec at `asked` (name -> value). Parameters that the codec does not have are nothing to it; the
+-- value 'raw', of whichever, means the untouched data. Values that the codec refuses are errors.
 function M.make(name, asked)
   for _, v in pairs(asked) do
     if v == 'raw' then return M.raw end
@@ -116,8 +119,8 @@ end
 
 -- ---- in records ----
 
--- Writes what a record says of an encoding into `labels`; side: '' (training) or '_test'. A parameter goes without saying when
--- it is called quality.
+-- Writes what a record says of an encoding into `labels`; side: '' (training) or '_test'. A parameter goes without
+-- saying when it is called quality.
 function Encoding:label(labels, side)
   labels['codec' .. side], labels['quality' .. side] = self.name, self.value
   labels['parameter' .. side] = self.parameter ~= 'quality' and self.parameter or nil
@@ -148,8 +151,8 @@ local function first_parameter(list)
   return 'quality'
 end
 
--- What a list of encodings walks: '10,75,raw', '10,75,raw subsampling=420,444', 'bits=2,4'. most: of more values (nil: any
--- number) the first and the last stand for all.
+-- What a list of encodings walks: '10,75,raw', '10,75,raw subsampling=420,444', 'bits=2,4'. most: of more values (nil:
+-- any number) the first and the last stand for all.
 function M.walk(list, most)
   local order, values = {}, {}
   local function add(name, text)

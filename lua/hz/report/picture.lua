@@ -36,8 +36,8 @@ local function point(g)
   return { x = bits_of(g), y = 100 * g.accuracy, spread = g.spread and 100 * g.spread, label = g.tested:label_text() }
 end
 
--- A series per model (and data set, type, codec, and values of further parameters; and training encoding, where it differs
--- from that of the test), the untouched data as a level.
+-- A series per model (and data set, type, codec, and values of further parameters; and training encoding, where it
+-- differs from that of the test), the untouched data as a level.
 function M.of(r)
   local by, name = {}, naming(r)
   local pic = { x = 'bits per sample (payload, and tables once per set)', y = 'accuracy %', series = {}, levels = {} }
@@ -59,7 +59,8 @@ function M.of(r)
     if #pic.levels > 1 then level.label = 'untouched, ' .. pic.series[level.series].name end
   end
   local walked = all(r, function(row) return row.tested.parameter end)
-  pic.caption = ('numbers: %s; bars: standard deviation over seeds'):format(#walked > 0 and table.concat(walked, ', ') or 'quality')
+  local numbers = #walked > 0 and table.concat(walked, ', ') or 'quality'
+  pic.caption = ('numbers: %s; bars: standard deviation over seeds'):format(numbers)
   pic.title = ('%s, %s: accuracy over bits'):format(table.concat(all(r, function(row) return row.data end), ', '),
     table.concat(all(r, function(row) return row.model end), ', '))
   return pic

@@ -1,5 +1,5 @@
--- report.lua: a report joins what a sweep found: r = { id, rows (a cell each, sweep/rows.lua), groups (over seeds, stats.lua),
--- missing (cells not there), notes }. text.lua, picture.lua and export.lua show it.
+-- report.lua: a report joins what a sweep found: r = { id, rows (a cell each, sweep/rows.lua), groups (over seeds,
+-- stats.lua), missing (cells not there), notes }. text.lua, picture.lua and export.lua show it.
 local index = require 'hz.sweep.index'
 local rows_of = require 'hz.sweep.rows'
 local stats = require 'hz.report.stats'

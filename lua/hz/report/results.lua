@@ -35,8 +35,8 @@ end
 -- Choices may be written as numbers: subsampling=444 is subsampling='444'.
 local function agree(a, b, is_value) return a == b or is_value and a ~= nil and tostring(a) == tostring(b) end
 
--- Cells whose fields, or parameters of their codecs, have the values given; quality='raw' (or of whichever parameter) stands
--- for the untouched data, a function is asked.
+-- Cells whose fields, or parameters of their codecs, have the values given; quality='raw' (or of whichever parameter)
+-- stands for the untouched data, a function is asked.
 function methods.where(self, wanted)
   if type(wanted) ~= 'table' then c.fail('where: %s was given; needs a table like {quality=10}', type(wanted)) end
   local list, is_value = {}, value_names(self.rows)
@@ -62,7 +62,9 @@ end
 function methods.mean(self, name)
   local sum, list = 0, self:column(name)
   for _, v in ipairs(list) do
-    if type(v) ~= 'number' then c.fail("mean: '%s' is %s; needs a field that holds numbers", tostring(name), type(v)) end
+    if type(v) ~= 'number' then
+      c.fail("mean: '%s' is %s; needs a field that holds numbers", tostring(name), type(v))
+    end
     sum = sum + v
   end
   return #list > 0 and sum / #list or nil

@@ -24,9 +24,9 @@ function M.spread(rows, name)
 end
 
 local averaged = { 'accuracy', 'best', 'last', 'seconds' }
-local shared = { 'data', 'split', 'protocol', 'trained', 'tested', 'codec', 'quality', 'codec_test', 'quality_test', 'model',
-  'params', 'dtype', 'epochs', 'bytes_payload', 'bytes_tables', 'bytes_container', 'bits_per_sample', 'bits_per_sample_file',
-  'psnr', 'ssim' }
+local shared = { 'data', 'split', 'protocol', 'trained', 'tested', 'codec', 'quality', 'codec_test', 'quality_test',
+  'model', 'params', 'dtype', 'epochs', 'bytes_payload', 'bytes_tables', 'bytes_container', 'bits_per_sample',
+  'bits_per_sample_file', 'psnr', 'ssim' }
 
 local function sum_up(rows)
   local g = { seeds = #rows, failed = 0, rows = rows }

@@ -1,4 +1,5 @@
--- sweep.lua: hz.sweep: a sweep (sweep/sweep.lua) that shows what it found: printing it gives the table, s:plot(path) the plot.
+-- sweep.lua: hz.sweep: a sweep (sweep/sweep.lua) that shows what it found: printing it gives the table, s:plot(path)
+-- the plot.
 local file = require 'hz.base.file'
 local picture = require 'hz.report.picture'
 local report = require 'hz.report.report'

@@ -12,7 +12,8 @@ local M = {}
 
 local function number(format, v, factor) return v and format:format(v * (factor or 1)) or '-' end
 
--- varies: shown only where the groups differ in this field; differs: where some are tested on another encoding than trained on.
+-- varies: shown only where the groups differ in this field; differs: where some are tested on another encoding than
+-- trained on.
 local columns = {
   { 'data', 'left', function(g) return g.data end, varies = 'data' },
   { 'model', 'left', function(g) return g.model end, varies = 'model' },
@@ -66,8 +67,10 @@ local function heading(r)
   local latest = ''
   for _, row in ipairs(r.rows) do latest = row.record.run.finished > latest and row.record.run.finished or latest end
   local models = all(function(row) return ('%s (%s parameters)'):format(row.model, thousands(row.params)) end)
-  return ('%s\ndata %s, %s; protocol %s; %s; epochs %s\nhz %s (%s), %s, %s threads, last cell %s'):format(r.id, of 'data',
-    of 'split', of 'protocol', models, of 'epochs', ran 'version', ran 'commit', ran 'isa', ran 'threads', latest)
+  return table.concat({ r.id,
+    ('data %s, %s; protocol %s; %s; epochs %s'):format(of 'data', of 'split', of 'protocol', models, of 'epochs'),
+    ('hz %s (%s), %s, %s threads, last cell %s'):format(ran 'version', ran 'commit', ran 'isa', ran 'threads', latest),
+  }, '\n')
 end
 
 -- ---- the whole ----
@@ -87,7 +90,8 @@ function M.text(r)
   end
   for _, note in ipairs(r.notes) do parts[#parts + 1] = note end
   if r.missing > 0 then
-    parts[#parts + 1] = ('%d cell%s not finished; the same command goes on'):format(r.missing, r.missing == 1 and ' is' or 's are')
+    local are = r.missing == 1 and ' is' or 's are'
+    parts[#parts + 1] = ('%d cell%s not finished; the same command goes on'):format(r.missing, are)
   end
   return table.concat(parts, '\n\n')
 end

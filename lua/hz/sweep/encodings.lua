@@ -1,5 +1,6 @@
--- encodings.lua: the encodings that a sweep asks for. Each list of values is an axis, applies to the codecs that declare its
--- parameter, and several are a product. NAME_test lists values of the test encoding alone; without it training's hold.
+-- encodings.lua: the encodings that a sweep asks for. Each list of values is an axis, applies to the codecs that
+-- declare its parameter, and several are a product. NAME_test lists values of the test encoding alone; without it
+-- training's hold.
 local c = require 'hz.c'
 local encoding = require 'hz.codec.encoding'
 local plugins = require 'hz.codec.plugins'
@@ -71,7 +72,8 @@ function M.take(o, known)
   local list, by = declared(o.values and codecs or {})
   for k, v in pairs(o.values or {}) do
     if type(k) ~= 'string' or not meaning(by, k) then
-      c.fail("sweep: '%s' is unknown; %s has %s; see ? hz.sweep", tostring(k), table.concat(codecs, ', '), names_text(list))
+      c.fail("sweep: '%s' is unknown; %s has %s; see ? hz.sweep", tostring(k), table.concat(codecs, ', '),
+        names_text(list))
     end
     if type(v) ~= 'table' or #v == 0 then
       c.fail('sweep: %s is %s; needs a list', k, type(v) == 'table' and 'empty' or tostring(v))
@@ -103,11 +105,13 @@ local function row_of(declaration, side)
   local first = declaration.params[1]
   local kind, low, high, choices = domain(declaration.params)
   local help = (first.help or 'of the codec') .. (first.unit and ', ' .. first.unit or '')
-  return { declaration.name .. side, nil, kind, help .. (side == '' and '' or '; of the test images alone'), list = true,
-    also = { 'raw' }, min = low, max = high, choices = choices }
+  if side ~= '' then help = help .. '; of the test images alone' end
+  return { declaration.name .. side, nil, kind, help, list = true, also = { 'raw' }, min = low, max = high,
+    choices = choices }
 end
 
--- Rows for hz.args: a list of values for each parameter of the codecs, and NAME_test for those of the test images' codecs.
+-- Rows for hz.args: a list of values for each parameter of the codecs, and NAME_test for those of the test images'
+-- codecs.
 function M.rows(codecs, codecs_test)
   local rows = {}
   for _, part in ipairs { { '', joined(codecs, codecs_test) }, { '_test', codecs_test or codecs } } do
@@ -155,8 +159,8 @@ local function axes(o)
   return names, lists[''], lists._test
 end
 
--- Pairs { train, test } of encodings, each once. Test codec and values follow those of training unless they are given. o: codec
--- (list), codec_test (list or nil), quality, quality_test, values (lists by name; each may be nil).
+-- Pairs { train, test } of encodings, each once. Test codec and values follow those of training unless they are given.
+-- o: codec (list), codec_test (list or nil), quality, quality_test, values (lists by name; each may be nil).
 function M.pairs(o)
   local names, train, test = axes(o)
   local list, made = {}, {}

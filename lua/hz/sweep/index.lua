@@ -1,5 +1,6 @@
--- index.lua: runs/index.db, a cache of the finished cells' records for reports and queries. Everything in it comes from the files in
--- cells/; it is brought up to date whenever it is opened, and made anew when it is missing, damaged or of another version.
+-- index.lua: runs/index.db, a cache of the finished cells' records for reports and queries. Everything in it comes from
+-- the files in cells/; it is brought up to date whenever it is opened, and made anew when it is missing, damaged or of
+-- another version.
 local c = require 'hz.c'
 local cell = require 'hz.sweep.cell'
 local file = require 'hz.base.file'
@@ -13,10 +14,10 @@ local M = {}
 local VERSION = 2                  -- of the tables below
 
 -- Columns of the table `cells`, for queries: name, type, value of a flat row (rows.lua).
-local numbers = { 'quality', 'quality_test', 'params', 'seed', 'epochs', 'accuracy', 'best', 'last', 'bytes_payload', 'bytes_tables',
-  'bytes_container', 'bits_per_sample', 'bits_per_sample_file', 'psnr', 'ssim', 'seconds' }
-local texts = { 'data', 'split', 'protocol', 'codec', 'codec_test', 'model', 'dtype', 'parameter', 'parameter_test', 'encoding',
-  'encoding_test' }
+local numbers = { 'quality', 'quality_test', 'params', 'seed', 'epochs', 'accuracy', 'best', 'last', 'bytes_payload',
+  'bytes_tables', 'bytes_container', 'bits_per_sample', 'bits_per_sample_file', 'psnr', 'ssim', 'seconds' }
+local texts = { 'data', 'split', 'protocol', 'codec', 'codec_test', 'model', 'dtype', 'parameter', 'parameter_test',
+  'encoding', 'encoding_test' }
 
 -- Beside them a column for each parameter that a codec of some cell has, and NAME_test: all its values, walked or not.
 local function columns()
@@ -61,8 +62,10 @@ local function open(runs)
   local path = file.join(runs, 'index.db')
   local ok, db = pcall(usable, path)
   if ok then return db end
-  local damaged = file.exists(path) and (tostring(db):find('not a database', 1, true) or tostring(db):find('malformed', 1, true)
-    or tostring(db):find('no such', 1, true) or tostring(db):find('***', 1, true))
+  local damaged = false
+  for _, sign in ipairs { 'not a database', 'malformed', 'no such', '***' } do
+    damaged = damaged or file.exists(path) and tostring(db):find(sign, 1, true)
+  end
   if damaged then
     say(('%s; the index is made anew from the cells'):format(db))
     for _, more in ipairs { '', '-journal', '-wal', '-shm' } do pcall(file.remove, path .. more) end
@@ -108,7 +111,8 @@ local function insert(db, runs, key, stat, have)
     names[#names + 1], marks[#marks + 1] = '"' .. name .. '"', '?'
     list[#list + 1] = type(v) == 'boolean' and tostring(v) or v
   end
-  db:rows(('INSERT OR REPLACE INTO cells (%s) VALUES (%s)'):format(table.concat(names, ', '), table.concat(marks, ', ')), unpack(list))
+  local places = ('(%s) VALUES (%s)'):format(table.concat(names, ', '), table.concat(marks, ', '))
+  db:rows('INSERT OR REPLACE INTO cells ' .. places, unpack(list))
 end
 
 local function cell_files(runs)
@@ -148,7 +152,7 @@ end
 function M.open(runs)
   local notes, db = {}, open(runs)
   local ok, e = pcall(refresh, db, runs, notes)
-  if not ok then                                       -- another process holds it for long, or the disk is full: read the cells themselves
+  if not ok then             -- another process holds it for long, or the disk is full: read the cells themselves
     if c.is_interrupt(e) then error(e, 0) end
     db:close()
     say(('%s; going on without the index'):format(e))

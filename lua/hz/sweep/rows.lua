@@ -5,13 +5,13 @@ local recode = require 'hz.codec.recode'
 
 local M = {}
 
--- The fields of --json and --csv, in the order of the latter. quality is the value of the walked parameter that is named
--- `parameter`, encoding the text for people, values all that the codec was given; raw has none of the three values. Bytes and
--- bits are over all items of the cell (training, validation and test images, each as it was encoded); best, last and curve are
--- of the watch split, accuracy is what the protocol says.
+-- The fields of --json and --csv, in the order of the latter. quality is the value of the walked parameter that is
+-- named `parameter`, encoding the text for people, values all that the codec was given; raw has none of the three
+-- values. Bytes and bits are over all items of the cell (training, validation and test images, each as it was encoded);
+-- best, last and curve are of the watch split, accuracy is what the protocol says.
 M.fields = { 'data', 'split', 'protocol', 'codec', 'quality', 'codec_test', 'quality_test', 'model', 'params', 'seed',
-  'dtype', 'epochs', 'accuracy', 'best', 'last', 'convergence_epoch', 'bytes_payload', 'bytes_tables', 'bytes_container',
-  'bits_per_sample', 'bits_per_sample_file', 'psnr', 'ssim', 'seconds', 'curve',
+  'dtype', 'epochs', 'accuracy', 'best', 'last', 'convergence_epoch', 'bytes_payload', 'bytes_tables',
+  'bytes_container', 'bits_per_sample', 'bits_per_sample_file', 'psnr', 'ssim', 'seconds', 'curve',
   'parameter', 'encoding', 'values', 'parameter_test', 'encoding_test', 'values_test' }
 
 local copied = { 'data', 'split', 'protocol', 'model', 'params', 'seed', 'dtype', 'epochs', 'accuracy', 'best', 'last' }
@@ -29,7 +29,8 @@ local function describe(row, e, side)
   row['parameter' .. side], row['encoding' .. side], row['values' .. side] = e.parameter, e.text, e.values
 end
 
--- trained, tested: the encodings; labels: what its sweep calls them, where that may differ from what the cell's own file says.
+-- trained, tested: the encodings; labels: what its sweep calls them, where that may differ from what the cell's own
+-- file says.
 local function flat(record, labels)
   local row = { record = record, failed = record.status == 'failed', seconds = record.run.seconds,
     curve = record.curve.watch_accuracy }
@@ -63,8 +64,8 @@ local function targets(rows)
   return sum
 end
 
--- Flat rows of records; convergence is filled in, which needs the cells on untouched data beside the others. labels: by key,
--- what their sweep calls the cells; nil: as their files do.
+-- Flat rows of records; convergence is filled in, which needs the cells on untouched data beside the others. labels: by
+-- key, what their sweep calls the cells; nil: as their files do.
 function M.cells(records, labels)
   local rows = {}
   for i, record in ipairs(records) do rows[i] = flat(record, labels and labels[record.key]) end
