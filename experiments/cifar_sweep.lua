@@ -1,8 +1,10 @@
 -- cifar_sweep.lua: what JPEG costs a classifier at each quality, in accuracy and in honest bits. The same network is trained from scratch
 -- on the decoded images of each quality, and scored on decoded test images of the same quality.
 --   hz experiments/cifar_sweep.lua quality=1,5,25,raw model=all-cnns seed=1..5 epochs=20 train=10000
+--   hz experiments/cifar_sweep.lua quality=10,50 subsampling=420,444       any parameter of the codec is an axis
 -- Stopped, by Ctrl-C or by force, the same command goes on where it was.
 local hz = require 'hz'
+local encodings = require 'hz.sweep.encodings'
 
 -- What each preset sets; keys given on the command line win.
 local presets = {
@@ -19,7 +21,8 @@ local presets = {
             epochs = 200, optimizer = 'sgd', rate = 0.01, schedule = 'time', batch = 128, shift = 3, flip = true },
 }
 
-local knob, given = hz.args({
+local knob, given, values = hz.args({
+  more = function(knob) return encodings.rows(knob.codec, knob.codec_test) end,     -- subsampling=420,444 and the like
   about = 'Trains a network on images of each JPEG quality, and tables accuracy over bits. The same command resumes what was stopped.',
   { 'preset',       nil,        'string', 'defaults of the keys below (default: strict, on the embedded set quick)', choices = { 'quick', 'strict', 'paper' } },
   { 'data',         nil,        'string', 'data set (default: cifar10 if it is found, else camera)', list = true },
@@ -68,6 +71,8 @@ local preset = knob.preset or (names[1] == 'camera' and 'quick' or 'strict')
 for key, value in pairs(presets[preset]) do
   if not given[key] then knob[key] = value end
 end
+-- a preset's qualities are not for a codec without them whose parameters are given
+if next(values) and not given.quality and not encodings.declares(knob.codec, 'quality') then knob.quality = nil end
 for _, key in ipairs { 'train', 'test' } do             -- a preset asks for at most what there is; a key asks for exactly that
   for _, d in ipairs(data) do
     local most = key == 'train' and math.floor(#d.train * 0.8) or #d.test
@@ -88,6 +93,7 @@ local sweep = hz.sweep {
   name = 'cifar_sweep', request = { command = table.concat({ 'hz', arg[0], ... }, ' '), preset = preset }, runs = knob.runs, dry = knob.dry, parallel = knob.parallel,
   tune = knob.tune,
   data = data, codec = knob.codec, quality = knob.quality, codec_test = knob.codec_test, quality_test = knob.quality_test,
+  values = values,
   model = knob.model, seed = knob.seed, weights = knob.weights,
   protocol = knob.protocol, train = knob.train, test = knob.test, epochs = knob.epochs, batch = knob.batch, dtype = knob.dtype,
   optimizer = optimizer, augment = { shift = knob.shift, flip = knob.flip },

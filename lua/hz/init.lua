@@ -15,7 +15,7 @@ local lazy = {
   sgd = { 'hz.net.optim', 'sgd' }, adam = { 'hz.net.optim', 'adam' }, adamw = { 'hz.net.optim', 'adamw' }, adadelta = { 'hz.net.optim', 'adadelta' },
   optimizer = { 'hz.net.optim', 'new' },
   train = { 'hz.net.train', 'run' }, run = { 'hz.net.run', 'new' }, per_class = { 'hz.net.metrics', 'per_class' }, data = { 'hz.data.dataset', 'data' }, available = { 'hz.data.dataset', 'available' }, codec = { 'hz.codec.codec' }, quality = { 'hz.codec.quality' }, show = { 'hz.codec.show' },
-  sweep = { 'hz.sweep.sweep', 'run' }, results = { 'hz.report.results', 'results' }, query = { 'hz.report.results', 'query' },
+  sweep = { 'hz.report.sweep', 'run' }, results = { 'hz.report.results', 'results' }, query = { 'hz.report.results', 'query' },
   matmul = { 'hz.tensor.linalg', 'matmul' }, solve = { 'hz.tensor.linalg', 'solve' }, svd = { 'hz.tensor.linalg', 'svd' }, eigh = { 'hz.tensor.linalg', 'eigh' },
   inv = { 'hz.tensor.linalg', 'inv' }, det = { 'hz.tensor.linalg', 'det' }, lstsq = { 'hz.tensor.linalg', 'lstsq' }, qr = { 'hz.tensor.linalg', 'qr' },
   cholesky = { 'hz.tensor.linalg', 'cholesky' },

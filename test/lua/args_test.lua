@@ -71,6 +71,26 @@ for _, row in ipairs(bad) do
   end)
 end
 
+t.case('keys that exist for the values of others', function()
+  local rows = { { 'codec', 'a', 'string', '' }, more = function(knob)
+    local most = knob.codec == 'a' and 3 or 9
+    return { { 'level', nil, 'int', 'of ' .. knob.codec, list = true, max = most }, { 'codec', nil, 'int', '' } }
+  end }
+  local function values(...)
+    local knob, given, more = args(rows, ...)
+    t.equal(knob.level, nil)
+    return more, given.level
+  end
+  t.equal({ values() }, { {} })
+  t.equal({ values 'level=1,3' }, { { level = { 1, 3 } }, true })
+  t.equal((values('level=9', 'codec=b')), { level = { 9 } })
+  t.raises('level=9 was given; needs 3 or less', args, rows, 'level=9')
+  t.raises("'levl' is no key, did you mean 'level'; have codec level", args, rows, 'levl=9')
+  t.raises('given twice', args, rows, 'level=1', 'level=1')
+  local _, e = pcall(args, rows, 'codec=b', '--help')
+  t.match(e.message, '\n  level =    of b %(int list 9 or less%)$')
+end)
+
 t.case('given twice', function() t.raises('given twice', args, spec, 'epochs=1', 'epochs=2') end)
 
 t.case('defaults are copies', function()

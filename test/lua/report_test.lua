@@ -1,6 +1,8 @@
 -- What reports make of cell records: means, spreads, convergence, tables, JSON, CSV, plots.
 local t = ...
-local json, report, protocol = require 'hz.base.json', require 'hz.report.report', require 'hz.sweep.protocol'
+local json, protocol, rows_of = require 'hz.base.json', require 'hz.sweep.protocol', require 'hz.sweep.rows'
+local export, picture = require 'hz.report.export', require 'hz.report.picture'
+local report, text = require 'hz.report.report', require 'hz.report.text'
 
 local function account(payload, exact)
   return { items = 10, samples = 30720, payload = payload, tables = exact and 0 or 5700, container = exact and 0 or 550, tables_once = exact and 0 or 570,
@@ -25,9 +27,46 @@ local some = {
 t.case('report: the storage type is a column, and a series of its own, where it differs', function()
   local r = report.new('id', { record { seed = 1, accuracy = 0.6 }, record { seed = 1, accuracy = 0.61, dtype = 'bf16' } })
   t.equal({ r.groups[1].dtype, r.groups[2].dtype }, { 'f32', 'bf16' })
-  t.match(report.table(r.groups), 'dtype')
-  t.equal({ report.picture(r).series[1].name, report.picture(r).series[2].name }, { 'small f32', 'small bf16' })
-  t.ok(not report.table(report.new('id', some).groups):find 'dtype')
+  t.match(text.table(r.groups), 'dtype')
+  t.equal({ picture.of(r).series[1].name, picture.of(r).series[2].name }, { 'small f32', 'small bf16' })
+  t.ok(not text.table(report.new('id', some).groups):find 'dtype')
+end)
+
+-- A record of a sweep over several parameters; `decides` says all values, as in cells.
+local function walked(o)
+  local r = record { seed = 1, accuracy = 0.5, quality = o.bits }
+  local decided = { codec = 'c', values = o.values }
+  r.decides = { training = { data = { codec = decided } }, test = { codec = decided } }
+  for _, side in ipairs { '', '_test' } do
+    r['codec' .. side], r['quality' .. side] = o.codec, o.value
+    r['parameter' .. side], r['further' .. side] = o.parameter, o.further
+  end
+  return r
+end
+
+t.case('report: other parameters than quality are named in table, plot and files', function()
+  local r = report.new('id', {
+    walked { codec = 'jpeg', bits = 20, value = 10, further = { subsampling = '420' },
+      values = 'quality=10;subsampling=420' },
+    walked { codec = 'jpeg', bits = 30, value = 10, further = { subsampling = '444' },
+      values = 'quality=10;subsampling=444' },
+    walked { codec = 'mp3', bits = 40, value = 32, parameter = 'bitrate', values = 'bitrate=32' },
+    record { seed = 1, accuracy = 0.6 } })
+  local shown = text.table(r.groups)
+  for _, line in ipairs { 'jpeg 10 subsampling=420 ', 'jpeg 10 subsampling=444 ', 'mp3 bitrate=32 ', 'raw ' } do
+    t.match(shown, '\n' .. line)
+  end
+  local pic = picture.of(r)
+  local names = {}
+  for i, series in ipairs(pic.series) do names[i] = series.name .. ': ' .. series.points[1].label end
+  t.equal(names, { 'small jpeg subsampling=420: 10', 'small jpeg subsampling=444: 10', 'small mp3: 32', 'small: raw' })
+  t.equal(pic.caption, 'numbers: quality, bitrate; bars: standard deviation over seeds')
+  local list = json.decode(export.json(r))
+  t.equal({ list[2].quality, list[2].parameter, list[2].encoding, list[2].values },
+    { 10, 'quality', 'jpeg 10 subsampling=444', 'quality=10;subsampling=444' })
+  t.equal({ list[3].quality, list[3].parameter, list[3].encoding_test }, { 32, 'bitrate', 'mp3 bitrate=32' })
+  t.match(export.csv(r), ',bitrate,mp3 bitrate=32,bitrate=32,bitrate,mp3 bitrate=32,bitrate=32\n')
+  t.equal(#r.groups, 4)
 end)
 
 t.case('report: one row per quality, by rising bits, the untouched data last', function()
@@ -47,44 +86,49 @@ t.case('report: one row per quality, by rising bits, the untouched data last', f
 end)
 
 t.case('report: the table shows them', function()
-  local text = report.text(report.new('id', some, 2))
-  t.match(text, 'codec +payload +tables +container +bits/sample')
-  t.match(text, 'jpeg 10 +100%.0 +570%.0 +55%.0 +0%.409 +1%.888 +48%.13 +0%.9000 +52%.00 +2%.83')
-  t.match(text, 'raw +3072%.0 +0%.0 +0%.0 +8%.000 +8%.000 +exact +1%.0000 +61%.00')
-  t.match(text, '2 cells are not finished')
-  t.match(text, 'untouched')
-  t.match(report.text(report.new('id', {})), 'no cell is finished')
+  local shown = text.text(report.new('id', some, 2))
+  t.match(shown, 'codec +payload +tables +container +bits/sample')
+  t.match(shown, 'jpeg 10 +100%.0 +570%.0 +55%.0 +0%.409 +1%.888 +48%.13 +0%.9000 +52%.00 +2%.83')
+  t.match(shown, 'raw +3072%.0 +0%.0 +0%.0 +8%.000 +8%.000 +exact +1%.0000 +61%.00')
+  t.match(shown, '2 cells are not finished')
+  t.match(shown, 'untouched')
+  t.match(text.text(report.new('id', {})), 'no cell is finished')
 end)
 
 t.case('report: JSON is one array of cells with exactly the promised fields', function()
-  local list = json.decode(report.json(report.new('id', some)))
+  local list = json.decode(export.json(report.new('id', some)))
   t.equal(#list, 5)
   local wanted = {}
   for name in ([[data split protocol codec quality model params seed dtype epochs accuracy best last convergence_epoch bytes_payload bytes_tables
-      bytes_container bits_per_sample bits_per_sample_file psnr ssim seconds curve codec_test quality_test]]):gmatch '%S+' do wanted[name] = true end
+      bytes_container bits_per_sample bits_per_sample_file psnr ssim seconds curve codec_test quality_test
+      parameter parameter_test encoding encoding_test values values_test]]):gmatch '%S+' do wanted[name] = true end
   for _, cell in ipairs(list) do
     for name in pairs(cell) do t.ok(wanted[name], name) end
     for name in pairs(wanted) do t.ok(cell[name] ~= nil, name) end
   end
   t.equal({ list[1].quality, list[1].seed, list[1].accuracy, list[1].curve }, { 10, 1, 0.5, { 0.2, 0.4, 0.5 } })
   t.ok(list[3].quality == json.null and list[3].psnr == json.null and list[3].codec == 'raw')
-  t.equal(report.json(report.new('id', {})), '[]\n')
+  t.equal({ list[1].parameter, list[1].encoding, list[3].encoding }, { 'quality', 'jpeg 10', 'raw' })
+  t.ok(list[1].values == json.null and list[3].parameter == json.null)
+  t.equal(export.json(report.new('id', {})), '[]\n')
 end)
 
 t.case('report: CSV has a line per cell and the same numbers', function()
   local lines = {}
-  for line in report.csv(report.new('id', some)):gmatch '[^\n]+' do lines[#lines + 1] = line end
+  for line in export.csv(report.new('id', some)):gmatch '[^\n]+' do lines[#lines + 1] = line end
   t.equal(#lines, 6)
-  t.equal(lines[1], table.concat(report.fields, ','))
-  t.match(lines[2], '^fake,train=8 validation=2 test=10,strict,jpeg,10,jpeg,10,small,1234,1,f32,3,0%.5,0%.5,0%.5,3,100,570,55,.*,0%.2 0%.4 0%.5$')
+  t.equal(lines[1], table.concat(rows_of.fields, ','))
+  t.match(lines[2], '^fake,train=8 validation=2 test=10,strict,jpeg,10,jpeg,10,small,1234,1,f32,3,0%.5,0%.5,0%.5,3,100,570,55,'
+    .. '.*,0%.2 0%.4 0%.5,quality,jpeg 10,,quality,jpeg 10,$')
   t.equal(require 'hz.base.table'.csv({ 'a', 'b' }, { { a = 'x,"y"' }, { b = 0.1 } }), 'a,b\n"x,""y""",\n,0.1\n')
 end)
 
 t.case('report: strict convergence is the first epoch within a point of where the untouched data end', function()
-  local rows = report.cells(some)
+  local rows = rows_of.cells(some)
   t.equal({ rows[1].convergence_epoch, rows[2].convergence_epoch, rows[5].convergence_epoch }, { 3, 3, 3 })
-  t.equal(report.cells({ record { quality = 5, seed = 1, accuracy = 0.5 } })[1].convergence_epoch, nil)
-  rows = report.cells { record { seed = 1, accuracy = 0.6, curve = { 0.3, 0.595, 0.6 } }, record { quality = 5, seed = 1, accuracy = 0.3, curve = { 0.1, 0.2, 0.3 } } }
+  t.equal(rows_of.cells({ record { quality = 5, seed = 1, accuracy = 0.5 } })[1].convergence_epoch, nil)
+  rows = rows_of.cells { record { seed = 1, accuracy = 0.6, curve = { 0.3, 0.595, 0.6 } },
+    record { quality = 5, seed = 1, accuracy = 0.3, curve = { 0.1, 0.2, 0.3 } } }
   t.equal({ rows[1].convergence_epoch, rows[2].convergence_epoch }, { 2, nil })
 end)
 
@@ -112,15 +156,15 @@ t.case('report: failed cells are named and do not count', function()
   bad.status, bad.failure, bad.accuracy, bad.best, bad.last = 'failed', { epoch = 2, layer = 'conv1', message = 'the loss is nan' }, nil, nil, nil
   local r = report.new('id', { some[1], some[2], bad })
   t.near(r.groups[1].accuracy, 0.52, 1e-12)
-  t.match(report.text(r), 'failed: jpeg 10, small, seed 3: epoch 2, layer conv1: the loss is nan')
-  t.match(report.text(r), '3, 1 failed')
-  t.ok(json.decode(report.json(r))[3].accuracy == json.null)
+  t.match(text.text(r), 'failed: jpeg 10, small, seed 3: epoch 2, layer conv1: the loss is nan')
+  t.match(text.text(r), '3, 1 failed')
+  t.ok(json.decode(export.json(r))[3].accuracy == json.null)
 end)
 
 t.case('report: the plot as SVG is well-formed and holds every point', function()
   local path = t.folder() .. '/a.svg'
   local r = report.new('id', some)
-  t.write(path, report.svg(r))
+  t.write(path, picture.svg(r))
   local svg = t.read(path)
   local _, points = svg:gsub('<circle', '')
   t.equal(points, 3)
@@ -129,15 +173,15 @@ t.case('report: the plot as SVG is well-formed and holds every point', function(
   local _, single = svg:gsub('/>', '')
   t.equal(open, closed + single)
   t.ok(not svg:find 'nan' and not svg:find 'inf')
-  t.ok(report.svg(report.new('id', {})):find 'no finished cells')
+  t.ok(picture.svg(report.new('id', {})):find 'no finished cells')
   if not t.tool 'xmllint' then t.skip('xmllint is not here; the tags were counted') end
   t.equal((t.sh('xmllint --noout ' .. path)), 0)
 end)
 
 t.case('report: one cell, and cells of equal accuracy, can be drawn', function()
   for _, list in ipairs { { some[1] }, { record { quality = 1, seed = 1, accuracy = 0 }, record { quality = 2, seed = 1, accuracy = 0 } } } do
-    local text = report.text(report.new('id', list))
-    t.ok(not text:find 'nan' and not text:find 'inf', text)
-    t.ok(not report.svg(report.new('id', list)):find 'nan')
+    local shown = text.text(report.new('id', list))
+    t.ok(not shown:find 'nan' and not shown:find 'inf', shown)
+    t.ok(not picture.svg(report.new('id', list)):find 'nan')
   end
 end)

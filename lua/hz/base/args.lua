@@ -9,8 +9,10 @@
 --
 -- Types: int, float, string, bool. list: comma lists, for int also ranges (seed=1..5); the value is a table. also: words allowed
 -- beside the type's values. check = function(value) -> nil, or what is needed instead. A default may be nil.
+-- more = function(knob) -> rows that exist for these knobs, for keys that are not among the spec's own.
 -- spec.who names the program where it is no script, spec.style how its arguments are written where that is not key=value.
--- `given` says which keys were given. Mistakes end the script with status 2; --help prints the rows and ends it with 0.
+-- `given` says which keys were given, a third value holds those of `more` by name. Mistakes end the script with status 2;
+-- --help prints the rows and ends it with 0.
 local c = require 'hz.c'
 local exit = require 'hz.exit'
 
@@ -136,14 +138,9 @@ function M.nearest(name, names)
   return least and least <= math.max(1, math.floor(#name / 3)) and best or nil
 end
 
-local function names_of(spec)
+local function unknown(who, key, rows)
   local names = {}
-  for i, row in ipairs(spec) do names[i] = row[1] end
-  return names
-end
-
-local function unknown(who, key, spec)
-  local names = names_of(spec)
+  for i, row in ipairs(rows) do names[i] = row[1] end
   local near = M.nearest(key, names)
   exit.usage("%s: '%s' is no key%s; have %s", who, key, near and (", did you mean '%s'"):format(near) or '', table.concat(names, ' '))
 end
@@ -207,25 +204,57 @@ local function script_name()
   return list and list[0] and list[0]:match '[^/]+$' or 'hz'
 end
 
+-- The spec's rows, and those that exist besides for these knobs.
+local function all_rows(spec, knob)
+  local rows, known = { about = spec.about, style = spec.style }, {}
+  for i, row in ipairs(spec) do rows[i], known[row[1]] = row, true end
+  for _, row in ipairs(spec.more and spec.more(knob) or {}) do
+    if not known[row[1]] then rows[#rows + 1], known[row[1]] = row, true end
+  end
+  return rows
+end
+
+local function read_value(who, row, key, text)
+  local value, need = value_of(row, text)
+  if value == nil then exit.usage("%s: %s=%s was given; needs %s", who, key, text, need) end
+  return value
+end
+
+-- Values of the keys that the spec does not have, as texts in `pending`, by the rows that exist for these knobs.
+local function parse_more(who, spec, knob, pending)
+  local values = {}
+  if #pending == 0 then return values end
+  local list = all_rows(spec, knob)
+  local rows = check_rows(list)
+  for _, p in ipairs(pending) do
+    if not rows[p.key] then unknown(who, p.key, list) end
+    values[p.key] = read_value(who, rows[p.key], p.key, p.text)
+  end
+  return values
+end
+
 local function parse(who, spec, ...)
-  local rows, knob, given = check_rows(spec), {}, {}
+  local rows, knob, given, pending = check_rows(spec), {}, {}, {}
   for _, row in ipairs(spec) do knob[row[1]] = copy(row[2]) end
   for i = 1, select('#', ...) do
     local text = tostring((select(i, ...)))
-    if text == '--help' or text == '-h' then exit.stop(0, M.help(who, spec)) end
+    if text == '--help' or text == '-h' then exit.stop(0, M.help(who, all_rows(spec, knob))) end
     local key, given_text = text:match '^([^=]+)=(.*)$'
     if not key then exit.usage("%s: '%s' was given; needs key=value (--help lists the keys)", who, text) end
-    local row = rows[key]
-    if not row then unknown(who, key, spec) end
     if given[key] then exit.usage("%s: '%s' was given twice; needs one value", who, key) end
-    local value, need = value_of(row, given_text)
-    if value == nil then exit.usage("%s: %s=%s was given; needs %s", who, key, given_text, need) end
-    knob[key], given[key] = value, true
+    given[key] = true
+    if rows[key] then
+      knob[key] = read_value(who, rows[key], key, given_text)
+    elseif spec.more then
+      pending[#pending + 1] = { key = key, text = given_text }
+    else
+      unknown(who, key, spec)
+    end
   end
-  return knob, given
+  return knob, given, parse_more(who, spec, knob, pending)
 end
 
--- hz.args: the values by name, and which of them were given.
+-- hz.args: the values by name, which of them were given, and the values of `more`.
 function M.parse(spec, ...) return parse(type(spec) == 'table' and spec.who or script_name(), spec, ...) end
 
 return M

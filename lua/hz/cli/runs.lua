@@ -1,10 +1,17 @@
 -- runs.lua: hz runs, hz report, hz compare: what sweeps there are and what they found.
 local cell = require 'hz.sweep.cell'
+local encoding = require 'hz.codec.encoding'
 local exit = require 'hz.exit'
+local export = require 'hz.report.export'
 local file = require 'hz.base.file'
 local json = require 'hz.base.json'
 local manifest = require 'hz.sweep.manifest'
+local picture = require 'hz.report.picture'
 local report = require 'hz.report.report'
+local rows_of = require 'hz.sweep.rows'
+local say = require 'hz.base.say'
+local table_text = require 'hz.base.table'.text
+local text = require 'hz.report.text'
 
 local usage = {
   runs = [[
@@ -14,10 +21,10 @@ ID may be cut short as long as it is unique; the folder is runs=DIR, HZ_RUNS, or
   report = [[
 usage: hz report [ID] [--csv | --json | --svg FILE] [runs=DIR]
 The table and plot of a sweep (the latest without an ID); --csv and --json print its cells, --svg writes the plot]],
-  compare = 'usage: hz compare ID ID [runs=DIR]\nTwo sweeps side by side: accuracy at the same encodings, and what else differs',
+  compare = [[
+usage: hz compare ID ID [runs=DIR]
+Two sweeps side by side: accuracy at the same encodings, and what else differs]],
 }
-
-local function say(text) io.stderr:write('hz: ', text, '\n') end
 
 -- Splits the arguments of a verb: words in order, options that are allowed ({ name = takes a value }).
 local function parse(verb, args, options)
@@ -52,22 +59,21 @@ local function count_done(runs, m)
   return n
 end
 
-local function list_values(m, name, shown)
-  local list, seen = {}, {}
-  for _, entry in ipairs(m.cells) do
-    local v = entry.labels[name]
-    v = tostring(v == nil and 'raw' or v)
-    if not seen[v] then list[#list + 1], seen[v] = v, true end
+-- What a sweep walks, from its manifest.
+local function describe(o, m)
+  local function all(name)
+    return table.concat(rows_of.distinct(m.cells, function(entry) return entry.labels[name] end), ',')
   end
-  return shown and #list > shown and ('%s, ... %s'):format(list[1], list[#list]) or table.concat(list, ',')
+  local trained = {}
+  for i, entry in ipairs(m.cells) do trained[i] = encoding.of(entry.labels, '') end
+  return { id = m.id, created = m.created, cells = #m.cells, finished = count_done(o.runs, m), data = all 'data',
+           model = all 'model', quality = encoding.walk(trained, 8), protocol = all 'protocol',
+           command = m.command or json.null }
 end
 
 local function list(o)
   local rows = {}
-  for i, m in ipairs(manifest.all(o.runs, say)) do
-    rows[i] = { id = m.id, created = m.created, cells = #m.cells, finished = count_done(o.runs, m), data = list_values(m, 'data'),
-                model = list_values(m, 'model'), quality = list_values(m, 'quality', 8), protocol = list_values(m, 'protocol'), command = m.command or json.null }
-  end
+  for i, m in ipairs(manifest.all(o.runs, say)) do rows[i] = describe(o, m) end
   if o.json then
     io.write(json.encode(json.array(rows), { pretty = true }), '\n')
     return 0
@@ -78,10 +84,11 @@ local function list(o)
   end
   local lines = {}
   for i, r in ipairs(rows) do
-    lines[i] = { r.id, (r.created:gsub('T', ' '):gsub(':%d%dZ', '')), ('%d/%d'):format(r.finished, r.cells), r.data, r.model, r.quality, r.protocol }
+    local begun = r.created:gsub('T', ' '):gsub(':%d%dZ', '')
+    lines[i] = { r.id, begun, ('%d/%d'):format(r.finished, r.cells), r.data, r.model, r.quality, r.protocol }
   end
-  print(require 'hz.base.table'.text({ { 'sweep', 'left' }, { 'begun (UTC)', 'left' }, { 'cells' }, { 'data', 'left' }, { 'model', 'left' }, { 'quality', 'left' },
-    { 'protocol', 'left' } }, lines))
+  print(table_text({ { 'sweep', 'left' }, { 'begun (UTC)', 'left' }, { 'cells' }, { 'data', 'left' },
+    { 'model', 'left' }, { 'quality', 'left' }, { 'protocol', 'left' } }, lines))
   return 0
 end
 
@@ -91,7 +98,9 @@ local function remove(o)
   local m = manifest.find(o.runs, o.words[2], say)
   local needed = {}
   for _, other in ipairs(manifest.all(o.runs, say)) do
-    for _, entry in ipairs(other.id ~= m.id and other.cells or {}) do needed[entry.key], needed[entry.training] = true, true end
+    for _, entry in ipairs(other.id ~= m.id and other.cells or {}) do
+      needed[entry.key], needed[entry.training] = true, true
+    end
   end
   local gone = 0
   for _, entry in ipairs(m.cells) do
@@ -120,15 +129,15 @@ local function show(args)
   if #o.words > 1 then exit.usage('report: %d ids were given; needs at most one\n%s', #o.words, usage.report) end
   local r = report.of_manifest(o.runs, manifest.find(o.runs, o.words[1], say))
   if o.svg then
-    file.write(o.svg, report.svg(r))
+    file.write(o.svg, picture.svg(r))
     say('plot written to ' .. o.svg)
   end
   if o.json then
-    io.write(report.json(r))
+    io.write(export.json(r))
   elseif o.csv then
-    io.write(report.csv(r))
+    io.write(export.csv(r))
   elseif not o.svg then
-    print(report.text(r))
+    print(text.text(r))
   end
   for _, note in ipairs((o.json or o.csv or o.svg) and r.notes or {}) do say(note) end
   return 0
@@ -136,57 +145,62 @@ end
 
 -- ---- compare ----
 
-local function label_of(g)
-  local name = g.codec == 'raw' and 'raw' or g.quality and g.codec .. ' ' .. g.quality or g.codec
-  if g.codec ~= g.codec_test or g.quality ~= g.quality_test then name = name .. ' / ' .. (g.quality_test and g.codec_test .. ' ' .. g.quality_test or g.codec_test) end
-  return g.model .. '\0' .. name
-end
-
 local varying = { 'data', 'split', 'protocol', 'epochs', 'dtype' }
 local machine = { 'isa', 'version', 'commit', 'host', 'plan' }
 
-local function distinct(r, get)
-  local list, seen = {}, {}
-  for _, row in ipairs(r.rows) do
-    local v = tostring(get(row))
-    if not seen[v] then list[#list + 1], seen[v] = v, true end
-  end
-  table.sort(list)
-  return table.concat(list, ', ')
-end
-
 -- Settings and machines in which two reports differ, one line each.
 local function print_differences(a, b)
+  local function all(r, get)
+    local list = rows_of.distinct(r.rows, function(row) return tostring(get(row)) end)
+    table.sort(list)
+    return table.concat(list, ', ')
+  end
   local function one(name, get)
-    local x, y = distinct(a, get), distinct(b, get)
+    local x, y = all(a, get), all(b, get)
     if x ~= y then print(('differs: %s: %s | %s'):format(name, x, y)) end
   end
   for _, name in ipairs(varying) do one(name, function(row) return row[name] end) end
   for _, name in ipairs(machine) do one(name, function(row) return row.record.run[name] end) end
 end
 
+-- The group of r that is to be held against g: the same model on equal encodings, else on those of the same text (a
+-- codec's parameters may have become more); the last if settings differ as well.
+local function counterpart(r, g)
+  local found, alike
+  for _, other in ipairs(r.groups) do
+    if other.model == g.model then
+      if other.trained == g.trained and other.tested == g.tested then found = other end
+      if other.trained.text == g.trained.text and other.tested.text == g.tested.text then alike = other end
+    end
+  end
+  return found or alike
+end
+
 local function percent(v) return v and ('%.2f'):format(100 * v) or '-' end
+
+local function side_by_side(g, other)
+  local name = g.trained.text .. (g.trained ~= g.tested and ' / ' .. g.tested.text or '')
+  local gain = g.accuracy and other.accuracy and ('%+.2f'):format(100 * (other.accuracy - g.accuracy)) or '-'
+  return { g.model, name, ('%.3f'):format(g.bits_per_sample), ('%.3f'):format(other.bits_per_sample),
+    percent(g.accuracy), percent(other.accuracy), gain, ('%d, %d'):format(g.seeds, other.seeds) }
+end
 
 local function compare(args)
   local o = parse('compare', args, {})
   if #o.words ~= 2 then exit.usage('compare: %d ids were given; needs two\n%s', #o.words, usage.compare) end
-  local r, by, rows = {}, {}, {}
+  local r, rows = {}, {}
   for i = 1, 2 do r[i] = report.of_manifest(o.runs, manifest.find(o.runs, o.words[i], say)) end
-  for _, g in ipairs(r[2].groups) do by[label_of(g)] = g end
   for _, g in ipairs(r[1].groups) do
-    local other = by[label_of(g)]
-    local model, name = label_of(g):match '^(.-)%z(.*)$'
-    if other then
-      rows[#rows + 1] = { model, name, ('%.3f'):format(g.bits_per_sample), ('%.3f'):format(other.bits_per_sample), percent(g.accuracy), percent(other.accuracy),
-        g.accuracy and other.accuracy and ('%+.2f'):format(100 * (other.accuracy - g.accuracy)) or '-', ('%d, %d'):format(g.seeds, other.seeds) }
-    end
+    local other = counterpart(r[2], g)
+    if other then rows[#rows + 1] = side_by_side(g, other) end
   end
   print(('a: %s\nb: %s'):format(r[1].id, r[2].id))
   print_differences(r[1], r[2])
   if #rows == 0 then
     print 'no encoding and model is finished in both'
   else
-    print(require 'hz.base.table'.text({ { 'model', 'left' }, { 'codec', 'left' }, { 'bits a' }, { 'bits b' }, { 'accuracy a' }, { 'accuracy b' }, { 'b - a' }, { 'seeds' } }, rows))
+    print(table_text({ { 'model', 'left' }, { 'codec', 'left' }, { 'bits a' }, { 'bits b' }, { 'accuracy a' },
+      { 'accuracy b' }, { 'b - a' }, { 'seeds' } }, rows))
   end
   return 0
 end

@@ -5,6 +5,7 @@ local c = require 'hz.c'
 local crypto = require 'hz.ext.crypto'
 local file = require 'hz.base.file'
 local json = require 'hz.base.json'
+local say = require 'hz.base.say'
 local safetensors = require 'hz.tensor.safetensors'
 local tensor = require 'hz.tensor.tensor'
 
@@ -180,8 +181,6 @@ local function fetch(parts, codec, key, note)
   remember(key, entry)
   return entry
 end
-
-local function say(text) io.stderr:write('hz: ', text, '\n') end
 
 -- Recodes several sets of one kind as one: byte-identical table segments count once for all of them. codec: nil leaves them raw.
 -- Returns { sets (in the order of `parts`, hashes and labels those of the originals), account, parts (an account each; their

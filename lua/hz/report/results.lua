@@ -3,24 +3,49 @@
 --   r:where{model='small', seed=1}         fewer of its cells        r:mean 'accuracy'   r:column 'psnr'   r[1].curve
 --   hz.query 'select quality, avg(accuracy) from cells group by quality'
 local c = require 'hz.c'
+local index = require 'hz.sweep.index'
 local manifest = require 'hz.sweep.manifest'
 local report = require 'hz.report.report'
+local rows_of = require 'hz.sweep.rows'
+local say = require 'hz.base.say'
+local stats = require 'hz.report.stats'
+local text = require 'hz.report.text'
 
 local M, Rows = {}, {}
 local methods = {}
 
 local function wrap(rows, id) return setmetatable({ rows = rows, id = id, n = #rows }, Rows) end
 
--- Cells whose fields have the values given; quality='raw' stands for the untouched data, a function is asked.
+-- Names that stand for a value of an encoding: quality and the parameters of the codecs, each also with _test.
+local function value_names(rows)
+  local names = { quality = true, quality_test = true }
+  for _, row in ipairs(rows) do
+    for name in pairs(rows_of.values(row)) do names[name] = names[name] or row[name] == nil end
+  end
+  return names
+end
+
+-- A field of a row, else a value of its codecs; numbers as numbers.
+local function field(row, name)
+  if row[name] ~= nil then return row[name] end
+  local v = rows_of.values(row)[name]
+  return tonumber(v) or v
+end
+
+-- Choices may be written as numbers: subsampling=444 is subsampling='444'.
+local function agree(a, b, is_value) return a == b or is_value and a ~= nil and tostring(a) == tostring(b) end
+
+-- Cells whose fields, or parameters of their codecs, have the values given; quality='raw' (or of whichever parameter)
+-- stands for the untouched data, a function is asked.
 function methods.where(self, wanted)
   if type(wanted) ~= 'table' then c.fail('where: %s was given; needs a table like {quality=10}', type(wanted)) end
-  local list = {}
+  local list, is_value = {}, value_names(self.rows)
   for _, row in ipairs(self.rows) do
     local fits = true
     for name, v in pairs(wanted) do
-      local own = row[name]
-      if name == 'quality' and own == nil then own = row.codec end
-      if type(v) == 'function' then fits = fits and v(own) else fits = fits and own == v end
+      local own = field(row, name)
+      if own == nil and is_value[name] then own = row[name:find '_test$' and 'codec_test' or 'codec'] end
+      if type(v) == 'function' then fits = fits and v(own) else fits = fits and agree(own, v, is_value[name]) end
     end
     if fits then list[#list + 1] = row end
   end
@@ -30,21 +55,23 @@ end
 -- The values of one field, in the order of the cells (cells without it are left out).
 function methods.column(self, name)
   local list = {}
-  for _, row in ipairs(self.rows) do list[#list + 1] = row[name] end
+  for _, row in ipairs(self.rows) do list[#list + 1] = field(row, name) end
   return list
 end
 
 function methods.mean(self, name)
   local sum, list = 0, self:column(name)
   for _, v in ipairs(list) do
-    if type(v) ~= 'number' then c.fail("mean: '%s' is %s; needs a field that holds numbers", tostring(name), type(v)) end
+    if type(v) ~= 'number' then
+      c.fail("mean: '%s' is %s; needs a field that holds numbers", tostring(name), type(v))
+    end
     sum = sum + v
   end
   return #list > 0 and sum / #list or nil
 end
 
 -- One row per quality and model, as the table shows them.
-function methods.groups(self) return report.groups(self.rows) end
+function methods.groups(self) return stats.groups(self.rows) end
 
 Rows.__index = function(self, k)
   if type(k) == 'number' then return rawget(self, 'rows')[k] end
@@ -52,10 +79,8 @@ Rows.__index = function(self, k)
 end
 Rows.__tostring = function(self)
   if self.n == 0 then return 'no cells' end
-  return ('%s, %d cells\n%s'):format(self.id, self.n, report.table(report.groups(self.rows)))
+  return ('%s, %d cells\n%s'):format(self.id, self.n, text.table(stats.groups(self.rows)))
 end
-
-local function say(text) io.stderr:write('hz: ', text, '\n') end
 
 -- The finished cells of a sweep. which: an id or its beginning, nil for the latest, or { id=, runs= }.
 function M.results(which)
@@ -81,8 +106,10 @@ end
 
 -- Rows of an SQL query over the table `cells` of all sweeps in a runs folder.
 function M.query(sql, runs)
-  if type(sql) ~= 'string' then c.fail('query: %s was given; needs SQL over the table cells (%s)', type(sql), table.concat(require 'hz.sweep.index'.columns(), ', ')) end
-  local rows, names = require 'hz.sweep.index'.query(manifest.runs(runs), sql)
+  if type(sql) ~= 'string' then
+    c.fail('query: %s was given; needs SQL over the table cells (%s)', type(sql), table.concat(index.columns(), ', '))
+  end
+  local rows, names = index.query(manifest.runs(runs), sql)
   rows.names = names
   return setmetatable(rows, Found)
 end

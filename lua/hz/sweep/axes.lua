@@ -2,39 +2,10 @@
 -- means to open it (sets as the codec leaves them, net, optimiser). Everything that can be wrong is found here, before the first step.
 local c = require 'hz.c'
 local cell = require 'hz.sweep.cell'
+local encodings = require 'hz.sweep.encodings'
 local recode = require 'hz.codec.recode'
 
 local M = {}
-
--- ---- codecs ----
-
--- { name, quality (nil: none), codec (nil: raw), id (what decides) }
-local function encoding(name, quality)
-  if quality == 'raw' or name == 'raw' then return { name = 'raw', id = 'raw' } end
-  local maker = require 'hz.codec.codec'[name]
-  local takes = false
-  for _, p in ipairs(maker.about.params) do takes = takes or p.name == 'quality' end
-  local codec = maker(takes and { quality = quality } or {})
-  return { name = name, quality = takes and quality or nil, codec = codec, id = { codec = codec.fingerprint, values = codec.text } }
-end
-
--- Pairs of (training, test) encodings. Test codec and quality follow those of training unless they are given.
-local function encodings(o)
-  local list, seen = {}, {}
-  for _, name in ipairs(o.codec) do
-    for _, quality in ipairs(o.quality) do
-      for _, test_name in ipairs(o.codec_test or { name }) do
-        for _, test_quality in ipairs(o.quality_test or { quality }) do
-          local a, b = encoding(name, quality), encoding(test_name, test_quality)
-          local key = ('%s %s %s %s'):format(a.name, tostring(a.quality), b.name, tostring(b.quality))
-          if not seen[key] then list[#list + 1] = { train = a, test = b } end
-          seen[key] = true
-        end
-      end
-    end
-  end
-  return list
-end
 
 -- ---- models ----
 
@@ -93,13 +64,14 @@ local function decides(o, p)
 end
 
 local function labels(o, p)
-  local e = p.encoding
-  return {
+  local own = {
     data = p.data, split = require 'hz.sweep.protocol'.named(o.protocol).split(p.train, p.watch, p.test), protocol = o.protocol,
-    codec = e.train.name, quality = e.train.quality, codec_test = e.test.name, quality_test = e.test.quality,
     model = p.model.name, params = p.model.params, madds = p.model.madds, seed = p.seed, dtype = p.dtype, epochs = o.epochs,
     items = { train = #p.train.labels, watch = #p.watch.labels, test = #p.test.labels }, classes = #p.test.classes,
   }
+  p.encoding.train:label(own, '')
+  p.encoding.test:label(own, '_test')
+  return own
 end
 
 -- Sets as the codecs leave them; each set is encoded once, and sets that share a codec share their tables.
@@ -111,15 +83,14 @@ local function open_sets(o, p)
   end
   local with_train, roles = { p.train }, { 'train' }
   if p.watch ~= p.test then with_train[2], roles[2] = p.watch, 'watch' end
-  local same = e.train.name == e.test.name and e.train.quality == e.test.quality
-  if same then table.insert(with_train, p.test); table.insert(roles, 'test') end
+  if e.train == e.test then table.insert(with_train, p.test); table.insert(roles, 'test') end
   local out = { accounts = {} }
   local function take(g, names)
     for i, role in ipairs(names) do out[role], out.accounts[role] = g.sets[i], #names == 1 and g.account or g.parts[i] end
     out.accounts.all = recode.add(out.accounts.all or recode.no_account(), g.account)
   end
   take(recode.group(with_train, e.train.codec), roles)
-  if not same then take(recode.group({ p.test }, e.test.codec), { 'test' }) end
+  if e.train ~= e.test then take(recode.group({ p.test }, e.test.codec), { 'test' }) end
   out.watch = out.watch or out.test
   return out
 end
@@ -142,10 +113,10 @@ local function new_job(o, p)
 end
 
 -- Jobs in order: data, model, seed, dtype, then encodings, so that the first seed already gives a whole curve. o: data (list of { name, train,
--- test }), model, seed, codec, quality (lists), codec_test, quality_test (lists or nil), protocol, train, test (counts or nil), epochs,
+-- test }), model, seed (lists), the encodings as encodings.lua takes them, protocol, train, test (counts or nil), epochs,
 -- batch, optimizer(), augment, smoothing, weights, dtype (one or a list), device.
 function M.jobs(o)
-  local jobs, seen, list, dtypes = {}, {}, encodings(o), type(o.dtype) == 'table' and o.dtype or { o.dtype }
+  local jobs, seen, list, dtypes = {}, {}, encodings.pairs(o), type(o.dtype) == 'table' and o.dtype or { o.dtype }
   local protocol = require 'hz.sweep.protocol'.named(o.protocol)
   o.weights_digest = o.weights and weights_digest(o.weights)
   for _, data in ipairs(o.data) do

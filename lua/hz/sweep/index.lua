@@ -1,20 +1,25 @@
--- index.lua: runs/index.db, a cache of the finished cells' records for reports and queries. Everything in it comes from the files in
--- cells/; it is brought up to date whenever it is opened, and made anew when it is missing, damaged or of another version.
+-- index.lua: runs/index.db, a cache of the finished cells' records for reports and queries. Everything in it comes from
+-- the files in cells/; it is brought up to date whenever it is opened, and made anew when it is missing, damaged or of
+-- another version.
 local c = require 'hz.c'
 local cell = require 'hz.sweep.cell'
 local file = require 'hz.base.file'
 local json = require 'hz.base.json'
+local rows_of = require 'hz.sweep.rows'
+local say = require 'hz.base.say'
 local sqlite = require 'hz.ext.sqlite'
 
 local M = {}
 
-local VERSION = 1                  -- of the tables below
+local VERSION = 2                  -- of the tables below
 
--- Columns of the table `cells`, for queries: name, type, value of a flat row (report.lua).
-local numbers = { 'quality', 'quality_test', 'params', 'seed', 'epochs', 'accuracy', 'best', 'last', 'bytes_payload', 'bytes_tables',
-  'bytes_container', 'bits_per_sample', 'bits_per_sample_file', 'psnr', 'ssim', 'seconds' }
-local texts = { 'data', 'split', 'protocol', 'codec', 'codec_test', 'model', 'dtype' }
+-- Columns of the table `cells`, for queries: name, type, value of a flat row (rows.lua).
+local numbers = { 'quality', 'quality_test', 'params', 'seed', 'epochs', 'accuracy', 'best', 'last', 'bytes_payload',
+  'bytes_tables', 'bytes_container', 'bits_per_sample', 'bits_per_sample_file', 'psnr', 'ssim', 'seconds' }
+local texts = { 'data', 'split', 'protocol', 'codec', 'codec_test', 'model', 'dtype', 'parameter', 'parameter_test',
+  'encoding', 'encoding_test' }
 
+-- Beside them a column for each parameter that a codec of some cell has, and NAME_test: all its values, walked or not.
 local function columns()
   local names = { 'key', 'status' }
   for _, list in ipairs { texts, numbers } do
@@ -24,9 +29,17 @@ local function columns()
 end
 M.columns = columns
 
+-- Numbers compare as numbers, written as text or not: 444 and '444' are one value.
+local function definition(name)
+  for _, number in ipairs(numbers) do
+    if name == number then return name .. ' NUMERIC' end
+  end
+  return name .. (name == 'key' and ' TEXT PRIMARY KEY' or '')
+end
+
 local function create(db)
   local defs = {}
-  for i, name in ipairs(columns()) do defs[i] = name .. (name == 'key' and ' TEXT PRIMARY KEY' or '') end
+  for i, name in ipairs(columns()) do defs[i] = definition(name) end
   db:rows 'BEGIN IMMEDIATE'
   db:rows 'DROP TABLE IF EXISTS cells'
   db:rows('CREATE TABLE cells (' .. table.concat(defs, ', ') .. ', bytes, modified, record TEXT)')
@@ -44,15 +57,15 @@ local function usable(path)
   return db
 end
 
-local function say(text) io.stderr:write('hz: ', text, '\n') end
-
 -- The open database: the file, a new one if it is damaged, or one in memory where nothing can be written.
 local function open(runs)
   local path = file.join(runs, 'index.db')
   local ok, db = pcall(usable, path)
   if ok then return db end
-  local damaged = file.exists(path) and (tostring(db):find('not a database', 1, true) or tostring(db):find('malformed', 1, true)
-    or tostring(db):find('no such', 1, true) or tostring(db):find('***', 1, true))
+  local damaged = false
+  for _, sign in ipairs { 'not a database', 'malformed', 'no such', '***' } do
+    damaged = damaged or file.exists(path) and tostring(db):find(sign, 1, true)
+  end
   if damaged then
     say(('%s; the index is made anew from the cells'):format(db))
     for _, more in ipairs { '', '-journal', '-wal', '-shm' } do pcall(file.remove, path .. more) end
@@ -66,15 +79,40 @@ end
 
 -- ---- bringing it up to date ----
 
-local function insert(db, runs, key, stat)
+-- Names of the columns there are, in lower case as SQL sees them.
+local function columns_of(db)
+  local have = {}
+  for _, column in ipairs(db:rows 'PRAGMA table_info(cells)') do have[column.name:lower()] = true end
+  return have
+end
+
+-- What a row says, by column. A parameter that is called like a field of every cell has no column of its own.
+local function contents(db, row, have)
+  local fixed, by = {}, {}
+  for _, name in ipairs(columns()) do fixed[name], by[name] = true, row[name] end
+  fixed.bytes, fixed.modified, fixed.record = true, true, true
+  for name, text in pairs(rows_of.values(row)) do
+    local own = name:lower()
+    if not have[own] then db:rows(('ALTER TABLE cells ADD COLUMN "%s" NUMERIC'):format(own)) end
+    have[own] = true
+    if not fixed[own] then by[own] = text end
+  end
+  return by
+end
+
+local function insert(db, runs, key, stat, have)
   local record = cell.read(runs, key)
-  local row = require 'hz.report.report'.cells({ record })[1]
+  local row = rows_of.cells({ record })[1]
   row.key, row.status = key, record.status
-  local marks, list = {}, {}
-  for i, name in ipairs(columns()) do marks[i], list[i] = '?', row[name] end
-  local n = #marks
-  list[n + 1], list[n + 2], list[n + 3] = stat.bytes, stat.modified, json.encode(record)
-  db:rows('INSERT OR REPLACE INTO cells VALUES (' .. table.concat(marks, ',') .. ',?,?,?)', unpack(list, 1, n + 3))
+  local by = contents(db, row, have)
+  by.bytes, by.modified, by.record = stat.bytes, stat.modified, json.encode(record)
+  local names, marks, list = {}, {}, {}
+  for name, v in pairs(by) do
+    names[#names + 1], marks[#marks + 1] = '"' .. name .. '"', '?'
+    list[#list + 1] = type(v) == 'boolean' and tostring(v) or v
+  end
+  local places = ('(%s) VALUES (%s)'):format(table.concat(names, ', '), table.concat(marks, ', '))
+  db:rows('INSERT OR REPLACE INTO cells ' .. places, unpack(list))
 end
 
 local function cell_files(runs)
@@ -88,7 +126,7 @@ local function cell_files(runs)
 end
 
 local function refresh(db, runs, notes)
-  local known, here = {}, {}
+  local known, here, have = {}, {}, columns_of(db)
   for _, row in ipairs(db:rows 'SELECT key, bytes, modified FROM cells') do known[row.key] = row end
   db:rows 'BEGIN IMMEDIATE'
   for _, key in ipairs(cell_files(runs)) do
@@ -96,7 +134,7 @@ local function refresh(db, runs, notes)
     local old = known[key]
     if ok then here[key] = true end
     if ok and not (old and old.bytes == stat.bytes and old.modified == stat.modified) then
-      local good, e = pcall(insert, db, runs, key, stat)
+      local good, e = pcall(insert, db, runs, key, stat, have)
       if not good then
         if c.is_interrupt(e) then error(e, 0) end
         here[key] = nil
@@ -114,7 +152,7 @@ end
 function M.open(runs)
   local notes, db = {}, open(runs)
   local ok, e = pcall(refresh, db, runs, notes)
-  if not ok then                                       -- another process holds it for long, or the disk is full: read the cells themselves
+  if not ok then             -- another process holds it for long, or the disk is full: read the cells themselves
     if c.is_interrupt(e) then error(e, 0) end
     db:close()
     say(('%s; going on without the index'):format(e))

@@ -3,6 +3,7 @@
 local c = require 'hz.c'
 local axes = require 'hz.sweep.axes'
 local cell = require 'hz.sweep.cell'
+local encodings = require 'hz.sweep.encodings'
 local file = require 'hz.base.file'
 local manifest = require 'hz.sweep.manifest'
 local predict = require 'hz.sweep.predict'
@@ -12,7 +13,7 @@ local duration = require 'hz.base.progress'.duration
 
 local M, Sweep = {}, {}
 Sweep.__index = Sweep
-M.title = text.title
+M.Sweep = Sweep                  -- report/sweep.lua adds how it is shown
 
 -- ---- running ----
 
@@ -149,7 +150,7 @@ local function announce(self, parallel, start)
 end
 
 local known = {}
-for name in ('name runs request dry data codec quality codec_test quality_test model seed weights protocol train test epochs batch optimizer augment smoothing dtype device parallel tune'):gmatch '%S+' do
+for name in ('name runs request dry data codec quality codec_test quality_test model seed weights protocol train test epochs batch optimizer augment smoothing dtype device parallel tune values'):gmatch '%S+' do
   known[name] = true
 end
 local standard = { name = 'sweep', codec = { 'jpeg' }, protocol = 'strict', seed = { 1 }, batch = 128, smoothing = 0, dtype = 'f32', parallel = 1 }
@@ -164,17 +165,25 @@ local function request_of(o)
   return r
 end
 
-local function check(o)
-  for k in pairs(o) do
-    if not known[k] then c.fail("sweep: '%s' is unknown; see ? hz.sweep", tostring(k)) end
+local function need_list(o, k)
+  if type(o[k]) ~= 'table' or #o[k] == 0 then
+    c.fail('sweep: %s is %s; needs a list', k, type(o[k]) == 'table' and 'empty' or tostring(o[k]))
   end
+end
+
+local function check(o)
   for k, v in pairs(standard) do if o[k] == nil then o[k] = v end end
   o.device, o.augment = o.device or require 'hz.net.plan'.default_device(), o.augment or {}
+  need_list(o, 'codec')
+  encodings.take(o, known)
   for _, k in ipairs { 'data', 'quality', 'model', 'epochs', 'optimizer' } do
-    if o[k] == nil then c.fail('sweep: %s is missing; needs data, quality, model, epochs and optimizer', k) end
+    if o[k] == nil and not (k == 'quality' and o.values) then
+      c.fail('sweep: %s is missing; needs data, quality (or another parameter of the codec), model, epochs and optimizer', k)
+    end
   end
-  for _, k in ipairs { 'data', 'codec', 'quality', 'model', 'seed' } do
-    if type(o[k]) ~= 'table' or #o[k] == 0 then c.fail('sweep: %s is %s; needs a list', k, type(o[k]) == 'table' and 'empty' or tostring(o[k])) end
+  for _, k in ipairs { 'data', 'model', 'seed' } do need_list(o, k) end
+  for _, k in ipairs { 'quality', 'codec_test', 'quality_test' } do
+    if o[k] ~= nil then need_list(o, k) end
   end
   local n = o.parallel
   if n ~= 'auto' and (type(n) ~= 'number' or n % 1 ~= 0 or n < 1 or n > 256) then c.fail("sweep: parallel is %s; needs a number of processes, 1..256, or 'auto'", tostring(n)) end
@@ -214,7 +223,8 @@ end
 
 -- Runs a sweep. o: name, runs (folder; default HZ_RUNS or ./runs), request (the knobs as given, kept in the manifest), dry (true: only
 -- count and predict), parallel (cells at a time, each in a process of its own with its share of the threads; 'auto': as many as
--- finish soonest; default 1), tune (true: kernels by trial), and the axes and settings of axes.jobs. Returns { id, runs, jobs, records, failed }; printing it gives the table.
+-- finish soonest; default 1), tune (true: kernels by trial), and the axes and settings of axes.jobs; any other key is a
+-- parameter of the codecs (encodings.lua). Returns { id, runs, jobs, records, failed }.
 function M.run(o)
   local start = os.clock()                             -- what a process needs to get here
   check(o)
@@ -252,13 +262,5 @@ function Sweep:finish()
     require 'hz.exit'.stop(3, ('%d of %d cells failed'):format(#self.failed, #self.jobs))
   end
 end
-
--- Writes the plot of accuracy over bits as an SVG file.
-function Sweep:plot(path)
-  local report = require 'hz.report.report'
-  file.write(path, report.svg(report.of_sweep(self)))
-end
-
-function Sweep:__tostring() return require 'hz.report.report'.text(require 'hz.report.report'.of_sweep(self)) end
 
 return M

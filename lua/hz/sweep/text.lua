@@ -1,16 +1,16 @@
 -- text.lua: what a sweep says while it runs, in words and in time left. `self` is the sweep: jobs, predicted, started.
 local c = require 'hz.c'
+local encoding = require 'hz.codec.encoding'
 local predict = require 'hz.sweep.predict'
 local duration = require 'hz.base.progress'.duration
 
 local M = {}
 
-local function code_of(name, quality) return name == 'raw' and 'raw' or quality and name .. ' ' .. tostring(quality) or name end
-
 -- "jpeg 10, small, seed 1"
 function M.title(labels)
-  local a, b = code_of(labels.codec, labels.quality), code_of(labels.codec_test, labels.quality_test)
-  return ('%s%s, %s, seed %d%s'):format(a, a ~= b and ' tested on ' .. b or '', labels.model, labels.seed, labels.dtype == 'bf16' and ', bf16' or '')
+  local a, b = encoding.of(labels, '').text, encoding.of(labels, '_test').text
+  return ('%s%s, %s, seed %d%s'):format(a, a ~= b and ' tested on ' .. b or '', labels.model, labels.seed,
+    labels.dtype == 'bf16' and ', bf16' or '')
 end
 
 -- ---- time ----

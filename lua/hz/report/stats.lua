@@ -1,0 +1,74 @@
+-- stats.lua: figures over seeds: rows that differ in nothing else are one group, with means and spreads.
+local rows_of = require 'hz.sweep.rows'
+
+local M = {}
+
+-- Mean of a field over the rows that have it, and how many have; nil for none.
+function M.mean(rows, name)
+  local sum, n = 0, 0
+  for _, row in ipairs(rows) do
+    if row[name] then sum, n = sum + row[name], n + 1 end
+  end
+  return n > 0 and sum / n or nil, n
+end
+
+-- Standard deviation over seeds (n - 1), nil for one.
+function M.spread(rows, name)
+  local mean, n = M.mean(rows, name)
+  if n < 2 then return nil end
+  local sum = 0
+  for _, row in ipairs(rows) do
+    if row[name] then sum = sum + (row[name] - mean) ^ 2 end
+  end
+  return math.sqrt(sum / (n - 1))
+end
+
+local averaged = { 'accuracy', 'best', 'last', 'seconds' }
+local shared = { 'data', 'split', 'protocol', 'trained', 'tested', 'codec', 'quality', 'codec_test', 'quality_test',
+  'model', 'params', 'dtype', 'epochs', 'bytes_payload', 'bytes_tables', 'bytes_container', 'bits_per_sample',
+  'bits_per_sample_file', 'psnr', 'ssim' }
+
+local function sum_up(rows)
+  local g = { seeds = #rows, failed = 0, rows = rows }
+  for _, name in ipairs(shared) do g[name] = rows[1][name] end
+  for _, name in ipairs(averaged) do g[name] = M.mean(rows, name) end
+  g.spread = M.spread(rows, 'accuracy')
+  local reached
+  g.convergence_epoch, reached = M.mean(rows, 'convergence_epoch')
+  for _, row in ipairs(rows) do g.failed = g.failed + (row.failed and 1 or 0) end
+  g.censored = #rows - g.failed - reached                -- seeds that did not converge within their epochs
+  return g
+end
+
+-- Lists of rows that differ in the seed only, in the order of their first ones.
+local function alike(rows)
+  local by, list = {}, {}
+  for _, row in ipairs(rows) do
+    local key = table.concat({ rows_of.setting(row), row.trained.text, row.tested.text }, '\0')
+    if not by[key] then
+      by[key] = {}
+      list[#list + 1] = by[key]
+    end
+    table.insert(by[key], row)
+  end
+  return list
+end
+
+-- Groups of flat rows that differ in the seed only, by model and rising bits, the untouched data last.
+function M.groups(rows)
+  local list, order = {}, {}
+  for i, members in ipairs(alike(rows)) do
+    local g = sum_up(members)
+    g.at, g.setting, g.rank = i, rows_of.setting(g), g.trained:rank(g.bits_per_sample)
+    order[g.setting] = order[g.setting] or i
+    list[i] = g
+  end
+  table.sort(list, function(a, b)
+    if a.setting ~= b.setting then return order[a.setting] < order[b.setting] end
+    if a.rank ~= b.rank then return a.rank < b.rank end
+    return a.at < b.at
+  end)
+  return list
+end
+
+return M

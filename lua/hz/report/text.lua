@@ -1,0 +1,99 @@
+-- text.lua: a report (report.lua) in words: heading, table, plot in characters, and what went wrong.
+local picture = require 'hz.report.picture'
+local plot = require 'hz.base.plot'
+local rows_of = require 'hz.sweep.rows'
+local table_text = require 'hz.base.table'.text
+local thousands = require 'hz.net.net'.thousands
+local title = require 'hz.sweep.text'.title
+
+local M = {}
+
+-- ---- table ----
+
+local function number(format, v, factor) return v and format:format(v * (factor or 1)) or '-' end
+
+-- varies: shown only where the groups differ in this field; differs: where some are tested on another encoding than
+-- trained on.
+local columns = {
+  { 'data', 'left', function(g) return g.data end, varies = 'data' },
+  { 'model', 'left', function(g) return g.model end, varies = 'model' },
+  { 'epochs', 'right', function(g) return tostring(g.epochs) end, varies = 'epochs' },
+  { 'dtype', 'left', function(g) return g.dtype end, varies = 'dtype' },
+  { 'codec', 'left', function(g) return g.trained.text end },
+  { 'tested on', 'left', function(g) return g.tested.text end, differs = true },
+  { 'payload', 'right', function(g) return number('%.1f', g.bytes_payload) end },
+  { 'tables', 'right', function(g) return number('%.1f', g.bytes_tables) end },
+  { 'container', 'right', function(g) return number('%.1f', g.bytes_container) end },
+  { 'bits/sample', 'right', function(g) return number('%.3f', g.bits_per_sample) end },
+  { 'per file', 'right', function(g) return number('%.3f', g.bits_per_sample_file) end },
+  { 'PSNR dB', 'right', function(g) return g.psnr and ('%.2f'):format(g.psnr) or 'exact' end },
+  { 'SSIM', 'right', function(g) return number('%.4f', g.ssim) end },
+  { 'accuracy %', 'right', function(g) return number('%.2f', g.accuracy, 100) end },
+  { '+-', 'right', function(g) return number('%.2f', g.spread, 100) end },
+  { 'conv.', 'right', function(g) return g.censored > 0 and '-' or number('%.1f', g.convergence_epoch) end },
+  { 'seconds', 'right', function(g) return number('%.1f', g.seconds) end },
+  { 'seeds', 'right', function(g)
+    return g.failed > 0 and ('%d, %d failed'):format(g.seeds, g.failed) or tostring(g.seeds)
+  end },
+}
+
+local function shown(col, groups)
+  for _, g in ipairs(groups) do
+    if col.varies and g[col.varies] ~= groups[1][col.varies] then return true end
+    if col.differs and g.trained ~= g.tested then return true end
+  end
+  return not col.varies and not col.differs
+end
+
+-- Groups (stats.lua) as aligned text, a line each.
+function M.table(groups)
+  local use, rows = {}, {}
+  for _, col in ipairs(columns) do
+    if shown(col, groups) then use[#use + 1] = col end
+  end
+  for i, g in ipairs(groups) do
+    rows[i] = {}
+    for k, col in ipairs(use) do rows[i][k] = col[3](g) end
+  end
+  return table_text(use, rows)
+end
+
+-- ---- heading ----
+
+local function heading(r)
+  local function all(get) return table.concat(rows_of.distinct(r.rows, get), ', ') end
+  local function of(name) return all(function(row) return row[name] end) end
+  local function ran(name) return all(function(row) return row.record.run[name] end) end
+  local latest = ''
+  for _, row in ipairs(r.rows) do latest = row.record.run.finished > latest and row.record.run.finished or latest end
+  local models = all(function(row) return ('%s (%s parameters)'):format(row.model, thousands(row.params)) end)
+  return table.concat({ r.id,
+    ('data %s, %s; protocol %s; %s; epochs %s'):format(of 'data', of 'split', of 'protocol', models, of 'epochs'),
+    ('hz %s (%s), %s, %s threads, last cell %s'):format(ran 'version', ran 'commit', ran 'isa', ran 'threads', latest),
+  }, '\n')
+end
+
+-- ---- the whole ----
+
+function M.text(r)
+  local parts = {}
+  if #r.rows > 0 then
+    parts = { heading(r), M.table(r.groups), plot.text(picture.of(r)) }
+  else
+    parts = { r.id .. ': no cell is finished' }
+  end
+  for _, row in ipairs(r.rows) do
+    if row.failed then
+      local f = row.record.failure
+      parts[#parts + 1] = ('failed: %s: epoch %d, layer %s: %s'):format(title(row), f.epoch, f.layer, f.message)
+    end
+  end
+  for _, note in ipairs(r.notes) do parts[#parts + 1] = note end
+  if r.missing > 0 then
+    local are = r.missing == 1 and ' is' or 's are'
+    parts[#parts + 1] = ('%d cell%s not finished; the same command goes on'):format(r.missing, are)
+  end
+  return table.concat(parts, '\n\n')
+end
+
+return M

@@ -1,0 +1,188 @@
+-- encodings.lua: the encodings that a sweep asks for. Each list of values is an axis, applies to the codecs that
+-- declare its parameter, and several are a product. NAME_test lists values of the test encoding alone; without it
+-- training's hold.
+local c = require 'hz.c'
+local encoding = require 'hz.codec.encoding'
+local plugins = require 'hz.codec.plugins'
+
+local M = {}
+
+-- ---- what the chosen codecs declare ----
+
+-- Rows { name, params } of each name that one of the codecs has, in order; params: its declarations, one per codec.
+local function declared(codecs)
+  local list, by, asked = {}, {}, {}
+  for _, codec in ipairs(codecs) do
+    for _, p in ipairs(codec ~= 'raw' and not asked[codec] and plugins.codec(codec).params or {}) do
+      if not by[p.name] then
+        by[p.name] = { name = p.name, params = {} }
+        list[#list + 1] = by[p.name]
+      end
+      table.insert(by[p.name].params, p)
+    end
+    asked[codec] = true
+  end
+  return list, by
+end
+
+local function joined(a, b)
+  local list = {}
+  for _, part in ipairs { a, b or {} } do
+    for _, v in ipairs(part) do list[#list + 1] = v end
+  end
+  return list
+end
+
+-- Whether one of these codecs has a parameter of this name.
+function M.declares(codecs, name)
+  local _, by = declared(codecs)
+  return by[name] ~= nil
+end
+
+-- What a key means: the name of a parameter, and '' or '_test'; nil if it means none.
+local function meaning(by, key)
+  if by[key] then return key, '' end
+  local name = key:match '^(.+)_test$'
+  if name and by[name] then return name, '_test' end
+end
+
+local function names_text(list)
+  local names = {}
+  for i, row in ipairs(list) do names[i] = row.name end
+  return #names > 0 and table.concat(names, ' ') or 'no parameters'
+end
+
+-- ---- as keys of a sweep ----
+
+-- The keys of o that are not `known`, and what o.values has; nil for none.
+local function collect(o, known)
+  local values = {}
+  for k, v in pairs(o) do
+    if not known[k] then values[k] = v end
+  end
+  for k in pairs(values) do o[k] = nil end
+  for k, v in pairs(o.values or {}) do values[k] = v end
+  return next(values) ~= nil and values or nil
+end
+
+-- Moves those keys of o that are not `known` to o.values (lists by parameter; nil without), and checks what is there.
+function M.take(o, known)
+  o.values = collect(o, known)
+  local codecs = joined(o.codec, o.codec_test)
+  local list, by = declared(o.values and codecs or {})
+  for k, v in pairs(o.values or {}) do
+    if type(k) ~= 'string' or not meaning(by, k) then
+      c.fail("sweep: '%s' is unknown; %s has %s; see ? hz.sweep", tostring(k), table.concat(codecs, ', '),
+        names_text(list))
+    end
+    if type(v) ~= 'table' or #v == 0 then
+      c.fail('sweep: %s is %s; needs a list', k, type(v) == 'table' and 'empty' or tostring(v))
+    end
+  end
+end
+
+-- ---- as keys of the command line ----
+
+-- The type that fits all declarations, and the limits that are within none of them; what a codec gets it checks again.
+local function domain(params)
+  local kind, low, high, choices = params[1].type, math.huge, -math.huge, params[1].choices
+  local numeric = { int = true, float = true }
+  for _, p in ipairs(params) do
+    if p.length then
+      kind = 'vector'
+    elseif p.type ~= kind then
+      kind = numeric[p.type] and numeric[kind] and 'float' or 'any'
+    end
+    low, high = math.min(low, p.low or -math.huge), math.max(high, p.high or math.huge)
+    if table.concat(p.choices or {}, ' ') ~= table.concat(choices or {}, ' ') then choices = nil end
+  end
+  local number = numeric[kind]
+  return (number or kind == 'bool') and kind or 'string', number and low > -math.huge and low or nil,
+    number and high < math.huge and high or nil, choices
+end
+
+local function row_of(declaration, side)
+  local first = declaration.params[1]
+  local kind, low, high, choices = domain(declaration.params)
+  local help = (first.help or 'of the codec') .. (first.unit and ', ' .. first.unit or '')
+  if side ~= '' then help = help .. '; of the test images alone' end
+  return { declaration.name .. side, nil, kind, help, list = true, also = { 'raw' }, min = low, max = high,
+    choices = choices }
+end
+
+-- Rows for hz.args: a list of values for each parameter of the codecs, and NAME_test for those of the test images'
+-- codecs.
+function M.rows(codecs, codecs_test)
+  local rows = {}
+  for _, part in ipairs { { '', joined(codecs, codecs_test) }, { '_test', codecs_test or codecs } } do
+    for _, declaration in ipairs((declared(part[2]))) do rows[#rows + 1] = row_of(declaration, part[1]) end
+  end
+  return rows
+end
+
+-- ---- the product ----
+
+-- All ways to give the names values: each one of its list, or what `base` has. The first name varies slowest.
+local function product(names, lists, base)
+  local ways = { {} }
+  for _, name in ipairs(names) do
+    local more = {}
+    for _, way in ipairs(ways) do
+      for _, v in ipairs(lists[name] or { base[name] }) do
+        local one = { [name] = v }
+        for k, x in pairs(way) do one[k] = x end
+        more[#more + 1] = one
+      end
+    end
+    ways = #more > 0 and more or ways
+  end
+  return ways
+end
+
+-- Walked names in order, and their lists for training and test. quality is an axis whether or not a codec has it.
+local function axes(o)
+  local names, lists, listed = {}, { [''] = {}, _test = {} }, {}
+  local list, by = declared(joined(o.codec, o.codec_test))
+  local function put(key, v)
+    local name, side = meaning(by, key)
+    lists[side][name], listed[name] = v, true
+  end
+  by.quality = by.quality or { name = 'quality' }
+  for _, key in ipairs { 'quality', 'quality_test' } do
+    if o[key] then put(key, o[key]) end
+  end
+  for key, v in pairs(o.values or {}) do put(key, v) end
+  if listed.quality then names[1] = 'quality' end
+  for _, row in ipairs(list) do
+    if listed[row.name] and row.name ~= 'quality' then names[#names + 1] = row.name end
+  end
+  return names, lists[''], lists._test
+end
+
+-- Pairs { train, test } of encodings, each once. Test codec and values follow those of training unless they are given.
+-- o: codec (list), codec_test (list or nil), quality, quality_test, values (lists by name; each may be nil).
+function M.pairs(o)
+  local names, train, test = axes(o)
+  local list, made = {}, {}
+  local function make(name, asked)
+    local e = encoding.make(name, asked)
+    made[e.text] = made[e.text] or e
+    return made[e.text]
+  end
+  local seen = {}
+  for _, name in ipairs(o.codec) do
+    for _, asked in ipairs(product(names, train, {})) do
+      for _, test_name in ipairs(o.codec_test or { name }) do
+        for _, test_asked in ipairs(product(names, test, asked)) do
+          local pair = { train = make(name, asked), test = make(test_name, test_asked) }
+          local key = pair.train.text .. '\0' .. pair.test.text
+          if not seen[key] then list[#list + 1] = pair end
+          seen[key] = true
+        end
+      end
+    end
+  end
+  return list
+end
+
+return M

@@ -1,0 +1,103 @@
+-- rows.lua: what cell records say, flat: one row per cell, the same for the index, reports and results at the prompt.
+local encoding = require 'hz.codec.encoding'
+local protocol = require 'hz.sweep.protocol'
+local recode = require 'hz.codec.recode'
+
+local M = {}
+
+-- The fields of --json and --csv, in the order of the latter. quality is the value of the walked parameter that is
+-- named `parameter`, encoding the text for people, values all that the codec was given; raw has none of the three
+-- values. Bytes and bits are over all items of the cell (training, validation and test images, each as it was encoded);
+-- best, last and curve are of the watch split, accuracy is what the protocol says.
+M.fields = { 'data', 'split', 'protocol', 'codec', 'quality', 'codec_test', 'quality_test', 'model', 'params', 'seed',
+  'dtype', 'epochs', 'accuracy', 'best', 'last', 'convergence_epoch', 'bytes_payload', 'bytes_tables',
+  'bytes_container', 'bits_per_sample', 'bits_per_sample_file', 'psnr', 'ssim', 'seconds', 'curve',
+  'parameter', 'encoding', 'values', 'parameter_test', 'encoding_test', 'values_test' }
+
+local copied = { 'data', 'split', 'protocol', 'model', 'params', 'seed', 'dtype', 'epochs', 'accuracy', 'best', 'last' }
+
+-- What decided the encodings of a record; a net that was not trained saw nothing.
+local function decided(record)
+  local d = record.decides
+  if not d then return nil, nil end
+  return d.training.data and d.training.data.codec, d.test.codec
+end
+
+-- What a row says of an encoding, for people and in files; side: '' or '_test'.
+local function describe(row, e, side)
+  e:label(row, side)
+  row['parameter' .. side], row['encoding' .. side], row['values' .. side] = e.parameter, e.text, e.values
+end
+
+-- trained, tested: the encodings; labels: what its sweep calls them, where that may differ from what the cell's own
+-- file says.
+local function flat(record, labels)
+  local row = { record = record, failed = record.status == 'failed', seconds = record.run.seconds,
+    curve = record.curve.watch_accuracy }
+  local before, after = decided(record)
+  row.trained, row.tested = encoding.of(labels or record, '', before), encoding.of(labels or record, '_test', after)
+  describe(row, row.trained, '')
+  describe(row, row.tested, '_test')
+  for _, name in ipairs(copied) do row[name] = record[name] end
+  for name, v in pairs(recode.means(record.accounts.all)) do row[name] = v end
+  return row
+end
+
+-- What rows must share to be compared at all: everything but encodings and seed.
+function M.setting(row)
+  return table.concat({ row.data, row.split, row.protocol, row.model, row.epochs, row.dtype }, '\0')
+end
+
+-- Whether nothing was encoded.
+function M.untouched(row) return row.trained == encoding.raw and row.tested == encoding.raw end
+
+-- Watch accuracy at the end on untouched data, mean over seeds, less the margin; by setting.
+local function targets(rows)
+  local sum, n = {}, {}
+  for _, row in ipairs(rows) do
+    if M.untouched(row) and row.last then
+      local s = M.setting(row)
+      sum[s], n[s] = (sum[s] or 0) + row.last, (n[s] or 0) + 1
+    end
+  end
+  for s in pairs(sum) do sum[s] = sum[s] / n[s] - protocol.margin end
+  return sum
+end
+
+-- Flat rows of records; convergence is filled in, which needs the cells on untouched data beside the others. labels: by
+-- key, what their sweep calls the cells; nil: as their files do.
+function M.cells(records, labels)
+  local rows = {}
+  for i, record in ipairs(records) do rows[i] = flat(record, labels and labels[record.key]) end
+  local target = targets(rows)
+  for _, row in ipairs(rows) do
+    if not row.failed then
+      row.convergence_epoch = protocol.named(row.protocol).convergence(row.curve, target[M.setting(row)])
+    end
+  end
+  return rows
+end
+
+-- ---- asking rows ----
+
+-- All values of a row's codecs as texts: { subsampling = '444', subsampling_test = '444', ... }.
+function M.values(row)
+  local map = {}
+  for side, e in pairs { [''] = row.trained, _test = row.tested } do
+    for name, text in pairs(e:all_values()) do map[name .. side] = text end
+  end
+  return map
+end
+
+-- Texts of the values that get(row) has in the rows, each once, in order; nil is no value.
+function M.distinct(rows, get)
+  local list, seen = {}, {}
+  for _, row in ipairs(rows) do
+    local v = get(row)
+    if v ~= nil and not seen[v] then list[#list + 1] = tostring(v) end
+    if v ~= nil then seen[v] = true end
+  end
+  return list
+end
+
+return M
