@@ -8,7 +8,8 @@ local hz = {
 
 -- name -> module, and the field of it (none: the module itself)
 local lazy = {
-  net = { 'hz.net.net', 'new' }, nets = { 'hz.net.nets' }, layers = { 'hz.net.layer', 'kinds' }, model = { 'hz.net.nets', 'load' },
+  net = { 'hz.net.eager', 'new' }, layers = { 'hz.net.eager', 'kinds' },
+  nets = { 'hz.net.nets' }, model = { 'hz.net.nets', 'load' },
   tensor = { 'hz.tensor.tensor', 'from' }, zeros = { 'hz.tensor.tensor', 'zeros' }, ones = { 'hz.tensor.tensor', 'ones' }, full = { 'hz.tensor.tensor', 'full' },
   empty = { 'hz.tensor.tensor', 'empty' }, rand = { 'hz.tensor.tensor', 'rand' }, randn = { 'hz.tensor.tensor', 'randn' }, range = { 'hz.tensor.tensor', 'range' },
   is_tensor = { 'hz.tensor.tensor', 'is' },

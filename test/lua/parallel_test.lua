@@ -225,10 +225,10 @@ t.case('parallel: a full disk ends it with a message', function()
 end)
 
 t.case('parallel: the predicted time is that of jobs taken in order by whoever is free', function()
-  local predict = require 'hz.sweep.predict'
+  local predict, share = require 'hz.sweep.predict', require 'hz.sweep.threads'.share
   local jobs = { { left = 3 }, { left = 1 }, { left = 0 }, { left = 1 }, { left = 2 } }
   t.equal({ predict.span(jobs, 1), predict.span(jobs, 2), predict.span(jobs, 3), predict.span(jobs, 8) }, { 7, 4, 3, 3 })
-  t.equal({ predict.threads(8, 3, 1), predict.threads(8, 3, 2), predict.threads(8, 3, 3), predict.threads(2, 4, 1) }, { 3, 3, 2, 1 })
+  t.equal({ share(8, 3, 1), share(8, 3, 2), share(8, 3, 3), share(2, 4, 1) }, { 3, 3, 2, 1 })
   local dir, run = place()
   local status, out = run 'runs=a dry=true parallel=2'
   t.equal(status, 0)

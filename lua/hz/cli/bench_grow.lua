@@ -1,6 +1,7 @@
 -- bench_grow.lua: hz bench --grow batch|channels|threads [--svg FILE]: images per second as one thing grows, a series per type and pass. All
 -- points are measured in turn, three times over, so that a machine that is busy for a while lowers none alone: the median counts.
 local c = require 'hz.c'
+local eager = require 'hz.net.eager'
 local json = require 'hz.base.json'
 local plot = require 'hz.base.plot'
 local C = c.C
@@ -18,9 +19,8 @@ end
 -- Three 3x3 convolutions of so many channels, the last of stride 2, on 16x16 pixels.
 local function net_of(channels)
   return function()
-    local hz = require 'hz'
-    local l = hz.layers
-    local net = hz.net 'channels' { l.conv{channels, 3}, l.relu, l.conv{channels, 3}, l.relu, l.conv{channels, 3, stride=2}, l.relu, l.meanpool, l.dense{10} }
+    local l = eager.kinds
+    local net = eager.new 'channels' { l.conv{channels, 3}, l.relu, l.conv{channels, 3}, l.relu, l.conv{channels, 3, stride=2}, l.relu, l.meanpool, l.dense{10} }
     net.input = { 16, 16, 3 }
     return net
   end

@@ -1,7 +1,8 @@
 -- layer.lua: what a user says. One row per kind of layer: its fields, and how it adds itself to a graph.
 --   conv{96, 3, stride=2, name='c3'}     relu     dropout{0.5}     dense{10}     maxpool{2}     meanpool     flatten     norm
--- A layer called with a tensor runs at once: conv{8, 3}(image).
+-- A layer called with a tensor runs at once: conv{8, 3}(image), see eager.lua.
 local c = require 'hz.c'
+local tensor = require 'hz.tensor.tensor'
 local C = c.C
 
 local M, Kind, Layer = { kinds = {} }, {}, {}
@@ -61,7 +62,7 @@ end
 
 M.none = {}                        -- default of a field that may stay away
 Kind.__call = function(kind, given)
-  if require 'hz.tensor.tensor'.is(given) then return make(kind)(given) end
+  if tensor.is(given) then return make(kind)(given) end
   return make(kind, given)
 end
 Kind.__tostring = function(kind) return ('%s{%s}'):format(kind.kind, field_names(kind):gsub(' ', ', ')) end
@@ -72,7 +73,6 @@ function M.as_layer(x)
   return M.is(x) and x or nil
 end
 
-Layer.__call = function(layer, x) return require 'hz.net.net'.eager(layer, x) end
 Layer.__tostring = function(layer)
   local parts = {}
   for _, f in ipairs(M.kinds[layer.kind].fields) do

@@ -3,9 +3,11 @@
 local c = require 'hz.c'
 local tensor = require 'hz.tensor.tensor'
 local layers = require 'hz.net.layer'
+local safetensors = require 'hz.tensor.safetensors'
 local ffi, C = c.ffi, c.C
 
 local M, Net, Builder = {}, {}, {}
+M.Net = Net
 Builder.__index = Builder
 
 -- ---- describing ----
@@ -200,8 +202,6 @@ end
 -- Makes what is missing, keeps what is there.
 function methods.ensure(net, o) trial(net, o or {}) return net end
 
-function methods.plan(net, o) return require 'hz.net.plan'.new(net, o or {}) end
-
 -- Names and tensors, parameters and buffers, in the net's order.
 function methods.tensors(net)
   local out = {}
@@ -283,7 +283,7 @@ function methods.state(net)
 end
 
 function methods.save(net, path, metadata)
-  require 'hz.tensor.safetensors'.write(path, net:state(), metadata or { net = net.name })
+  safetensors.write(path, net:state(), metadata or { net = net.name })
 end
 
 -- Copies tensors (name -> tensor) over the net's own; every name and shape must be there.
@@ -300,7 +300,7 @@ function methods.assign(net, tensors, who)
 end
 
 function methods.load(net, path)
-  local tensors = require 'hz.tensor.safetensors'.read(path)
+  local tensors = safetensors.read(path)
   net:ensure()
   return net:assign(tensors, path)
 end
@@ -326,19 +326,6 @@ Net.__tostring = function(net)
   local list = {}
   for i, l in ipairs(net.layers) do list[i] = tostring(l) end
   return ('%s { %s }'):format(net.who, table.concat(list, ', '))
-end
-
--- net(x): forward pass of a tensor at once, as an evaluation.
-Net.__call = function(net, x) return require 'hz.net.plan'.forward(net, x) end
-
--- A layer on its own: a net of one layer, kept with it so that its parameters last.
-function M.eager(layer, x)
-  local net = rawget(layer, 'alone')
-  if not net then
-    net = describe(layer.kind, { layer })
-    rawset(layer, 'alone', net)
-  end
-  return net(x)
 end
 
 return M

@@ -1,10 +1,11 @@
 -- nets.lua: networks by name. The six published CIFAR networks (arXiv 1807.10569) with their exact parameter counts, All-CNN-C
 -- as in its paper (arXiv 1412.6806), and a small net for demonstrations. Nets end in logits.
-local l = require 'hz.net.layer'
 local c = require 'hz.c'
-local new = require 'hz.net.net'.new
-local conv, relu, dropout, dense, flatten, meanpool = l.kinds.conv, l.kinds.relu, l.kinds.dropout, l.kinds.dense, l.kinds.flatten, l.kinds.meanpool
-local maxpool = l.kinds.maxpool
+local eager = require 'hz.net.eager'
+local nets = require 'hz.net.net'
+local l = eager.kinds
+local conv, relu, dropout, dense, flatten = l.conv, l.relu, l.dropout, l.dense, l.flatten
+local meanpool, maxpool = l.meanpool, l.maxpool
 
 -- The stride-2 convolutions have no activation in the published code.
 local stem = { conv{32, 3}, relu, conv{64, 3}, relu, conv{128, 3, stride=2}, dropout{0.5} }
@@ -74,7 +75,7 @@ function M.make(name, o)
   local full = with_defaults(o)
   local list = row[4](full)
   list.input = full.input
-  return new(name)(list)
+  return eager.new(name)(list)
 end
 
 -- A network by name or from a Lua file that returns a net, or a function of {classes=, input=} that returns one. o as in make.
@@ -84,7 +85,9 @@ function M.load(name, o)
   if not chunk then c.fail('model: %s', (why:gsub('^cannot open ', 'cannot open '))) end
   local net = chunk()
   if type(net) == 'function' then net = net(with_defaults(o)) end
-  if not require 'hz.net.net'.is(net) then c.fail('model: %s returned %s; needs a net, or a function that returns one', name, type(net)) end
+  if not nets.is(net) then
+    c.fail('model: %s returned %s; needs a net, or a function that returns one', name, type(net))
+  end
   return net
 end
 

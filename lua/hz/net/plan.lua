@@ -3,6 +3,8 @@
 local c = require 'hz.c'
 local tensor = require 'hz.tensor.tensor'
 local nets = require 'hz.net.net'
+local training = require 'hz.net.training'
+local tune = require 'hz.net.tune'
 local ffi, C = c.ffi, c.C
 
 local M, Plan = {}, {}
@@ -21,13 +23,10 @@ local function next_version() version = (version + 1) % 2 ^ 32; return version e
 
 -- ---- making ----
 
-local known = {}
-for name in ('batch train device dtype data augment optimizer loss smoothing seed keep fuse input total mean deviation tune'):gmatch '%S+' do known[name] = true end
+-- total: steps of the whole training, which schedules go by.
+local known = training.names('train data input total loss keep fuse', 'plans', 'none')
 
 function M.is_set(x) return (type(x) == 'table' or type(x) == 'userdata') and tensor.is(x.items) and tensor.is(x.labels) end
-
--- Storage of activations and their gradients. Parameters, statistics and the optimiser's state are f64 in f64 plans, else f32.
-local dtypes = { f32 = true, bf16 = true, f64 = true }
 
 local function check_options(o)
   for k in pairs(o) do
@@ -38,17 +37,12 @@ local function check_options(o)
       c.fail("plan: '%s' is unknown; have %s", tostring(k), table.concat(names, ', '))
     end
   end
-  if o.dtype and not dtypes[o.dtype] then c.fail("plan: dtype '%s' is not computed here; have f32, bf16, f64", tostring(o.dtype)) end
-  if o.batch and (type(o.batch) ~= 'number' or o.batch % 1 ~= 0 or o.batch < 1) then c.fail('plan: batch is %s; needs a whole number of at least 1', tostring(o.batch)) end
-  if o.optimizer and not require 'hz.net.optim'.is(o.optimizer) then c.fail('plan: optimizer is %s; needs one made by hz.sgd, hz.adam, ...', type(o.optimizer)) end
+  training.check('plan', o)
   if o.data and not M.is_set(o.data) then
     c.fail('plan: data is %s; needs a set with items and labels', type(o.data))
   end
-  if o.tune and o.tune ~= true and type(o.tune) ~= 'table' then c.fail('plan: tune is %s; needs true or false', tostring(o.tune)) end
   if o.loss and o.loss ~= 'xent' then c.fail("plan: loss '%s' is unknown; have xent", tostring(o.loss)) end
 end
-
-local augments = { shift = true, shift_x = true, shift_y = true, flip = true }
 
 -- A number for all channels or a table of them, into the four slots that channels take in turn.
 local function per_channel(slots, value)
@@ -58,8 +52,7 @@ end
 local function input_attr(net, o)
   local attr = ffi.new 'hz_attr'
   local a, aug = attr.input, o.augment or {}
-  for k in pairs(aug) do if not augments[k] then c.fail("augment: '%s' is unknown; have shift, shift_x, shift_y, flip", tostring(k)) end end
-  a.batch, a.shuffle, a.flip = o.batch or 128, o.train and 1 or 0, aug.flip and 1 or 0
+  a.batch, a.shuffle, a.flip = o.batch or training.default.batch, o.train and 1 or 0, aug.flip and 1 or 0
   a.shift_y, a.shift_x = aug.shift_y or aug.shift or 0, aug.shift_x or aug.shift or 0
   a.dtype = c.dtype(o.dtype or 'f32')
   per_channel(a.mean, o.mean or net.mean)
@@ -131,7 +124,8 @@ end
 function M.new(net, o)
   if not nets.is(net) then c.fail('plan: %s was given; needs a net', type(net)) end
   check_options(o)
-  local self = setmetatable({ net = net, options = o, values = {}, batch = o.batch or (o.data and 128 or 1), epoch = 0, offset = 0,
+  local self = setmetatable({ net = net, options = o, values = {}, epoch = 0, offset = 0,
+    batch = o.batch or (o.data and training.default.batch or 1),
     train = o.train or false, optimizer = o.optimizer, loss_wanted = o.loss ~= false and (o.data ~= nil or o.loss ~= nil or o.train) }, Plan)
   local dtype = o.dtype or 'f32'
   self.graph = ffi.gc(C.hz_graph_new(net.name), C.hz_graph_free)
@@ -162,10 +156,12 @@ function M.new(net, o)
     self.loss_view = self:value 'loss'
     self.correct_view = self:value 'correct'
   end
-  if o.tune then require 'hz.net.tune'.apply(self, o.tune) end
+  if o.tune then tune.apply(self, o.tune) end
   M.debug_new(self)
   return self
 end
+
+function nets.methods.plan(net, o) return M.new(net, o or {}) end
 
 function M.default_device()
   local d = os.getenv 'HZ_DEVICE'
@@ -399,33 +395,6 @@ Plan.__tostring = function(self)
       r.offset < 0 and '' or ('%.1f MB'):format(r.offset / 2 ^ 20), r.ms > 0 and ('%.3f'):format(r.ms) or '')
   end
   return table.concat(lines, '\n')
-end
-
--- ---- at the prompt ----
-
--- net(x): plans are cached by the shape of x; the result is the caller's own. Three dimensions are one image.
-function M.forward(net, x)
-  if not tensor.is(x) then c.fail('%s: %s was given; needs a tensor', net.who, type(x)) end
-  local shape, single = x:size(), false
-  if #shape == 3 then single = true; table.insert(shape, 1, 1) end
-  if #shape < 2 then c.fail('%s: the input is %s; needs (batch, ...)', net.who, tensor.shape_text(x)) end
-  local dtype = dtypes[x:type()] and x:type() or 'f32'
-  local key = table.concat(shape, 'x') .. ' ' .. dtype
-  local cache = rawget(net, 'cache')
-  if not cache or rawget(net, 'cache_generation') ~= net.generation then cache = {} end
-  local plan = cache[key]
-  if not plan then
-    local batch = table.remove(shape, 1)
-    plan = M.new(net, { batch = batch, input = shape, loss = false, train = false, dtype = dtype })
-    if rawget(net, 'cache_generation') ~= net.generation then cache = {} end       -- another dtype made the tensors anew
-    cache[key] = plan
-  end
-  rawset(net, 'cache', cache)
-  rawset(net, 'cache_generation', net.generation)
-  plan:write(single and x:reshape { 1, unpack(x:size()) } or x)
-  plan:run()
-  local y = plan:value('logits'):clone()
-  return single and y[1] or y
 end
 
 return M

@@ -3,13 +3,17 @@
 --   settings.json   what decides the result      log.jsonl      one object per epoch
 --   resume.safetensors  only while unfinished    model.safetensors, result.json  only when finished
 local c = require 'hz.c'
+local crypto = require 'hz.ext.crypto'
 local file = require 'hz.base.file'
 local json = require 'hz.base.json'
+local progress = require 'hz.base.progress'
+local train = require 'hz.net.train'
+local training = require 'hz.net.training'
 
 local M, Run = {}, {}
 Run.__index = Run
 
-local function key_of(settings) return require 'hz.ext.crypto'.sha256(json.encode(settings)) end
+local function key_of(settings) return crypto.sha256(json.encode(settings)) end
 
 local function folder_for(o, key)
   if o.out then return o.out end
@@ -49,10 +53,10 @@ local function line_of(row, epochs, name)
 end
 
 local function status_of(run)
-  local duration = require 'hz.base.progress'.duration
   local done = run.optimizer.steps / run.total_steps
-  return ('epoch %d/%d  step %d/%d  loss %.4f  accuracy %.2f %%  %.0f images/s  %s left'):format(run.plan.epoch + 1, run.epochs, run.optimizer.steps,
-    run.total_steps, run.loss_sum / run.seen, 100 * run.correct / run.seen, run.rate, duration(run.seconds / done * (1 - done)))
+  return ('epoch %d/%d  step %d/%d  loss %.4f  accuracy %.2f %%  %.0f images/s  %s left'):format(run.plan.epoch + 1, run.epochs,
+    run.optimizer.steps, run.total_steps, run.loss_sum / run.seen, 100 * run.correct / run.seen, run.rate,
+    progress.duration(run.seconds / done * (1 - done)))
 end
 
 local function write_log(self, curve)
@@ -66,7 +70,8 @@ local function read_back(self, o)
   local done = json.decode(file.read_all(path(self, 'result.json')), path(self, 'result.json'))
   o.net:load(path(self, 'model.safetensors'))
   local result = { curve = done.curve, seconds = done.seconds, finished_before = true }
-  if o.test then result.test = o.net:plan { data = o.test, batch = math.min(256, #o.test.labels), dtype = o.dtype, tune = done.kernels }:evaluate() end
+  local settings = training.new('train', o, { tune = done.kernels or false })
+  if o.test then result.test = o.net:plan(settings:to_score(o.test)):evaluate() end
   io.stderr:write(('%s: finished before; fresh=true trains anew\n'):format(self.folder))
   return result
 end
@@ -74,21 +79,22 @@ end
 -- hz.train with a status line, the log, the resume point and the final parameters; arguments and result are train.lua's.
 function Run:train(o)
   if file.exists(path(self, 'result.json')) then return read_back(self, o) end
-  local progress = require 'hz.base.progress'.new()
+  local status = progress.new()
   o.resume, o.key = path(self, 'resume.safetensors'), self.key
-  o.on_step = function(run) progress:show(function() return status_of(run) end) end
+  o.on_step = function(run) status:show(function() return status_of(run) end) end
   o.on_epoch = function(row, run)
-    progress:clear()
-    progress:line(line_of(row, run.epochs, o.watch == o.test and 'test' or 'validation'))
+    status:clear()
+    status:line(line_of(row, run.epochs, o.watch == o.test and 'test' or 'validation'))
     write_log(self, run.curve)
   end
-  if file.exists(o.resume) then progress:line('resuming from ' .. o.resume) end
-  local result = require 'hz.net.train'.run(o)
-  progress:clear()
+  if file.exists(o.resume) then status:line('resuming from ' .. o.resume) end
+  local result = train.run(o)
+  status:clear()
   o.net:save(path(self, 'model.safetensors'), { net = o.net.name, settings = self.key })
   file.write(path(self, 'result.json'), json.encode({ curve = result.curve, seconds = result.seconds, steps = result.steps,
-    test_accuracy = result.test and result.test.accuracy, test_loss = result.test and result.test.loss, version = require 'hz'.version,
-    commit = c.ffi.string(c.C.hz_commit()), isa = c.ffi.string(c.C.hz_cpu_isa()), plan = result.plan:digest(), kernels = result.kernels }, { pretty = true }) .. '\n')
+    test_accuracy = result.test and result.test.accuracy, test_loss = result.test and result.test.loss,
+    version = c.ffi.string(c.C.hz_version()), commit = c.ffi.string(c.C.hz_commit()), isa = c.ffi.string(c.C.hz_cpu_isa()),
+    plan = result.plan:digest(), kernels = result.kernels }, { pretty = true }) .. '\n')
   file.remove(o.resume)
   return result
 end

@@ -1,17 +1,21 @@
 -- train.lua: the training loop, with resume points that yield the same bits. Randomness is a function of (seed, epoch, item), so
 -- a resume point is (epoch, offset), the tensors, and the running sums.
 local c = require 'hz.c'
+local file = require 'hz.base.file'
+local json = require 'hz.base.json'
+local nets = require 'hz.net.net'
+local plans = require 'hz.net.plan'
+local safetensors = require 'hz.tensor.safetensors'
 local tensor = require 'hz.tensor.tensor'
-local ffi, C = c.ffi, c.C
+local training = require 'hz.net.training'
+local tune = require 'hz.net.tune'
+local C = c.C
 
 local M = {}
 
 local EVERY = 300                  -- seconds between resume points inside an epoch
 
-local known = {}
-for name in ('net train watch test epochs batch optimizer augment seed smoothing device dtype resume key on_epoch on_step mean deviation keep_best tune'):gmatch '%S+' do
-  known[name] = true
-end
+local known = training.names 'net train watch test resume key on_epoch on_step'
 
 local function check(o)
   for k in pairs(o) do
@@ -20,11 +24,13 @@ local function check(o)
   for _, k in ipairs { 'net', 'train', 'optimizer', 'epochs' } do
     if o[k] == nil then c.fail('train: %s is missing; needs net, train (a set), optimizer and epochs', k) end
   end
-  if not require 'hz.net.net'.is(o.net) then c.fail('train: net is %s; needs a net', type(o.net)) end
+  if not nets.is(o.net) then c.fail('train: net is %s; needs a net', type(o.net)) end
   for _, k in ipairs { 'train', 'watch', 'test' } do
-    if o[k] and not require 'hz.net.plan'.is_set(o[k]) then c.fail('train: %s is %s; needs a set with items and labels', k, type(o[k])) end
+    if o[k] and not plans.is_set(o[k]) then c.fail('train: %s is %s; needs a set with items and labels', k, type(o[k])) end
   end
-  if type(o.epochs) ~= 'number' or o.epochs % 1 ~= 0 or o.epochs < 1 then c.fail('train: epochs is %s; needs a whole number of at least 1', tostring(o.epochs)) end
+  if type(o.epochs) ~= 'number' or o.epochs % 1 ~= 0 or o.epochs < 1 then
+    c.fail('train: epochs is %s; needs a whole number of at least 1', tostring(o.epochs))
+  end
 end
 
 -- ---- outcome bits: one bit per item of the watch split and epoch ----
@@ -58,15 +64,15 @@ local function save(path, run)
   if #run.bits > 0 then named['watch.bits'] = stack(run.bits) end
   for _, name in ipairs(outcomes) do named['best.' .. name] = run.best and run.best[name] end
   local state = { key = run.key, epoch = run.plan.epoch, offset = run.plan.offset, steps = run.optimizer.steps, loss_sum = run.loss_sum, kernels = run.kernels,
-    correct = run.correct, seen = run.seen, seconds = run.seconds, epoch_seconds = run.epoch_seconds, curve = require 'hz.base.json'.array(run.curve),
+    correct = run.correct, seen = run.seen, seconds = run.seconds, epoch_seconds = run.epoch_seconds, curve = json.array(run.curve),
     best_epoch = run.best and run.best.epoch, best_accuracy = run.best and run.best.accuracy }
-  require 'hz.tensor.safetensors'.write(path, named, { ['hz.resume'] = require 'hz.base.json'.encode(state) })
+  safetensors.write(path, named, { ['hz.resume'] = json.encode(state) })
 end
 
 local function restore(path, run)
-  local named, meta = require 'hz.tensor.safetensors'.read(path)
+  local named, meta = safetensors.read(path)
   if not meta['hz.resume'] then c.fail('%s: it is no resume point; needs another file, or none', path) end
-  local state = require 'hz.base.json'.decode(meta['hz.resume'], path)
+  local state = json.decode(meta['hz.resume'], path)
   if state.key ~= run.key then
     c.fail('%s: it belongs to another training (%s); this one is %s', path, tostring(state.key), tostring(run.key))
   end
@@ -92,27 +98,23 @@ end
 -- ---- the loop ----
 
 -- Kernels are chosen once: a training that is resumed goes on with those of its resume point.
-local function chosen(o)
-  if o.tune ~= true or not o.resume or not require 'hz.base.file'.exists(o.resume) then return o.tune end
-  local meta = require 'hz.tensor.safetensors'.metadata(o.resume)
-  return meta['hz.resume'] and require 'hz.base.json'.decode(meta['hz.resume'], o.resume).kernels or true
+local function chosen(settings, resume)
+  if settings.tune ~= true or not resume or not file.exists(resume) then return settings.tune end
+  local meta = safetensors.metadata(resume)
+  return meta['hz.resume'] and json.decode(meta['hz.resume'], resume).kernels or true
 end
 
-local function begin(o)
-  local data = o.train
-  local steps = math.ceil(#data.labels / (o.batch or 128)) * o.epochs
-  local run = { net = o.net, optimizer = o.optimizer, key = o.key or '', bits = {}, curve = {}, loss_sum = 0, correct = 0, seen = 0,
-    seconds = 0, epoch_seconds = 0, total_steps = steps, epochs = o.epochs }
-  local common = { batch = o.batch or 128, device = o.device, dtype = o.dtype, mean = o.mean, deviation = o.deviation, tune = chosen(o) }
-  local function plan(extra)
-    for k, v in pairs(common) do extra[k] = v end
-    if not extra.train then extra.batch = math.min(256, #extra.data.labels) end
-    return o.net:plan(extra)
+local function begin(settings, o)
+  settings = settings:with { tune = chosen(settings, o.resume) }
+  local run = { net = o.net, optimizer = settings.optimizer, key = o.key or '', bits = {}, curve = {},
+    loss_sum = 0, correct = 0, seen = 0, seconds = 0, epoch_seconds = 0,
+    settings = settings, total_steps = settings:steps(o.train), epochs = settings.epochs }
+  run.plan = o.net:plan(settings:to_train(o.train))
+  run.watch = o.watch and o.net:plan(settings:to_score(o.watch))
+  run.test = o.test and (o.test == o.watch and run.watch or o.net:plan(settings:to_score(o.test)))
+  if settings.tune then
+    run.kernels = settings.tune ~= true and settings.tune or tune.frozen { run.plan, run.watch, run.test }
   end
-  run.plan = plan { train = true, data = data, augment = o.augment, optimizer = o.optimizer, seed = o.seed, smoothing = o.smoothing, total = steps }
-  run.watch = o.watch and plan { data = o.watch }
-  run.test = o.test and (o.test == o.watch and run.watch or plan { data = o.test })
-  if common.tune then run.kernels = common.tune ~= true and common.tune or require 'hz.net.tune'.frozen { run.plan, run.watch, run.test } end
   return run
 end
 
@@ -121,7 +123,7 @@ local function finish_epoch(run, o)
   if run.watch then
     local e = run.watch:evaluate()
     row.watch_loss, row.watch_accuracy = math.abs(e.loss) < math.huge and e.loss or nil, e.accuracy
-    if o.keep_best and e.accuracy > (run.best and run.best.accuracy or -1) then
+    if run.settings.keep_best and e.accuracy > (run.best and run.best.accuracy or -1) then
       run.best = { epoch = run.plan.epoch, accuracy = e.accuracy, correct = e.correct, class = e.class, confidence = e.confidence }
     end
     run.bits[#run.bits + 1] = pack_bits(e.correct)
@@ -151,29 +153,27 @@ end
 
 local function loop(run, o)
   local saved = C.hz_seconds()
-  while run.plan.epoch < o.epochs do
+  while run.plan.epoch < run.epochs do
     step(run)
     local finished = run.plan.offset == 0
     if finished then finish_epoch(run, o) elseif o.on_step then o.on_step(run) end
     local signal = c.interrupted()
     if signal ~= 0 then stop(run, o, signal) end
-    if o.resume and (finished or C.hz_seconds() - saved > EVERY) and run.plan.epoch < o.epochs then
+    if o.resume and (finished or C.hz_seconds() - saved > EVERY) and run.plan.epoch < run.epochs then
       save(o.resume, run)
       saved = C.hz_seconds()
     end
   end
 end
 
--- Trains o.net. Sets: train; watch is scored after every epoch, test once at the end. resume: file of the resume point, read when
--- it is there (key must agree) and removed by the caller. on_epoch(row, run), on_step(run). tune: kernels by trial (true), or
--- as they were chosen before (tune.lua). keep_best: the watch split's outcomes
--- at its best epoch are returned as `best`.
--- Returns { curve = rows of epoch, loss, accuracy, watch_loss (nil if not finite), watch_accuracy, seconds; test = evaluation; bits; seconds }.
+-- Trains o.net by a record of settings (training.lua). Sets: train; watch is scored after every epoch, test once at the end. resume:
+-- file of the resume point, read when it is there (key must agree) and removed by the caller. on_epoch(row, run), on_step(run).
+-- Returns { curve = rows of epoch, loss, accuracy, watch_loss (nil if not finite), watch_accuracy, seconds; test = evaluation;
+-- bits; best = outcomes of the best epoch on the watch split, if they were to be kept; seconds }.
 -- A signal raises an interrupt after the resume point was written; a loss that is not finite raises an error that names the layer.
-function M.run(o)
-  check(o)
-  local run = begin(o)
-  if o.resume and require 'hz.base.file'.exists(o.resume) then
+function M.by(settings, o)
+  local run = begin(settings, o)
+  if o.resume and file.exists(o.resume) then
     restore(o.resume, run)
     run.resumed = run.plan.epoch + run.plan.offset / #o.train.labels
   end
@@ -181,8 +181,15 @@ function M.run(o)
   local ok, e = xpcall(loop, function(e) return type(e) == 'string' and os.getenv 'HZ_DEBUG' and debug.traceback(e, 2) or e end, run, o)
   c.defer(false)
   if not ok then error(e, 0) end
-  return { curve = run.curve, bits = #run.bits > 0 and stack(run.bits) or nil, seconds = run.seconds, test = run.test and run.test:evaluate() or nil,
-    best = run.best, steps = o.optimizer.steps, kernels = run.kernels, resumed = run.resumed, plan = run.plan }
+  return { curve = run.curve, bits = #run.bits > 0 and stack(run.bits) or nil, seconds = run.seconds,
+    test = run.test and run.test:evaluate() or nil, best = run.best, steps = run.optimizer.steps, kernels = run.kernels,
+    resumed = run.resumed, plan = run.plan }
+end
+
+-- The same with the settings among the fields of o.
+function M.run(o)
+  check(o)
+  return M.by(training.new('train', o), o)
 end
 
 return M

@@ -4,8 +4,10 @@
 --   frozen         choices { machine, nodes = { node = kernel } } that a training or a sweep keeps, so that whoever resumes it computes the
 --                  same bits: other kernels add in another order. A frozen kernel that does not run here is an error.
 local c = require 'hz.c'
+local crypto = require 'hz.ext.crypto'
 local file = require 'hz.base.file'
 local json = require 'hz.base.json'
+local posix = require 'hz.ext.posix'
 local ffi, C = c.ffi, c.C
 
 local M = {}
@@ -168,7 +170,7 @@ function M.digest(choices)
   local list = {}
   for node, kernel in pairs(choices.nodes) do list[#list + 1] = node .. ' ' .. kernel end
   table.sort(list)
-  return require 'hz.ext.crypto'.sha256(table.concat(list, '\n')):sub(1, 16)
+  return crypto.sha256(table.concat(list, '\n')):sub(1, 16)
 end
 
 local function read(name)
@@ -188,37 +190,11 @@ function M.once(name, make)
       lock:release()
       if not ok then error(e, 0) end
     else
-      require 'hz.ext.posix'.sleep(0.3)
+      posix.sleep(0.3)
     end
     c.poll()
   end
   return read(name)
-end
-
--- Choices for all plans that the jobs of a sweep will make, tried with the threads that each cell will have.
-function M.of_jobs(jobs, parallel)
-  local seen, plans, total = {}, {}, C.hz_cpu_threads()
-  c.check(C.hz_cpu_set_threads(require 'hz.sweep.predict'.threads(total, type(parallel) == 'number' and parallel or 1)))
-  for _, job in ipairs(jobs) do
-    local p = job.point
-    local key = table.concat({ p.data, p.model.path, job.dtype }, '\0')
-    if not seen[key] then
-      seen[key] = true
-      local net = require 'hz.net.nets'.load(p.model.path, { classes = #p.test.classes, input = p.model.input })
-      net:init { seed = 0, input = p.model.input }
-      local function plan(o)
-        o.dtype, o.device, o.tune = job.dtype, job.device, true
-        plans[#plans + 1] = { tuned = net:plan(o).tuned }                      -- the plan itself may go
-      end
-      plan { data = p.test, batch = math.min(256, #p.test.labels) }
-      if job.epochs > 0 then
-        plan { data = p.watch, batch = math.min(256, #p.watch.labels) }
-        plan { train = true, data = p.train, batch = job.batch, augment = job.augment, optimizer = require 'hz.net.optim'.sgd { rate = 1e-9 } }
-      end
-    end
-  end
-  c.check(C.hz_cpu_set_threads(total))
-  return M.frozen(plans)
 end
 
 return M

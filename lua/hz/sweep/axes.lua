@@ -2,8 +2,14 @@
 -- means to open it (sets as the codec leaves them, net, optimiser). Everything that can be wrong is found here, before the first step.
 local c = require 'hz.c'
 local cell = require 'hz.sweep.cell'
+local crypto = require 'hz.ext.crypto'
 local encodings = require 'hz.sweep.encodings'
+local nets = require 'hz.net.nets'
+local protocols = require 'hz.sweep.protocol'
 local recode = require 'hz.codec.recode'
+local safetensors = require 'hz.tensor.safetensors'
+local tensor = require 'hz.tensor.tensor'
+local training = require 'hz.net.training'
 
 local M = {}
 
@@ -16,11 +22,11 @@ end
 
 local function new_net(model, set, seed)
   local shape = shape_of(set)
-  local net = require 'hz.net.nets'.load(model, { classes = #set.classes, input = shape })
+  local net = nets.load(model, { classes = #set.classes, input = shape })
   return net:init { seed = seed, input = shape }
 end
 
--- What a model is: layers with their names, numbers, and the file's weights where training starts from them.
+-- What a model is: layers with their names, numbers, and make(seed), a new net of it.
 local function describe_model(o, model, set, dtype)
   local net = new_net(model, set, 0)
   local layers, madds = {}, 0
@@ -30,20 +36,21 @@ local function describe_model(o, model, set, dtype)
   local classes = probe:value('logits'):size(2)
   if classes ~= #set.classes then c.fail('model %s: it ends in %d outputs; %s has %d classes', model, classes, set.name, #set.classes) end
   if o.weights then net:load(o.weights) end             -- does it fit?
-  return { name = model:match '[^/]*$':gsub('%.lua$', ''), path = model, layers = layers, params = net:count(), madds = madds, input = shape_of(set), mean = net.mean, deviation = net.deviation }
+  return { name = model:match '[^/]*$':gsub('%.lua$', ''), path = model, layers = layers, params = net:count(), madds = madds,
+    input = shape_of(set), mean = net.mean, deviation = net.deviation, make = function(seed) return new_net(model, set, seed) end }
 end
 
 local element_bytes = { u8 = 1, bf16 = 2, i32 = 4, f32 = 4, f64 = 8 }
 
 -- Of the tensors of a file, whatever else it says.
 local function weights_digest(path)
-  local digest, names = require 'hz.ext.crypto'.new 'sha256', {}
-  local tensors = require 'hz.tensor.safetensors'.read(path)
+  local digest, names = crypto.new 'sha256', {}
+  local tensors = safetensors.read(path)
   for name in pairs(tensors) do names[#names + 1] = name end
   table.sort(names)
   for _, name in ipairs(names) do
     local t = tensors[name]:contiguous()
-    digest:add(('%s %s\n'):format(name, require 'hz.tensor.tensor'.shape_text(t))):add(t.data, element_bytes[t:type()] * t:count())
+    digest:add(('%s %s\n'):format(name, tensor.shape_text(t))):add(t.data, element_bytes[t:type()] * t:count())
   end
   return digest:hex()
 end
@@ -51,22 +58,24 @@ end
 -- ---- jobs ----
 
 -- The deciding fields of a job: what the training sees, and what it is scored on.
-local function decides(o, p)
-  local training = { model = { layers = p.model.layers, input = p.model.input, mean = p.model.mean, deviation = p.model.deviation }, dtype = p.dtype, device = o.device, weights = o.weights_digest }
-  if o.epochs > 0 then
+local function decides(o, p, settings)
+  local model, own = p.model, settings:decides()
+  own.model = { layers = model.layers, input = model.input, mean = model.mean, deviation = model.deviation }
+  own.weights = o.weights_digest
+  if settings.epochs > 0 then
     local watch = p.watch == p.test and p.encoding.test or p.encoding.train
-    training.data = { digest = p.train.digest, codec = p.encoding.train.id }
-    training.watch = { digest = p.watch.digest, codec = watch.id }
-    training.epochs, training.batch, training.seed, training.smoothing = o.epochs, o.batch, p.seed, o.smoothing
-    training.optimizer, training.augment, training.protocol = o.optimizer():describe(), o.augment, o.protocol
+    own.data = { digest = p.train.digest, codec = p.encoding.train.id }
+    own.watch = { digest = p.watch.digest, codec = watch.id }
+    own.protocol = o.protocol
   end
-  return { training = training, test = { digest = p.test.digest, codec = p.encoding.test.id, protocol = o.protocol } }
+  return { training = own, test = { digest = p.test.digest, codec = p.encoding.test.id, protocol = o.protocol } }
 end
 
-local function labels(o, p)
+local function labels(o, p, settings)
   local own = {
-    data = p.data, split = require 'hz.sweep.protocol'.named(o.protocol).split(p.train, p.watch, p.test), protocol = o.protocol,
-    model = p.model.name, params = p.model.params, madds = p.model.madds, seed = p.seed, dtype = p.dtype, epochs = o.epochs,
+    data = p.data, split = protocols.named(o.protocol).split(p.train, p.watch, p.test), protocol = o.protocol,
+    model = p.model.name, params = p.model.params, madds = p.model.madds,
+    seed = settings.seed, dtype = settings.dtype, epochs = settings.epochs,
     items = { train = #p.train.labels, watch = #p.watch.labels, test = #p.test.labels }, classes = #p.test.classes,
   }
   p.encoding.train:label(own, '')
@@ -95,29 +104,36 @@ local function open_sets(o, p)
   return out
 end
 
-local function opener(o, p)
+local function opener(o, p, seed)
   return function()
     local stage = open_sets(o, p)
-    stage.net = new_net(p.model.path, p.test, p.seed)
+    stage.net = p.model.make(seed)
     if o.weights then stage.net:load(o.weights) end
     stage.optimizer = o.optimizer()
     return stage
   end
 end
 
-local function new_job(o, p)
-  local job = { decides = decides(o, p), labels = labels(o, p), epochs = o.epochs, batch = o.batch, seed = p.seed, augment = o.augment,
-    smoothing = o.smoothing, dtype = p.dtype, device = o.device, keep_best = p.watch == p.test, point = p, open = opener(o, p) }
+-- The settings of one point: those of the sweep, but one seed and one dtype; kernels are chosen for all jobs at once, or not at all.
+local function settings_of(o, p, seed, dtype)
+  return training.new('sweep', o,
+    { seed = seed, dtype = dtype, optimizer = o.optimizer(), keep_best = p.watch == p.test, tune = false })
+end
+
+-- kind: jobs of one kind make the same plans, and take as long.
+local function new_job(o, p, settings)
+  local job = { settings = settings, decides = decides(o, p, settings), labels = labels(o, p, settings), point = p,
+    open = opener(o, p, settings.seed), kind = table.concat({ p.data, p.model.path, settings.dtype }, '\0') }
   job.key, job.training_key = cell.keys(job.decides)
   return job
 end
 
--- Jobs in order: data, model, seed, dtype, then encodings, so that the first seed already gives a whole curve. o: data (list of { name, train,
--- test }), model, seed (lists), the encodings as encodings.lua takes them, protocol, train, test (counts or nil), epochs,
--- batch, optimizer(), augment, smoothing, weights, dtype (one or a list), device.
+-- Jobs in order: data, model, seed, dtype, then encodings, so that the first seed already gives a whole curve. o: data
+-- (list of { name, train, test }), model, seed (lists), the encodings as encodings.lua takes them, protocol, train, test
+-- (counts or nil), weights, and the settings of a training: dtype one or a list, optimizer() makes one.
 function M.jobs(o)
   local jobs, seen, list, dtypes = {}, {}, encodings.pairs(o), type(o.dtype) == 'table' and o.dtype or { o.dtype }
-  local protocol = require 'hz.sweep.protocol'.named(o.protocol)
+  local protocol = protocols.named(o.protocol)
   o.weights_digest = o.weights and weights_digest(o.weights)
   for _, data in ipairs(o.data) do
     local train, watch, test = protocol.sets(data.train, data.test, o)
@@ -127,7 +143,8 @@ function M.jobs(o)
       for _, seed in ipairs(o.epochs > 0 and o.seed or { o.seed[1] }) do
         for _, dtype in ipairs(dtypes) do
           for _, e in ipairs(list) do
-            local job = new_job(o, { data = data.name, train = train, watch = watch, test = test, model = what, seed = seed, dtype = dtype, encoding = e })
+            local point = { data = data.name, train = train, watch = watch, test = test, model = what, encoding = e }
+            local job = new_job(o, point, settings_of(o, point, seed, dtype))
             if not seen[job.key] then jobs[#jobs + 1] = job end
             seen[job.key] = true
           end
@@ -136,15 +153,6 @@ function M.jobs(o)
     end
   end
   return jobs
-end
-
--- Cells of jobs with chosen kernels (tune.lua) have keys of their own: other kernels may yield other bits.
-function M.decide_by(jobs, choices)
-  local digest = require 'hz.net.tune'.digest(choices)
-  for _, job in ipairs(jobs) do
-    job.tune, job.decides.training.kernels = choices, digest
-    job.key, job.training_key = cell.keys(job.decides)
-  end
 end
 
 return M

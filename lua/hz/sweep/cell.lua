@@ -5,10 +5,13 @@
 --   cells/TRAINING.resume.safetensors  an unfinished one: its resume point       cells/TRAINING.lock  held while one works on it
 -- TRAINING names what decides the training alone: cells that differ in the test set's codec only share it.
 local c = require 'hz.c'
+local crypto = require 'hz.ext.crypto'
 local file = require 'hz.base.file'
 local json = require 'hz.base.json'
+local plans = require 'hz.net.plan'
+local protocol = require 'hz.sweep.protocol'
 local safetensors = require 'hz.tensor.safetensors'
-local tensor = require 'hz.tensor.tensor'
+local trainer = require 'hz.net.train'
 
 local M = {}
 
@@ -16,7 +19,7 @@ M.SCHEMA = 1
 
 -- ---- names ----
 
-local function digest(value) return require 'hz.ext.crypto'.sha256(json.encode(value)):sub(1, 32) end
+local function digest(value) return crypto.sha256(json.encode(value)):sub(1, 32) end
 
 -- Keys of the whole cell and of its training, from { training = {...}, test = {...} }.
 function M.keys(decides)
@@ -49,7 +52,7 @@ function M.exists(runs, key) return file.exists(M.path(runs, key)) ~= nil end
 
 -- Epochs of a training that are behind its resume point; all of them once it is finished.
 function M.epochs_done(runs, job)
-  if file.exists(M.weights_path(runs, job.training_key)) then return job.epochs end
+  if file.exists(M.weights_path(runs, job.training_key)) then return job.settings.epochs end
   local path = M.resume_path(runs, job.training_key)
   if not file.exists(path) then return 0 end
   local ok, meta = pcall(safetensors.metadata, path)
@@ -90,11 +93,10 @@ local function interruptible(f, ...)
 end
 
 local function train(runs, job, stage, hooks)
-  return require 'hz.net.train'.run {
-    net = stage.net, train = stage.train, watch = stage.watch, epochs = job.epochs, batch = job.batch, optimizer = stage.optimizer,
-    augment = job.augment, seed = job.seed, smoothing = job.smoothing, dtype = job.dtype, device = job.device, keep_best = job.keep_best, tune = job.tune,
-    resume = M.resume_path(runs, job.training_key), key = job.training_key, on_step = hooks.on_step, on_epoch = hooks.on_epoch,
-  }
+  return trainer.by(job.settings:with { optimizer = stage.optimizer }, {
+    net = stage.net, train = stage.train, watch = stage.watch, on_step = hooks.on_step, on_epoch = hooks.on_epoch,
+    resume = M.resume_path(runs, job.training_key), key = job.training_key,
+  })
 end
 
 -- A training that fails is a result, too: the same command would fail in the same way.
@@ -125,7 +127,7 @@ local function trained(runs, job, stage, hooks)
       if on_epoch then on_epoch(row, run) end
     end })
     if not ok then
-      if not require 'hz.net.plan'.is_diverged(result) then error(result, 0) end
+      if not plans.is_diverged(result) then error(result, 0) end
       return failure(result, curve_of(rows))
     end
     store_training(runs, job, stage, result)
@@ -154,11 +156,6 @@ local function outcome_tensors(training, test)
   return named
 end
 
-local function score(job, stage)
-  local n = #stage.test.labels
-  return stage.net:plan { data = stage.test, batch = math.min(256, n), dtype = job.dtype, device = job.device, tune = job.tune }:evaluate()
-end
-
 local function store(runs, job, record, run, tensors)
   for k, v in pairs(job.labels) do record[k] = v end
   record.schema, record.key, record.training_key, record.decides = M.SCHEMA, job.key, job.training_key, job.decides
@@ -171,16 +168,16 @@ local function store_failure(runs, job, stage, training)
 end
 
 local function store_result(runs, job, stage, training)
-  local test = score(job, stage)
+  local test = stage.net:plan(job.settings:to_score(stage.test)):evaluate()
   if test.loss ~= test.loss or math.abs(test.loss) == math.huge then
-    training.failure = { epoch = job.epochs, layer = 'loss', message = 'the loss on the test set is not finite' }
+    training.failure = { epoch = job.settings.epochs, layer = 'loss', message = 'the loss on the test set is not finite' }
     return store_failure(runs, job, stage, training)
   end
   local watch = numbers(training.curve.watch_accuracy)
-  local best, best_epoch = require 'hz.sweep.protocol'.largest(watch)
+  local best, best_epoch = protocol.largest(watch)
   store(runs, job, {
     status = 'done', curve = training.curve, accounts = stage.accounts, test_loss = test.loss, test_accuracy = test.accuracy,
-    accuracy = require 'hz.sweep.protocol'.named(job.labels.protocol).accuracy(watch, test.accuracy),
+    accuracy = protocol.named(job.labels.protocol).accuracy(watch, test.accuracy),
     best = #watch > 0 and best or nil, best_epoch = #watch > 0 and best_epoch or nil, last = watch[#watch],
   }, training.run, outcome_tensors(training, test))
 end
@@ -190,13 +187,13 @@ local function nothing_trained() return { curve = curve_of {}, run = times { cur
 local function work(runs, job, hooks)
   if M.exists(runs, job.key) then return end           -- another process was quicker
   local stage = job.open()
-  local training = job.epochs > 0 and trained(runs, job, stage, hooks) or nothing_trained()
+  local training = job.settings.epochs > 0 and trained(runs, job, stage, hooks) or nothing_trained()
   if training.failure then store_failure(runs, job, stage, training) else store_result(runs, job, stage, training) end
   file.remove(M.resume_path(runs, job.training_key))
 end
 
--- Computes a cell that is not there yet. job: key, training_key, decides, labels (reported as they are), epochs, batch, seed, augment,
--- smoothing, dtype, device, tune, keep_best, open() -> { net, optimizer, train, watch, test, accounts }. hooks: on_step(run), on_epoch(row, run).
+-- Computes a cell that is not there yet. job: key, training_key, decides, labels (reported as they are), settings (a record:
+-- training.lua), open() -> { net, optimizer, train, watch, test, accounts }. hooks: on_step(run), on_epoch(row, run).
 -- Returns true, or false and the owner (file.lock) if another process is at work on it. Interrupts and errors are raised.
 function M.run(runs, job, hooks)
   if M.exists(runs, job.key) then return true end

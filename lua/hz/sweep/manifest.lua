@@ -1,6 +1,7 @@
 -- manifest.lua: what a sweep consists of: runs/sweeps/ID.json with the command, the axes and the keys of its cells. ID follows from the
 -- cells, so the same command finds its sweep again, from whatever process or machine.
 local c = require 'hz.c'
+local crypto = require 'hz.ext.crypto'
 local file = require 'hz.base.file'
 local json = require 'hz.base.json'
 
@@ -17,7 +18,7 @@ function M.runs(given)
   return given or (own and own ~= '' and own) or 'runs'
 end
 
-local function hash(value) return require 'hz.ext.crypto'.sha256(json.encode(value)) end
+local function hash(value) return crypto.sha256(json.encode(value)) end
 
 function M.id(name, jobs)
   local keys = {}

@@ -2,6 +2,9 @@
 -- processes at once finish it soonest.
 local c = require 'hz.c'
 local cell = require 'hz.sweep.cell'
+local file = require 'hz.base.file'
+local optim = require 'hz.net.optim'
+local threads = require 'hz.sweep.threads'
 
 local M = {}
 
@@ -22,49 +25,41 @@ end
 
 -- Seconds per training step and per scored item of a job, on data as they are.
 local function measure(job)
-  local p = job.point
-  local net = require 'hz.net.nets'.load(p.model.path, { classes = #p.test.classes, input = p.model.input })
-  net:init { seed = 0, input = p.model.input }
-  local n = math.min(256, #p.test.labels)
-  local scored = net:plan { data = p.test:subset(1, n), batch = n, dtype = job.dtype, device = job.device, tune = job.tune }
-  local speed = { item = seconds(function() scored:evaluate() end) / n, step = 0 }
-  if job.epochs > 0 then
-    local plan = net:plan { train = true, data = p.train, batch = job.batch, dtype = job.dtype, device = job.device, augment = job.augment, tune = job.tune,
-                            optimizer = require 'hz.net.optim'.sgd { rate = 1e-9 } }
+  local p, net = job.point, job.point.model.make(0)
+  local settings = job.settings:with { optimizer = optim.sgd { rate = 1e-9 } }
+  local some = p.test:subset(1, math.min(256, #p.test.labels))
+  local scored = net:plan(settings:to_score(some))
+  local speed = { item = seconds(function() scored:evaluate() end) / #some.labels, step = 0 }
+  if settings.epochs > 0 then
+    local plan = net:plan(settings:to_train(p.train))
     speed.step = seconds(function() plan:step() end)
   end
   return speed
 end
 
--- Threads of the i-th of `processes` that share `total`.
-function M.threads(total, processes, i)
-  return math.max(1, math.floor(total / processes) + ((i or processes) <= total % processes and 1 or 0))
-end
-
 -- How much slower a process of `threads` threads runs beside others like it than alone, by the FMA peak: cores may be halves of one
 -- core, or clock lower when all are at work.
-local function crowding(total, processes, threads)
-  local all = math.min(total, processes * threads)
-  if all == threads then return processes end
-  local alone, together = c.C.hz_cpu_peak(c.C.HZ_F32, threads, 0.05), c.C.hz_cpu_peak(c.C.HZ_F32, all, 0.05)
+local function crowding(total, processes, each)
+  local all = math.min(total, processes * each)
+  if all == each then return processes end
+  local alone, together = c.C.hz_cpu_peak(c.C.HZ_F32, each, 0.05), c.C.hz_cpu_peak(c.C.HZ_F32, all, 0.05)
   return math.max(1, alone * processes / together)
 end
 
 -- Gives every job its parts in seconds, with so many processes at once: job.cost = { epoch, finish }.
 function M.costs(jobs, processes)
   local known, total = {}, c.C.hz_cpu_threads()
-  local threads = M.threads(total, processes)
-  local slower = processes > 1 and crowding(total, processes, threads) or 1
-  c.check(c.C.hz_cpu_set_threads(threads))
-  for _, job in ipairs(jobs) do
-    local p = job.point
-    local key = table.concat({ p.data, p.model.path, job.dtype }, '\0')
-    known[key] = known[key] or measure(job)
-    local speed = known[key]
-    job.cost = { epoch = slower * (math.ceil(#p.train.labels / job.batch) * speed.step + #p.watch.labels * speed.item),
-                 finish = slower * #p.test.labels * speed.item }
-  end
-  c.check(c.C.hz_cpu_set_threads(total))
+  local each = threads.share(total, processes)
+  local slower = processes > 1 and crowding(total, processes, each) or 1
+  threads.with(each, function()
+    for _, job in ipairs(jobs) do
+      known[job.kind] = known[job.kind] or measure(job)
+      local p, speed = job.point, known[job.kind]
+      local steps = math.ceil(#p.train.labels / job.settings.batch)
+      job.cost = { epoch = slower * (steps * speed.step + #p.watch.labels * speed.item),
+                   finish = slower * #p.test.labels * speed.item }
+    end
+  end)
 end
 
 -- Sets job.left, the seconds that each job still needs: nothing if it is finished, the rest of the epochs with a resume point.
@@ -73,7 +68,7 @@ function M.left(runs, jobs)
   for _, job in ipairs(jobs) do
     job.left = 0
     if not cell.exists(runs, job.key) then
-      local epochs = counted[job.training_key] and 0 or job.epochs - cell.epochs_done(runs, job)
+      local epochs = counted[job.training_key] and 0 or job.settings.epochs - cell.epochs_done(runs, job)
       counted[job.training_key] = true
       job.left = epochs * job.cost.epoch + job.cost.finish
     end
@@ -101,7 +96,6 @@ end
 
 -- Processes like this one that memory has room for, each as large as this one may yet become.
 local function room()
-  local file = require 'hz.base.file'
   local ok, free, own = pcall(function()
     return file.read_all '/proc/meminfo':match 'MemAvailable:%s*(%d+)', file.read_all '/proc/self/status':match 'VmHWM:%s*(%d+)'
   end)

@@ -4,12 +4,17 @@ local c = require 'hz.c'
 local axes = require 'hz.sweep.axes'
 local cell = require 'hz.sweep.cell'
 local encodings = require 'hz.sweep.encodings'
+local exit = require 'hz.exit'
 local file = require 'hz.base.file'
+local kernels = require 'hz.sweep.kernels'
 local manifest = require 'hz.sweep.manifest'
+local plans = require 'hz.net.plan'
+local posix = require 'hz.ext.posix'
 local predict = require 'hz.sweep.predict'
+local progress = require 'hz.base.progress'
 local text = require 'hz.sweep.text'
+local training = require 'hz.net.training'
 local workers = require 'hz.sweep.workers'
-local duration = require 'hz.base.progress'.duration
 
 local M, Sweep = {}, {}
 Sweep.__index = Sweep
@@ -114,7 +119,7 @@ local function work(self)
       local line = text.waiting(self, owner.text, self:unfinished())
       if self.progress.live then self.progress:show(line) elseif not told then self.progress:line(line) end
       told = true
-      require 'hz.ext.posix'.sleep(0.3)
+      posix.sleep(0.3)
       c.poll()
     end
   end
@@ -144,16 +149,16 @@ local function announce(self, parallel, start)
   local done = count_done(self)
   if done < #self.jobs then self.processes, self.predicted = settle(self, parallel, start) end
   print(('sweep %s: %d cell%s%s%s%s'):format(self.id, #self.jobs, #self.jobs == 1 and '' or 's', done > 0 and (', %d of them finished'):format(done) or '',
-    self.predicted and (', about %s to go'):format(duration(self.predicted)) or '',
+    self.predicted and (', about %s to go'):format(progress.duration(self.predicted)) or '',
     self.processes > 1 and (', %d cells at a time'):format(self.processes) or ''))
   io.stdout:flush()
 end
 
-local known = {}
-for name in ('name runs request dry data codec quality codec_test quality_test model seed weights protocol train test epochs batch optimizer augment smoothing dtype device parallel tune values'):gmatch '%S+' do
-  known[name] = true
-end
-local standard = { name = 'sweep', codec = { 'jpeg' }, protocol = 'strict', seed = { 1 }, batch = 128, smoothing = 0, dtype = 'f32', parallel = 1 }
+-- Fields of a sweep: its own, and every setting that decides what comes of a training.
+local settings = training.names('', 'decides', 'no')
+M.known = training.names([[name runs request dry parallel tune data codec quality codec_test quality_test model weights
+  protocol train test values]], 'decides', 'no')
+local standard = { name = 'sweep', codec = { 'jpeg' }, protocol = 'strict', seed = { 1 }, parallel = 1 }
 
 -- What was asked for, in plain values: two sweeps of the same request differ only in what the world has become since.
 local function request_of(o)
@@ -173,9 +178,10 @@ end
 
 local function check(o)
   for k, v in pairs(standard) do if o[k] == nil then o[k] = v end end
-  o.device, o.augment = o.device or require 'hz.net.plan'.default_device(), o.augment or {}
+  for k in pairs(settings) do if o[k] == nil then o[k] = training.default[k] end end
+  o.device = o.device or plans.default_device()
   need_list(o, 'codec')
-  encodings.take(o, known)
+  encodings.take(o, M.known)
   for _, k in ipairs { 'data', 'quality', 'model', 'epochs', 'optimizer' } do
     if o[k] == nil and not (k == 'quality' and o.values) then
       c.fail('sweep: %s is missing; needs data, quality (or another parameter of the codec), model, epochs and optimizer', k)
@@ -191,18 +197,6 @@ local function check(o)
     c.fail('sweep: parallel is %d; needs a script in a file, which other processes can run again', n)
   end
   if o.epochs == 0 and not o.weights then c.fail('sweep: epochs is 0; needs weights=FILE to score, or at least one epoch') end
-end
-
--- Kernels by trial: chosen once, kept beside the manifest, and part of what decides each cell, so that all cells and whoever resumes the sweep
--- compute by the same. Returns the file's name; nil where a dry run has nothing to go by.
-local function choose_kernels(o, jobs)
-  local tune = require 'hz.net.tune'
-  local runs, name = manifest.runs(o.runs), manifest.id(o.name, jobs) .. '.kernels'
-  local path = file.join(manifest.folder(runs), name)
-  if o.dry and not file.exists(path) then return nil end
-  file.mkdir(manifest.folder(runs))
-  axes.decide_by(jobs, tune.once(path, function() return tune.of_jobs(jobs, o.parallel) end))
-  return name
 end
 
 -- In a worker of another sweep of the same script nothing is computed: what is there is taken in, as the script goes on from it.
@@ -229,9 +223,9 @@ function M.run(o)
   local start = os.clock()                             -- what a process needs to get here
   check(o)
   local jobs = axes.jobs(o)
-  local kernels = o.tune and choose_kernels(o, jobs)
-  local self = setmetatable({ runs = manifest.runs(o.runs), jobs = jobs, records = {}, failed = {}, progress = require 'hz.base.progress'.new(),
-    started = c.C.hz_seconds(), predicted = nil, processes = 1, id = manifest.id(o.name, jobs), kernels = kernels }, Sweep)
+  local chosen = o.tune and kernels.choose(o, jobs)     -- before the sweep has its id, which follows from them
+  local self = setmetatable({ runs = manifest.runs(o.runs), jobs = jobs, records = {}, failed = {}, progress = progress.new(),
+    started = c.C.hz_seconds(), predicted = nil, processes = 1, id = manifest.id(o.name, jobs), kernels = chosen }, Sweep)
   local role = workers.role(self.id)
   if role == 'other' then return take_in(self) end
   if role == 'worker' then
@@ -259,7 +253,7 @@ end
 -- Ends the script: status 3 if a cell failed.
 function Sweep:finish()
   if #self.failed > 0 then
-    require 'hz.exit'.stop(3, ('%d of %d cells failed'):format(#self.failed, #self.jobs))
+    exit.stop(3, ('%d of %d cells failed'):format(#self.failed, #self.jobs))
   end
 end
 

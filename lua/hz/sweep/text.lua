@@ -16,7 +16,7 @@ end
 -- ---- time ----
 
 -- What `job` still needs after `epochs` epochs; what the sweep needs follows from all jobs.
-function M.reached(job, epochs) job.left = (job.epochs - epochs) * job.cost.epoch + job.cost.finish end
+function M.reached(job, epochs) job.left = (job.settings.epochs - epochs) * job.cost.epoch + job.cost.finish end
 
 -- Seconds to go, corrected by how the prediction has fared so far.
 function M.left(self)
@@ -35,14 +35,14 @@ local function head(self, job) return ('cell %d/%d'):format(job.number, #self.jo
 -- terminals cut the end off.
 function M.status(self, job, at)
   return ('%s, %s left: %s, epoch %d/%d, loss %.3f, accuracy %.1f %%, %.0f images/s'):format(head(self, job), duration(M.left(self)), M.title(job.labels),
-    math.floor(at.epochs) + 1, job.epochs, at.loss, 100 * at.accuracy, at.rate)
+    math.floor(at.epochs) + 1, job.settings.epochs, at.loss, 100 * at.accuracy, at.rate)
 end
 
 -- Several cells at work: those in `running` (jobs), each with the epoch it is in.
 function M.status_of_all(self, done, running)
   local parts = {}
   for i, job in ipairs(running) do
-    parts[i] = ('%s (%d/%d)'):format(M.title(job.labels), math.min(job.epochs, math.floor(job.at or 0) + 1), job.epochs)
+    parts[i] = ('%s (%d/%d)'):format(M.title(job.labels), math.min(job.settings.epochs, math.floor(job.at or 0) + 1), job.settings.epochs)
   end
   return ('%d of %d cells done, %d running, %s left: %s'):format(done, #self.jobs, #running, duration(M.left(self)), table.concat(parts, '; '))
 end
@@ -50,7 +50,8 @@ end
 -- An epoch that has ended; row: epoch, loss, accuracy, watch_accuracy.
 function M.epoch(self, job, row)
   return ('%s  %s  epoch %d/%d  loss %.4f  accuracy %.1f %%  %s %.1f %%  %s left'):format(head(self, job), M.title(job.labels),
-    row.epoch, job.epochs, row.loss, 100 * row.accuracy, job.keep_best and 'test' or 'validation', 100 * (row.watch_accuracy or 0), duration(M.left(self)))
+    row.epoch, job.settings.epochs, row.loss, 100 * row.accuracy, job.settings.keep_best and 'test' or 'validation',
+    100 * (row.watch_accuracy or 0), duration(M.left(self)))
 end
 
 -- A cell that is finished.

@@ -7,8 +7,11 @@
 local c = require 'hz.c'
 local cell = require 'hz.sweep.cell'
 local json = require 'hz.base.json'
+local posix = require 'hz.ext.posix'
 local process = require 'hz.ext.process'
+local stop = require 'hz.exit'.stop
 local text = require 'hz.sweep.text'
+local threads = require 'hz.sweep.threads'
 
 local M = {}
 
@@ -67,13 +70,13 @@ function M.serve(self)
   local _, parent = M.role(self.id)
   process.ignore(process.SIGINT)                       -- Ctrl-C reaches all of us; the parent decides
   process.ignore(process.SIGPIPE)
-  local exit, status = require 'hz.exit', 75
+  local status = 75
   if process.end_with_parent(parent) then
     local ok, e = pcall(serve, self)
     if not ok and not c.is_interrupt(e) then error(e, 0) end
     status = c.interrupted() == 0 and ok and 0 or 75
   end
-  exit.stop(status)
+  stop(status)
 end
 
 -- ---- in the sweep's own process ----
@@ -86,8 +89,8 @@ function M.command() return (rawget(_G, '_HZ') or {}).command end
 
 function Crew:start(number)
   local command = M.command()
-  local set = { HZ_SWEEP_WORKER = ('%d %s'):format(require 'hz.ext.posix'.pid(), self.sweep.id),
-                HZ_THREADS = require 'hz.sweep.predict'.threads(c.C.hz_cpu_threads(), self.wanted, number) }
+  local set = { HZ_SWEEP_WORKER = ('%d %s'):format(posix.pid(), self.sweep.id),
+                HZ_THREADS = threads.share(c.C.hz_cpu_threads(), self.wanted, number) }
   local worker, reason = process.start('/proc/self/exe', command, set)
   if not worker then c.fail('sweep: process %d of %d cannot be started: %s', number, self.wanted, reason) end
   worker.number = number
