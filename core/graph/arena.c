@@ -1,7 +1,7 @@
 /* arena.c: one block of memory for all values of a plan.
-   A value lives from the node that makes it to the last node that reads it. Largest first, each value is put at the lowest
-   offset where it meets no value of an overlapping life (Pisarchyk, Lee: "Efficient memory management for deep neural net
-   inference", 2020, section 5.2: greedy by size). Entries and kept values live for ever.
+   A value lives from the node that makes it to the last node that reads it. Largest first, each value is put at the
+   lowest offset where it meets no value of an overlapping life (Pisarchyk, Lee: "Efficient memory management for deep
+   neural net inference", 2020, section 5.2: greedy by size). Entries and kept values live for ever.
 
        offset
          |  [ conv1.y      ]

@@ -2,16 +2,16 @@
 
        producer --mid--> follower --y-->          producer+follower --y-->
 
-   How, follows from the follower's tail in op.def. An activation is the producer's epilogue: its kernel applies it to its
-   sums. What works in place or has a result of its own is a tail, which runs over parts of the producer's result while
-   they are near (hz_tail). A tail that only adds up sums leaves the follower where it is, with less to read:
+   How, follows from the follower's tail in op.def. An activation is the producer's epilogue: its kernel applies it to
+   its sums. What works in place or has a result of its own is a tail, which runs over parts of the producer's result
+   while they are near (hz_tail). A tail that only adds up sums leaves the follower where it is, with less to read:
 
        producer --mid--> follower --y-->          producer+sums --mid---> follower --y-->
                                                                 --sums-->
 
-   Either is done only where the backend runs the fused node. The gradient is appended before, so a pre-activation that
-   some backward node reads (gelu's) has two users and is left alone: counting uses is the whole safety argument. What the
-   follower reads besides becomes the fused node's; it must be older than the producer, in whose place that runs. */
+   Each is done only where the backend runs the fused node. The gradient is appended before, so a pre-activation that
+   some backward node reads (gelu's) has two users and is left alone: counting uses is the whole safety argument. What
+   the follower reads besides becomes the fused node's; it must be older than the producer, in whose place that runs. */
 #include "graph/planner.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,8 +80,7 @@ static int add_tail(hz_graph *g, const pair *p, hz_node *fused)
 {
     const hz_node *f = p->follower;
     int outputs = op_tail_has(f->op, 'F') ? 1 : f->nout;
-    int in_place = hz_tail_kind_of(f->op, &f->attr) == HZ_TAIL_IN_PLACE;
-    int first = free_input(fused);
+    int in_place = hz_tail_kind_of(f->op, &f->attr) == HZ_TAIL_IN_PLACE, first = free_input(fused);
     if (!put_tail(f, f->nin - 1, outputs - in_place, fused))
         return 0;
     if (in_place)
@@ -95,7 +94,9 @@ static int add_tail(hz_graph *g, const pair *p, hz_node *fused)
 static int sums_value(hz_graph *g, const hz_node *follower, const char *word)
 {
     const hz_value *x = &g->values[follower->in[0]];
-    out_spec spec = { .dtype = parameter_dtype(x), .kind = HZ_GRADIENT, .ndim = 2, .shape = { 2, x->shape[x->ndim - 1] } };
+    out_spec spec = { .dtype = parameter_dtype(x), .kind = HZ_GRADIENT, .ndim = 2 };
+    spec.shape[0] = 2;
+    spec.shape[1] = x->shape[x->ndim - 1];
     char name[HZ_NAMELEN];
     snprintf(name, sizeof name, "%.30s.%s", follower->name, word);
     return graph_value(g, name, &spec);
@@ -109,7 +110,9 @@ static int add_sums(hz_graph *g, const pair *p, hz_node *fused)
     int first = free_input(fused);
     for (int k = 0; k < s.nreads; k++)
         in[k] = f->in[s.reads[k]];
-    if (f->nin > s.input || !put_tail(f, s.nreads, 1, fused) || !take_inputs(g, p->producer, in, s.nreads, first, fused))
+    if (f->nin > s.input || !put_tail(f, s.nreads, 1, fused))
+        return 0;
+    if (!take_inputs(g, p->producer, in, s.nreads, first, fused))
         return 0;
     int sums = sums_value(g, f, s.name);
     fused->out[fused->nout++] = sums;
@@ -144,7 +147,9 @@ static void hand_sums(hz_graph *g, const pair *p, const hz_node *fused)
     p->follower->nin = input + 1;
 }
 
-static const way epilogue_way = { add_epilogue, replace }, tail_way = { add_tail, replace }, sums_way = { add_sums, hand_sums };
+static const way epilogue_way = { add_epilogue, replace };
+static const way tail_way = { add_tail, replace };
+static const way sums_way = { add_sums, hand_sums };
 
 /* ---- match ---- */
 

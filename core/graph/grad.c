@@ -1,5 +1,5 @@
-/* grad.c: appends the backward nodes. Reverse-mode: the node list is walked from its end; each op's grad turns gradients
-   of outputs into gradients of inputs. Values that feed several nodes get the sum of what comes back. */
+/* grad.c: appends the backward nodes. Reverse-mode: the node list is walked from its end; each op's grad turns
+   gradients of outputs into gradients of inputs. Values that feed several nodes get the sum of what comes back. */
 #include "graph/graph.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* op.c: the op table, made of op.def, and what follows from its rows: how many inputs, where an activation is kept, what
-   an op is as a tail, and so which value a node yields and what a plan calls it. */
+/* op.c: the op table, made of op.def, and what follows from its rows: how many inputs, where an activation is kept,
+   what an op is as a tail, and so which value a node yields and what a plan calls it. */
 #include "graph/graph.h"
 #include <assert.h>
 #include <stddef.h>

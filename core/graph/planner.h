@@ -14,7 +14,7 @@ void graph_fuse(hz_graph *g, const hz_backend *b);
 
 /* A range of the arena: from the node that makes its value to the last that reads it, both counted. */
 typedef struct life {
-    int value, first, last;   /* first is -1 where the memory is another value's (views, work in place) or the caller's */
+    int value, first, last;   /* first is -1 where the memory is another value's (view, in place) or the caller's */
     int64_t bytes, offset;
 } life;
 

@@ -1,16 +1,16 @@
-/* rewrite.c: orders of computation that cost less. Run before fusion, over a graph with its gradient; each rewrite keeps the
-   number of nodes and leaves values that nobody makes any more without a node.
+/* rewrite.c: orders of computation that cost less. Run before fusion, over a graph with its gradient; each rewrite
+   keeps the number of nodes and leaves values that nobody makes any more without a node.
 
    Activation and max pooling: act_grad(maxpool_grad(dz), y) is zero but where y is the largest of its window, z, so it
-   equals maxpool_grad(act_grad(dz, z)): as many multiplications as there are windows, and y need not be kept for it. Only
-   where windows do not overlap, and for activations whose derivative is a function of the output.
+   equals maxpool_grad(act_grad(dz, z)): as many multiplications as there are windows, and y need not be kept for it.
+   Only where windows do not overlap, and for activations whose derivative is a function of the output.
 
-   Activation and dropout: where the derivative depends on the sign of y alone, act_grad(dropout_grad(dz, mask), y) may read
-   dropout's output in place of y: where an element was dropped, the gradient is zero already, elsewhere the signs agree.
-   Then y need not be kept.
+   Activation and dropout: where the derivative depends on the sign of y alone, act_grad(dropout_grad(dz, mask), y) may
+   read dropout's output in place of y: where an element was dropped, the gradient is zero already, elsewhere the signs
+   agree. Then y need not be kept.
 
-   Mean over the image and a linear layer of 1x1 taps: the mean of w*x + b is w*mean(x) + b, so the layer meets one pixel
-   instead of all, forward and backward. Rounding differs. */
+   Mean over the image and a linear layer of 1x1 taps: the mean of w*x + b is w*mean(x) + b, so the layer meets one
+   pixel instead of all, forward and backward. Rounding differs. */
 #include "graph/planner.h"
 #include <stdio.h>
 

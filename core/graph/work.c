@@ -1,5 +1,5 @@
-/* work.c: a node as kernels see it (hz_work). Fusion asks a backend about nodes by it before there is any memory; the plan
-   fills in where their values lie. */
+/* work.c: a node as kernels see it (hz_work). Fusion asks a backend about nodes by it before there is any memory; the
+   plan fills in where their values lie. */
 #include "graph/planner.h"
 #include <string.h>
 

@@ -10,7 +10,7 @@ enum { HZ_MAXIN = 8, HZ_MAXOUT = 4, HZ_NAMELEN = 48 };
 
 typedef enum hz_kind {
     HZ_ACTIVATION,        /* lives in the arena, dimension 0 is the batch */
-    HZ_GRADIENT,          /* lives in the arena, no batch dimension: gradients of parameters, losses, batch statistics */
+    HZ_GRADIENT,          /* lives in the arena, no batch dimension: gradients of parameters, losses, statistics */
     HZ_BOUND              /* a tensor of the caller's: parameter, buffer, optimiser state, data set */
 } hz_kind;
 
@@ -37,7 +37,7 @@ typedef struct hz_node {
     hz_tail tail[HZ_TAILS];
 } hz_node;
 
-hz_graph *hz_graph_new(const char *name);                  /* new; `name` prefixes messages: "net 'name', layer ...: " */
+hz_graph *hz_graph_new(const char *name);                  /* new; `name` begins messages: "net 'name', layer ...: " */
 void hz_graph_free(hz_graph *g);                           /* taken; NULL is fine */
 
 /* A value bound to the caller's tensor (the graph takes a count of its storage, `t` stays the caller's). Returns the
@@ -48,8 +48,8 @@ int hz_graph_entry(hz_graph *g, const char *name, int dtype, int ndim, const int
 /* Adds a node; shapes are inferred. Returns its first output value (the others follow it), 0 for an op without outputs,
    -1 on failure. */
 int hz_graph_add(hz_graph *g, const char *op, const char *layer, const hz_attr *attr, const int32_t *in, int nin);
-/* Appends the backward nodes of d(value)/d(parameters), seeded with 1 (xent's loss) or by `seed` (a value like it), -1 for
-   none. Only what leads to parameters is made; with wrt_entries also entries get gradients. */
+/* Appends the backward nodes of d(value)/d(parameters), seeded with 1 (xent's loss) or by `seed` (a value like it), -1
+   for none. Only what leads to parameters is made; with wrt_entries also entries get gradients. */
 hz_status hz_graph_grad(hz_graph *g, int value, int seed, int wrt_entries);
 int hz_graph_gradient_of(const hz_graph *g, int value);    /* value of its gradient, -1 if it has none */
 hz_status hz_graph_keep(hz_graph *g, int value);           /* an output: its memory is not reused */

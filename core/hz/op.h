@@ -27,8 +27,8 @@ typedef struct hz_window {
 
 /* The mask has a bit per element of an item, bit e % 8 of byte e / 8: 1 where it was kept. */
 typedef struct hz_dropout {
-    float rate;           /* share of elements set to zero, 0 <= rate < 1, up to the next multiple of 2^-16; the others are
-                             divided by 1 - rate */
+    float rate;           /* share of elements set to zero, 0 <= rate < 1, up to the next multiple of 2^-16; the
+                             others are divided by 1 - rate */
     int32_t layer;        /* number of the layer, part of the random counter */
     hz_act_attr epilogue; /* see hz_epilogue */
 } hz_dropout;
@@ -49,7 +49,7 @@ typedef struct hz_input {
     int32_t shift_y, shift_x;   /* whole pixels, uniform in -shift..shift, nearest fill */
     int32_t flip;         /* 1: mirror left-right with probability one half */
     int32_t shuffle;      /* 1: epoch's permutation of the items; 0: in order */
-    float mean[4];        /* output = (item*scale - mean) / deviation, per channel (channel modulo 4 if there are more) */
+    float mean[4];        /* output = (item*scale - mean) / deviation, per channel (modulo 4 if there are more) */
     float deviation[4];   /* 0 means 1 */
     float scale;          /* 0 means 1/255 for u8 data, 1 for f32 */
     int32_t dtype;        /* of the output: f32 (0), bf16, f64 */
@@ -62,7 +62,8 @@ typedef struct hz_xent {
 typedef struct hz_optim {
     float momentum;       /* sgd */
     int32_t nesterov;     /* sgd */
-    float beta1, beta2, epsilon;    /* adam, adamw: 0 means 0.9, 0.999, 1e-8 (adadelta: beta1 is rho, 0.95, epsilon 1e-7) */
+    float beta1, beta2;   /* 0 means 0.9, 0.999; of adadelta beta1 is rho, 0 means 0.95 */
+    float epsilon;        /* 0 means 1e-8, adadelta 1e-7 */
     float decay;          /* weight decay: added to the gradient (sgd, adam) or decoupled (adamw) */
 } hz_optim;
 
@@ -99,8 +100,8 @@ const char *hz_op_name(int op);            /* lent for ever; NULL when out of ra
 int hz_op_named(const char *name);         /* -1 if unknown */
 const char *hz_op_inputs(int op);          /* "x w [b]"; lent for ever */
 /* Where an op keeps the activation that fusion put there, else HZ_LINEAR: a forward op then yields act(y), a gradient
-   act_grad(dx, y) with y, of dx's shape, as its last input. For the ops act, act_grad and add it is their own. Inside *attr;
-   NULL if the op cannot have one. */
+   act_grad(dx, y) with y, of dx's shape, as its last input. For the ops act, act_grad and add it is their own. Inside
+   *attr; NULL if the op cannot have one. */
 const hz_act_attr *hz_epilogue(int op, const hz_attr *attr);
 hz_tail_kind hz_tail_kind_of(int op, const hz_attr *attr);
 const char *hz_act_name(int act);

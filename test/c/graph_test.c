@@ -8,18 +8,24 @@ static int entry(hz_graph *g, int ndim, const int64_t *shape)
     return v;
 }
 
-static int param(hz_graph *g, const char *name, int ndim, const int64_t *shape) { return bound(g, name, noise(1, ndim, shape), 1); }
+static int param(hz_graph *g, const char *name, int ndim, const int64_t *shape)
+{
+    return bound(g, name, noise(1, ndim, shape), 1);
+}
 
 static void shape_is(const hz_graph *g, int v, int ndim, const int64_t *shape)
 {
     const hz_value *value = hz_graph_value(g, v);
-    ck_assert_msg(value->ndim == ndim && !memcmp(value->shape, shape, sizeof *shape * (size_t)ndim), "'%s' has another shape", value->name);
+    ck_assert_msg(value->ndim == ndim && !memcmp(value->shape, shape, sizeof *shape * (size_t)ndim),
+                  "'%s' has another shape", value->name);
 }
 
-/* in, kernel, stride, 'same' (0) or 'valid' (1), out; -1: refused. TensorFlow: ceil(in/stride), ceil((in-kernel+1)/stride). */
+/* in, kernel, stride, 'same' (0) or 'valid' (1), out; -1: refused. TensorFlow: ceil(in/stride),
+   ceil((in-kernel+1)/stride). */
 static const int windows[][5] = {
-    { 32, 3, 1, 0, 32 }, { 32, 3, 2, 0, 16 }, { 33, 3, 2, 0, 17 }, { 32, 3, 1, 1, 30 }, { 32, 3, 2, 1, 15 }, { 7, 7, 1, 1, 1 },
-    { 6, 7, 1, 1, -1 }, { 1, 5, 3, 0, 1 }, { 10, 1, 4, 1, 3 }, { 10, 2, 4, 1, 3 }, { 13, 5, 4, 1, 3 },
+    { 32, 3, 1, 0, 32 }, { 32, 3, 2, 0, 16 }, { 33, 3, 2, 0, 17 }, { 32, 3, 1, 1, 30 }, { 32, 3, 2, 1, 15 },
+    { 7, 7, 1, 1, 1 }, { 6, 7, 1, 1, -1 }, { 1, 5, 3, 0, 1 }, { 10, 1, 4, 1, 3 }, { 10, 2, 4, 1, 3 },
+    { 13, 5, 4, 1, 3 },
 };
 
 START_TEST(windows_infer_their_extent)
@@ -51,11 +57,99 @@ START_TEST(the_op_table_is_whole)
 }
 END_TEST
 
+/* Ops that may be tails; the others are none. */
+static const struct { const char *op; int frozen; hz_tail_kind kind; } kinds[] = {
+    { "act", 0, HZ_TAIL_IN_PLACE }, { "act_grad", 0, HZ_TAIL_IN_PLACE }, { "dropout", 0, HZ_TAIL_IN_PLACE },
+    { "dropout_grad", 0, HZ_TAIL_IN_PLACE }, { "maxpool", 0, HZ_TAIL_OWN }, { "norm", 0, HZ_TAIL_SUMS },
+    { "norm", 1, HZ_TAIL_IN_PLACE }, { "norm_grad", 0, HZ_TAIL_SUMS },
+};
+
+START_TEST(what_an_op_is_as_a_tail)
+{
+    int tails = 0;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        hz_attr a = { .norm = { .frozen = kinds[i].frozen } };
+        ck_assert_msg(hz_tail_kind_of(hz_op_named(kinds[i].op), &a) == kinds[i].kind, "%s", kinds[i].op);
+        tails += !kinds[i].frozen;
+    }
+    for (int op = 0; op < hz_op_count(); op++)
+        tails -= hz_tail_kind_of(op, &NONE) != HZ_TAIL_NONE;
+    ck_assert_int_eq(tails, 0);
+}
+END_TEST
+
+/* The n-th word of a text. */
+static const char *word_of(const char *text, int n)
+{
+    while (n-- > 0)
+        text += strcspn(text, " ") + 1;
+    return text;
+}
+
+/* Kernels know them by number, fusion by name. */
+START_TEST(sums_have_their_place_among_the_inputs)
+{
+    ck_assert(!strncmp(word_of(hz_op_inputs(hz_op_named("norm")), HZ_NORM_MOMENTS), "[moments]", 9));
+    ck_assert(!strncmp(word_of(hz_op_inputs(hz_op_named("norm_grad")), HZ_NORM_SUMS), "[sums]", 6));
+}
+END_TEST
+
+/* A node of this op whose tails begin with output 1. */
+static hz_node node_with(const char *op, hz_attr attr, int tails, const char *const *tail, const hz_attr *with)
+{
+    hz_node n = { .op = hz_op_named(op), .attr = attr, .nout = 2, .out = { 10, 11 }, .tails = tails };
+    for (int i = 0; i < tails; i++)
+        n.tail[i] = (hz_tail){ .op = hz_op_named(tail[i]), .in = -1, .out = 1, .attr = with[i] };
+    return n;
+}
+
+typedef struct text_case {
+    const char *text, *op;
+    hz_attr attr;
+    int tails;
+    const char *tail[HZ_TAILS];
+    hz_attr with[HZ_TAILS];
+} text_case;
+static const text_case texts[] = {
+    { "conv2d", "conv2d", { .window = { .kh = 3 } }, 0, { 0 }, { { { 0 } } } },
+    { "act relu", "act", { .act = { HZ_RELU, 0 } }, 0, { 0 }, { { { 0 } } } },
+    { "act_grad tanh", "act_grad", { .act = { HZ_TANH, 0 } }, 0, { 0 }, { { { 0 } } } },
+    { "add+relu", "add", { .act = { HZ_RELU, 0 } }, 0, { 0 }, { { { 0 } } } },
+    { "xent", "xent", { .xent = { 0.5f } }, 0, { 0 }, { { { 0 } } } },
+    { "conv2d+relu+maxpool+dropout", "conv2d", { .window = { .act = HZ_RELU } }, 2, { "maxpool", "dropout" },
+      { { { 0 } } } },
+    { "conv2d+moments", "conv2d", { .act = { 0 } }, 1, { "norm" }, { { { 0 } } } },
+    { "conv2d+norm+elu", "conv2d", { .act = { 0 } }, 2, { "norm", "act" },
+      { { .norm = { .frozen = 1 } }, { .act = { HZ_ELU, 0 } } } },
+    { "conv2d_dx+dropout_grad+leaky+sums", "conv2d_dx", { .act = { 0 } }, 3,
+      { "dropout_grad", "act_grad", "norm_grad" },
+      { { .act = { 0 } }, { .act = { HZ_LEAKY, 0 } }, { .act = { 0 } } } },
+};
+
+START_TEST(nodes_as_text)
+{
+    char text[HZ_NODETEXT];
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        hz_node n = node_with(texts[i].op, texts[i].attr, texts[i].tails, texts[i].tail, texts[i].with);
+        ck_assert_str_eq(hz_node_text(&n, text, sizeof text), texts[i].text);
+        ck_assert_int_eq(hz_node_result(&n), strstr(texts[i].text, "maxpool") ? 11 : 10);
+        hz_node_text(&n, text, 5);
+        ck_assert(strlen(text) <= 4 && !strncmp(text, texts[i].text, 4));
+    }
+    size_t op = 0, act = 0;                             /* there is room for any node's */
+    for (int i = 0; i < hz_op_count(); i++)
+        op = strlen(hz_op_name(i)) > op ? strlen(hz_op_name(i)) : op;
+    for (int i = 0; i < HZ_NACT; i++)
+        act = strlen(hz_act_name(i)) > act ? strlen(hz_act_name(i)) : act;
+    ck_assert(op + 1 + act + HZ_TAILS * (1 + op) < HZ_NODETEXT);
+}
+END_TEST
+
 static int refused(hz_graph *g, const char *op, hz_attr a, int n, const int32_t *in)
 {
     int values = hz_graph_values(g), nodes = hz_graph_nodes(g);
     int v = hz_graph_add(g, op, "l", &a, in, n);
-    ck_assert(hz_graph_values(g) == values && hz_graph_nodes(g) == nodes);      /* a refused node leaves nothing behind */
+    ck_assert(hz_graph_values(g) == values && hz_graph_nodes(g) == nodes);   /* a refused node leaves nothing behind */
     return v == -1;
 }
 #define REFUSED(text, g, op, attr, ...) \
@@ -100,7 +194,8 @@ START_TEST(what_does_not_fit_is_refused)
     ck_assert(hz_graph_bind(g, "gaps", gaps, 0) == -1);
     SAYS("gaps: the tensor is a view with gaps");
     DROP(whole, gaps);
-    ck_assert(hz_graph_keep(g, 999) == HZ_EARG && hz_graph_find(g, "nosuch") == -1 && hz_graph_node(g, 0) == NULL && hz_graph_value(g, -1) == NULL);
+    ck_assert(hz_graph_keep(g, 999) == HZ_EARG && hz_graph_find(g, "nosuch") == -1);
+    ck_assert(hz_graph_node(g, 0) == NULL && hz_graph_value(g, -1) == NULL);
     hz_graph_free(g);
     hz_graph_free(NULL);
 }
@@ -197,6 +292,7 @@ END_TEST
 int main(void)
 {
     return RUN_SUITE("graph", ONCE(windows_infer_their_extent), ONCE(the_op_table_is_whole),
+                     ONCE(what_an_op_is_as_a_tail), ONCE(sums_have_their_place_among_the_inputs), ONCE(nodes_as_text),
                      ONCE(what_does_not_fit_is_refused), ONCE(gradients_go_where_they_are_wanted),
                      ONCE(gradients_need_a_loss_or_a_seed), ONCE(graphs_hold_what_is_bound), ONCE(long_names_are_cut));
 }

@@ -1,4 +1,5 @@
-/* plan_test.c: the life of a plan: made of a graph it takes, run in part and in whole, looked into, freed in any order. */
+/* plan_test.c: the life of a plan: made of a graph it takes, run in part and in whole, looked into, freed in any
+   order. */
 #define _GNU_SOURCE
 #include "made.h"
 
@@ -9,7 +10,8 @@ static hz_graph *net(int train)
 {
     hz_graph *g = hz_graph_new("net");
     int x = hz_graph_entry(g, "x", HZ_F32, SHAPE(BATCH, 5)), labels = hz_graph_entry(g, "labels", HZ_I32, SHAPE(BATCH));
-    int w = bound(g, "w", noise(1, SHAPE(3, 5)), 1), b = bound(g, "b", noise(2, SHAPE(3)), 1), v = bound(g, "v", noise(3, SHAPE(2, 3)), 1);
+    int w = bound(g, "w", noise(1, SHAPE(3, 5)), 1), b = bound(g, "b", noise(2, SHAPE(3)), 1);
+    int v = bound(g, "v", noise(3, SHAPE(2, 3)), 1);
     int h = node(g, "act", "relu", ACT(HZ_RELU), node(g, "dense", "one", NONE, x, w, b), -1, -1);
     int logits = node(g, "dense", "two", NONE, h, v, -1), loss = node(g, "xent", "loss", NONE, logits, labels, -1);
     OK(hz_graph_keep(g, logits));
@@ -51,7 +53,8 @@ static double number(hz_plan *p, const char *name)
 
 START_TEST(a_run_in_parts_is_the_whole_run)
 {
-    hz_plan *a = planned(net(1), (hz_plan_options){ .train = 1 }), *b = planned(net(1), (hz_plan_options){ .train = 1 });
+    hz_plan *a = planned(net(1), (hz_plan_options){ .train = 1 });
+    hz_plan *b = planned(net(1), (hz_plan_options){ .train = 1 });
     hz_step s = step_of(BATCH);
     OK(hz_plan_run(a, 0, -1, &s));
     for (int i = 0; i < hz_plan_nodes(b); i++)
@@ -59,7 +62,8 @@ START_TEST(a_run_in_parts_is_the_whole_run)
     ck_assert(number(a, "loss.loss") == number(b, "loss.loss") && number(a, "loss.loss") > 0);
     hz_tensor *v = value(a, "v", -1), *w = value(b, "v", -1), *start = noise(3, SHAPE(2, 3));
     ck_assert(!memcmp(v->data, w->data, 24) && memcmp(v->data, start->data, 24));
-    ck_assert(hz_plan_run(a, 0, 999, &s) == HZ_EARG && hz_plan_run(a, 3, 2, &s) == HZ_EARG && hz_plan_run(a, -1, 2, &s) == HZ_EARG);
+    ck_assert(hz_plan_run(a, 0, 999, &s) == HZ_EARG && hz_plan_run(a, 3, 2, &s) == HZ_EARG);
+    ck_assert(hz_plan_run(a, -1, 2, &s) == HZ_EARG);
     s.count = 0;
     ck_assert(hz_plan_run(a, 0, -1, &s) == HZ_EARG);
     s.count = BATCH + 1;
@@ -112,7 +116,7 @@ START_TEST(everything_is_given_back)
     ck_assert(hz_live_bytes() == during);               /* a step allocates nothing */
     hz_plan_free(p);
     ck_assert(hz_live_bytes() == before);
-    ck_assert(!hz_plan_new(net(1), &(hz_plan_options){ .device = "tpu" }));      /* the graph is taken on failure, too */
+    ck_assert(!hz_plan_new(net(1), &(hz_plan_options){ .device = "tpu" }));     /* the graph is taken on failure, too */
     SAYS("device: 'tpu' is not known");
     ck_assert(hz_live_bytes() == before);
     hz_plan_free(NULL);
@@ -145,7 +149,8 @@ static const hz_node *node_of(const hz_plan *p, const char *op)
 
 START_TEST(the_gradient_of_an_activation_joins_the_node_before)
 {
-    hz_plan *a = planned(net(1), (hz_plan_options){ .train = 1 }), *b = planned(net(1), (hz_plan_options){ .train = 1, .no_fuse = 1 });
+    hz_plan *a = planned(net(1), (hz_plan_options){ .train = 1 });
+    hz_plan *b = planned(net(1), (hz_plan_options){ .train = 1, .no_fuse = 1 });
     hz_step s = step_of(BATCH);
     const hz_node *dx = node_of(a, "dense_dx"), *grad = node_of(a, "act_grad");
     ck_assert(dx->nin == 3 && dx->attr.act.act == HZ_RELU && grad->dead);
@@ -167,10 +172,43 @@ START_TEST(the_gradient_of_an_activation_joins_the_node_before)
 }
 END_TEST
 
+/* A 3x3 convolution of 16 channels whose one tail is this op; its inputs and outputs are of shapes that fit any. */
+static hz_work with_tail(int op, hz_attr attr)
+{
+    static float memory;
+    hz_arg image = { .data = &memory, .dtype = HZ_F32, .ndim = 4, .shape = { 2, 16, 16, 16 } };
+    hz_arg half = { .data = &memory, .dtype = HZ_F32, .ndim = 4, .shape = { 2, 8, 8, 16 } };
+    hz_arg weights = { .data = &memory, .dtype = HZ_F32, .ndim = 4, .shape = { 16, 3, 3, 16 }, .kind = HZ_BOUND };
+    hz_work w = { .op = hz_op_named("conv2d"), .nout = 3, .name = "c", .attr = WINDOW(3, 1, HZ_SAME), .tails = 1,
+                  .in = { image, weights }, .out = { image, half, half } };
+    w.tail[0] = (hz_tail){ .op = op, .in = 3, .out = 1, .attr = attr };
+    for (w.nin = 3; w.nin < HZ_MAXIN; w.nin++)
+        w.in[w.nin] = image;
+    return w;
+}
+
+/* What op.def calls a tail the CPU runs as one, and nothing else; wino runs all tails. */
+START_TEST(every_tail_of_the_table_runs_on_the_cpu)
+{
+    const hz_backend *cpu = hz_backend_named("cpu");
+    setenv("HZ_KERNEL", "wino", 1);
+    for (int op = 0; op < hz_op_count(); op++)
+        for (int frozen = 0; frozen < 2; frozen++) {
+            hz_attr attr = { .norm = { .frozen = frozen } };
+            hz_tail_kind kind = hz_tail_kind_of(op, &attr);
+            hz_work w = with_tail(op, kind == HZ_TAIL_OWN ? WINDOW(2, 2, HZ_SAME) : attr);
+            ck_assert_msg(cpu->accepts(&w) == (kind != HZ_TAIL_NONE), "%s, frozen %d", hz_op_name(op), frozen);
+        }
+    unsetenv("HZ_KERNEL");
+}
+END_TEST
+
 START_TEST(digests_tell_plans_apart)
 {
-    hz_plan *a = planned(net(1), (hz_plan_options){ .train = 1 }), *b = planned(net(1), (hz_plan_options){ .train = 1 });
-    hz_plan *c = planned(net(0), (hz_plan_options){ 0 }), *d = planned(net(1), (hz_plan_options){ .train = 1, .no_fuse = 1 });
+    hz_plan *a = planned(net(1), (hz_plan_options){ .train = 1 });
+    hz_plan *b = planned(net(1), (hz_plan_options){ .train = 1 });
+    hz_plan *c = planned(net(0), (hz_plan_options){ 0 });
+    hz_plan *d = planned(net(1), (hz_plan_options){ .train = 1, .no_fuse = 1 });
     ck_assert(hz_plan_digest(a) == hz_plan_digest(b));
     ck_assert(hz_plan_digest(a) != hz_plan_digest(c) && hz_plan_digest(a) != hz_plan_digest(d));
     hz_plan_free(a);
@@ -222,7 +260,8 @@ START_TEST(hard_mode_spoils_and_guards)
     unsetenv("HZ_HARD");
     hz_step s = step_of(BATCH);
     OK(hz_plan_run(p, 0, -1, &s));
-    ck_assert(isnan(number(p, "relu.y")) && isfinite(number(p, "two.y")));      /* nobody reads it any more; a kept one stays */
+    ck_assert(isnan(number(p, "relu.y")));              /* nobody reads it any more */
+    ck_assert(isfinite(number(p, "two.y")));            /* it is kept */
     OK(hz_plan_run(p, 0, 1, &s));
     hz_tensor *t = value(p, "one.y", -1);
     ck_assert(isfinite(number(p, "one.y")));
@@ -238,6 +277,7 @@ int main(void)
 {
     return RUN_SUITE("plan", ONCE(a_run_in_parts_is_the_whole_run), ONCE(peeking), ONCE(everything_is_given_back),
                      ONCE(statistics_name_kernels), ONCE(the_gradient_of_an_activation_joins_the_node_before),
-                     ONCE(digests_tell_plans_apart), ONCE(hard_mode_spoils_and_guards),
-                     ONCE(the_first_node_that_is_not_finite), ONCE(the_null_device_plans_anything));
+                     ONCE(every_tail_of_the_table_runs_on_the_cpu), ONCE(digests_tell_plans_apart),
+                     ONCE(hard_mode_spoils_and_guards), ONCE(the_first_node_that_is_not_finite),
+                     ONCE(the_null_device_plans_anything));
 }

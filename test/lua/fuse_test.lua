@@ -1,5 +1,6 @@
--- fuse_test.lua: what fusion puts behind a convolution yields the bits of the ops alone, on every level, for f32 and bf16; sums of batch norm,
--- which are added in another order, yield nearly the same. And what was expected to be fused is.
+-- fuse_test.lua: what fusion puts behind a convolution yields the bits of the ops alone, on every level, for f32 and
+-- bf16; sums of batch norm, which are added in another order, yield nearly the same. And what was expected to be fused
+-- is, and has the text that a plan shows.
 local t = ...
 local c = require 'hz.c'
 local hz = require 'hz'
@@ -29,7 +30,7 @@ local function step(net, o)
   for i = 1, BATCH do labels[i] = i % 3 end
   plan:write(hz.randn(shape, 0, 1, { seed = 5, stream = 1 }):to(o.dtype), hz.tensor(labels, 'i32'))
   plan:step()
-  plan.args.count = BATCH - 2                               -- the last batch of an epoch; the other rows stay as they were
+  plan.args.count = BATCH - 2                           -- the last batch of an epoch; the other rows stay as they were
   c.check(C.hz_plan_run(plan.handle, 0, -1, plan.args))
   local ops, out = {}, { logits = plan:value('logits'):to 'f64' }
   for _, row in ipairs(plan:nodes()) do ops[#ops + 1] = row.op end
@@ -39,7 +40,8 @@ local function step(net, o)
   return table.concat(ops, ' '), out
 end
 
--- Relative L2 difference, the largest of any result; those smaller than 1e-3 count as that (a bias before batch norm has no gradient but rounding).
+-- Relative L2 difference, the largest of any result; those smaller than 1e-3 count as that (a bias before batch norm
+-- has no gradient but rounding).
 local function apart(a, b)
   local most = 0
   for name, x in pairs(a) do
@@ -53,11 +55,16 @@ local function compare(level, kernel, net, dtype, wanted, rounding)
   local where = ('%s, %s, %s, %s'):format(net.name, dtype, level, kernel)
   local ops, fused = step(net, { dtype = dtype })
   local alone, unfused = step(net, { dtype = dtype, fuse = false })
-  for _, word in ipairs(wanted) do t.ok((' ' .. ops .. ' '):find(' ' .. word .. ' ', 1, true), ('%s: no %s among %s'):format(where, word, ops)) end
-  t.ok(not alone:find '[+]maxpool' and not alone:find '[+]dropout' and not alone:find '[+]moments', where .. ': fused although fuse=false')
+  for _, word in ipairs(wanted) do
+    t.ok((' ' .. ops .. ' '):find(' ' .. word .. ' ', 1, true), ('%s: no %s among %s'):format(where, word, ops))
+  end
+  for _, tail in ipairs { 'maxpool', 'dropout', 'moments' } do
+    t.ok(not alone:find('+' .. tail, 1, true), where .. ': fused although fuse=false')
+  end
   if rounding then
     local _, truth = step(net, { dtype = 'f64' })
-    t.ok(apart(truth, fused) <= 3 * apart(truth, unfused) + 1e-5, ('%s: %g and %g from the truth'):format(where, apart(truth, fused), apart(truth, unfused)))
+    local a, b = apart(truth, fused), apart(truth, unfused)
+    t.ok(a <= 3 * b + 1e-5, ('%s: %g and %g from the truth'):format(where, a, b))
   else
     t.equal(apart(fused, unfused), 0, where .. ': other bits than alone')
   end
@@ -68,8 +75,10 @@ local function compare(level, kernel, net, dtype, wanted, rounding)
   t.equal(apart(fused, again), 0, where .. ': other bits with other threads')
 end
 
--- Kernels that run tails, by the levels that have them: with one preferred, all that can be fused is. And whatever is chosen without.
-local KERNELS = { f32 = { wino = LEVELS }, bf16 = { wino = LEVELS, winopairs = { 'avx512bf16', 'amx' }, pairs = { 'avx512bf16', 'amx' } } }
+-- Kernels that run tails, by the levels that have them: with one preferred, all that can be fused is. And whatever is
+-- chosen without.
+local PAIRED = { 'avx512bf16', 'amx' }
+local KERNELS = { f32 = { wino = LEVELS }, bf16 = { wino = LEVELS, winopairs = PAIRED, pairs = PAIRED } }
 local function compare_all(make, dtype, wanted, rounding)
   for kernel, levels in pairs(KERNELS[dtype]) do
     on_levels(levels, function(level)
@@ -85,31 +94,60 @@ local function image_net(dtype)
   local elu, leaky = l.elu, l.leaky
   if dtype == 'bf16' then elu, leaky = l.relu, l.relu end
   return hz.net 'image' { input = { 55, 43, 16 },
-    l.conv{32, 3}, l.relu, l.maxpool{2}, l.dropout{0.3}, l.conv{64, 3, stride=2}, l.dropout{0.2}, l.conv{24, 3, pad='valid'}, elu, l.maxpool{2, pad='same'},
-    l.dropout{0.4}, l.conv{16, 3}, leaky, l.dropout{0.5}, l.flatten, l.dense{5} }
+    l.conv{32, 3}, l.relu, l.maxpool{2}, l.dropout{0.3}, l.conv{64, 3, stride=2}, l.dropout{0.2},
+    l.conv{24, 3, pad='valid'}, elu, l.maxpool{2, pad='same'}, l.dropout{0.4}, l.conv{16, 3}, leaky, l.dropout{0.5},
+    l.flatten, l.dense{5} }
 end
 
 -- One channel: the first layer's kernel, whose bands are of whole windows.
 local function sound_net()
   return hz.net 'sound' { input = { 33, 26, 1 },
-    l.conv{16, 3, pad='valid'}, l.tanh, l.maxpool{4}, l.dropout{0.25}, l.conv{16, 3}, l.relu, l.maxpool{2}, l.flatten, l.dense{3} }
+    l.conv{16, 3, pad='valid'}, l.tanh, l.maxpool{4}, l.dropout{0.25}, l.conv{16, 3}, l.relu, l.maxpool{2},
+    l.flatten, l.dense{3} }
 end
 
 local function norm_net()
-  return hz.net 'norm' { input = { 19, 13, 1 }, l.conv{16, 3, pad='valid'}, l.norm, l.relu, l.conv{24, 3}, l.relu, l.norm, l.maxpool{2}, l.conv{32, 3, stride=2},
-    l.norm, l.elu, l.meanpool, l.dense{4} }
+  return hz.net 'norm' { input = { 19, 13, 1 }, l.conv{16, 3, pad='valid'}, l.norm, l.relu, l.conv{24, 3}, l.relu,
+    l.norm, l.maxpool{2}, l.conv{32, 3, stride=2}, l.norm, l.elu, l.meanpool, l.dense{4} }
 end
 
 t.case('pooling and dropout behind a convolution yield the same bits', function()
-  compare_all(image_net, 'f32', { 'conv2d+relu+maxpool+dropout', 'conv2d+dropout', 'conv2d+elu+maxpool', 'conv2d+leaky+dropout',
-    'conv2d_dx+dropout_grad', 'conv2d_dx+dropout_grad+elu', 'conv2d_dx+dropout_grad+relu', 'maxpool_grad' })
-  compare_all(image_net, 'bf16', { 'conv2d+relu+maxpool+dropout', 'conv2d+dropout', 'conv2d_dx+dropout_grad', 'conv2d_dx+dropout_grad+relu', 'maxpool_grad' })
+  compare_all(image_net, 'f32', { 'conv2d+relu+maxpool+dropout', 'conv2d+dropout', 'conv2d+elu+maxpool',
+    'conv2d+leaky+dropout', 'conv2d_dx+dropout_grad', 'conv2d_dx+dropout_grad+elu', 'conv2d_dx+dropout_grad+relu',
+    'maxpool_grad' })
+  compare_all(image_net, 'bf16', { 'conv2d+relu+maxpool+dropout', 'conv2d+dropout', 'conv2d_dx+dropout_grad',
+    'conv2d_dx+dropout_grad+relu', 'maxpool_grad' })
   compare_all(sound_net, 'f32', { 'conv2d+tanh+maxpool', 'conv2d+relu+maxpool', 'conv2d_dx+dropout_grad+tanh' })
 end)
 
 t.case('batch norm takes its moments from the convolution', function()
   compare_all(norm_net, 'f32', { 'conv2d+moments', 'conv2d+relu+moments', 'conv2d_dx+relu+sums' }, true)
   compare_all(norm_net, 'bf16', { 'conv2d+relu+moments', 'conv2d_dx+relu+sums' }, true)
+end)
+
+-- Nodes that run of a plan whose convolutions run all tails, as text; those of `train` behind the loss.
+local function texts(net, train)
+  local list = {}
+  on_levels({ 'portable' }, function()
+    graphs.forced('wino,few', function()
+      local plan = net:plan { batch = BATCH, train = train }
+      for i, row in ipairs(plan:nodes()) do
+        if row.kernel ~= 'fused' and row.kernel ~= 'view' and (not train or i > plan.forward_nodes) then
+          list[#list + 1] = row.op
+        end
+      end
+    end)
+  end)
+  return table.concat(list, ', ')
+end
+
+t.case('the text of a node names what was fused', function()
+  t.equal(texts(norm_net(), false),
+    'conv2d+norm+relu, conv2d+relu+norm+maxpool, conv2d+norm+elu, meanpool, dense')
+  t.equal(texts(norm_net(), true), 'xent_grad, dense_dw, dense_dx, meanpool_grad+elu, norm_grad, conv2d_dw, conv2d_dx, '
+    .. 'maxpool_grad, norm_grad+relu, conv2d_dw, conv2d_dx+relu+sums, norm_grad, conv2d_dw')
+  t.equal(texts(hz.net 'plain' { input = { 8, 8, 3 }, l.relu, l.meanpool, l.dense{4}, l.tanh, l.dense{2} }, false),
+    'act relu, meanpool, dense+tanh, dense')
 end)
 
 t.case('frozen batch norm runs behind the convolution', function()
@@ -137,7 +175,9 @@ end)
 
 -- The last layer of architecture A; and one that reads the data itself, so that no gradient flows further.
 t.case('the mean over the image comes before a linear layer of 1x1', function()
-  local function last() return hz.net 'last' { input = { 9, 7, 20 }, l.conv{16, 3}, l.relu, l.conv{12, 1}, l.meanpool } end
+  local function last()
+    return hz.net 'last' { input = { 9, 7, 20 }, l.conv{16, 3}, l.relu, l.conv{12, 1}, l.meanpool }
+  end
   local function only() return hz.net 'only' { input = { 5, 8, 24 }, l.conv{6, 1, bias=false}, l.meanpool } end
   for _, dtype in ipairs { 'f32', 'bf16' } do
     compare_all(last, dtype, { 'meanpool', 'dense', 'dense_dx', 'dense_dw', 'meanpool_grad+relu' }, true)

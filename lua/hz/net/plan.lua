@@ -353,25 +353,15 @@ function methods.timed(self, on) C.hz_plan_timed(self.handle, on and 1 or 0) ret
 function methods.bytes(self) return tonumber(C.hz_plan_arena_bytes(self.handle)) end
 function methods.digest(self) return ('%016x'):format(C.hz_plan_digest(self.handle)) end
 
--- One row per node: layer, op (with what fusion put behind it), shape of its result, kernel, offset and bytes in the arena, ms of the last timed run, flops.
+-- One row per node: layer, op (with what fusion put behind it), shape of its result, kernel, offset and bytes in the
+-- arena, ms of the last timed run, flops.
 function methods.nodes(self)
-  local rows, stat = {}, ffi.new 'hz_node_stat'
+  local rows, stat, text = {}, ffi.new 'hz_node_stat', ffi.new('char[?]', C.HZ_NODETEXT)
   for i = 0, C.hz_graph_nodes(self.graph) - 1 do
     local n = C.hz_graph_node(self.graph, i)
     C.hz_plan_stat(self.handle, i, stat)
-    local op = ffi.string(C.hz_op_name(n.op))
-    local epilogue = C.hz_epilogue(n.op, n.attr)
-    local act = epilogue ~= nil and epilogue.act or 0
-    if act ~= 0 then op = op .. (op:find '^act' and ' ' or '+') .. ffi.string(C.hz_act_name(act)) end
-    for k = 0, n.tails - 1 do
-      local tail = n.tail[k]
-      local name = ffi.string(C.hz_op_name(tail.op))
-      if name:find '^act' then name = ffi.string(C.hz_act_name(tail.attr.act.act)) end
-      if name == 'norm' and tail.attr.norm.frozen == 0 then name = 'moments' end
-      if name == 'norm_grad' then name = 'sums' end
-      op = op .. '+' .. name
-    end
-    local row = { layer = ffi.string(n.name), op = op, kernel = stat.kernel ~= nil and ffi.string(stat.kernel) or '', ms = stat.ms, flops = stat.flops, shape = {}, offset = -1 }
+    local row = { layer = ffi.string(n.name), op = ffi.string(C.hz_node_text(n, text, C.HZ_NODETEXT)),
+      kernel = stat.kernel ~= nil and ffi.string(stat.kernel) or '', ms = stat.ms, flops = stat.flops, shape = {}, offset = -1 }
     local result = C.hz_node_result(n)
     if result >= 0 then
       local v = C.hz_graph_value(self.graph, result)
