@@ -70,7 +70,8 @@ START_TEST(ssim_follows_the_formula)
         b[i] = i < bytes ? a[i] : i < 2 * bytes ? (uint8_t)((a[i] + noise()) / 2) : noise();
     }
     for (int i = 0; i < n; i++)
-        items[i] = (hz_media){ .kind = HZ_IMAGE, .height = s[0], .width = s[1], .channels = s[2], .data = a + i * bytes };
+        items[i] = (hz_media){ .kind = HZ_IMAGE, .height = s[0], .width = s[1], .channels = s[2],
+                               .data = a + i * bytes };
     OK(hz_measure_items(measure(HZ_IMAGE, "ssim"), items, n, b, bytes, got, 1));
     OK(hz_measure_items(measure(HZ_IMAGE, "ssim"), items, n, b, bytes, again, 2));
     OK(hz_measure_items(measure(HZ_IMAGE, "squared_error"), items, n, b, bytes, error, 2));

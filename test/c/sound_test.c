@@ -1,5 +1,5 @@
-/* sound_test.c: sounds through the door for codecs: what a codec takes, delay and tail that are cut off, whole sets whose
-   sounds differ in length. The codec is test/plugins/pcm.c. */
+/* sound_test.c: sounds through the door for codecs: what a codec takes, delay and tail that are cut off, whole sets
+   whose sounds differ in length. The codec is test/plugins/pcm.c. */
 #define _GNU_SOURCE
 #include "hz/measure.h"
 #include "plugins.h"
@@ -15,7 +15,8 @@ static void tone(float *x, int64_t frames, int channels, int number)
 {
     for (int64_t i = 0; i < frames; i++)
         for (int k = 0; k < channels; k++)
-            x[i * channels + k] = 0.6f * sinf(0.03f * (float)(i * (number + 1)) + (float)k) + 0.3f * sinf(0.2f * (float)i);
+            x[i * channels + k] = 0.6f * sinf(0.03f * (float)(i * (number + 1)) + (float)k) +
+                                  0.3f * sinf(0.2f * (float)i);
 }
 
 static hz_media sound_of(const float *x, int64_t frames, int channels, double rate)
@@ -27,11 +28,12 @@ static hz_media sound_of(const float *x, int64_t frames, int channels, double ra
 static void check_rounded(const float *got, const float *x, int64_t count)
 {
     for (int64_t i = 0; i < count; i++)
-        ck_assert_msg(got[i] == (float)lrintf(x[i] * 32767.0f) / 32767.0f, "sample %lld of %lld is %g; was %g", (long long)i,
-                      (long long)count, (double)got[i], (double)x[i]);
+        ck_assert_msg(got[i] == (float)lrintf(x[i] * 32767.0f) / 32767.0f, "sample %lld of %lld is %g; was %g",
+                      (long long)i, (long long)count, (double)got[i], (double)x[i]);
 }
 
-static const char *const timings[] = { "", "delay=0;tail=0", "delay=1;tail=0", "delay=0;tail=7", "delay=1105;tail=1152" };
+static const char *const timings[] = { "", "delay=0;tail=0", "delay=1;tail=0", "delay=0;tail=7",
+                                       "delay=1105;tail=1152" };
 
 START_TEST(one_sound_comes_back_aligned)
 {
@@ -45,7 +47,8 @@ START_TEST(one_sound_comes_back_aligned)
             OK(hz_codec_encode(c, &in, &s));
             ck_assert_int_eq(s.account.bytes[HZ_PAYLOAD], 2 * channels * lengths[i]);
             OK(hz_codec_decode(c, s.data, s.bytes, &out));
-            ck_assert(out.kind == HZ_AUDIO && out.frames == lengths[i] && out.channels == channels && out.rate == 44100);
+            ck_assert(out.kind == HZ_AUDIO && out.frames == lengths[i]);
+            ck_assert(out.channels == channels && out.rate == 44100);
             check_rounded(out.data, x, lengths[i] * channels);
         }
     hz_codec_free(c);
@@ -198,7 +201,7 @@ END_TEST
 
 /* A declared delay that is not true: past the end of the stream, or negative. */
 static const struct { const char *values, *message; } lies[] = {
-    { "delay=5;tail=0;lie=6", "pcm: decoded to 15 frames of 1 channels at 8000 Hz, of which 11 are delay and 0 tail; needs" },
+    { "delay=5;tail=0;lie=6", "pcm: decoded to 15 frames of 1 channels at 8000 Hz, of which 11 are delay and 0 tail" },
     { "delay=5;tail=0;lie=90000", "of which 90005 are delay and 0 tail; needs at least" },
     { "delay=5;tail=0;lie=-6", "pcm: declares a delay of -1 frames and a tail of 0; needs 0 or more" },
 };

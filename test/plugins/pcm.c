@@ -1,5 +1,5 @@
-/* pcm.c: a codec of sounds for the tests: 16-bit samples behind a header, with a delay, a tail and a block size to choose.
-   What it puts before and after the original frames is loud, so that whoever forgets to cut it off notices. */
+/* pcm.c: a codec of sounds for the tests: 16-bit samples behind a header, with a delay, a tail and a block size to
+   choose. What it puts before and after the original frames is loud, so that whoever forgets to cut it off notices. */
 #include "hz/plugin.h"
 #include <math.h>
 #include <string.h>
@@ -75,7 +75,7 @@ static int decode(void *instance, const uint8_t *bytes, size_t count, hz_media *
     for (int64_t i = 0; i < all * channels; i++)
         x[i] = LOUD;
     for (int64_t i = 0; i < frames * channels; i++)
-        x[c->delay * channels + i] = (float)(int16_t)(bytes[HEADER + 2 * i] << 8 | bytes[HEADER + 2 * i + 1]) / 32767.0f;
+        x[c->delay * channels + i] = (float)(int16_t)(bytes[HEADER + 2 * i] << 8 | bytes[HEADER + 2 * i + 1]) / 32767;
     out->size = (size_t)(all * channels) * sizeof(float);
     format->channels = channels;
     format->rate = (double)rate;

@@ -1,5 +1,5 @@
--- codec.lua: hz.codec is a table whose fields are the loaded codecs: hz.codec.jpeg{quality=10}. Printing it lists them, printing one
--- shows its parameters. What a codec takes, images or sounds, and how tensors hold them: media.lua.
+-- codec.lua: hz.codec is a table whose fields are the loaded codecs: hz.codec.jpeg{quality=10}. Printing it lists them,
+-- printing one shows its parameters. What a codec takes, images or sounds, and how tensors hold them: media.lua.
 local c = require 'hz.c'
 local measure = require 'hz.codec.measure'
 local media = require 'hz.codec.media'
@@ -16,7 +16,8 @@ local function word(name, key, v)
   if kind == 'number' then return ('%.17g'):format(v) end
   if kind == 'boolean' then return tostring(v) end
   if kind == 'string' and not v:find '[;=]' then return v end
-  c.fail('%s: %s is %s; needs a number, true, false, or the name of a choice', name, key, kind == 'string' and "'" .. v .. "'" or kind)
+  local given = kind == 'string' and "'" .. v .. "'" or kind
+  c.fail('%s: %s is %s; needs a number, true, false, or the name of a choice', name, key, given)
 end
 
 -- { quality = 10, weights = { 1, 2 } } as "quality=10;weights=1,2", in order of name.
@@ -50,14 +51,18 @@ local function read_value(p, text)
   return list
 end
 
--- A codec: fields name, kind ('image' or 'audio'), text (all values, "quality=10;..."), values, library, fingerprint, lossless;
--- methods encode, decode, recode.
+-- A codec: fields name, kind ('image' or 'audio'), text (all values, "quality=10;..."), values, library, fingerprint,
+-- lossless; methods encode, decode, recode.
 local function make(about, values)
-  if values ~= nil and type(values) ~= 'table' then c.fail('%s: %s was given; needs a table like {quality=10}', about.name, type(values)) end
+  if values ~= nil and type(values) ~= 'table' then
+    c.fail('%s: %s was given; needs a table like {quality=10}', about.name, type(values))
+  end
   local handle = c.own(C.hz_codec_new, C.hz_codec_free, about.name, spec(about.name, values or {}))
-  local self = { handle = handle, about = about, name = about.name, kind = about.kind, library = about.library, values = {},
-                 lossless = about.lossless, text = ffi.string(C.hz_codec_text(handle)),
-                 fingerprint = ffi.string(C.hz_codec_fingerprint(handle)) }
+  local self = {
+    handle = handle, about = about, name = about.name, kind = about.kind, library = about.library, values = {},
+    lossless = about.lossless, text = ffi.string(C.hz_codec_text(handle)),
+    fingerprint = ffi.string(C.hz_codec_fingerprint(handle)),
+  }
   local by_name = {}
   for _, p in ipairs(about.params) do by_name[p.name] = p end
   for k, v in self.text:gmatch '([%w_]+)=([^;]*)' do self.values[k] = read_value(by_name[k], v) end
@@ -88,8 +93,8 @@ function methods:encode(item, options)
   return ffi.string(stream.data, stream.bytes), account_of(stream)
 end
 
--- An image: a tensor of u8 (height,width,channels); one channel if the stream is grey. A sound: a tensor of f32 (frames,channels)
--- without the codec's delay and tail, and its rate.
+-- An image: a tensor of u8 (height,width,channels); one channel if the stream is grey. A sound: a tensor of f32
+-- (frames,channels) without the codec's delay and tail, and its rate.
 function methods:decode(bytes)
   if type(bytes) ~= 'string' then c.fail('%s: decode was given %s; needs a string of bytes', self.name, type(bytes)) end
   local m = ffi.new 'hz_media'
@@ -99,7 +104,8 @@ end
 
 -- ---- a whole set ----
 
--- Columns over the items, a tensor of f64 each: account:payload(), account:squared_error(). What is measured is so when asked for.
+-- Columns over the items, a tensor of f64 each: account:payload(), account:squared_error(). What is measured is so when
+-- asked for.
 local columns, spent = {}, { 'payload', 'tables', 'container' }
 for _, name in ipairs(spent) do
   columns[name] = function(self)
@@ -117,16 +123,19 @@ end
 local Account = { __index = columns }
 
 function Account:__tostring()
+  local payload, tables, container = self.bytes_payload, self.bytes_tables, self.bytes_container
   local name, form = unpack(measure.figures[self.set.kind.name][1])
-  return ('%d %s: %.1f bytes each (payload %.1f, tables %.1f, container %.1f); %.4f bits per sample, %.4f with everything; %s'):format(
-    self.set.n, self.set.kind.items, self.bytes_payload + self.bytes_tables + self.bytes_container, self.bytes_payload, self.bytes_tables,
-    self.bytes_container, self.bits_per_sample, self.bits_per_sample_file, self[name] and form:format(self[name]) or 'exact')
+  local bytes = ('%d %s: %.1f bytes each (payload %.1f, tables %.1f, container %.1f)'):format(self.set.n,
+    self.set.kind.items, payload + tables + container, payload, tables, container)
+  local bits = ('%.4f bits per sample, %.4f with everything'):format(self.bits_per_sample, self.bits_per_sample_file)
+  return ('%s; %s; %s'):format(bytes, bits, self[name] and form:format(self[name]) or 'exact')
 end
 
 -- Fills in the means per file; bits per sample count byte-identical table segments once for all items of the set.
 local function summarise(account, seen)
   local n, samples = account.set.n, account.set.samples
-  local sum = setmetatable({ items = n, samples = samples }, { __index = function(_, name) return account[name](account):sum() end })
+  local sum = setmetatable({ items = n, samples = samples }, {
+    __index = function(_, name) return account[name](account):sum() end })
   local payload, once = sum.payload, tonumber(C.hz_tables_bytes(seen))
   local name, _, value = unpack(measure.figures[account.set.kind.name][1])
   account[account.set.kind.items], account.samples, account[name] = n, samples / n, value(sum)
@@ -137,27 +146,30 @@ local function summarise(account, seen)
   return account
 end
 
--- Encodes and decodes every item of a set on all cores (threads=n: on so many): images (images,height,width[,channels]), or sounds
--- (sounds,frames[,channels]) with rate=, and frames={...} where they are shorter than their places. Gives the decoded set and its
--- account: bytes_payload, bytes_tables, bytes_container (means per stand-alone file), tables_once, bits_per_sample (payload, and
--- tables counted once for the set), bits_per_sample_file, psnr or snr (nil when exact), and payload() ... squared_error() per item.
+-- Encodes and decodes every item of a set on all cores (threads=n: on so many): images
+-- (images,height,width[,channels]), or sounds (sounds,frames[,channels]) with rate=, and frames={...} where they are
+-- shorter than their places. Gives the decoded set and its account: bytes_payload, bytes_tables, bytes_container (means
+-- per stand-alone file), tables_once, bits_per_sample (payload, and tables counted once for the set),
+-- bits_per_sample_file, psnr or snr (nil when exact), and payload() ... squared_error() per item.
 function methods:recode(items, options)
   local o = options or {}
   local set = media.set(kind_of(self), self.name, items, o)
   local decoded, recoded = media.places(set), ffi.new('hz_recoded[?]', set.n)
   local seen = c.own(C.hz_tables_new, C.hz_tables_free)
-  local status = C.hz_codec_recode(self.handle, set.media, set.n, decoded.data, set.stride, recoded, seen, o.threads or 0)
+  local status = C.hz_codec_recode(self.handle, set.media, set.n, decoded.data, set.stride, recoded, seen,
+    o.threads or 0)
   if status ~= 0 then c.poll() end                 -- an interrupt is no mistake
   c.check(status)
-  return decoded, summarise(setmetatable({ set = set, decoded = decoded, recoded = recoded, threads = o.threads }, Account), seen)
+  local account = setmetatable({ set = set, decoded = decoded, recoded = recoded, threads = o.threads }, Account)
+  return decoded, summarise(account, seen)
 end
 
 -- Seconds of recode and of the library's plain loop over the same images; hz bench codec prints their ratio.
 function methods:race(images, threads)
   local set = media.set(media.kinds.image, self.name, images)
   local one, decoded, seconds = set.media[0], media.places(set), ffi.new 'double[2]'
-  c.check(C.hz_codec_race(self.handle, set.tensor.data, set.n, one.height, one.width, one.channels, decoded.data, threads or 0,
-    seconds, seconds + 1))
+  c.check(C.hz_codec_race(self.handle, set.tensor.data, set.n, one.height, one.width, one.channels, decoded.data,
+    threads or 0, seconds, seconds + 1))
   return seconds[0], seconds[1]
 end
 
@@ -168,14 +180,17 @@ local function short(self)
   local list = {}
   for _, p in ipairs(self.about.params) do
     local v = plugins.value_text(self.values[p.name])
-    if v ~= plugins.value_text(p.standard) then list[#list + 1] = p.name .. '=' .. (p.type == 'enum' and "'" .. v .. "'" or v) end
+    if v ~= plugins.value_text(p.standard) then
+      list[#list + 1] = p.name .. '=' .. (p.type == 'enum' and "'" .. v .. "'" or v)
+    end
   end
   return self.name .. '{' .. table.concat(list, ', ') .. '}'
 end
 
 local function full(title, about, values)
   local lines = plugins.param_lines(about.params, values)
-  table.insert(lines, 1, ('%s  %s, %s%s'):format(title, about.library, about.kind, about.lossless and ', lossless' or ''))
+  local lossless = about.lossless and ', lossless' or ''
+  table.insert(lines, 1, ('%s  %s, %s%s'):format(title, about.library, about.kind, lossless))
   return table.concat(lines, '\n')
 end
 

@@ -1,6 +1,6 @@
--- measure.lua: how far decoded items are from their originals, by kind of media. Columns are sums of what the core measures per
--- item (core/measure/measure.c); figures are what a reader wants, made from the columns of an account. A new measure is a row in
--- the core, and a row here if more than its sum is to be seen.
+-- measure.lua: how far decoded items are from their originals, by kind of media. Columns are sums of what the core
+-- measures per item (core/measure/measure.c); figures are what a reader wants, made from the columns of an account. A
+-- new measure is a row in the core, and a row here if more than its sum is to be seen.
 local c = require 'hz.c'
 local media = require 'hz.codec.media'
 local tensor = require 'hz.tensor.tensor'
@@ -38,7 +38,8 @@ M.figures = {
 -- A column over the items of a set (media.set) and their decoded places: a tensor of f64.
 function M.take(column, set, decoded, threads)
   local out = tensor.empty({ set.n }, 'f64')
-  c.check(C.hz_measure_items(rows[set.kind.name][column], set.media, set.n, decoded.data, set.stride, out:pointer(), threads or 0))
+  local row = rows[set.kind.name][column]
+  c.check(C.hz_measure_items(row, set.media, set.n, decoded.data, set.stride, out:pointer(), threads or 0))
   return out
 end
 

@@ -1,6 +1,7 @@
--- media.lua: tensors as the items that codecs and measures take, by kind. An image is a tensor of u8, (height,width,channels) or
--- (height,width); a sound one of f32, (frames,channels) or (frames), with its rate in frames per second beside it. A set has the
--- number of items in front; sounds of a set may use fewer frames of their place than there are: frames = { one number each }.
+-- media.lua: tensors as the items that codecs and measures take, by kind. An image is a tensor of u8,
+-- (height,width,channels) or (height,width); a sound one of f32, (frames,channels) or (frames), with its rate in frames
+-- per second beside it. A set has the number of items in front; sounds of a set may use fewer frames of their place
+-- than there are: frames = { one number each }.
 local c = require 'hz.c'
 local tensor = require 'hz.tensor.tensor'
 local ffi, C = c.ffi, c.C
@@ -8,11 +9,14 @@ local ffi, C = c.ffi, c.C
 local M = {}
 
 -- name: as plugins.lua has it; dims: of an item without channels; bytes: of a sample.
-local image = { name = 'image', id = C.HZ_IMAGE, dtype = 'u8', range = '0 to 255', bytes = 1, dims = 2, items = 'images',
-                one = '(height,width) or (height,width,channels)',
-                many = '(images,height,width) or (images,height,width,channels)' }
-local audio = { name = 'audio', id = C.HZ_AUDIO, dtype = 'f32', range = '-1 to 1', bytes = 4, dims = 1, items = 'sounds',
-                one = '(frames) or (frames,channels)', many = '(sounds,frames) or (sounds,frames,channels)' }
+local image = {
+  name = 'image', id = C.HZ_IMAGE, items = 'images', dtype = 'u8', range = '0 to 255', bytes = 1, dims = 2,
+  one = '(height,width) or (height,width,channels)', many = '(images,height,width) or (images,height,width,channels)',
+}
+local audio = {
+  name = 'audio', id = C.HZ_AUDIO, items = 'sounds', dtype = 'f32', range = '-1 to 1', bytes = 4, dims = 1,
+  one = '(frames) or (frames,channels)', many = '(sounds,frames) or (sounds,frames,channels)',
+}
 M.kinds = { image = image, audio = audio }
 
 local function need(kind, who, t, extra)
@@ -28,15 +32,18 @@ end
 
 local function rate_of(kind, who, o)
   if kind ~= audio then return 0 end
-  local rate = o.rate
-  if type(rate) ~= 'number' then c.fail('%s: rate is %s; needs the frames per second of the sound', who, tostring(rate)) end
-  return rate
+  if type(o.rate) ~= 'number' then
+    c.fail('%s: rate is %s; needs the frames per second of the sound', who, tostring(o.rate))
+  end
+  return o.rate
 end
 
 -- An item of t, whose extents begin at dimension `at`; the samples are lent by t.
 local function describe(kind, t, at, rate)
   local channels = t.ndim == at + kind.dims and t:size(at + kind.dims) or 1
-  if kind == image then return { kind = kind.id, height = t:size(at), width = t:size(at + 1), channels = channels, data = t.data } end
+  if kind == image then
+    return { kind = kind.id, height = t:size(at), width = t:size(at + 1), channels = channels, data = t.data }
+  end
   return { kind = kind.id, frames = t:size(at), channels = channels, rate = rate, data = t.data }
 end
 
@@ -50,7 +57,8 @@ end
 local function lengths(who, frames, n, most)
   if frames == nil then return nil end
   if type(frames) ~= 'table' or #frames ~= n then
-    c.fail('%s: frames is %s; needs a list of %d numbers', who, type(frames) == 'table' and 'of ' .. #frames or type(frames), n)
+    local given = type(frames) == 'table' and 'of ' .. #frames or type(frames)
+    c.fail('%s: frames is %s; needs a list of %d numbers', who, given, n)
   end
   for i, v in ipairs(frames) do
     if type(v) ~= 'number' or v % 1 ~= 0 or v < 1 or v > most then
@@ -60,15 +68,16 @@ local function lengths(who, frames, n, most)
   return frames
 end
 
--- A set as { kind, n, media = hz_media[n], stride = bytes of a place, samples = of all items, tensor = who lends the samples }.
--- o.rate, o.frames: of sounds.
+-- A set as { kind, n, media = hz_media[n], stride = bytes of a place, samples = of all items, tensor = who lends the
+-- samples }. o.rate, o.frames: of sounds.
 function M.set(kind, who, t, o)
   t = need(kind, who, t, 1)
   local n, places = t:size(1), t:count()
   if places == 0 then c.fail('%s: the set is %s; needs at least 1 everywhere', who, tensor.shape_text(t)) end
   local one = ffi.new('hz_media', describe(kind, t, 2, rate_of(kind, who, o)))
   local frames = kind == audio and lengths(who, o.frames, n, t:size(2))
-  local set = { kind = kind, n = n, media = ffi.new('hz_media[?]', n), stride = places / n * kind.bytes, samples = places, tensor = t }
+  local set = { kind = kind, n = n, media = ffi.new('hz_media[?]', n), tensor = t }
+  set.stride, set.samples = places / n * kind.bytes, places
   local data = ffi.cast('const char *', t.data)
   if frames then set.samples = 0 end
   for i = 0, n - 1 do
@@ -88,8 +97,8 @@ function M.places(set) return tensor[set.kind == audio and 'zeros' or 'empty'](s
 
 -- The decoded item as a tensor of its own, (height,width,channels) or (frames,channels); of a sound also its rate.
 function M.tensor(kind, media)
-  local shape = kind == image and { tonumber(media.height), tonumber(media.width), media.channels } or { tonumber(media.frames), media.channels }
-  local t = tensor.empty(shape, kind.dtype)
+  local height, width, frames = tonumber(media.height), tonumber(media.width), tonumber(media.frames)
+  local t = tensor.empty(kind == image and { height, width, media.channels } or { frames, media.channels }, kind.dtype)
   ffi.copy(t.data, media.data, t:count() * kind.bytes)
   if kind == audio then return t, media.rate end
   return t

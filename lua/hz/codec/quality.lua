@@ -1,5 +1,5 @@
--- quality.lua: how far decoded items are from the originals: images, tensors of u8 (height,width[,channels]), or sounds, tensors of
--- f32 (frames[,channels]), or sets of them.
+-- quality.lua: how far decoded items are from the originals: images, tensors of u8 (height,width[,channels]), or
+-- sounds, tensors of f32 (frames[,channels]), or sets of them.
 local c = require 'hz.c'
 local measure = require 'hz.codec.measure'
 local media = require 'hz.codec.media'
@@ -26,13 +26,15 @@ function M.psnr(a, b)
   return C.hz_psnr(tonumber(C.hz_squared_error(a.data, b.data, a:count())), a:count())
 end
 
--- SSIM (Wang 2004) of an image, or of a set (images,height,width,channels): its mean, and a tensor with that of each image.
+-- SSIM (Wang 2004) of an image, or of a set (images,height,width,channels): its mean, and a tensor with that of each
+-- image.
 function M.ssim(a, b, threads)
   a, b = pair('ssim', 'u8', a, b)
   if a.ndim == 2 then a, b = a:reshape { 1, a:size(1), a:size(2), 1 }, b:reshape { 1, a:size(1), a:size(2), 1 } end
   if a.ndim == 3 then a, b = a:reshape { 1, unpack(a:size()) }, b:reshape { 1, unpack(a:size()) } end
   if a.ndim ~= 4 or a:size(1) < 1 then
-    c.fail('ssim: the sets are %s; needs (height,width[,channels]) or (images,height,width,channels)', tensor.shape_text(a))
+    c.fail('ssim: the sets are %s; needs (height,width[,channels]) or (images,height,width,channels)',
+      tensor.shape_text(a))
   end
   local out = measure.take('ssim', media.set(media.kinds.image, 'ssim', a), b, threads)
   return out:mean(), out

@@ -1,6 +1,7 @@
--- recode.lua: sets as a codec leaves them, and what their files cost. Encoding and decoding run once on all cores; the result is kept in
--- memory while the process lives, and in a cache on disk that is keyed by content (sets, codec, its library and values). The cache
--- may be deleted at any time; entries that do not have their checksum are made anew; the oldest go when it grows beyond its cap.
+-- recode.lua: sets as a codec leaves them, and what their files cost. Encoding and decoding run once on all cores; the
+-- result is kept in memory while the process lives, and in a cache on disk that is keyed by content (sets, codec, its
+-- library and values). The cache may be deleted at any time; entries that do not have their checksum are made anew; the
+-- oldest go when it grows beyond its cap.
 local c = require 'hz.c'
 local crypto = require 'hz.ext.crypto'
 local file = require 'hz.base.file'
@@ -30,8 +31,8 @@ local function columns(kind)
   return list
 end
 
--- An account has items; samples; bytes of the distinct table segments; and the columns of its kind, over all stand-alone files.
--- One of images does not say its kind.
+-- An account has items; samples; bytes of the distinct table segments; and the columns of its kind, over all
+-- stand-alone files. One of images does not say its kind.
 local function kind_of(account) return account.kind or 'image' end
 local function sums(kind) return { 'items', 'samples', 'tables_once', unpack(columns(kind)) } end
 
@@ -196,19 +197,24 @@ local function fetch(parts, codec, key, note)
 end
 
 -- What a codec of this kind can recode: rows of items, of sounds with a rate.
-local needs = { image = { 4, 'images, u8 (items,height,width,channels)' }, audio = { 3, 'sounds of one rate, f32 (items,frames,channels)' } }
+local needs = {
+  image = { 4, 'images, u8 (items,height,width,channels)' },
+  audio = { 3, 'sounds of one rate, f32 (items,frames,channels)' },
+}
 
 local function check(set, kind, rate)
   local dims, text = unpack(needs[kind.name])
-  if set.items:type() ~= kind.dtype or set.items.ndim ~= dims or set.rate ~= rate or kind.name == 'audio' and not rate then
+  local fits = set.items:type() == kind.dtype and set.items.ndim == dims and set.rate == rate
+  if not fits or kind.name == 'audio' and not rate then
     c.fail('recode: %s has items %s %s%s; needs %s', set.name, set.items:type(), tensor.shape_text(set.items),
       set.rate and (' at %g Hz'):format(set.rate) or '', text)
   end
 end
 
--- Recodes several sets of one kind as one: byte-identical table segments count once for all of them. codec: nil leaves them raw.
--- Returns { sets (in the order of `parts`, hashes and labels those of the originals), account, parts (an account each; their
--- tables_once is 0, it belongs to the whole) }. note(text) takes messages about the cache (default: stderr).
+-- Recodes several sets of one kind as one: byte-identical table segments count once for all of them. codec: nil leaves
+-- them raw. Returns { sets (in the order of `parts`, hashes and labels those of the originals), account, parts (an
+-- account each; their tables_once is 0, it belongs to the whole) }. note(text) takes messages about the cache (default:
+-- stderr).
 function M.group(parts, codec, note)
   if not codec then return raw(parts) end
   local digests, rate = {}, parts[1].rate
@@ -216,7 +222,8 @@ function M.group(parts, codec, note)
     check(set, media.kinds[codec.kind], rate)
     digests[i] = set.digest .. (set.recoded and ' ' .. set.recoded or '')
   end
-  local key = crypto.sha256(json.encode { schema = SCHEMA, parts = digests, rate = rate, codec = codec.fingerprint, values = codec.text })
+  local key = crypto.sha256(json.encode { schema = SCHEMA, parts = digests, rate = rate,
+    codec = codec.fingerprint, values = codec.text })
   local entry = fetch(parts, codec, key, note or say)
   local out, at = { sets = {}, parts = {}, account = M.no_account(codec.kind) }, 0
   for i, set in ipairs(parts) do
