@@ -24,9 +24,12 @@ plugins: $(PLUGINS_FOUND:%=$(BUILD)/plugins/%.so)   ## build the codec plugins w
 	  echo "$p: $(foreach n,$(NEEDS_$p),$n $(shell pkg-config --modversion $n 2>/dev/null)) -> $(BUILD)/plugins/$p.so";,\
 	  echo "$p: $(NEEDS_$p) not found, skipped";))
 
-# For the tests: the skeleton, and one plugin for each thing that a plugin can do wrong (test/plugins/odd.c).
+# For the tests: the skeleton, a codec of sounds, and one plugin for each thing that a plugin can do wrong (odd.c).
+$(BUILD)/test/plugins/pcm.so: test/plugins/pcm.c core/hz/plugin.h
+	@mkdir -p $(@D)
+	$(CC) $(PLUGIN_CFLAGS) -shared -o $@ $< -lm -Wl,--no-undefined
 ODD = draft short unnamed closed grammar twice account silent overrun fails shrinks vector
 $(BUILD)/test/plugins/odd_%.so: test/plugins/odd.c core/hz/plugin.h
 	@mkdir -p $(@D)
 	$(CC) $(PLUGIN_CFLAGS) -DODD_$* -shared -o $@ $< -Wl,--no-undefined
-ctests: $(BUILD)/test/plugins/skeleton.so $(ODD:%=$(BUILD)/test/plugins/odd_%.so)
+ctests: $(BUILD)/test/plugins/skeleton.so $(BUILD)/test/plugins/pcm.so $(ODD:%=$(BUILD)/test/plugins/odd_%.so)

@@ -34,9 +34,9 @@ static hz_status set_up(hz_codec *c, const char *values)
     c->values = calloc((size_t)c->row->params.places + 1, sizeof *c->values);
     if (!c->values)
         return hz_fail(HZ_EMEM, "%s: no memory for its parameters", name);
-    hz_status e = param_read(&c->row->params, name, values, c->values);
-    if (e)
-        return e;
+    hz_status status = param_read(&c->row->params, name, values, c->values);
+    if (status)
+        return status;
     if (!(c->text = param_print(&c->row->params, c->values)) || !(c->fingerprint = describe(c->row)))
         return HZ_EMEM;
     host_listen();
@@ -81,49 +81,11 @@ const codec_row *codec_row_of(const hz_codec *c) { return c->row; }
 
 /* ---- one call, checked ---- */
 
-/* Bytes of the samples; -1 (message set) if the description is none. */
-static int64_t media_bytes(const char *who, const hz_media *m)
-{
-    int64_t bytes = 0;
-    int over = 0;
-    if (m->kind == HZ_IMAGE && m->height > 0 && m->width > 0 && m->channels > 0)
-        over = __builtin_mul_overflow(m->height, m->width, &bytes) || __builtin_mul_overflow(bytes, (int64_t)m->channels, &bytes);
-    else if (m->kind == HZ_AUDIO && m->frames > 0 && m->channels > 0 && m->rate > 0)
-        over = __builtin_mul_overflow(m->frames, (int64_t)m->channels * (int64_t)sizeof(float), &bytes);
-    if (bytes > 0 && !over)
-        return bytes;
-    if (m->kind == HZ_AUDIO)
-        hz_fail(HZ_ESHAPE, "%s: the sound has %lld frames of %d channels at %g Hz; needs at least 1 of each", who, (long long)m->frames,
-                m->channels, m->rate);
-    else
-        hz_fail(HZ_ESHAPE, "%s: the image is [%lld,%lld,%d]; needs a height, width and channels of at least 1", who, (long long)m->height,
-                (long long)m->width, m->channels);
-    return -1;
-}
-
-static hz_status check_input(const hz_codec_api *api, const hz_media *in)
-{
-    if (in->kind != api->kind)
-        return hz_fail(HZ_EARG, "%s: the item is %s; needs %s", api->name, in->kind == HZ_AUDIO ? "a sound" : "an image",
-                       api->kind == HZ_AUDIO ? "a sound" : "an image");
-    if (media_bytes(api->name, in) < 0)
-        return HZ_ESHAPE;
-    if (in->channels <= 31 && (api->channels >> in->channels & 1))
-        return HZ_OK;
-    char have[128] = "";
-    for (int i = 0; i < 32; i++)
-        if (api->channels >> i & 1) {
-            size_t n = strlen(have);
-            snprintf(have + n, sizeof have - n, "%s%d", n ? " or " : "", i);
-        }
-    return hz_fail(HZ_ESHAPE, "%s: the item has %d channels; needs %s", api->name, in->channels, have);
-}
-
 hz_status codec_encode(const codec_row *row, void *instance, const hz_media *in, hz_bytes *out, hz_account *account)
 {
-    hz_status e = check_input(row->api, in);
-    if (e)
-        return e;
+    hz_status status = media_takes(row->api, in);
+    if (status)
+        return status;
     out->size = 0;
     account->count = 0;
     memset(account->bytes, 0, sizeof account->bytes);
@@ -133,11 +95,12 @@ hz_status codec_encode(const codec_row *row, void *instance, const hz_media *in,
     int64_t named = account->bytes[HZ_PAYLOAD] + account->bytes[HZ_TABLES] + account->bytes[HZ_CONTAINER];
     if (named == (int64_t)out->size && out->size > 0)
         return HZ_OK;
-    return hz_fail(HZ_ESTATE, "%s: its account names %lld bytes, the stream has %zu; the plugin must name each byte once", row->api->name,
-                   (long long)named, out->size);
+    return hz_fail(HZ_ESTATE, "%s: its account names %lld bytes, the stream has %zu; the plugin must name each byte "
+                   "once", row->api->name, (long long)named, out->size);
 }
 
-hz_status codec_decode(const codec_row *row, void *instance, const uint8_t *data, size_t bytes, hz_media *out, hz_bytes *samples)
+hz_status codec_decode(const codec_row *row, void *instance, const uint8_t *data, size_t bytes, hz_media *out,
+                       hz_bytes *samples)
 {
     const hz_codec_api *api = row->api;
     if (!data || bytes == 0)
@@ -147,11 +110,13 @@ hz_status codec_decode(const codec_row *row, void *instance, const uint8_t *data
     host_listen();
     if (api->decode(instance, data, bytes, out, samples))
         return host_blame(api->name, HZ_EFORMAT);
-    int64_t need = media_bytes(api->name, out);
+    out->kind = api->kind;
+    int64_t need = hz_media_bytes(api->name, out);
     if (need < 0)
         return HZ_EFORMAT;
     if (samples->size != (size_t)need)
-        return hz_fail(HZ_ESTATE, "%s: decoding wrote %zu bytes; its format needs %lld", api->name, samples->size, (long long)need);
+        return hz_fail(HZ_ESTATE, "%s: decoding wrote %zu bytes; its format needs %lld", api->name, samples->size,
+                       (long long)need);
     out->data = samples->data;
     return HZ_OK;
 }
@@ -160,14 +125,15 @@ hz_status codec_decode(const codec_row *row, void *instance, const uint8_t *data
 
 hz_status hz_codec_encode(hz_codec *c, const hz_media *in, hz_stream *out)
 {
-    hz_status e = codec_encode(c->row, c->instance, in, &c->stream, &c->account);
+    hz_status status = codec_encode(c->row, c->instance, in, &c->stream, &c->account);
     *out = (hz_stream){ .data = NULL };
-    if (!e)
+    if (!status)
         *out = (hz_stream){ .data = c->stream.data, .bytes = (int64_t)c->stream.size, .account = c->account };
-    return e;
+    return status;
 }
 
 hz_status hz_codec_decode(hz_codec *c, const uint8_t *data, int64_t bytes, hz_media *out)
 {
-    return codec_decode(c->row, c->instance, data, bytes > 0 ? (size_t)bytes : 0, out, &c->samples);
+    hz_status status = codec_decode(c->row, c->instance, data, bytes > 0 ? (size_t)bytes : 0, out, &c->samples);
+    return status ? status : media_cut(c->row, c->instance, out, 0);
 }

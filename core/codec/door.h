@@ -1,4 +1,4 @@
-/* door.h: what plugin.c, host.c, codec.c and recode.c share behind hz/codec.h. */
+/* door.h: what plugin.c, host.c, media.c, codec.c and recode.c share behind hz/codec.h. */
 #ifndef HZ_CORE_DOOR_H
 #define HZ_CORE_DOOR_H
 #include "hz/codec.h"
@@ -20,15 +20,27 @@ const codec_row *codec_row_of(const hz_codec *c);
 /* ---- the host table, and what a plugin said through it ---- */
 
 const hz_host *host_table(void);      /* lent for ever [main] */
-/* Call listen before a plugin's function; if that fails, return blame: it puts "who: " before what the plugin said, and returns
-   `code`, or HZ_EMEM if the host itself ran out of memory. [any] */
+/* Call listen before a plugin's function; if that fails, return blame: it puts "who: " before what the plugin said, and
+   returns `code`, or HZ_EMEM if the host itself ran out of memory. [any] */
 void host_listen(void);
 hz_status host_blame(const char *who, hz_status code);
 
 /* ---- one call of a codec with everything checked ---- */
 
 hz_status codec_encode(const codec_row *row, void *instance, const hz_media *in, hz_bytes *out, hz_account *account);
-hz_status codec_decode(const codec_row *row, void *instance, const uint8_t *data, size_t bytes, hz_media *out, hz_bytes *samples);
+/* A sound still has the codec's delay and tail. */
+hz_status codec_decode(const codec_row *row, void *instance, const uint8_t *data, size_t bytes, hz_media *out,
+                       hz_bytes *samples);
+
+/* ---- items ---- */
+
+/* Is it of the kind, channels and rate that the codec takes? */
+hz_status media_takes(const hz_codec_api *api, const hz_media *in);
+/* Moves a decoded sound's data past the delay that the codec declares and leaves `frames` frames, those of its
+   original; 0: the original is not known, only the declared tail goes. Images stay as they are. */
+hz_status media_cut(const codec_row *row, void *instance, hz_media *m, int64_t frames);
+/* Has `got` the shape and rate of its original? */
+hz_status media_alike(const char *who, const hz_media *got, const hz_media *want);
 
 /* ---- table segments ---- */
 

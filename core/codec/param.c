@@ -1,4 +1,4 @@
-/* param.c: the parameter grammar of hz/plugin.h: a declaration becomes a table. param_value.c reads values against it. */
+/* param.c: the parameter grammar of hz/plugin.h: a declaration becomes a table. param_value.c reads values by it. */
 #define _GNU_SOURCE
 #include "codec/param.h"
 #include "text.h"
@@ -38,7 +38,8 @@ static hz_status parse_type(hz_param *p, const char **s)
         return bad(p, "no type (int, float, bool, enum)", start);
     if (!text_take(s, '*'))
         return HZ_OK;
-    if (p->type > HZ_PARAM_FLOAT || !text_number(s, &length) || length != floor(length) || length < 1 || length > MAX_LENGTH)
+    if (p->type > HZ_PARAM_FLOAT || !text_number(s, &length) || length != floor(length) || length < 1 ||
+        length > MAX_LENGTH)
         return bad(p, "no vector of 1 to 256 int or float", start);
     p->length = (int)length;
     return HZ_OK;
@@ -92,8 +93,8 @@ static hz_status parse_range(hz_param *p, const char **s, const double *standard
     const char *start = *s;
     int places = p->length ? p->length : 1;
     if (text_take(s, '[')) {
-        if (p->type > HZ_PARAM_FLOAT || !text_number(s, &p->low) || !text_take(s, '.') || !text_take(s, '.') || !text_number(s, &p->high) ||
-            !text_take(s, ']') || p->low > p->high)
+        if (p->type > HZ_PARAM_FLOAT || !text_number(s, &p->low) || !text_take(s, '.') || !text_take(s, '.') ||
+            !text_number(s, &p->high) || !text_take(s, ']') || p->low > p->high)
             return bad(p, "no range [low..high]", start);
         p->bounded = 1;
     }
@@ -128,14 +129,14 @@ static hz_status parse_one(hz_params *list, const char **s)
         if (!strcmp(list->param[i].name, p->name))
             return bad(p, "a name given twice", start);
     p->at = list->places;
-    hz_status e = parse_type(p, s);
-    if (!e && !text_take(s, '='))
-        e = bad(p, "no '= default'", *s);
-    if (!e) e = parse_default(p, s, standard);
-    if (!e) e = parse_range(p, s, standard);
-    if (!e) e = parse_notes(p, s);
+    hz_status status = parse_type(p, s);
+    if (!status && !text_take(s, '='))
+        status = bad(p, "no '= default'", *s);
+    if (!status) status = parse_default(p, s, standard);
+    if (!status) status = parse_range(p, s, standard);
+    if (!status) status = parse_notes(p, s);
     list->places += p->length ? p->length : 1;
-    return e;
+    return status;
 }
 
 static hz_status parse_all(const char *s, hz_params *out)
@@ -143,9 +144,9 @@ static hz_status parse_all(const char *s, hz_params *out)
     for (s = text_skip(s); *s; s = text_skip(s)) {
         if (out->count == PARAM_MAX)
             return hz_fail(HZ_EFORMAT, "parameters: more than %d are declared; needs fewer", PARAM_MAX);
-        hz_status e = parse_one(out, &s);
-        if (e)
-            return e;
+        hz_status status = parse_one(out, &s);
+        if (status)
+            return status;
         if (!text_take(&s, ';') && *text_skip(s))
             return bad(&out->param[out->count], "no ';'", s);
         out->count++;
@@ -163,11 +164,11 @@ hz_status param_parse(const char *text, hz_params *out)
         return hz_fail(HZ_EMEM, "parameters: no memory for their table");
     }
     locale_t before = text_locale_enter();
-    hz_status e = parse_all(text, out);
+    hz_status status = parse_all(text, out);
     text_locale_leave(before);
-    if (e)
+    if (status)
         param_free(out);
-    return e;
+    return status;
 }
 
 void param_free(hz_params *p)

@@ -1,4 +1,4 @@
-/* param.h: declared parameters of codecs; between plugin.c, which parses declarations, and codec.c, which reads values. */
+/* param.h: declared parameters of codecs: plugin.c parses declarations, codec.c reads values. */
 #ifndef HZ_CORE_PARAM_H
 #define HZ_CORE_PARAM_H
 #include "hz/codec.h"

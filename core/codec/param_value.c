@@ -13,8 +13,7 @@ static const char *needs(const hz_param *p, int whole_said, char *text, size_t r
 {
     const char *what = p->type == HZ_PARAM_INT ? "a whole number" : "a number";
     if (p->bounded)
-        snprintf(text, room, "%s%.15g..%.15g", whole_said ? "" : p->type == HZ_PARAM_INT ? "a whole number of " : "a number of ",
-                 p->low, p->high);
+        snprintf(text, room, "%s%s%.15g..%.15g", whole_said ? "" : what, whole_said ? "" : " of ", p->low, p->high);
     else
         snprintf(text, room, "%s", what);
     return text;
@@ -62,8 +61,9 @@ static hz_status read_numbers(const hz_param *p, const char *who, const char *te
         double v;
         int is_number = text_number(&s, &v);
         if (!is_number || !param_holds(p, v))
-            return hz_fail(HZ_EARG, "%s: %s is %.*s; needs %s", who, p->name, *start ? (int)strcspn(start, p->length ? "," : "") : 5,
-                           *start ? start : "empty", needs(p, is_number && v == floor(v), need, sizeof need));
+            return hz_fail(HZ_EARG, "%s: %s is %.*s; needs %s", who, p->name,
+                           *start ? (int)strcspn(start, p->length ? "," : "") : 5, *start ? start : "empty",
+                           needs(p, is_number && v == floor(v), need, sizeof need));
         if (n < places)
             value[n] = v;
         n++;
@@ -109,9 +109,9 @@ static hz_status read_all(const hz_params *p, const char *who, char *text, doubl
             s[--n] = 0;
         if (!*s)
             continue;
-        hz_status e = read_one(p, who, s, values, seen);
-        if (e)
-            return e;
+        hz_status status = read_one(p, who, s, values, seen);
+        if (status)
+            return status;
     }
     return HZ_OK;
 }
@@ -123,10 +123,10 @@ hz_status param_read(const hz_params *p, const char *who, const char *text, doub
         return hz_fail(HZ_EMEM, "%s: no memory for its parameters", who);
     memcpy(values, p->standard, (size_t)p->places * sizeof *values);
     locale_t before = text_locale_enter();
-    hz_status e = read_all(p, who, copy, values);
+    hz_status status = read_all(p, who, copy, values);
     text_locale_leave(before);
     free(copy);
-    return e;
+    return status;
 }
 
 static void print_number(FILE *f, double v)

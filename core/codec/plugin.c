@@ -1,5 +1,6 @@
-/* plugin.c: finds plugins, checks them, and remembers both those that were loaded and those that were not, with the reason.
-   The list only grows, from one thread; rows stay where they are, so whoever holds one may read it from any thread. */
+/* plugin.c: finds plugins, checks them, and remembers both those that were loaded and those that were not, with the
+   reason. The list only grows, from one thread; rows stay where they are, so whoever holds one may read it from any
+   thread. */
 #define _GNU_SOURCE
 #include "codec/door.h"
 #include "codec/param.h"
@@ -59,7 +60,8 @@ const hz_params *hz_codec_params(const hz_codec_api *api)
 
 /* ---- checking: each returns HZ_OK, or a message that becomes the row's reason ---- */
 
-/* The loader of the system maps what the headers promise: a file cut short would end in SIGBUS, so its length is checked first. */
+/* The loader of the system maps what the headers promise: a file cut short would end in SIGBUS, so its length is
+   checked first. */
 static hz_status check_elf(const char *path)
 {
     Elf64_Ehdr h;
@@ -89,9 +91,11 @@ static int is_name(const char *s)
 static hz_status check_plugin(const hz_plugin *p)
 {
     if (p->size < sizeof *p)
-        return hz_fail(HZ_EFORMAT, "its hz_plugin has %zu bytes; this hz needs %zu: build it against this hz's plugin.h", p->size, sizeof *p);
+        return hz_fail(HZ_EFORMAT, "its hz_plugin has %zu bytes; this hz needs %zu: build it against this hz's "
+                       "plugin.h", p->size, sizeof *p);
     if (!is_name(p->name) || !p->version || !p->about || !p->open || !p->interface)
-        return hz_fail(HZ_EFORMAT, "its hz_plugin_main leaves a field empty; needs name (letters, digits, _), version, about, open, interface");
+        return hz_fail(HZ_EFORMAT, "its hz_plugin_main leaves a field empty; needs name (letters, digits, _), version, "
+                       "about, open, interface");
     host_listen();
     return p->open(host_table()) ? host_blame(p->name, HZ_EFORMAT) : HZ_OK;
 }
@@ -99,8 +103,8 @@ static hz_status check_plugin(const hz_plugin *p)
 static hz_status check_draft(const char *name, const char *id, size_t size, int draft, size_t need)
 {
     if (draft != HZ_CODEC_DRAFT)
-        return hz_fail(HZ_EFORMAT, "'%s' speaks draft %d of %s; this hz speaks draft %d: build it against this hz's plugin.h", name, draft, id,
-                       HZ_CODEC_DRAFT);
+        return hz_fail(HZ_EFORMAT, "'%s' speaks draft %d of %s; this hz speaks draft %d: build it against this hz's "
+                       "plugin.h", name, draft, id, HZ_CODEC_DRAFT);
     if (size < need)
         return hz_fail(HZ_EFORMAT, "'%s' offers a %s of %zu bytes; this hz needs %zu", name, id, size, need);
     return HZ_OK;
@@ -116,7 +120,8 @@ static hz_status check_codec(const codec_row *row)
         return hz_fail(HZ_EFORMAT, "codec '%s' leaves a field empty; only rates and timing may be", a->name);
     for (int i = 0; i < codec_count; i++)
         if (!strcmp(codecs[i]->api->name, a->name))
-            return hz_fail(HZ_EFORMAT, "codec '%s' is already loaded from plugin '%s'", a->name, codecs[i]->plugin->name);
+            return hz_fail(HZ_EFORMAT, "codec '%s' is already loaded from plugin '%s'", a->name,
+                           codecs[i]->plugin->name);
     if (codec_count == MAX_CODECS)
         return hz_fail(HZ_EFORMAT, "%d codecs are loaded; there is room for no more", MAX_CODECS);
     return HZ_OK;
@@ -129,15 +134,15 @@ static hz_status add_codec(const hz_plugin *p, hz_plugin_row *out)
     codec_row row = { .plugin = p, .api = p->interface("hz.codec/0"), .bench = p->interface("hz.codec.bench/0") };
     if (!row.api)
         return HZ_OK;
-    hz_status e = check_draft(p->name, "hz.codec/0", row.api->size, row.api->draft, sizeof *row.api);
-    if (!e && row.bench)
-        e = check_draft(p->name, "hz.codec.bench/0", row.bench->size, row.bench->draft, sizeof *row.bench);
-    if (!e)
-        e = check_codec(&row);
-    if (!e && (e = param_parse(row.api->params, &row.params)))
-        hz_fail_in(e, "codec '%s': ", row.api->name);
-    if (e)
-        return e;
+    hz_status status = check_draft(p->name, "hz.codec/0", row.api->size, row.api->draft, sizeof *row.api);
+    if (!status && row.bench)
+        status = check_draft(p->name, "hz.codec.bench/0", row.bench->size, row.bench->draft, sizeof *row.bench);
+    if (!status)
+        status = check_codec(&row);
+    if (!status && (status = param_parse(row.api->params, &row.params)))
+        hz_fail_in(status, "codec '%s': ", row.api->name);
+    if (status)
+        return status;
     codec_row *kept = malloc(sizeof *kept);
     if (!kept) {
         param_free(&row.params);
@@ -152,22 +157,22 @@ static hz_status add_codec(const hz_plugin *p, hz_plugin_row *out)
 
 static hz_status open_plugin(const char *path, hz_plugin_row *out)
 {
-    hz_status e = check_elf(path);
-    if (e)
-        return e;
+    hz_status status = check_elf(path);
+    if (status)
+        return status;
     void *so = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!so)
         return hz_fail(HZ_EFORMAT, "%s", dlerror());
     const hz_plugin *p = dlsym(so, "hz_plugin_main");
     if (!p)
-        e = hz_fail(HZ_EFORMAT, "exports no hz_plugin_main; it is no plugin of hz");
-    if (!e)
-        e = check_plugin(p);
-    if (!e)
-        e = add_codec(p, out);
-    if (e) {
+        status = hz_fail(HZ_EFORMAT, "exports no hz_plugin_main; it is no plugin of hz");
+    if (!status)
+        status = check_plugin(p);
+    if (!status)
+        status = add_codec(p, out);
+    if (status) {
         dlclose(so);
-        return e;
+        return status;
     }
     out->name = p->name;
     out->version = p->version;
@@ -229,28 +234,28 @@ static hz_status load_folder(const char *folder)
 {
     struct dirent **list;
     char path[4096], real[4096];     /* PATH_MAX */
-    hz_status e = HZ_OK;
+    hz_status status = HZ_OK;
     int n = scandir(folder, &list, is_shared_object, by_name);
     if (n < 0) {
         hz_fail(HZ_EIO, "this folder cannot be read: %s", strerror(errno));
         return note_skipped(folder);
     }
     for (int i = 0; i < n; i++) {
-        if (!e && (size_t)snprintf(path, sizeof path, "%s/%s", folder, list[i]->d_name) < sizeof path)
-            e = load_file(realpath(path, real) ? real : path);
+        if (!status && (size_t)snprintf(path, sizeof path, "%s/%s", folder, list[i]->d_name) < sizeof path)
+            status = load_file(realpath(path, real) ? real : path);
         free(list[i]);
     }
     free(list);
-    return e;
+    return status;
 }
 
 hz_status hz_plugin_load(const char *folders)
 {
     char *copy = strdup(folders ? folders : ""), *rest = copy, *folder;
-    hz_status e = copy ? HZ_OK : hz_fail(HZ_EMEM, "plugins: no memory for the list of folders");
-    while (!e && (folder = strsep(&rest, ":")))
+    hz_status status = copy ? HZ_OK : hz_fail(HZ_EMEM, "plugins: no memory for the list of folders");
+    while (!status && (folder = strsep(&rest, ":")))
         if (*folder)
-            e = load_folder(folder);
+            status = load_folder(folder);
     free(copy);
-    return e;
+    return status;
 }

@@ -1,8 +1,8 @@
 /* recode.c: encodes and decodes whole sets, one codec instance per thread.
-   Images go out in chunks taken in rising order, so when image i fails every lower one is with some thread already and is finished:
-   the lowest failing image is the same for any number of threads. Decoders write straight into the result. */
+   Items go out in chunks taken in rising order, so when item i fails every lower one is with some thread already and is
+   finished: the lowest failing item is the same for any number of threads. Decoders of images write straight into the
+   result; sounds are cut to their original's length on the way there. */
 #include "codec/door.h"
-#include "hz/measure.h"
 #include "spread.h"
 #include <pthread.h>
 #include <stdatomic.h>
@@ -10,19 +10,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK = 32 };
+/* By kind: what an item is called, how many a thread takes at a time: a small image is done in microseconds. */
+static const struct { const char *name; int chunk; } kinds[] = {
+    [HZ_IMAGE] = { "image", 32 },
+    [HZ_AUDIO] = { "sound", 1 },
+};
 
 typedef struct job {
     const codec_row *row;
     const double *values;
-    const uint8_t *pixels;           /* (n,height,width,channels) */
-    uint8_t *decoded;                /* the same */
-    hz_media shape;
-    int64_t n, bytes;                /* images; bytes of one */
-    hz_recoded *items;               /* (n) or NULL */
+    const hz_media *items;           /* (n) */
+    uint8_t *decoded;                /* n places, `stride` bytes from one to the next */
+    int64_t n, stride;
+    hz_recoded *out;                 /* (n) or NULL */
     hz_tables *tables;               /* or NULL; guarded by lock */
-    int threads;
-    atomic_llong next, failed;       /* first image not yet handed out; lowest that failed, n: none */
+    int threads, chunk;
+    atomic_llong next, failed;       /* first item not yet handed out; lowest that failed, n: none */
     pthread_mutex_t lock;
     hz_status code;                  /* of `failed`, with its message; guarded by lock */
     char message[1024];
@@ -31,12 +34,12 @@ typedef struct job {
 /* What one thread works with. */
 typedef struct station {
     void *instance;
-    hz_bytes stream;
+    hz_bytes stream, samples;
     hz_account account;
     hz_tables *tables;
 } station;
 
-/* Notes the calling thread's failure at image i, -1 for one that concerns none. */
+/* Notes the calling thread's failure at item i, -1 for one that concerns none. */
 static void note(job *j, int64_t i, hz_status code)
 {
     pthread_mutex_lock(&j->lock);
@@ -58,48 +61,51 @@ static hz_status count_tables(station *b)
     return HZ_OK;
 }
 
-static hz_status check_shape(const job *j, const hz_media *got)
+/* Decodes the station's stream into the item's place. */
+static hz_status decode_into(const job *j, station *b, const hz_media *original, uint8_t *place, int64_t bytes)
 {
-    const hz_media *want = &j->shape;
-    if (got->height == want->height && got->width == want->width && got->channels == want->channels)
-        return HZ_OK;
-    return hz_fail(HZ_ESTATE, "%s: decoded to [%lld,%lld,%d]; needs the original's [%lld,%lld,%d]", j->row->api->name, (long long)got->height,
-                   (long long)got->width, got->channels, (long long)want->height, (long long)want->width, want->channels);
+    hz_media got;
+    hz_bytes target = { .data = place, .room = (size_t)bytes, .fixed = 1 };
+    hz_bytes *samples = original->kind == HZ_IMAGE ? &target : &b->samples;
+    hz_status status = codec_decode(j->row, b->instance, b->stream.data, b->stream.size, &got, samples);
+    if (!status)
+        status = media_cut(j->row, b->instance, &got, original->frames);
+    if (!status)
+        status = media_alike(j->row->api->name, &got, original);
+    if (!status && samples != &target)
+        memcpy(place, got.data, (size_t)bytes);
+    return status;
 }
 
 static hz_status recode_one(job *j, station *b, int64_t i)
 {
-    hz_media in = j->shape, out;
-    hz_bytes target = { .data = j->decoded + i * j->bytes, .room = (size_t)j->bytes, .fixed = 1 };
-    in.data = j->pixels + i * j->bytes;
-    hz_status e = codec_encode(j->row, b->instance, &in, &b->stream, &b->account);
-    if (!e)
-        e = codec_decode(j->row, b->instance, b->stream.data, b->stream.size, &out, &target);
-    if (!e)
-        e = check_shape(j, &out);
-    if (!e && b->tables)
-        e = count_tables(b);
-    if (!e && j->items)
-        j->items[i] = (hz_recoded){ .payload = b->account.bytes[HZ_PAYLOAD],
-                                    .tables = b->account.bytes[HZ_TABLES],
-                                    .container = b->account.bytes[HZ_CONTAINER],
-                                    .squared_error = hz_squared_error(in.data, target.data, j->bytes) };
-    return e;
+    const hz_media *in = &j->items[i];
+    int64_t bytes = hz_media_bytes(j->row->api->name, in);
+    hz_status status = codec_encode(j->row, b->instance, in, &b->stream, &b->account);
+    if (!status)
+        status = decode_into(j, b, in, j->decoded + i * j->stride, bytes);
+    if (!status && b->tables)
+        status = count_tables(b);
+    if (!status && j->out)
+        j->out[i] = (hz_recoded){ .payload = b->account.bytes[HZ_PAYLOAD],
+                                  .tables = b->account.bytes[HZ_TABLES],
+                                  .container = b->account.bytes[HZ_CONTAINER] };
+    return status;
 }
 
 static void recode_chunks(job *j, station *b)
 {
     int64_t from;
-    while ((from = atomic_fetch_add(&j->next, CHUNK)) < j->n) {
-        int64_t to = from + CHUNK < j->n ? from + CHUNK : j->n;
+    while ((from = atomic_fetch_add(&j->next, j->chunk)) < j->n) {
+        int64_t to = from + j->chunk < j->n ? from + j->chunk : j->n;
         if (hz_signal_pending()) {
             note(j, -1, hz_fail(HZ_ESTATE, "recode: stopped by signal %d", hz_signal_pending()));
             return;
         }
         for (int64_t i = from; i < to && i < atomic_load(&j->failed); i++) {
-            hz_status e = recode_one(j, b, i);
-            if (e) {
-                note(j, i, e);
+            hz_status status = recode_one(j, b, i);
+            if (status) {
+                note(j, i, status);
                 return;
             }
         }
@@ -119,42 +125,65 @@ static void recode_work(void *arg, int worker)
 {
     job *j = arg;
     station b = { .instance = NULL };
-    hz_status e = station_open(j, &b);
-    if (e)
-        note(j, -1, e);
+    hz_status status = station_open(j, &b);
+    if (status)
+        note(j, -1, status);
     else
         recode_chunks(j, &b);
     pthread_mutex_lock(&j->lock);
-    e = !e && j->tables ? tables_merge(j->tables, b.tables) : HZ_OK;
+    status = !status && j->tables ? tables_merge(j->tables, b.tables) : HZ_OK;
     pthread_mutex_unlock(&j->lock);
-    if (e)
-        note(j, -1, e);
+    if (status)
+        note(j, -1, status);
     j->row->api->destroy(b.instance);
     free(b.stream.data);
+    free(b.samples.data);
     free(b.account.segments);
     hz_tables_free(b.tables);
 }
 
-static hz_status set_up(job *j, hz_codec *c, const uint8_t *pixels, int64_t n, const hz_media *shape, uint8_t *decoded, int threads)
+/* ---- beginning and end ---- */
+
+/* Every item fits into its place, and no original lies where decoded ones go. */
+static hz_status check_places(const job *j)
+{
+    const char *name = j->row->api->name;
+    const uint8_t *end = j->decoded ? j->decoded + j->n * j->stride : NULL;
+    for (int64_t i = 0; i < j->n; i++) {
+        const uint8_t *data = j->items[i].data;
+        int64_t bytes = hz_media_bytes(name, &j->items[i]);
+        if (bytes < 0)
+            return hz_fail_in(HZ_ESHAPE, "recode: item %lld of %lld: ", (long long)i, (long long)j->n);
+        if (bytes > j->stride)
+            return hz_fail(HZ_ESHAPE, "%s: item %lld takes %lld bytes; the places for decoded ones have %lld", name,
+                           (long long)i, (long long)bytes, (long long)j->stride);
+        if (!data || !j->decoded || (data < end && j->decoded < data + bytes))
+            return hz_fail(HZ_EARG, "%s: the decoded items would overwrite the originals; needs memory of their own",
+                           name);
+    }
+    return HZ_OK;
+}
+
+static hz_status set_up(job *j, hz_codec *c, const hz_media *items, int64_t n, void *decoded, int64_t stride,
+                        int threads)
 {
     const codec_row *row = codec_row_of(c);
     const char *name = row->api->name;
-    int64_t bytes, all;
-    if (row->api->kind != HZ_IMAGE)
-        return hz_fail(HZ_EARG, "%s: encodes sounds; recoding needs a codec of images", name);
-    if (n < 1 || shape->height < 1 || shape->width < 1 || shape->channels < 1 ||
-        __builtin_mul_overflow(shape->height, shape->width, &bytes) || __builtin_mul_overflow(bytes, (int64_t)shape->channels, &bytes) ||
-        __builtin_mul_overflow(bytes, n, &all))
-        return hz_fail(HZ_ESHAPE, "%s: the set is [%lld,%lld,%lld,%d]; needs at least 1 everywhere", name, (long long)n,
-                       (long long)shape->height, (long long)shape->width, shape->channels);
-    if (!pixels || !decoded || (pixels < decoded + all && decoded < pixels + all))
-        return hz_fail(HZ_EARG, "%s: the decoded images would overwrite the originals; needs memory of their own", name);
+    int64_t all;
+    if (n < 1 || stride < 1 || __builtin_mul_overflow(n, stride, &all))
+        return hz_fail(HZ_ESHAPE, "%s: the set has %lld items, at most %lld bytes each; needs at least 1 of each", name,
+                       (long long)n, (long long)stride);
     if (threads < 0 || threads > 256)
         return hz_fail(HZ_EARG, "%s: threads is %d; needs 0 (all cores) .. 256", name, threads);
-    *j = (job){ .row = row, .values = hz_codec_values(c), .pixels = pixels, .decoded = decoded, .shape = *shape, .n = n, .bytes = bytes };
+    *j = (job){ .row = row, .values = hz_codec_values(c), .items = items, .decoded = decoded, .n = n };
+    j->stride = stride;
+    j->chunk = kinds[row->api->kind].chunk;
     j->threads = spread_threads(threads);
-    if (j->threads > (n + CHUNK - 1) / CHUNK)
-        j->threads = (int)((n + CHUNK - 1) / CHUNK);
+    if (j->threads > (n + j->chunk - 1) / j->chunk)
+        j->threads = (int)((n + j->chunk - 1) / j->chunk);
+    hz_status status = check_places(j);
+    if (status)
+        return status;
     atomic_init(&j->failed, n);
     pthread_mutex_init(&j->lock, NULL);
     return HZ_OK;
@@ -168,58 +197,95 @@ static hz_status finish(job *j)
         return HZ_OK;
     if (at < 0)
         return hz_fail(j->code, "%s", j->message);
-    return hz_fail(j->code, "recode: image %lld of %lld: %s", (long long)at, (long long)j->n, j->message);
+    return hz_fail(j->code, "recode: %s %lld of %lld: %s", kinds[j->row->api->kind].name, (long long)at,
+                   (long long)j->n, j->message);
 }
 
-hz_status hz_codec_recode(hz_codec *c, const uint8_t *pixels, int64_t n, int64_t height, int64_t width, int channels,
-                          uint8_t *decoded, hz_recoded *items, hz_tables *tables, int threads)
+hz_status hz_codec_recode(hz_codec *c, const hz_media *items, int64_t n, void *decoded, int64_t stride, hz_recoded *out,
+                          hz_tables *tables, int threads)
 {
     job j;
-    hz_media shape = { .kind = HZ_IMAGE, .height = height, .width = width, .channels = channels };
-    hz_status e = set_up(&j, c, pixels, n, &shape, decoded, threads);
-    if (e)
-        return e;
-    j.items = items;
+    hz_status status = set_up(&j, c, items, n, decoded, stride, threads);
+    if (status)
+        return status;
+    j.out = out;
     j.tables = tables;
     spread(j.threads, recode_work, &j);
     return finish(&j);
 }
 
-/* ---- the library's plain loop, for comparison ---- */
+/* ---- the library's plain loop over images, for comparison ---- */
 
 static void plain_work(void *arg, int worker)
 {
     job *j = arg;
+    const hz_media *shape = j->items;
     int64_t from = j->n * worker / j->threads, to = j->n * (worker + 1) / j->threads;
     host_listen();
-    if (j->row->bench->roundtrips(j->values, j->pixels + from * j->bytes, to - from, j->shape.height, j->shape.width, j->shape.channels,
-                                  j->decoded + from * j->bytes))
+    if (j->row->bench->roundtrips(j->values, j->items[from].data, to - from, shape->height, shape->width,
+                                  shape->channels, j->decoded + from * j->stride))
         note(j, -1, host_blame(j->row->api->name, HZ_EARG));
+}
+
+/* What the race needs beside the pixels. */
+typedef struct field {
+    hz_media *items;                 /* (n) */
+    hz_recoded *out;                 /* (n) */
+    hz_tables *tables;
+} field;
+
+static hz_status field_make(field *f, const char *who, const hz_media *shape, int64_t bytes, int64_t n)
+{
+    *f = (field){ .items = calloc((size_t)n, sizeof *f->items), .out = calloc((size_t)n, sizeof *f->out) };
+    f->tables = hz_tables_new();
+    if (!f->items || !f->out || !f->tables)
+        return hz_fail(HZ_EMEM, "%s: no memory for the account of %lld images", who, (long long)n);
+    for (int64_t i = 0; i < n; i++) {
+        f->items[i] = *shape;
+        f->items[i].data = (const uint8_t *)shape->data + i * bytes;
+    }
+    return HZ_OK;
+}
+
+static void field_free(field *f)
+{
+    free(f->items);
+    free(f->out);
+    hz_tables_free(f->tables);
+}
+
+static hz_status race(hz_codec *c, const field *f, int64_t n, uint8_t *decoded, int64_t bytes, int threads,
+                      double *recode, double *plain)
+{
+    job j;
+    hz_status status = set_up(&j, c, f->items, n, decoded, bytes, threads);
+    if (status)
+        return status;
+    double start = hz_seconds();
+    spread(j.threads, plain_work, &j);
+    *plain = hz_seconds() - start;
+    if ((status = finish(&j)))
+        return status;
+    start = hz_seconds();
+    status = hz_codec_recode(c, f->items, n, decoded, bytes, f->out, f->tables, threads);
+    *recode = hz_seconds() - start;
+    return status;
 }
 
 hz_status hz_codec_race(hz_codec *c, const uint8_t *pixels, int64_t n, int64_t height, int64_t width, int channels,
                         uint8_t *decoded, int threads, double *recode_seconds, double *plain_seconds)
 {
-    job j;
-    hz_media shape = { .kind = HZ_IMAGE, .height = height, .width = width, .channels = channels };
+    field f;
+    const char *name = hz_codec_name(c);
+    hz_media shape = { .kind = HZ_IMAGE, .height = height, .width = width, .channels = channels, .data = pixels };
     if (!codec_row_of(c)->bench)
-        return hz_fail(HZ_EARG, "%s: its plugin offers no plain loop to compare with (hz.codec.bench/0)", hz_codec_name(c));
-    hz_status e = set_up(&j, c, pixels, n, &shape, decoded, threads);
-    if (e)
-        return e;
-    double start = hz_seconds();
-    spread(j.threads, plain_work, &j);
-    *plain_seconds = hz_seconds() - start;
-    if ((e = finish(&j)))
-        return e;
-    hz_recoded *items = malloc((size_t)n * sizeof *items);
-    hz_tables *tables = hz_tables_new();
-    e = items && tables ? HZ_OK : hz_fail(HZ_EMEM, "%s: no memory for the account of %lld images", hz_codec_name(c), (long long)n);
-    start = hz_seconds();
-    if (!e)
-        e = hz_codec_recode(c, pixels, n, height, width, channels, decoded, items, tables, threads);
-    *recode_seconds = hz_seconds() - start;
-    hz_tables_free(tables);
-    free(items);
-    return e;
+        return hz_fail(HZ_EARG, "%s: its plugin offers no plain loop to compare with (hz.codec.bench/0)", name);
+    int64_t bytes = hz_media_bytes(name, &shape);
+    if (bytes < 0 || n < 1)
+        return bytes < 0 ? HZ_ESHAPE : hz_fail(HZ_ESHAPE, "%s: the set has no images; needs at least 1", name);
+    hz_status status = field_make(&f, name, &shape, bytes, n);
+    if (!status)
+        status = race(c, &f, n, decoded, bytes, threads, recode_seconds, plain_seconds);
+    field_free(&f);
+    return status;
 }

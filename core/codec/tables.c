@@ -1,5 +1,6 @@
 /* tables.c: a set of table segments, so that a set of files counts byte-identical ones once.
-   A segment is kept as its length and a 128-bit digest: two independent mixing lanes, against accidents and not against attackers. */
+   A segment is kept as its length and a 128-bit digest: two independent mixing lanes, against accidents and not against
+   attackers. */
 #include "codec/door.h"
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,8 @@ typedef struct entry {
     int64_t bytes;                   /* > 0; 0: the slot is free */
 } entry;
 
-/* Files of one codec repeat the same few segments in the same order: comparing with the one that came then saves the digest. */
+/* Files of one codec repeat the same few segments in the same order: comparing with the one that came then saves the
+   digest. */
 enum { RECENT = 8, RECENT_BYTES = 256 };
 typedef struct recent {
     int64_t bytes;
@@ -32,7 +34,9 @@ static uint64_t load(const uint8_t *p, size_t n)
 
 static entry digest(const uint8_t *p, int64_t bytes)
 {
-    entry e = { .a = 0x9e3779b97f4a7c15u ^ (uint64_t)bytes, .b = 0xc2b2ae3d27d4eb4fu + (uint64_t)bytes, .bytes = bytes };
+    entry e = { .bytes = bytes };
+    e.a = 0x9e3779b97f4a7c15u ^ (uint64_t)bytes;
+    e.b = 0xc2b2ae3d27d4eb4fu + (uint64_t)bytes;
     for (int64_t left = bytes; left > 0; left -= 8, p += 8) {
         uint64_t w = load(p, left < 8 ? (size_t)left : 8);
         e.a = (e.a ^ w) * 0xff51afd7ed558ccdu;

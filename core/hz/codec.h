@@ -1,4 +1,4 @@
-/* codec.h: the host's side of the plugin door: what is loaded, codecs with their parameters, bulk recoding of image sets. */
+/* codec.h: the host's side of the plugin door: what is loaded, codecs with their parameters, bulk recoding of sets. */
 #ifndef HZ_CODEC_H
 #define HZ_CODEC_H
 #include "hz/base.h"
@@ -16,13 +16,14 @@ typedef struct hz_plugin_row {
     const char *library;             /* "libpng 1.6.39" */
 } hz_plugin_row;
 
-/* Looks at every *.so in each folder of a ':'-separated list, in order of name; a codec's name is taken by the first. Folders that
-   cannot be read, and files that are no good, become rows with a reason; a file already loaded is passed over. Fails only for want of
-   memory. [main] */
+/* Looks at every *.so in each folder of a ':'-separated list, in order of name; a codec's name is taken by the first.
+   Folders that cannot be read, and files that are no good, become rows with a reason; a file already loaded is passed
+   over. Fails only for want of memory. [main] */
 hz_status hz_plugin_load(const char *folders);
 int hz_plugin_count(void);
 const hz_plugin_row *hz_plugin_at(int i);                    /* 0 <= i < count; lent for ever */
-const char *hz_plugin_log(void);                             /* lines that plugins noted, newest last; lent until the next call [main] */
+/* Lines that plugins noted, newest last; lent until the next call. [main] */
+const char *hz_plugin_log(void);
 
 /* ---- codecs and their declared parameters ---- */
 
@@ -59,13 +60,15 @@ const hz_params *hz_codec_params(const hz_codec_api *api);   /* lent for ever */
 
 typedef struct hz_codec hz_codec;
 
-/* values: "quality=10; subsampling=444", "" or NULL for the defaults; vectors as "1,2,3". new: hz_codec_free. NULL on failure. [any] */
+/* values: "quality=10; subsampling=444", "" or NULL for the defaults; vectors as "1,2,3". new: hz_codec_free; NULL on
+   failure. [any] */
 hz_codec *hz_codec_new(const char *name, const char *values);
 void hz_codec_free(hz_codec *c);                             /* taken; NULL is fine */
 const char *hz_codec_name(const hz_codec *c);                /* lent with c */
 /* All values in declared order, "quality=10;subsampling=420": the same text for the same values. Lent with c. */
 const char *hz_codec_text(const hz_codec *c);
-/* What decides the streams it makes: plugin version, interface draft, library. "jpeg 1 (hz.codec/0.1, libjpeg-turbo 2.1.5)". Lent with c. */
+/* What decides the streams it makes: plugin version, interface draft, library, as in
+   "jpeg 1 (hz.codec/0.1, libjpeg-turbo 2.1.5)". Lent with c. */
 const char *hz_codec_fingerprint(const hz_codec *c);
 const double *hz_codec_values(const hz_codec *c);            /* hz_params.places of them; lent with c */
 
@@ -76,36 +79,43 @@ typedef struct hz_stream {
     hz_account account;              /* its three sums add up to `bytes` */
 } hz_stream;
 
+/* The bytes of an item's samples; -1 with the message set ("who: ...") if its shape is none. [any] */
+int64_t hz_media_bytes(const char *who, const hz_media *m);
+
 hz_status hz_codec_encode(hz_codec *c, const hz_media *in, hz_stream *out);
-/* out->data is lent until the next call with this codec. */
+/* out->data is lent until the next call with this codec. Delay and tail that a codec of sounds declares are cut off. */
 hz_status hz_codec_decode(hz_codec *c, const uint8_t *data, int64_t bytes, hz_media *out);
 
 /* ---- bulk recoding ---- */
 
-/* The distinct table segments of the files that went into it, so that a set pays for byte-identical ones once. [main] */
+/* The distinct table segments of the files that went into it: a set pays for byte-identical ones once. [main] */
 typedef struct hz_tables hz_tables;
 hz_tables *hz_tables_new(void);                              /* new: hz_tables_free */
 void hz_tables_free(hz_tables *t);                           /* taken; NULL is fine */
 int64_t hz_tables_count(const hz_tables *t);                 /* distinct segments */
 int64_t hz_tables_bytes(const hz_tables *t);                 /* what they take together, each once */
 
-/* What became of one image: bytes of its complete stand-alone file, and the distortion. */
+/* What one item costs: bytes of its complete stand-alone file. How far it is from its original: measure.h. */
 typedef struct hz_recoded {
     int64_t payload, tables, container;
-    int64_t squared_error;           /* summed over its samples */
 } hz_recoded;
 
-/* Encodes and decodes n images with one instance of the codec per thread.
-   pixels, decoded   uint8_t (n,height,width,channels), not overlapping
-   items             (n) or NULL
-   tables            gathers the table segments, or NULL
-   threads           1 .. 256; 0: one per core that this process may use
-   The lowest failing image is named. A pending signal ends it with HZ_ESTATE. The result is the same for any thread count. [main] */
-hz_status hz_codec_recode(hz_codec *c, const uint8_t *pixels, int64_t n, int64_t height, int64_t width, int channels,
-                          uint8_t *decoded, hz_recoded *items, hz_tables *tables, int threads);
+/* Encodes and decodes n items with one instance of the codec per thread.
+   items     (n) of the kind that the codec takes; images and sounds may differ in shape, their samples are lent
+   decoded   n places for the decoded samples, `stride` bytes from one to the next, apart from the originals. An item
+             fills the beginning of its place: a sound is cut to its original's frames, whatever the codec's delay and
+             tail
+   out       (n) or NULL
+   tables    gathers the table segments, or NULL
+   threads   1 .. 256; 0: one per core that this process may use
+   The lowest failing item is named. A pending signal ends it with HZ_ESTATE. The result is the same for any thread
+   count. [main] */
+hz_status hz_codec_recode(hz_codec *c, const hz_media *items, int64_t n, void *decoded, int64_t stride, hz_recoded *out,
+                          hz_tables *tables, int threads);
 
-/* Seconds for the same work (encode, decode, all pixels written) by hz_codec_recode and by the library's plain loop, one loop per
-   thread over an equal share. Fails if the codec offers no "hz.codec.bench/0". [main] */
+/* Seconds for the same work (encode, decode, all pixels written) by hz_codec_recode and by the library's plain loop,
+   one loop per thread over an equal share. pixels, decoded: uint8_t (n,height,width,channels). Fails if the codec offers
+   no "hz.codec.bench/0". [main] */
 hz_status hz_codec_race(hz_codec *c, const uint8_t *pixels, int64_t n, int64_t height, int64_t width, int channels,
                         uint8_t *decoded, int threads, double *recode_seconds, double *plain_seconds);
 

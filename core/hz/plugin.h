@@ -1,19 +1,22 @@
-/* plugin.h: everything a plugin of hz needs, and all it may include. C99, C++-clean; also read by LuaJIT's FFI, hence no
-   function macros and no extern "C" (C++ wraps the include).
+/* plugin.h: everything a plugin of hz needs, and all it may include. C99, C++-clean; also read by LuaJIT's FFI, hence
+   no function macros and no extern "C" (C++ wraps the include).
    A plugin is a shared object that exports one symbol, hz_plugin_main, and links nothing of hz: what it needs from the
-   host comes through hz_host. It offers interfaces by id; "hz.codec/0" is the one below. plugins/README.md tells the story.
+   host comes through hz_host. It offers interfaces by id; "hz.codec/0" is the one below. plugins/README.md tells the
+   story.
 
-   Ownership: new = caller releases with the named function; lent = valid until the event named; taken = callee releases.
+   Ownership: new = caller releases with the named function; lent = valid until the event named; taken = callee
+              releases.
    Threads:   [main] only the thread that loads plugins; [worker] any thread, one at a time per instance; [any] no rule.
-   Failure:   functions that return int return 0, or what host->fail returned. Nothing may print, exit, or longjmp out. */
+   Failure:   functions that return int return 0, or what host->fail returned. Nothing may print, exit, or longjmp
+              out. */
 #ifndef HZ_PLUGIN_H
 #define HZ_PLUGIN_H
 #include <stddef.h>
 #include <stdint.h>
 #pragma GCC visibility push(default)
 
-/* "hz.codec/0" is a draft: host and plugin compare this number and a plugin built against another one is refused by name.
-   Raised by every change of the structs below; gone when the interface is frozen as "hz.codec/1". */
+/* "hz.codec/0" is a draft: host and plugin compare this number and a plugin built against another one is refused by
+   name. Raised by every change of the structs below; gone when the interface is frozen as "hz.codec/1". */
 enum { HZ_CODEC_DRAFT = 1 };
 
 /* ---- what passes between host and codec ---- */
@@ -27,10 +30,12 @@ typedef struct hz_media {
     int64_t height, width;    /* image: pixels, > 0; audio: 0 */
     int64_t frames;           /* audio: samples per channel, > 0; image: 0 */
     double rate;              /* audio: frames per second; image: 0 */
-    const void *data;         /* lent for the call. image: uint8_t (height,width,channels); audio: float (frames,channels), +-1 */
+    /* Lent for the call. image: uint8_t (height,width,channels); audio: float (frames,channels), +-1 */
+    const void *data;
 } hz_media;
 
-/* Memory that the host lends and grows for the codec. Write data[0 .. size), size <= room; call host->grow for more room. */
+/* Memory that the host lends and grows for the codec. Write data[0 .. size), size <= room; call host->grow for more
+   room. */
 typedef struct hz_bytes {
     uint8_t *data;            /* lent for the call; host->grow may move it */
     size_t size, room;        /* bytes written, bytes there are */
@@ -40,7 +45,7 @@ typedef struct hz_bytes {
 /* Where the bytes of a stream went. */
 typedef enum hz_part {
     HZ_PAYLOAD,               /* coded samples */
-    HZ_TABLES,                /* what is needed to read the payload and could be shared by a set: quantisers, code tables, palettes */
+    HZ_TABLES,                /* what the payload needs and a set could share: quantisers, code tables, palettes */
     HZ_CONTAINER,             /* signatures, marker and chunk headers, sizes, checksums */
     HZ_PARTS
 } hz_part;
@@ -63,17 +68,19 @@ typedef struct hz_account {
 typedef struct hz_host {
     size_t size;                                    /* sizeof(hz_host) as the host knows it */
     const char *version;                            /* the host's version, "0.1.0" */
-    /* Sets the calling thread's message and returns non-zero: return host->fail("level is %d; needs 0..9", n). Say what was
-       given and what is needed, in lower case; the host puts the codec's name in front. [any] */
+    /* Sets the calling thread's message and returns non-zero: return host->fail("level is %d; needs 0..9", n). Say what
+       was given and what is needed, in lower case; the host puts the codec's name in front. [any] */
     int (*fail)(const char *format, ...) __attribute__((format(printf, 1, 2)));
     /* Notes one line for whoever reads `hz plugin list`; never needed. [any] */
     void (*log)(const char *format, ...) __attribute__((format(printf, 1, 2)));
     void *(*alloc)(size_t bytes);                   /* new: host->free; zeroed; NULL with the message set [any] */
     void (*free)(void *p);                          /* p taken, may be NULL [any] */
-    /* Makes room >= `room`, keeping the first `size` bytes. Non-zero with the message set: give up and return it. [worker] */
+    /* Makes room >= `room`, keeping the first `size` bytes. Non-zero with the message set: give up and return it.
+       [worker] */
     int (*grow)(hz_bytes *b, size_t room);
-    /* Says what the next `bytes` bytes of the stream are, front to back, so that the parts tile it. Each call with HZ_TABLES is
-       one table segment: a set of files counts byte-identical ones once. Non-zero with the message set: out of memory. [worker] */
+    /* Says what the next `bytes` bytes of the stream are, front to back, so that the parts tile it. Each call with
+       HZ_TABLES is one table segment: a set of files counts byte-identical ones once. Non-zero with the message set:
+       out of memory. [worker] */
     int (*part)(hz_account *account, hz_part part, size_t bytes);
 } hz_host;
 
@@ -83,18 +90,23 @@ typedef struct hz_host {
 
        list      = param *( ";" param ) [ ";" ]
        param     = name ":" type "=" default [ range ] [ unit ] [ direction ] [ help ]
-       type      = "int" | "float" | "bool" | "enum" | ( "int" | "float" ) "*" length      (a vector of 1 .. 256 numbers)
-       default   = number | "true" | "false" | choice *( "|" choice )                       (enum: all choices, the default first)
-                 | number *( "," number )                                                   (vector: `length` numbers, or one for all)
-       range     = "[" number ".." number "]"                                               (int, float and vectors; both ends count)
+       type      = "int" | "float" | "bool" | "enum"
+                 | ( "int" | "float" ) "*" length            (a vector of 1 .. 256 numbers)
+       default   = number | "true" | "false"
+                 | choice *( "|" choice )                    (enum: all choices, the default first)
+                 | number *( "," number )                    (vector: `length` numbers, or one for all)
+       range     = "[" number ".." number "]"                (int, float and vectors; both ends count)
        unit      = "(" text ")"                                                             "(kbit/s)"
-       direction = "+" | "-"      + more bits as the value rises (enum: from choice to choice; bool: when true), - fewer; none: neither
+       direction = "+" | "-"      + more bits as the value rises (enum: from choice to choice; bool: when true),
+                                  - fewer; none: neither
        help      = "'" text "'"                                                             (one line, no ' in it)
        name      = letter *( letter | digit | "_" ),  choice = 1*( letter | digit | "_" | "." )
 
    Spaces may stand between the pieces. Example:
-       "quality:int=75[1..100]+ 'scale of the quantisers'; subsampling:enum=420|422|444+; bitrate:float=96[8..320](kbit/s)+"
-   Values reach `create` as doubles in declared order: enum = index of the choice, bool = 0 or 1, a vector takes `length` places. */
+       "quality:int=75[1..100]+ 'scale of the quantisers'; subsampling:enum=420|422|444+;
+        bitrate:float=96[8..320](kbit/s)+"
+   Values reach `create` as doubles in declared order: enum = index of the choice, bool = 0 or 1, a vector takes
+   `length` places. */
 typedef struct hz_codec_api {
     size_t size;                                    /* sizeof(hz_codec_api) */
     int draft;                                      /* HZ_CODEC_DRAFT */
@@ -104,26 +116,30 @@ typedef struct hz_codec_api {
     const char *name;                               /* as in hz.codec.jpeg; letters, digits, _ */
     const char *params;                             /* the declared parameters, "" for none */
     const int *rates;                               /* audio: rates taken, ended by 0; NULL: any */
-    const char *(*library)(void);                   /* name and version of what does the work, as found at run time; lent for ever [any] */
-    /* An instance for these values (checked by the host against `params`). new: destroy; NULL after host->fail. [any] */
+    const char *(*library)(void);                   /* what does the work, found at run time; lent for ever [any] */
+    /* An instance for these values (checked by the host by `params`). new: destroy; NULL after host->fail. [any] */
     void *(*create)(const double *values);
     void (*destroy)(void *instance);                /* taken, may be NULL [any] */
-    /* Writes the stream to `out` (size 0 at the start) and names its parts. Must take every size > 0 it can represent. [worker] */
+    /* Writes the stream to `out` (size 0 at the start) and names its parts. Must take every size > 0 it can represent.
+       [worker] */
     int (*encode)(void *instance, const hz_media *in, hz_bytes *out, hz_account *account);
-    /* Reads one stream of any origin: checks everything, crashes on nothing. Fills `format` (all but data) and writes the samples
-       to `out` in one piece. Never asks for more room than it needs: the host may lend exactly one image. [worker] */
+    /* Reads one stream of any origin: checks everything, crashes on nothing. Fills `format` (all but data) and writes
+       the samples to `out` in one piece. Never asks for more room than it needs: the host may lend exactly one image.
+       [worker] */
     int (*decode)(void *instance, const uint8_t *bytes, size_t count, hz_media *format, hz_bytes *out);
-    /* Audio: frames that decode puts before and after the original ones at this rate; the host trims. NULL: none. [worker] */
+    /* Audio: frames that decode puts before and after the original ones at this rate; what it puts behind may depend on
+       the length, then the tail is the least of it. The host trims. NULL: none. [worker] */
     int (*timing)(void *instance, double rate, int64_t *delay, int64_t *tail);
 } hz_codec_api;
 
-/* Optional, id "hz.codec.bench/0": the plain library loop that `hz bench codec` compares with, without account or checks. */
+/* Optional, id "hz.codec.bench/0": the plain library loop that `hz bench codec` compares with, without account or
+   checks. */
 typedef struct hz_codec_bench {
     size_t size;                                    /* sizeof(hz_codec_bench) */
     int draft;                                      /* HZ_CODEC_DRAFT */
     /* Encodes and decodes n images, pixels and decoded uint8_t (n,height,width,channels). [worker] */
-    int (*roundtrips)(const double *values, const uint8_t *pixels, int64_t n, int64_t height, int64_t width, int channels,
-                      uint8_t *decoded);
+    int (*roundtrips)(const double *values, const uint8_t *pixels, int64_t n, int64_t height, int64_t width,
+                      int channels, uint8_t *decoded);
 } hz_codec_bench;
 
 /* ---- the door ---- */
@@ -134,7 +150,7 @@ typedef struct hz_plugin {
     const char *version;                            /* of the plugin, not of the library it wraps */
     const char *about;                              /* one line */
     int (*open)(const hz_host *host);               /* keep `host`; cheap: no files, no threads, no tables [main] */
-    const void *(*interface)(const char *id);       /* a static struct, or NULL for an id it does not know; lent for ever [main] */
+    const void *(*interface)(const char *id);       /* a static struct, NULL for an unknown id; lent for ever [main] */
 } hz_plugin;
 
 extern const hz_plugin hz_plugin_main;              /* defined by the plugin */

@@ -1,4 +1,5 @@
-/* quality_test.c: squared error, PSNR and SSIM against the formula written out position by position. */
+/* quality_test.c: squared error, PSNR and SSIM of images against the formula written out position by position; squared
+   error, energy and SNR of sounds; the table of measures. */
 #include "hz/measure.h"
 #include "suite.h"
 #include <math.h>
@@ -19,7 +20,8 @@ static double window_ssim(const uint8_t *a, const uint8_t *b, int w, int c, int 
     for (int pass = 0; pass < 3; pass++)         /* weights; means; variances around the means */
         for (int i = 0; i < rows; i++)
             for (int j = 0; j < columns; j++) {
-                double dy = i - (rows - 1) / 2.0, dx = j - (columns - 1) / 2.0, weight = exp(-(dx * dx + dy * dy) / (2 * 1.5 * 1.5));
+                double dy = i - (rows - 1) / 2.0, dx = j - (columns - 1) / 2.0;
+                double weight = exp(-(dx * dx + dy * dy) / (2 * 1.5 * 1.5));
                 double p = a[((y + i) * w + x + j) * c + k], q = b[((y + i) * w + x + j) * c + k];
                 if (pass == 0) {
                     g += weight;
@@ -46,19 +48,35 @@ static double plain_ssim(const uint8_t *a, const uint8_t *b, int h, int w, int c
     return sum / n;
 }
 
-static const int shapes[][3] = { { 32, 32, 3 }, { 11, 11, 1 }, { 13, 40, 3 }, { 12, 11, 3 }, { 5, 30, 1 }, { 8, 8, 3 }, { 1, 1, 3 }, { 1, 20, 1 } };
+static const int shapes[][3] = { { 32, 32, 3 }, { 11, 11, 1 }, { 13, 40, 3 }, { 12, 11, 3 },
+                                 { 5, 30, 1 }, { 8, 8, 3 }, { 1, 1, 3 }, { 1, 20, 1 } };
+
+static const hz_measure *measure(int kind, const char *name)
+{
+    const hz_measure *m;
+    for (int i = 0; (m = hz_measure_at(kind, i)) && strcmp(m->name, name); i++) {}
+    ck_assert_msg(m != NULL, "no measure '%s'", name);
+    return m;
+}
 
 START_TEST(ssim_follows_the_formula)
 {
     const int *s = shapes[_i], n = 3, bytes = s[0] * s[1] * s[2];
     uint8_t *a = malloc((size_t)(n * bytes)), *b = malloc((size_t)(n * bytes));
-    double got[3], again[3];
+    double got[3], again[3], error[3];
+    hz_media items[3];
     for (int i = 0; i < n * bytes; i++) {
         a[i] = noise();
         b[i] = i < bytes ? a[i] : i < 2 * bytes ? (uint8_t)((a[i] + noise()) / 2) : noise();
     }
-    ck_assert_int_eq(hz_ssim(a, b, n, s[0], s[1], s[2], got, 1), HZ_OK);
-    ck_assert_int_eq(hz_ssim(a, b, n, s[0], s[1], s[2], again, 2), HZ_OK);
+    for (int i = 0; i < n; i++)
+        items[i] = (hz_media){ .kind = HZ_IMAGE, .height = s[0], .width = s[1], .channels = s[2],
+                               .data = a + i * bytes };
+    OK(hz_measure_items(measure(HZ_IMAGE, "ssim"), items, n, b, bytes, got, 1));
+    OK(hz_measure_items(measure(HZ_IMAGE, "ssim"), items, n, b, bytes, again, 2));
+    OK(hz_measure_items(measure(HZ_IMAGE, "squared_error"), items, n, b, bytes, error, 2));
+    for (int i = 0; i < n; i++)
+        ck_assert_double_eq(error[i], (double)hz_squared_error(a + i * bytes, b + i * bytes, bytes));
     ck_assert_int_eq(memcmp(got, again, sizeof got), 0);
     ck_assert_double_eq(got[0], 1);
     for (int i = 1; i < n; i++)
@@ -68,11 +86,18 @@ START_TEST(ssim_follows_the_formula)
 }
 END_TEST
 
-START_TEST(ssim_refuses)
+START_TEST(measures_refuse)
 {
     double out;
-    ck_assert_int_eq(hz_ssim(NULL, NULL, 1, 0, 4, 1, &out, 1), HZ_ESHAPE);
-    ck_assert_int_eq(hz_ssim(NULL, NULL, 0, 4, 4, 1, &out, 1), HZ_OK);
+    uint8_t p[16] = { 0 };
+    hz_media image = { .kind = HZ_IMAGE, .height = 0, .width = 4, .channels = 1, .data = p };
+    const hz_measure *ssim = measure(HZ_IMAGE, "ssim");
+    ck_assert_int_eq(hz_measure_items(ssim, &image, 1, p, 16, &out, 1), HZ_ESHAPE);
+    SAYS("ssim: the image is [0,4,1]");
+    ck_assert_int_eq(hz_measure_items(ssim, &image, 0, p, 16, &out, 1), HZ_OK);
+    image.kind = HZ_AUDIO;
+    ck_assert_int_eq(hz_measure_items(ssim, &image, 1, p, 16, &out, 1), HZ_EARG);
+    SAYS("ssim: item 0 is no image");
 }
 END_TEST
 
@@ -89,8 +114,61 @@ START_TEST(squared_error_and_psnr)
 }
 END_TEST
 
+/* Sounds of several lengths: float (frames,2), the decoded ones 50 samples apart. */
+START_TEST(squared_error_energy_and_snr)
+{
+    enum { ITEMS = 3, ROOM = 50 };
+    static float a[ITEMS][ROOM], b[ITEMS][ROOM];
+    hz_media items[ITEMS];
+    double error[ITEMS], energy[ITEMS];
+    for (int i = 0; i < ITEMS; i++) {
+        items[i] = (hz_media){ .kind = HZ_AUDIO, .frames = 1 + 7 * i, .channels = 2, .rate = 8000, .data = a[i] };
+        for (int k = 0; k < ROOM; k++) {
+            a[i][k] = (float)noise() / 128.0f - 1;
+            b[i][k] = (float)noise() / 128.0f - 1;
+        }
+    }
+    OK(hz_measure_items(measure(HZ_AUDIO, "squared_error"), items, ITEMS, b, sizeof b[0], error, 2));
+    OK(hz_measure_items(measure(HZ_AUDIO, "energy"), items, ITEMS, b, sizeof b[0], energy, 1));
+    for (int i = 0; i < ITEMS; i++) {
+        double e = 0, s = 0;
+        for (int k = 0; k < 2 * (1 + 7 * i); k++) {
+            e += pow((double)a[i][k] - (double)b[i][k], 2);
+            s += pow((double)a[i][k], 2);
+        }
+        ck_assert_double_eq_tol(error[i], e, 1e-12);
+        ck_assert_double_eq_tol(energy[i], s, 1e-12);
+    }
+    ck_assert_double_eq_tol(hz_snr(1000, 1), 30, 1e-12);
+    ck_assert(isinf(hz_snr(1, 0)) && hz_snr(1, 0) > 0);
+}
+END_TEST
+
+/* What a row says of equal items is what it measures of them. */
+START_TEST(equal_items_give_what_the_table_says)
+{
+    uint8_t pixels[12 * 12];
+    float samples[40];
+    double out;
+    for (int i = 0; i < 144; i++)
+        pixels[i] = noise();
+    for (int i = 0; i < 40; i++)
+        samples[i] = (float)noise() / 256.0f;
+    hz_media of[] = { { .kind = HZ_IMAGE, .height = 12, .width = 12, .channels = 1, .data = pixels },
+                      { .kind = HZ_AUDIO, .frames = 40, .channels = 1, .rate = 8000, .data = samples } };
+    const hz_measure *m;
+    for (int k = 0; k < 2; k++)
+        for (int i = 0; (m = hz_measure_at(of[k].kind, i)); i++) {
+            OK(hz_measure_items(m, &of[k], 1, of[k].data, 1, &out, 1));
+            ck_assert_msg(isnan(m->equal) || out == m->equal, "%s of equal items is %g", m->name, out);
+        }
+    ck_assert(hz_measure_at(HZ_IMAGE, 2) == NULL && hz_measure_at(HZ_AUDIO, 2) == NULL);
+}
+END_TEST
+
 int main(void)
 {
-    return RUN_SUITE("quality", EACH(ssim_follows_the_formula, shapes), ONCE(ssim_refuses),
-                     ONCE(squared_error_and_psnr));
+    return RUN_SUITE("quality", EACH(ssim_follows_the_formula, shapes), ONCE(measures_refuse),
+                     ONCE(squared_error_and_psnr), ONCE(squared_error_energy_and_snr),
+                     ONCE(equal_items_give_what_the_table_says));
 }

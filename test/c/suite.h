@@ -1,5 +1,5 @@
-/* suite.h: how a C test runs. Its main() hands over rows of cases; they run in order, each in a process of its own, and the last
-   line of the output is the one that test/all.sh counts. */
+/* suite.h: how a C test runs. Its main() hands over rows of cases; they run in order, each in a process of its own, and
+   the last line of the output is the one that test/all.sh counts. */
 #ifndef SUITE_H
 #define SUITE_H
 #include "hz/base.h"
@@ -37,5 +37,6 @@ static inline int run_rows(const char *name, const suite_row *row, int n)
 
 /* The status of main(): 0 if all passed. */
 #define RUN_SUITE(name, ...) \
-    run_rows(name, (const suite_row[]){ __VA_ARGS__ }, (int)(sizeof((const suite_row[]){ __VA_ARGS__ }) / sizeof(suite_row)))
+    run_rows(name, (const suite_row[]){ __VA_ARGS__ }, \
+             (int)(sizeof((const suite_row[]){ __VA_ARGS__ }) / sizeof(suite_row)))
 #endif

@@ -1,6 +1,8 @@
--- codec.lua: hz.codec is a table whose fields are the loaded codecs: hz.codec.jpeg{quality=10}. Printing it lists them, printing one
--- shows its parameters. Images are tensors of u8, (height,width,channels) or (height,width); sets have the number of images in front.
+-- codec.lua: hz.codec is a table whose fields are the loaded codecs: hz.codec.jpeg{quality=10}. Printing it lists them,
+-- printing one shows its parameters. What a codec takes, images or sounds, and how tensors hold them: media.lua.
 local c = require 'hz.c'
+local measure = require 'hz.codec.measure'
+local media = require 'hz.codec.media'
 local plugins = require 'hz.codec.plugins'
 local tensor = require 'hz.tensor.tensor'
 local ffi, C = c.ffi, c.C
@@ -14,7 +16,8 @@ local function word(name, key, v)
   if kind == 'number' then return ('%.17g'):format(v) end
   if kind == 'boolean' then return tostring(v) end
   if kind == 'string' and not v:find '[;=]' then return v end
-  c.fail('%s: %s is %s; needs a number, true, false, or the name of a choice', name, key, kind == 'string' and "'" .. v .. "'" or kind)
+  local given = kind == 'string' and "'" .. v .. "'" or kind
+  c.fail('%s: %s is %s; needs a number, true, false, or the name of a choice', name, key, given)
 end
 
 -- { quality = 10, weights = { 1, 2 } } as "quality=10;weights=1,2", in order of name.
@@ -48,29 +51,27 @@ local function read_value(p, text)
   return list
 end
 
--- A codec: fields name, text (all values, "quality=10;..."), values, library, fingerprint, lossless; methods encode, decode, recode.
+-- A codec: fields name, kind ('image' or 'audio'), text (all values, "quality=10;..."), values, library, fingerprint,
+-- lossless; methods encode, decode, recode.
 local function make(about, values)
-  if values ~= nil and type(values) ~= 'table' then c.fail('%s: %s was given; needs a table like {quality=10}', about.name, type(values)) end
+  if values ~= nil and type(values) ~= 'table' then
+    c.fail('%s: %s was given; needs a table like {quality=10}', about.name, type(values))
+  end
   local handle = c.own(C.hz_codec_new, C.hz_codec_free, about.name, spec(about.name, values or {}))
-  local self = { handle = handle, about = about, name = about.name, library = about.library, lossless = about.lossless, values = {},
-                 text = ffi.string(C.hz_codec_text(handle)), fingerprint = ffi.string(C.hz_codec_fingerprint(handle)) }
+  local self = {
+    handle = handle, about = about, name = about.name, kind = about.kind, library = about.library, values = {},
+    lossless = about.lossless, text = ffi.string(C.hz_codec_text(handle)),
+    fingerprint = ffi.string(C.hz_codec_fingerprint(handle)),
+  }
   local by_name = {}
   for _, p in ipairs(about.params) do by_name[p.name] = p end
   for k, v in self.text:gmatch '([%w_]+)=([^;]*)' do self.values[k] = read_value(by_name[k], v) end
   return setmetatable(self, Codec)
 end
 
--- ---- one image ----
+-- ---- one item ----
 
-local function need_u8(t, who, least, most)
-  if not tensor.is(t) then c.fail('%s: %s was given; needs a tensor of u8', who, type(t)) end
-  if t:type() ~= 'u8' then c.fail('%s: the tensor is %s; needs u8 (0 to 255): t:to "u8"', who, t:type()) end
-  if t.ndim < least or t.ndim > most then
-    c.fail('%s: the tensor is %s; needs %s', who, tensor.shape_text(t),
-           most == 3 and '(height,width) or (height,width,channels)' or '(images,height,width) or (images,height,width,channels)')
-  end
-  return t:contiguous()
-end
+local function kind_of(codec) return media.kinds[codec.kind] end
 
 local parts = { [0] = 'payload', 'tables', 'container' }
 
@@ -85,83 +86,90 @@ local function account_of(stream)
 end
 
 -- The stream as a string, and its account: bytes = payload + tables + container, and segments { part, offset, bytes }.
-function methods:encode(image)
-  local t = need_u8(image, self.name, 2, 3)
-  local stream = ffi.new 'hz_stream'
-  local media = ffi.new('hz_media', { kind = C.HZ_IMAGE, height = t:size(1), width = t:size(2), channels = t.ndim == 3 and t:size(3) or 1,
-                                      data = t.data })
-  c.check(C.hz_codec_encode(self.handle, media, stream))
+-- A sound needs options.rate, its frames per second.
+function methods:encode(item, options)
+  local one, stream = media.item(kind_of(self), self.name, item, options or {}), ffi.new 'hz_stream'
+  c.check(C.hz_codec_encode(self.handle, one.media, stream))
   return ffi.string(stream.data, stream.bytes), account_of(stream)
 end
 
--- A tensor of u8 (height,width,channels); one channel if the stream is grey.
+-- An image: a tensor of u8 (height,width,channels); one channel if the stream is grey. A sound: a tensor of f32
+-- (frames,channels) without the codec's delay and tail, and its rate.
 function methods:decode(bytes)
   if type(bytes) ~= 'string' then c.fail('%s: decode was given %s; needs a string of bytes', self.name, type(bytes)) end
-  local media = ffi.new 'hz_media'
-  c.check(C.hz_codec_decode(self.handle, bytes, #bytes, media))
-  local t = tensor.empty({ tonumber(media.height), tonumber(media.width), media.channels }, 'u8')
-  ffi.copy(t.data, media.data, t:count())
-  return t
+  local m = ffi.new 'hz_media'
+  c.check(C.hz_codec_decode(self.handle, bytes, #bytes, m))
+  return media.tensor(kind_of(self), m)
 end
 
 -- ---- a whole set ----
 
-local items = {}            -- per image, on demand: account:payload() and so on give tensors over the images
-local Account = { __index = items }
-for _, name in ipairs { 'payload', 'tables', 'container', 'squared_error' } do
-  items[name] = function(self)
-    local t = tensor.empty({ self.images }, 'f64')
+-- Columns over the items, a tensor of f64 each: account:payload(), account:squared_error(). What is measured is so when
+-- asked for.
+local columns, spent = {}, { 'payload', 'tables', 'container' }
+for _, name in ipairs(spent) do
+  columns[name] = function(self)
+    local t = tensor.empty({ self.set.n }, 'f64')
     local p = t:pointer()
-    for i = 0, self.images - 1 do p[i] = tonumber(self.items[i][name]) end
+    for i = 0, self.set.n - 1 do p[i] = tonumber(self.recoded[i][name]) end
     return t
   end
 end
+for _, names in pairs(measure.columns) do
+  for _, name in ipairs(names) do
+    columns[name] = function(self) return measure.take(name, self.set, self.decoded, self.threads) end
+  end
+end
+local Account = { __index = columns }
 
 function Account:__tostring()
-  return ('%d images: %.1f bytes each (payload %.1f, tables %.1f, container %.1f); %.4f bits per sample, %.4f with everything; %s'):format(
-    self.images, self.bytes_payload + self.bytes_tables + self.bytes_container, self.bytes_payload, self.bytes_tables,
-    self.bytes_container, self.bits_per_sample, self.bits_per_sample_file, self.psnr and ('PSNR %.2f dB'):format(self.psnr) or 'exact')
+  local payload, tables, container = self.bytes_payload, self.bytes_tables, self.bytes_container
+  local name, form = unpack(measure.figures[self.set.kind.name][1])
+  local bytes = ('%d %s: %.1f bytes each (payload %.1f, tables %.1f, container %.1f)'):format(self.set.n,
+    self.set.kind.items, payload + tables + container, payload, tables, container)
+  local bits = ('%.4f bits per sample, %.4f with everything'):format(self.bits_per_sample, self.bits_per_sample_file)
+  return ('%s; %s; %s'):format(bytes, bits, self[name] and form:format(self[name]) or 'exact')
 end
 
--- Means per file; bits per sample count byte-identical table segments once for all images that `seen` has met.
-local function summary(list, seen, images, samples)
-  local sum = { payload = 0, tables = 0, container = 0, squared_error = 0 }
-  for i = 0, images - 1 do
-    for name, total in pairs(sum) do sum[name] = total + tonumber(list[i][name]) end
-  end
-  local once = tonumber(C.hz_tables_bytes(seen))
-  local psnr = C.hz_psnr(sum.squared_error, images * samples)
-  return setmetatable({
-    images = images, samples = samples, items = list, seen = seen,
-    bytes_payload = sum.payload / images, bytes_tables = sum.tables / images, bytes_container = sum.container / images,
-    tables_once = once, tables_distinct = tonumber(C.hz_tables_count(seen)),
-    bits_per_sample = 8 * (sum.payload + once) / (images * samples),
-    bits_per_sample_file = 8 * (sum.payload + sum.tables + sum.container) / (images * samples),
-    total_squared_error = sum.squared_error, psnr = psnr < math.huge and psnr or nil,
-  }, Account)
+-- Fills in the means per file; bits per sample count byte-identical table segments once for all items of the set.
+local function summarise(account, seen)
+  local n, samples = account.set.n, account.set.samples
+  local sum = setmetatable({ items = n, samples = samples }, {
+    __index = function(_, name) return account[name](account):sum() end })
+  local payload, once = sum.payload, tonumber(C.hz_tables_bytes(seen))
+  local name, _, value = unpack(measure.figures[account.set.kind.name][1])
+  account[account.set.kind.items], account.samples, account[name] = n, samples / n, value(sum)
+  for _, part in ipairs(spent) do account['bytes_' .. part] = sum[part] / n end
+  account.tables_once, account.tables_distinct = once, tonumber(C.hz_tables_count(seen))
+  account.bits_per_sample = 8 * (payload + once) / samples
+  account.bits_per_sample_file = 8 * (payload + sum.tables + sum.container) / samples
+  return account
 end
 
--- Encodes and decodes every image of a set (images,height,width[,channels]) on all cores (threads=n: on so many). Gives the decoded set
--- and its account: bytes_payload, bytes_tables, bytes_container (means per stand-alone file), tables_once, bits_per_sample (payload, and
--- tables counted once for the set), bits_per_sample_file, psnr (nil when exact), and payload() ... squared_error() per image.
-function methods:recode(set, options)
+-- Encodes and decodes every item of a set on all cores (threads=n: on so many): images
+-- (images,height,width[,channels]), or sounds (sounds,frames[,channels]) with rate=, and frames={...} where they are
+-- shorter than their places. Gives the decoded set and its account: bytes_payload, bytes_tables, bytes_container (means
+-- per stand-alone file), tables_once, bits_per_sample (payload, and tables counted once for the set),
+-- bits_per_sample_file, psnr or snr (nil when exact), and payload() ... squared_error() per item.
+function methods:recode(items, options)
   local o = options or {}
-  local t = need_u8(set, self.name, 3, 4)
-  local n, h, w, channels = t:size(1), t:size(2), t:size(3), t.ndim == 4 and t:size(4) or 1
-  local decoded = tensor.empty(t:size(), 'u8')
-  local list = ffi.new('hz_recoded[?]', math.max(n, 1))
+  local set = media.set(kind_of(self), self.name, items, o)
+  local decoded, recoded = media.places(set), ffi.new('hz_recoded[?]', set.n)
   local seen = c.own(C.hz_tables_new, C.hz_tables_free)
-  local status = C.hz_codec_recode(self.handle, t.data, n, h, w, channels, decoded.data, list, seen, o.threads or 0)
+  local status = C.hz_codec_recode(self.handle, set.media, set.n, decoded.data, set.stride, recoded, seen,
+    o.threads or 0)
   if status ~= 0 then c.poll() end                 -- an interrupt is no mistake
   c.check(status)
-  return decoded, summary(list, seen, n, h * w * channels)
+  local account = setmetatable({ set = set, decoded = decoded, recoded = recoded, threads = o.threads }, Account)
+  return decoded, summarise(account, seen)
 end
 
--- Seconds of recode and of the library's plain loop over the same set; hz bench codec prints their ratio.
-function methods:race(set, threads)
-  local t = need_u8(set, self.name, 4, 4)
-  local decoded, seconds = tensor.empty(t:size(), 'u8'), ffi.new 'double[2]'
-  c.check(C.hz_codec_race(self.handle, t.data, t:size(1), t:size(2), t:size(3), t:size(4), decoded.data, threads or 0, seconds, seconds + 1))
+-- Seconds of recode and of the library's plain loop over the same images; hz bench codec prints their ratio.
+function methods:race(images, threads)
+  local set = media.set(media.kinds.image, self.name, images)
+  local one, decoded, seconds = set.media[0], media.places(set), ffi.new 'double[2]'
+  c.check(C.hz_codec_race(self.handle, set.tensor.data, set.n, one.height, one.width, one.channels, decoded.data,
+    threads or 0, seconds, seconds + 1))
   return seconds[0], seconds[1]
 end
 
@@ -172,14 +180,17 @@ local function short(self)
   local list = {}
   for _, p in ipairs(self.about.params) do
     local v = plugins.value_text(self.values[p.name])
-    if v ~= plugins.value_text(p.standard) then list[#list + 1] = p.name .. '=' .. (p.type == 'enum' and "'" .. v .. "'" or v) end
+    if v ~= plugins.value_text(p.standard) then
+      list[#list + 1] = p.name .. '=' .. (p.type == 'enum' and "'" .. v .. "'" or v)
+    end
   end
   return self.name .. '{' .. table.concat(list, ', ') .. '}'
 end
 
 local function full(title, about, values)
   local lines = plugins.param_lines(about.params, values)
-  table.insert(lines, 1, ('%s  %s, %s%s'):format(title, about.library, about.kind, about.lossless and ', lossless' or ''))
+  local lossless = about.lossless and ', lossless' or ''
+  table.insert(lines, 1, ('%s  %s, %s%s'):format(title, about.library, about.kind, lossless))
   return table.concat(lines, '\n')
 end
 

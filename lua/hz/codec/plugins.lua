@@ -1,4 +1,5 @@
--- plugins.lua: which plugins and codecs there are, as Lua tables. Looks once: beside the library, then along HZ_PLUGIN_PATH.
+-- plugins.lua: which plugins and codecs there are, as Lua tables. Looks once: beside the library, then along
+-- HZ_PLUGIN_PATH.
 local c = require 'hz.c'
 local ffi, C = c.ffi, c.C
 
@@ -20,7 +21,8 @@ local function load()
   loaded = true
 end
 
--- Rows { path, name, version, about, codec, library } of what was loaded and { path, skipped = reason } of what was not.
+-- Rows { path, name, version, about, codec, library } of what was loaded and { path, skipped = reason } of what was
+-- not.
 function M.list()
   load()
   local rows = {}
@@ -62,8 +64,8 @@ end
 local function describe(api)
   local list, params = C.hz_codec_params(api), {}
   for i = 0, list.count - 1 do params[i + 1] = param(list.param[i], list.standard) end
-  return { name = ffi.string(api.name), kind = api.kind == C.HZ_AUDIO and 'audio' or 'image', lossless = api.lossless ~= 0,
-           library = ffi.string(api.library()), params = params }
+  return { name = ffi.string(api.name), kind = api.kind == C.HZ_AUDIO and 'audio' or 'image',
+           lossless = api.lossless ~= 0, library = ffi.string(api.library()), params = params }
 end
 
 -- Names of the loaded codecs, sorted.
@@ -75,8 +77,8 @@ function M.codecs()
   return names
 end
 
--- { name, kind, lossless, library, params = { { name, type, length, choices, low, high, unit, help, direction, standard } } };
--- an unknown name is an error that names what exists.
+-- { name, kind, lossless, library, params = { rows } }, a row { name, type, length, choices, low, high, unit, help,
+-- direction, standard }; an unknown name is an error that names what exists.
 function M.codec(name)
   load()
   local api = C.hz_codec_find(name)

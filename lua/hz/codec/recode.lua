@@ -1,10 +1,13 @@
--- recode.lua: sets as a codec leaves them, and what their files cost. Encoding and decoding run once on all cores; the result is kept in
--- memory while the process lives, and in a cache on disk that is keyed by content (sets, codec, its library and values). The cache
--- may be deleted at any time; entries that do not have their checksum are made anew; the oldest go when it grows beyond its cap.
+-- recode.lua: sets as a codec leaves them, and what their files cost. Encoding and decoding run once on all cores; the
+-- result is kept in memory while the process lives, and in a cache on disk that is keyed by content (sets, codec, its
+-- library and values). The cache may be deleted at any time; entries that do not have their checksum are made anew; the
+-- oldest go when it grows beyond its cap.
 local c = require 'hz.c'
 local crypto = require 'hz.ext.crypto'
 local file = require 'hz.base.file'
 local json = require 'hz.base.json'
+local measure = require 'hz.codec.measure'
+local media = require 'hz.codec.media'
 local say = require 'hz.base.say'
 local safetensors = require 'hz.tensor.safetensors'
 local tensor = require 'hz.tensor.tensor'
@@ -19,45 +22,50 @@ function M.folder() return file.join(file.cache_home(), 'recoded') end
 
 -- ---- accounts: sums over items, so that they can be added ----
 
-local sums = { 'items', 'samples', 'payload', 'tables', 'container', 'tables_once', 'squared_error', 'ssim' }
+local spent = { 'payload', 'tables', 'container' }
 
--- items; samples; bytes of payload, tables and container over all stand-alone files; bytes of the distinct table segments;
--- squared error; SSIM, each summed over the items.
-function M.no_account()
-  local a = {}
-  for _, name in ipairs(sums) do a[name] = 0 end
+-- What is known of each item of a kind: bytes, and what is measured (measure.lua).
+local function columns(kind)
+  local list = { unpack(spent) }
+  for _, name in ipairs(measure.columns[kind]) do list[#list + 1] = name end
+  return list
+end
+
+-- An account has items; samples; bytes of the distinct table segments; and the columns of its kind, over all
+-- stand-alone files. One of images does not say its kind.
+local function kind_of(account) return account.kind or 'image' end
+local function sums(kind) return { 'items', 'samples', 'tables_once', unpack(columns(kind)) } end
+
+function M.no_account(kind)
+  local a = { kind = kind ~= 'image' and kind or nil }
+  for _, name in ipairs(sums(kind_of(a))) do a[name] = 0 end
   return a
 end
 
+-- An account of nothing takes the other's kind.
 function M.add(a, b)
-  local out = {}
-  for _, name in ipairs(sums) do out[name] = a[name] + b[name] end
+  local out = M.no_account((b.items > 0 and b or a).kind)
+  for _, name in ipairs(sums(kind_of(out))) do out[name] = (a[name] or 0) + (b[name] or 0) end
   return out
 end
 
 -- Means per file and per sample of an account: bytes_*, bits_per_sample (payload, and tables counted once for the set),
--- bits_per_sample_file (everything), psnr (nil when exact), ssim.
+-- bits_per_sample_file (everything), and the figures of its kind, such as psnr (nil when exact) and ssim.
 function M.means(a)
-  local psnr = c.C.hz_psnr(a.squared_error, a.samples)
-  return {
-    bytes_payload = a.payload / a.items, bytes_tables = a.tables / a.items, bytes_container = a.container / a.items,
+  local out = {
     bits_per_sample = 8 * (a.payload + a.tables_once) / a.samples,
     bits_per_sample_file = 8 * (a.payload + a.tables + a.container) / a.samples,
-    psnr = psnr < math.huge and psnr or nil, ssim = a.ssim / a.items,
   }
+  for _, name in ipairs(spent) do out['bytes_' .. name] = a[name] / a.items end
+  for _, figure in ipairs(measure.figures[kind_of(a)]) do out[figure[1]] = figure[3](a) end
+  return out
 end
 
-local columns = { 'payload', 'tables', 'container', 'squared_error', 'ssim' }
-
 -- Account of items from..to of an entry; tables_once belongs to the whole.
-local function account_of(entry, from, to)
-  local a = M.no_account()
+local function account_of(entry, kind, from, to)
+  local a = M.no_account(kind)
   a.items, a.samples = to - from + 1, (to - from + 1) * entry.samples
-  for _, name in ipairs(columns) do
-    local p, sum = entry.tensors[name]:pointer(), 0
-    for i = from - 1, to - 1 do sum = sum + p[i] end
-    a[name] = sum
-  end
+  for _, name in ipairs(columns(kind)) do a[name] = entry.tensors[name]:slice(1, from, to):sum() end
   return a
 end
 
@@ -68,7 +76,7 @@ local function joined(parts)
   local n, shape, at = 0, parts[1].items:size(), 0
   for _, set in ipairs(parts) do n = n + #set.labels end
   shape[1] = n
-  local all = tensor.empty(shape, 'u8')
+  local all = tensor.empty(shape, parts[1].items:type())
   for _, set in ipairs(parts) do
     all:slice(1, at + 1, at + #set.labels):copy(set.items)
     at = at + #set.labels
@@ -76,23 +84,23 @@ local function joined(parts)
   return all
 end
 
-local function samples_per_item(items) return items:count() / #items end
-
 local function make(parts, codec)
   local items = joined(parts)
-  local decoded, account = codec:recode(items)
-  local _, ssim = require 'hz.codec.quality'.ssim(items, decoded)
-  return { samples = samples_per_item(items), tables_once = account.tables_once, tensors = {
-    items = decoded, payload = account:payload(), tables = account:tables(), container = account:container(),
-    squared_error = account:squared_error(), ssim = ssim } }
+  local decoded, account = codec:recode(items, { rate = parts[1].rate })
+  local entry = { samples = items:count() / #items, tables_once = account.tables_once, tensors = { items = decoded } }
+  for _, name in ipairs(columns(codec.kind)) do entry.tensors[name] = account[name](account) end
+  return entry
 end
 
--- The untouched data: every sample is stored, nothing else.
+-- The untouched data: every sample is stored, nothing else. Sets of sounds have a rate.
 local function raw(parts)
   local out = { sets = parts, account = M.no_account(), parts = {} }
   for i, set in ipairs(parts) do
-    local a, n = M.no_account(), #set.labels
-    a.items, a.samples, a.payload, a.ssim = n, set.items:count(), set.items:count(), n
+    local kind = media.kinds[set.rate and 'audio' or 'image']
+    local a = M.no_account(kind.name)
+    a.items, a.samples = #set.labels, set.items:count()
+    a.payload = kind.bytes * a.samples
+    for _, name in ipairs(measure.columns[kind.name]) do a[name] = measure.untouched(name, kind, set) end
     out.parts[i], out.account = a, M.add(out.account, a)
   end
   return out
@@ -109,17 +117,23 @@ local function used(key)
   order[#order + 1] = key
 end
 
+local function bytes_of(entry)
+  local items = entry.tensors.items
+  return items:count() * tonumber(c.C.hz_dtype_bytes(items.dtype))
+end
+
 local function remember(key, entry)
   memory[key] = entry
   used(key)
   local bytes = 0
-  for _, e in pairs(memory) do bytes = bytes + e.tensors.items:count() end
+  for _, e in pairs(memory) do bytes = bytes + bytes_of(e) end
   while bytes > M.resident and #order > 1 do
     local oldest = table.remove(order, 1)
-    bytes = bytes - memory[oldest].tensors.items:count()
+    bytes = bytes - bytes_of(memory[oldest])
     memory[oldest] = nil
   end
 end
+
 -- Forgets what is in memory (not on disk).
 function M.forget() memory, order = {}, {} end
 
@@ -182,25 +196,40 @@ local function fetch(parts, codec, key, note)
   return entry
 end
 
--- Recodes several sets of one kind as one: byte-identical table segments count once for all of them. codec: nil leaves them raw.
--- Returns { sets (in the order of `parts`, hashes and labels those of the originals), account, parts (an account each; their
--- tables_once is 0, it belongs to the whole) }. note(text) takes messages about the cache (default: stderr).
+-- What a codec of this kind can recode: rows of items, of sounds with a rate.
+local needs = {
+  image = { 4, 'images, u8 (items,height,width,channels)' },
+  audio = { 3, 'sounds of one rate, f32 (items,frames,channels)' },
+}
+
+local function check(set, kind, rate)
+  local dims, text = unpack(needs[kind.name])
+  local fits = set.items:type() == kind.dtype and set.items.ndim == dims and set.rate == rate
+  if not fits or kind.name == 'audio' and not rate then
+    c.fail('recode: %s has items %s %s%s; needs %s', set.name, set.items:type(), tensor.shape_text(set.items),
+      set.rate and (' at %g Hz'):format(set.rate) or '', text)
+  end
+end
+
+-- Recodes several sets of one kind as one: byte-identical table segments count once for all of them. codec: nil leaves
+-- them raw. Returns { sets (in the order of `parts`, hashes and labels those of the originals), account, parts (an
+-- account each; their tables_once is 0, it belongs to the whole) }. note(text) takes messages about the cache (default:
+-- stderr).
 function M.group(parts, codec, note)
   if not codec then return raw(parts) end
-  local digests = {}
+  local digests, rate = {}, parts[1].rate
   for i, set in ipairs(parts) do
-    if set.items:type() ~= 'u8' or set.items.ndim ~= 4 then
-      c.fail('recode: %s has items %s %s; needs images, u8 (items,height,width,channels)', set.name, set.items:type(), tensor.shape_text(set.items))
-    end
+    check(set, media.kinds[codec.kind], rate)
     digests[i] = set.digest .. (set.recoded and ' ' .. set.recoded or '')
   end
-  local key = crypto.sha256(json.encode { schema = SCHEMA, parts = digests, codec = codec.fingerprint, values = codec.text })
+  local key = crypto.sha256(json.encode { schema = SCHEMA, parts = digests, rate = rate,
+    codec = codec.fingerprint, values = codec.text })
   local entry = fetch(parts, codec, key, note or say)
-  local out, at = { sets = {}, parts = {}, account = M.no_account() }, 0
+  local out, at = { sets = {}, parts = {}, account = M.no_account(codec.kind) }, 0
   for i, set in ipairs(parts) do
     local n = #set.labels
     out.sets[i] = set:replace(entry.tensors.items:slice(1, at + 1, at + n), ('%s{%s}'):format(codec.name, codec.text))
-    out.parts[i] = account_of(entry, at + 1, at + n)
+    out.parts[i] = account_of(entry, codec.kind, at + 1, at + n)
     out.account, at = M.add(out.account, out.parts[i]), at + n
   end
   out.account.tables_once = entry.tables_once

@@ -1,5 +1,6 @@
--- show.lua: hz.show(image): a picture in the terminal, and as a PNG file. Images are tensors of u8 (height,width,channels) or
--- (height,width), or of floats within 0..1; of a set of images the first 16 are put side by side.
+-- show.lua: hz.show(image): a picture in the terminal, and as a PNG file. Images are tensors of u8
+-- (height,width,channels) or (height,width), or of floats within 0..1; of a set of images the first 16 are put side by
+-- side.
 local c = require 'hz.c'
 local tensor = require 'hz.tensor.tensor'
 
@@ -10,7 +11,9 @@ local function bytes_of(x)
   if not tensor.is(x) then c.fail('show: %s was given; needs a tensor that holds an image', type(x)) end
   if x:type() == 'u8' then return x end
   local low, high = x:min(), x:max()
-  if low < -0.001 or high > 1.001 then c.fail('show: values within %g..%g were given; needs u8, or floats within 0..1', low, high) end
+  if low < -0.001 or high > 1.001 then
+    c.fail('show: values within %g..%g were given; needs u8, or floats within 0..1', low, high)
+  end
   return (x * 255):round():to 'u8'
 end
 
@@ -25,7 +28,8 @@ local function sheet(x)
     t = out
   end
   if t.ndim ~= 3 or (t:size(3) ~= 1 and t:size(3) ~= 3) then
-    c.fail('show: a tensor %s was given; needs (height,width,1 or 3), (height,width), or a set of them', tensor.shape_text(x))
+    c.fail('show: a tensor %s was given; needs (height,width,1 or 3), (height,width), or a set of them',
+      tensor.shape_text(x))
   end
   return t:contiguous()
 end
@@ -50,8 +54,8 @@ local function draw(t)
   return table.concat(lines, '\n')
 end
 
--- hz.show(image [, 'name.png']): draws it if stdout is a terminal, and writes a PNG (default: show.png in the folder of temporary
--- files). Returns the file's name.
+-- hz.show(image [, 'name.png']): draws it if stdout is a terminal, and writes a PNG (default: show.png in the folder of
+-- temporary files). Returns the file's name.
 return function(image, path)
   local t = sheet(image)
   path = path or (os.getenv 'TMPDIR' or '/tmp') .. '/hz-show.png'

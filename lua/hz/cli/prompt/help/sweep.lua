@@ -10,6 +10,8 @@ return {
     'print(type(hz.results))' },
   { 'query', "hz.query('select quality, avg(accuracy) from cells group by quality')",
     'rows of an SQL query over the cells of all sweeps; every parameter of a codec is a column', 'print(type(hz.query))' },
-  { 'quality', 'hz.quality.psnr(a, b), hz.quality.ssim(a, b)', 'how far two u8 images are apart: dB over the mean squared error; structural similarity (Wang 2004)', 'print(hz.quality.ssim(hz.zeros({16,16}, "u8"), hz.ones({16,16}, "u8")))' },
+  { 'quality', 'hz.quality.psnr(a, b), hz.quality.ssim(a, b), hz.quality.snr(a, b)',
+    'how far b is from a: of u8 images dB over the mean squared error, structural similarity (Wang 2004); of f32 sounds '
+    .. 'dB of the signal over the error', 'print(hz.quality.ssim(hz.zeros({16,16}, "u8"), hz.ones({16,16}, "u8")))' },
   { 'show', "hz.show(image, 'name.png')", 'draws an image, or the first of a set, in the terminal and writes it as a PNG', "print(type(hz.show))" },
 }

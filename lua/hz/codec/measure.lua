@@ -1,0 +1,54 @@
+-- measure.lua: how far decoded items are from their originals, by kind of media. Columns are sums of what the core
+-- measures per item (core/measure/measure.c); figures are what a reader wants, made from the columns of an account. A
+-- new measure is a row in the core, and a row here if more than its sum is to be seen.
+local c = require 'hz.c'
+local media = require 'hz.codec.media'
+local tensor = require 'hz.tensor.tensor'
+local ffi, C = c.ffi, c.C
+
+local M = {}
+
+-- kind -> names of its columns, and by name the core's row
+local rows = {}
+M.columns = {}
+for name, kind in pairs(media.kinds) do
+  M.columns[name], rows[name] = {}, {}
+  local row = C.hz_measure_at(kind.id, 0)
+  while row ~= nil do
+    local column = ffi.string(row.name)
+    table.insert(M.columns[name], column)
+    rows[name][column] = row
+    row = C.hz_measure_at(kind.id, #M.columns[name])
+  end
+end
+
+local function finite(v) return v > -math.huge and v < math.huge and v or nil end      -- nil: exact
+
+-- kind -> { name, the words of it in a line of text, value of an account }; the first is what an account prints.
+M.figures = {
+  image = {
+    { 'psnr', 'PSNR %.2f dB', function(a) return finite(C.hz_psnr(a.squared_error, a.samples)) end },
+    { 'ssim', 'SSIM %.4f', function(a) return a.ssim / a.items end },
+  },
+  audio = {
+    { 'snr', 'SNR %.2f dB', function(a) return finite(C.hz_snr(a.energy, a.squared_error)) end },
+  },
+}
+
+-- A column over the items of a set (media.set) and their decoded places: a tensor of f64.
+function M.take(column, set, decoded, threads)
+  local out = tensor.empty({ set.n }, 'f64')
+  local row = rows[set.kind.name][column]
+  c.check(C.hz_measure_items(row, set.media, set.n, decoded.data, set.stride, out:pointer(), threads or 0))
+  return out
+end
+
+-- A column of a data set that was not coded, summed.
+function M.untouched(column, kind, data)
+  local each = rows[kind.name][column].equal
+  if each == each then return #data.items * each end
+  local set = media.set(kind, data.name, data.items, { rate = data.rate })
+  return M.take(column, set, set.tensor):sum()
+end
+
+return M
