@@ -252,12 +252,4 @@ static const hz_backend cpu = {
     .program_new = program_new, .program_free = program_free, .run = run, .stat = stat, .trials = program_trials, .use = program_use,
 };
 
-const hz_backend *hz_backend_named(const char *name)
-{
-    if (!strcmp(name, "cpu"))
-        return team_check() || cpu_isa_check() ? NULL : &cpu;
-    if (!strcmp(name, "null"))
-        return &cpu_null;
-    hz_fail(HZ_EDEVICE, "device: '%s' is not known; have cpu, null", name);
-    return NULL;
-}
+const hz_backend *hz_cpu_backend(void) { return team_check() || cpu_isa_check() ? NULL : &cpu; }
