@@ -14,6 +14,7 @@
 static const struct { const char *name; const hz_backend *(*open)(void); } rows[] = {
     { "cpu", hz_cpu_backend },
     { "null", null_backend },
+    { "far", far_backend },
 };
 enum { ROWS = sizeof rows / sizeof *rows, OPENED = 32, FOUND = 32, NAME = 32, PATHS = 2 * PATH_MAX };
 

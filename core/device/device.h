@@ -4,4 +4,5 @@
 #include "hz/backend.h"
 
 const hz_backend *null_backend(void);     /* null.c */
+const hz_backend *far_backend(void);      /* far.c */
 #endif

@@ -53,16 +53,19 @@ typedef struct hz_backend {
     uint32_t size;                        /* sizeof *this */
     const char *name;                     /* "cpu" */
     const char *(*describe)(void);        /* "cpu avx512, 2 threads"; lent for ever */
-    void *(*alloc)(size_t bytes);         /* new; NULL, message set */
-    void (*free)(void *p, size_t bytes);  /* taken */
+    const hz_memory *memory;              /* in which the data of works lie */
     /* 1 if some kernel runs this node (used by fusion before it rewrites) */
     int (*accepts)(const hz_work *w);
     /* new; chooses kernels, allocates scratch. Data pointers in `works` stay valid for the program's life. NULL, message
        set */
     hz_program *(*program_new)(const hz_work *works, int count, int train);
     void (*program_free)(hz_program *p);
-    /* Runs works from..to-1 in order. timed: fill the statistics. */
+    /* Runs works from..to-1 in order. timed: fill the statistics. In memory that is not the host's it may return before
+       they are done: memory->synchronise waits. */
     hz_status (*run)(hz_program *p, int from, int to, const hz_step *s, int timed);
+    /* From now on works from `from` on do nothing while `number`, a float of one of the works before them, is not finite:
+       the device looks for itself, the host learns it when it reads the number. */
+    void (*gate)(hz_program *p, int from, const hz_arg *number);
     hz_status (*stat)(const hz_program *p, int i, hz_node_stat *out);
     /* Kernels that run work i, each timed `repeats` times over the work's own memory, whose outputs are spoilt; memory of
        the kernels' own is freed again. repeats 0 only names them. Returns how many; -1, message set. NULL: this backend has
@@ -73,7 +76,7 @@ typedef struct hz_backend {
 } hz_backend;
 
 /* --- devices by name --- */
-/* "cpu", "null", or what a shared object libhz_NAME.so offers (in the folders of HZ_BACKEND_PATH, then beside libhz.so);
+/* "cpu", "null", "far", or what a shared object libhz_NAME.so offers (in the folders of HZ_BACKEND_PATH, then beside libhz.so);
    "NAME:WHICH" asks it for one of several. Lent for ever; NULL, message set: unknown, of another build, or unusable here.
    [main] */
 const hz_backend *hz_backend_named(const char *name);

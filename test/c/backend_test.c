@@ -23,7 +23,7 @@ static void set_path(void)
 
 START_TEST(devices_are_listed)
 {
-    static const char *const all[] = { "cpu", "null" };
+    static const char *const all[] = { "cpu", "null", "far" };
     int n = sizeof all / sizeof *all;
     unsetenv("HZ_BACKEND_PATH");
     for (int i = 0; i < n; i++)
@@ -38,7 +38,7 @@ START_TEST(devices_are_listed)
         ck_assert_str_eq(hz_backend_name(n + i), found[i]);
     ck_assert(!hz_backend_name(n + 7));
     ck_assert(!hz_backend_named("gpu"));
-    SAYS("device: 'gpu' is not known; have cpu, null, ");
+    SAYS("device: 'gpu' is not known; have cpu, null, far, ");
     SAYS("refuses, short, tin");
 }
 END_TEST
@@ -66,7 +66,7 @@ static const struct { const char *name, *reason; } refused[] = {
     { "short", "libhz_short.so' offers a backend of " },
     { "refuses", "refuses: there is no such card; needs one" },
     { "cut", "libhz_cut.so' is no shared object (ELF)" },
-    { "cpu:1", "device: 'cpu:1' is not known; have cpu, null" },
+    { "cpu:1", "device: 'cpu:1' is not known; have cpu, null, far, " },
     { "", "device: '' is not known" },
     { "../tin", "device: '../tin' is not known" },
     { "aVeryLongNameOfADeviceThatIsNotThereAtAll", "is not known" },

@@ -15,6 +15,31 @@ static hz_status (*fail)(hz_status, const char *, ...);
 static const char *describe(void) { return text; }
 static void *get(size_t bytes) { return malloc(bytes ? bytes : 1); }
 static void give_back(void *p, size_t bytes) { free(p); }
+static hz_status synchronise(uint64_t mark) { return HZ_OK; }
+
+static hz_status copy_in(void *to, const void *from, size_t bytes)
+{
+    memcpy(to, from, bytes);
+    return HZ_OK;
+}
+
+static hz_status copy_out(void *to, const void *from, size_t bytes, uint64_t *mark)
+{
+    *mark = 0;
+    return copy_in(to, from, bytes);
+}
+
+static hz_status fill(void *to, int byte, size_t bytes)
+{
+    memset(to, byte, bytes);
+    return HZ_OK;
+}
+
+static const hz_memory memory = {
+    .size = sizeof memory, .name = "tin", .alloc = get, .free = give_back, .copy_in = copy_in, .copy_out = copy_out,
+    .fill = fill, .synchronise = synchronise,
+};
+
 static int accepts(const hz_work *w) { return 1; }
 
 static hz_program *program_new(const hz_work *works, int count, int train)
@@ -30,6 +55,8 @@ static hz_program *program_new(const hz_work *works, int count, int train)
 static void program_free(hz_program *p) { free(p); }
 static hz_status run(hz_program *p, int from, int to, const hz_step *s, int timed) { return HZ_OK; }
 
+static void gate(hz_program *p, int from, const hz_arg *number) {}
+
 static hz_status stat(const hz_program *p, int i, hz_node_stat *out)
 {
     *out = (hz_node_stat){ .kernel = "tin" };
@@ -42,8 +69,8 @@ static const hz_backend backend = {
 #else
     .size = sizeof backend,
 #endif
-    .name = "tin", .describe = describe, .alloc = get, .free = give_back, .accepts = accepts, .program_new = program_new,
-    .program_free = program_free, .run = run, .stat = stat,
+    .name = "tin", .memory = &memory, .describe = describe, .accepts = accepts, .program_new = program_new,
+    .program_free = program_free, .run = run, .gate = gate, .stat = stat,
 };
 
 static const hz_backend *open(const char *id, const hz_core *core, const char *which)

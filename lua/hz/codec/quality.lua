@@ -18,7 +18,7 @@ end
 -- PSNR in dB of the mean squared error over everything; infinite for equal images.
 function M.psnr(a, b)
   a, b = pair('psnr', a, b)
-  return C.hz_psnr(tonumber(C.hz_squared_error(a.data, b.data, a:count())), a:count())
+  return C.hz_psnr(tonumber(C.hz_squared_error(a:pointer 'read', b:pointer 'read', a:count())), a:count())
 end
 
 -- SSIM (Wang 2004) of an image, or of a set (images,height,width,channels): its mean, and a tensor with that of each image.
@@ -28,7 +28,7 @@ function M.ssim(a, b, threads)
   if a.ndim == 3 then a, b = a:reshape { 1, unpack(a:size()) }, b:reshape { 1, unpack(a:size()) } end
   if a.ndim ~= 4 or a:size(1) < 1 then c.fail('ssim: the sets are %s; needs (height,width[,channels]) or (images,height,width,channels)', tensor.shape_text(a)) end
   local out = tensor.empty({ a:size(1) }, 'f64')
-  c.check(C.hz_ssim(a.data, b.data, a:size(1), a:size(2), a:size(3), a:size(4), ffi.cast('double *', out.data), threads or 0))
+  c.check(C.hz_ssim(a:pointer 'read', b:pointer 'read', a:size(1), a:size(2), a:size(3), a:size(4), out:pointer(), threads or 0))
   return out:mean(), out
 end
 

@@ -54,7 +54,7 @@ local function account_of(entry, from, to)
   local a = M.no_account()
   a.items, a.samples = to - from + 1, (to - from + 1) * entry.samples
   for _, name in ipairs(columns) do
-    local p, sum = entry.tensors[name]:pointer(), 0
+    local p, sum = entry.tensors[name]:pointer 'read', 0
     for i = from - 1, to - 1 do sum = sum + p[i] end
     a[name] = sum
   end
