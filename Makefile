@@ -19,9 +19,9 @@ LUAJIT_CFLAGS := $(shell pkg-config --cflags luajit 2>/dev/null)
 LUAJIT_LIBS   := $(shell pkg-config --libs luajit 2>/dev/null)
 
 # Public headers in the order of the ladder: each may include only those above it.
-HEADERS = base tensor op graph backend plan camera plugin codec measure
+HEADERS = base memory tensor op graph backend cpu plan camera plugin codec measure
 PUBLIC  = $(wildcard $(HEADERS:%=core/hz/%.h))
-ROOMS   = tensor graph op codec measure audio camera cpu cpu/program cpu/ref cpu/conv cpu/wino cpu/pairs cpu/pointwise cpu/isa
+ROOMS   = tensor graph op codec measure audio camera device cpu cpu/program cpu/ref cpu/conv cpu/wino cpu/pairs cpu/pointwise cpu/isa
 CORE    = $(filter-out core/main.c,$(wildcard core/*.c)) $(wildcard $(ROOMS:%=core/%/*.c))
 OBJ     = $(CORE:core/%.c=$(BUILD)/%.o)
 
@@ -64,7 +64,13 @@ $(BUILD)/test/%: test/c/%.c $(BUILD)/libhz.so
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(shell pkg-config --cflags check) -MMD -MP -MF $@.d -o $@ $< $(SAN) -L$(BUILD) -lhz $(shell pkg-config --libs check) $(LDLIBS) -Wl,-rpath,'$$ORIGIN/..'
 
-ctests: $(if $(HAVE_CHECK),$(CTEST))
+# Devices for the tests: one that opens, and one for each way to be refused.
+DEVICES = tin other draft bare short refuses
+$(BUILD)/test/devices/libhz_%.so: test/devices/device.c $(PUBLIC) $(BUILD)/commit.inc
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -DDEVICE_$* -shared -o $@ $< -Wl,--no-undefined
+
+ctests: $(if $(HAVE_CHECK),$(CTEST)) $(DEVICES:%=$(BUILD)/test/devices/libhz_%.so)
 	@mkdir -p $(BUILD)/test; rm -f $(BUILD)/test/no-check; $(if $(HAVE_CHECK),:,touch $(BUILD)/test/no-check)
 
 PEER = p="$(HZ_TORCH_PYTHON)"; [ -x "$$p" ] || { echo "peers: HZ_TORCH_PYTHON is '$$p'; needs a python with torch (see test/peers/README.md)"; exit 1; }; "$$p"

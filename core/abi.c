@@ -1,5 +1,6 @@
 /* abi.c: sizes of the public structs, which the FFI compares with its own at load. */
 #include "hz/camera.h"
+#include "hz/cpu.h"
 #include "hz/measure.h"
 #include "hz/plan.h"
 #include <string.h>

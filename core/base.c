@@ -5,11 +5,8 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -52,46 +49,6 @@ static const char commit_text[] =
 #include "commit.inc"
 ;
 const char *hz_commit(void) { return commit_text; }
-
-/* ---- memory ---- */
-
-static atomic_llong live, peak;
-
-static void count(int64_t bytes)
-{
-    int64_t now = atomic_fetch_add(&live, bytes) + bytes;
-    long long seen = atomic_load(&peak);
-    while (now > seen && !atomic_compare_exchange_weak(&peak, &seen, now)) {}
-}
-
-int64_t hz_live_bytes(void) { return atomic_load(&live); }
-int64_t hz_peak_bytes(void) { return atomic_load(&peak); }
-void hz_peak_reset(void) { atomic_store(&peak, atomic_load(&live)); }
-
-enum { HUGE_PAGE = 2 << 20 };
-
-void *hz_alloc(size_t bytes)
-{
-    size_t align = bytes >= HUGE_PAGE / 2 ? HUGE_PAGE : 64;
-    size_t room = (bytes + align - 1) / align * align;
-    void *p = room < bytes ? NULL : aligned_alloc(align, room ? room : align);
-    if (!p) {
-        hz_fail(HZ_EMEM, "memory: %zu bytes were asked for; the system has no more", bytes);
-        return NULL;
-    }
-    if (align == HUGE_PAGE)
-        madvise(p, room, MADV_HUGEPAGE);       /* a hint: TLB misses cost the kernels 5 to 10 % without it */
-    count((int64_t)bytes);
-    return p;
-}
-
-void hz_free(void *p, size_t bytes)
-{
-    if (!p)
-        return;
-    free(p);
-    count(-(int64_t)bytes);
-}
 
 /* ---- signals ---- */
 

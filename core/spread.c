@@ -1,6 +1,6 @@
 /* spread.c: threads that live as long as one call. A thread that cannot be started is made up for by the caller. */
 #include "spread.h"
-#include "hz/backend.h"
+#include "hz/cpu.h"
 #include <pthread.h>
 
 enum { MOST = 256 };

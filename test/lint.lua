@@ -9,6 +9,7 @@ local rules = {
   { where = '^core/cpu/', what = 'include', never = 'cuda', why = 'backends do not know each other' },
   { where = '^core/cuda/', what = 'include', never = '^cpu', why = 'backends do not know each other' },
   { where = '^core/c[pu][ud]a?/', what = 'include', never = '^hz/plan%.h$', why = 'a backend knows nothing of plans' },
+  { where = '^core/device/', what = 'include', never = 'plan', why = 'a backend knows nothing of plans' },
   { where = '^core/c[pu][ud]a?/', what = 'include', never = '^hz/data%.h$', why = 'a backend knows nothing of the loader' },
   { where = '^core/', what = 'include', never = 'plugins/', why = 'the core knows no plugin' },
   { where = '^core/', what = 'include', never = 'sqlite', why = 'the core knows no SQLite' },

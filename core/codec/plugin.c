@@ -4,15 +4,14 @@
 #define _GNU_SOURCE
 #include "codec/door.h"
 #include "codec/param.h"
+#include "shared.h"
 #include <ctype.h>
 #include <dirent.h>
 #include <dlfcn.h>
-#include <elf.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { MAX_ROWS = 1024, MAX_CODECS = 256 };
 static hz_plugin_row *rows[MAX_ROWS];
@@ -59,25 +58,6 @@ const hz_params *hz_codec_params(const hz_codec_api *api)
 }
 
 /* ---- checking: each returns HZ_OK, or a message that becomes the row's reason ---- */
-
-/* The loader of the system maps what the headers promise: a file cut short would end in SIGBUS, so its length is
-   checked first. */
-static hz_status check_elf(const char *path)
-{
-    Elf64_Ehdr h;
-    struct stat st;
-    FILE *f = fopen(path, "rb");
-    if (!f)
-        return hz_fail(HZ_EIO, "cannot be read: %s", strerror(errno));
-    size_t n = fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode) ? fread(&h, 1, sizeof h, f) : 0;
-    fclose(f);
-    if (n != sizeof h || memcmp(h.e_ident, ELFMAG, SELFMAG))
-        return hz_fail(HZ_EFORMAT, "is no shared object (ELF)");
-    if (h.e_ident[EI_CLASS] == ELFCLASS64 && h.e_shoff + (uint64_t)h.e_shnum * h.e_shentsize > (uint64_t)st.st_size)
-        return hz_fail(HZ_EFORMAT, "is cut short: it has %lld bytes, its headers promise %llu", (long long)st.st_size,
-                       (unsigned long long)(h.e_shoff + (uint64_t)h.e_shnum * h.e_shentsize));
-    return HZ_OK;
-}
 
 static int is_name(const char *s)
 {
@@ -157,12 +137,10 @@ static hz_status add_codec(const hz_plugin *p, hz_plugin_row *out)
 
 static hz_status open_plugin(const char *path, hz_plugin_row *out)
 {
-    hz_status status = check_elf(path);
-    if (status)
-        return status;
-    void *so = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    hz_status status = HZ_OK;
+    void *so = shared_open(path);
     if (!so)
-        return hz_fail(HZ_EFORMAT, "%s", dlerror());
+        return HZ_EFORMAT;
     const hz_plugin *p = dlsym(so, "hz_plugin_main");
     if (!p)
         status = hz_fail(HZ_EFORMAT, "exports no hz_plugin_main; it is no plugin of hz");

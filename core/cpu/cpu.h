@@ -1,9 +1,9 @@
 /* cpu.h: what the CPU backend's files share. Kernels are rows of a list per op; the cheapest that accepts a node
    runs it. Work is cut into tasks by shape alone, partial sums live in slots and are added in slot order: any number
    of threads yields the same bits. */
-#ifndef HZ_CPU_H
-#define HZ_CPU_H
-#include "hz/backend.h"
+#ifndef CPU_H
+#define CPU_H
+#include "hz/cpu.h"
 
 /* Row numbers of op.def. */
 enum {
@@ -58,8 +58,6 @@ int wide_wanted(const hz_work *w);                                    /* some ac
 hz_work wide_work(const hz_work *w, char *area, size_t *bytes);
 double wide_cost(const hz_work *w);                                   /* predicted seconds of the conversions */
 hz_status wide_run(const cpu_kernel *kernel, const hz_work *w, const hz_work *wide, const cpu_call *c);
-
-extern const hz_backend cpu_null;                                     /* null.c */
 
 /* --- small questions every kernel asks --- */
 /* Rows of the batch in use: count, at most what input 0 has. */

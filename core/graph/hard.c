@@ -16,40 +16,52 @@ int hard_wanted(void)
 }
 
 /* All bits set: NaN in f32, f64 and bf16, -1 in i32. */
-static void spoil(const arena_map *m, char *arena, int v) { memset(arena + m->offset[v], 0xff, (size_t)m->life[v].bytes); }
+static hz_status spoil(const arena_map *m, const hz_memory *memory, char *arena, int v)
+{
+    return memory->fill(arena + m->offset[v], 0xff, (size_t)m->life[v].bytes);
+}
 
 static char *fence(const arena_map *m, char *arena, int v) { return arena + m->offset[v] + m->life[v].bytes; }
 
-static int fence_stands(const arena_map *m, char *arena, int v)
+/* 1, 0, or -1 (message set) where the fence cannot be read. */
+static int fence_stands(const arena_map *m, const hz_memory *memory, char *arena, int v)
 {
-    const unsigned char *p = (const unsigned char *)fence(m, arena, v);
+    unsigned char seen[FENCE];
+    uint64_t mark;
+    if (memory->copy_out(seen, fence(m, arena, v), FENCE, &mark) || memory->synchronise(mark))
+        return -1;
     for (int i = 0; i < FENCE; i++)
-        if (p[i] != CANARY)
+        if (seen[i] != CANARY)
             return 0;
     return 1;
 }
 
-void hard_before(const hz_graph *g, const arena_map *m, char *arena, int node)
+hz_status hard_before(const hz_graph *g, const arena_map *m, const hz_memory *memory, char *arena, int node)
 {
-    for (int v = 0; v < g->nvalues; v++) {
-        if (m->life[v].first < 0)
+    hz_status status = HZ_OK;
+    for (int v = 0; v < g->nvalues && !status; v++) {
+        if (m->life[v].first != node)
             continue;
-        if (m->life[v].first == node && g->values[v].node >= 0 && m->life[v].last < g->nnodes)
-            spoil(m, arena, v);
-        if (m->life[v].first == node)
-            memset(fence(m, arena, v), CANARY, FENCE);
+        if (g->values[v].node >= 0 && m->life[v].last < g->nnodes)
+            status = spoil(m, memory, arena, v);
+        if (!status)
+            status = memory->fill(fence(m, arena, v), CANARY, FENCE);
     }
+    return status;
 }
 
-hz_status hard_after(const hz_graph *g, const arena_map *m, char *arena, int node)
+hz_status hard_after(const hz_graph *g, const arena_map *m, const hz_memory *memory, char *arena, int node)
 {
-    for (int v = 0; v < g->nvalues; v++) {
+    const hz_node *n = &g->nodes[node];
+    hz_status status = HZ_OK;
+    for (int v = 0; v < g->nvalues && !status; v++) {
         if (m->life[v].first < 0 || m->life[v].first > node || m->life[v].last < node)
             continue;
-        if (!fence_stands(m, arena, v))
-            return hz_fail(HZ_ESTATE, "hard: node '%s' (%s) wrote behind '%s'", g->nodes[node].name, op_get(g->nodes[node].op)->name, g->values[v].name);
-        if (m->life[v].last == node)
-            spoil(m, arena, v);
+        int stands = fence_stands(m, memory, arena, v);
+        if (!stands)
+            return hz_fail(HZ_ESTATE, "hard: node '%s' (%s) wrote behind '%s'", n->name, op_get(n->op)->name,
+                           g->values[v].name);
+        status = stands < 0 ? HZ_EDEVICE : m->life[v].last == node ? spoil(m, memory, arena, v) : HZ_OK;
     }
-    return HZ_OK;
+    return status;
 }

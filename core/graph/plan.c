@@ -1,7 +1,6 @@
-/* plan.c: the life of a plan. Made: fuse -> place -> bind pointers -> the backend chooses kernels. Run: nodes from..to in order.
-   The plan owns its graph, its arena (a counted storage: peeked tensors keep it alive) and the backend's program. */
-#include "graph/planner.h"
-#include "tensor/storage.h"
+/* plan.c: the life of a plan. Made: fuse -> place -> bind pointers -> the backend chooses kernels. Run: nodes from..to in
+   order. The plan owns its graph, its arena (a counted storage: peeked tensors keep it alive) and the backend's program. */
+#include "graph/device.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,22 +9,12 @@ struct hz_plan {
     hz_graph *graph;
     const hz_backend *backend;
     hz_program *program;
-    hz_storage *arena;
+    plan_device device;
     arena_map map;
     hz_work *works;           /* live nodes only */
     int *first_work;          /* per node, and one more: index of the first work at or after it */
     int nworks, timed, train, hard;
 };
-
-static void *value_data(const hz_plan *p, int v)
-{
-    if (v < 0)
-        return NULL;
-    const hz_value *root = &p->graph->values[root_of(p->graph, v)];
-    if (root->kind == HZ_BOUND)
-        return root->tensor->data;
-    return p->map.offset[v] < 0 ? NULL : (char *)p->arena->data + p->map.offset[v];
-}
 
 static hz_status make_works(hz_plan *p)
 {
@@ -42,9 +31,9 @@ static hz_status make_works(hz_plan *p)
         hz_work *w = &p->works[p->nworks++];
         *w = work_of(g, n);
         for (int k = 0; k < n->nin; k++)
-            w->in[k].data = value_data(p, n->in[k]);
+            w->in[k].data = device_data(&p->device, g, &p->map, n->in[k]);
         for (int k = 0; k < n->nout; k++)
-            w->out[k].data = value_data(p, n->out[k]);
+            w->out[k].data = device_data(&p->device, g, &p->map, n->out[k]);
     }
     p->first_work[g->nnodes] = p->nworks;
     return HZ_OK;
@@ -60,11 +49,8 @@ static hz_status build(hz_plan *p, const hz_plan_options *o)
     hz_status st = arena_place(p->graph, o && o->keep, &p->map);
     if (st)
         return st;
-    p->arena = storage_new((size_t)p->map.bytes, p->backend->alloc, p->backend->free);
-    if (!p->arena)
-        return HZ_EMEM;
-    memset(p->arena->data, 0, p->arena->bytes);
-    st = make_works(p);
+    st = device_make(&p->device, p->graph, p->backend->memory, (size_t)p->map.bytes);
+    st = st ? st : make_works(p);
     if (st)
         return st;
     p->train = o && o->train;
@@ -95,7 +81,7 @@ void hz_plan_free(hz_plan *p)
         return;
     if (p->program)
         p->backend->program_free(p->program);
-    storage_drop(p->arena);
+    device_clear(&p->device);
     arena_clear(&p->map);
     free(p->works);
     free(p->first_work);
@@ -108,10 +94,11 @@ static hz_status run_hard(hz_plan *p, int from, int to, const hz_step *step)
 {
     hz_status st = HZ_OK;
     for (int i = from; i < to && !st; i++) {
-        hard_before(p->graph, &p->map, p->arena->data, i);
-        st = p->backend->run(p->program, p->first_work[i], p->first_work[i + 1], step, p->timed);
+        st = hard_before(p->graph, &p->map, p->device.memory, p->device.base, i);
         if (!st)
-            st = hard_after(p->graph, &p->map, p->arena->data, i);
+            st = p->backend->run(p->program, p->first_work[i], p->first_work[i + 1], step, p->timed);
+        if (!st)
+            st = hard_after(p->graph, &p->map, p->device.memory, p->device.base, i);
     }
     return st;
 }
@@ -125,9 +112,65 @@ hz_status hz_plan_run(hz_plan *p, int from, int to, const hz_step *step)
         return hz_fail(HZ_EARG, "plan: nodes %d to %d were asked for; have 0 to %d", from, to, n);
     if (step->count < 1)
         return hz_fail(HZ_EARG, "plan: a step of %lld rows; needs 1 or more", (long long)step->count);
+    hz_status status = device_before(&p->device);
+    if (status)
+        return status;
     if (p->hard)
-        return run_hard(p, from, to, step);
-    return p->backend->run(p->program, p->first_work[from], p->first_work[to], step, p->timed);
+        status = run_hard(p, from, to, step);
+    else
+        status = p->backend->run(p->program, p->first_work[from], p->first_work[to], step, p->timed);
+    hz_status after = device_after(&p->device, from, to);          /* also what a run that failed half-way has written */
+    return status ? status : after;
+}
+
+/* Whether a value lies in the arena; else a message. */
+static hz_status check_in_arena(const hz_plan *p, const char *who, int value)
+{
+    if (value < 0 || value >= p->graph->nvalues)
+        return hz_fail(HZ_EARG, "%s: value %d; have 0..%d", who, value, p->graph->nvalues - 1);
+    if (p->graph->values[value].kind == HZ_BOUND || p->map.offset[value] < 0)
+        return hz_fail(HZ_EARG, "%s: '%s' is not in the plan's memory", who, p->graph->values[value].name);
+    return HZ_OK;
+}
+
+hz_status hz_plan_gate(hz_plan *p, int value, int node)
+{
+    hz_status status = check_in_arena(p, "gate", value);
+    if (status)
+        return status;
+    const hz_value *v = &p->graph->values[value];
+    if (node < 0 || node > p->graph->nnodes || (v->dtype != HZ_F32 && v->dtype != HZ_F64))
+        return hz_fail(HZ_EARG, "gate: node %d and '%s', %s; needs a node 0..%d and an f32 or f64", node, v->name,
+                       hz_dtype_name(v->dtype), p->graph->nnodes);
+    hz_arg number = { .data = device_data(&p->device, p->graph, &p->map, value), .dtype = v->dtype, .kind = v->kind };
+    p->backend->gate(p->program, p->first_work[node], &number);
+    return HZ_OK;
+}
+
+static int64_t bytes_of_rows(const hz_value *v, int64_t rows)
+{
+    int64_t all = value_bytes(v);
+    return v->kind == HZ_ACTIVATION && rows >= 0 && rows < v->shape[0] ? all / v->shape[0] * rows : all;
+}
+
+hz_status hz_plan_ask(hz_plan *p, int number, int value, int64_t rows)
+{
+    hz_status status = check_in_arena(p, "ask", value);
+    if (status)
+        return status;
+    if (number < 0 || number >= HZ_ASKS)
+        return hz_fail(HZ_EARG, "ask: number %d; have 0..%d", number, HZ_ASKS - 1);
+    const hz_value *v = &p->graph->values[value];
+    size_t bytes = (size_t)bytes_of_rows(v, rows), room = (size_t)value_bytes(v);
+    return device_ask(&p->device, number, p->map.offset[value], bytes, room);
+}
+
+const void *hz_plan_answer(hz_plan *p, int number)
+{
+    if (number >= 0 && number < HZ_ASKS && p->device.answers[number].to)
+        return device_answer(&p->device, number);
+    hz_fail(HZ_ESTATE, "answer: number %d was not asked for", number);
+    return NULL;
 }
 
 int hz_plan_nodes(const hz_plan *p) { return p->graph->nnodes; }
@@ -157,7 +200,7 @@ hz_tensor *hz_plan_peek(hz_plan *p, int value, int64_t rows)
     memcpy(shape, v->shape, sizeof shape);
     if (v->kind == HZ_ACTIVATION && rows >= 0 && rows < shape[0])
         shape[0] = rows;
-    return storage_tensor(p->arena, (size_t)p->map.offset[value], v->dtype, v->ndim, shape);
+    return storage_tensor(p->device.arena, (size_t)p->map.offset[value], v->dtype, v->ndim, shape);
 }
 
 hz_status hz_plan_stat(const hz_plan *p, int node, hz_node_stat *out)
@@ -185,9 +228,11 @@ int hz_plan_trials(hz_plan *p, int node, int repeats, hz_trial out[HZ_TRIALS])
     if (i < 0)
         return 0;
     hz_step step = { .count = p->works[i].in[0].ndim ? p->works[i].in[0].shape[0] : 1 };
+    if (repeats > 0 && device_before(&p->device))
+        return -1;
     int n = p->backend->trials(p->program, i, &step, repeats, out);
-    if (repeats > 0 && n > 1)
-        memset(p->arena->data, 0, p->arena->bytes);
+    if (repeats > 0 && n > 1 && (device_after(&p->device, node, node + 1) || device_zero(&p->device)))
+        return -1;
     return n;
 }
 
@@ -199,29 +244,42 @@ hz_status hz_plan_use(hz_plan *p, int node, const char *kernel)
     return p->backend->use(p->program, i, kernel);
 }
 
-static int finite(const hz_arg *a, int64_t rows)
+static int finite(const void *data, int dtype, int64_t n)
 {
-    int64_t n = 1;
-    for (int i = 0; i < a->ndim; i++)
-        n *= i == 0 && a->kind == HZ_ACTIVATION && rows < a->shape[0] ? rows : a->shape[i];
     for (int64_t i = 0; i < n; i++) {
-        if (a->dtype == HZ_F32 && !isfinite(((const float *)a->data)[i]))
+        if (dtype == HZ_F32 && !isfinite(((const float *)data)[i]))
             return 0;
-        if (a->dtype == HZ_F64 && !isfinite(((const double *)a->data)[i]))
+        if (dtype == HZ_F64 && !isfinite(((const double *)data)[i]))
             return 0;
-        if (a->dtype == HZ_BF16 && (((const uint16_t *)a->data)[i] & 0x7f80) == 0x7f80)
+        if (dtype == HZ_BF16 && (((const uint16_t *)data)[i] & 0x7f80) == 0x7f80)
             return 0;
     }
     return 1;
 }
 
+/* 1, 0, or -1 (message set) where the value cannot be read. One that is not stored counts as finite. */
+static int value_finite(hz_plan *p, int value, int64_t rows)
+{
+    const hz_value *v = &p->graph->values[value];
+    int64_t at = p->map.offset[value], bytes = bytes_of_rows(v, rows);
+    if (v->kind == HZ_BOUND || at < 0)
+        return 1;
+    hz_storage *arena = p->device.arena;
+    if (region_home((region){ arena, (size_t)at, (size_t)(at + bytes) }, HZ_READ))
+        return -1;
+    return finite((char *)arena->data + at, v->dtype, bytes / (int64_t)hz_dtype_bytes(v->dtype));
+}
+
 int hz_plan_not_finite(hz_plan *p, int64_t rows)
 {
-    for (int node = 0; node < p->graph->nnodes; node++)
-        for (int i = p->first_work[node]; i < p->first_work[node + 1]; i++)
-            for (int k = 0; k < p->works[i].nout; k++)
-                if (p->works[i].out[k].data && !finite(&p->works[i].out[k], rows))
-                    return node;
+    for (int i = 0; i < p->graph->nnodes; i++) {
+        const hz_node *n = &p->graph->nodes[i];
+        for (int k = 0; k < n->nout && p->first_work[i] < p->first_work[i + 1]; k++) {
+            int known = n->out[k] < 0 ? 1 : value_finite(p, n->out[k], rows);
+            if (known < 1)
+                return known < 0 ? -2 : i;
+        }
+    }
     return -1;
 }
 

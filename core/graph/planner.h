@@ -32,6 +32,7 @@ int64_t value_bytes(const hz_value *v);
 
 /* hard.c: what surrounds each node when HZ_HARD is set. */
 int hard_wanted(void);
-void hard_before(const hz_graph *g, const arena_map *m, char *arena, int node);
-hz_status hard_after(const hz_graph *g, const arena_map *m, char *arena, int node);      /* HZ_ESTATE: a value was overrun */
+hz_status hard_before(const hz_graph *g, const arena_map *m, const hz_memory *memory, char *arena, int node);
+/* HZ_ESTATE: a value was overrun */
+hz_status hard_after(const hz_graph *g, const arena_map *m, const hz_memory *memory, char *arena, int node);
 #endif

@@ -20,7 +20,7 @@ typedef struct hz_step {
 typedef struct hz_arg {
     void *data;           /* NULL when absent */
     int32_t dtype, ndim;
-    int64_t shape[HZ_MAXDIM];     /* dimension 0 of an activation is the plan's batch; the rows in use are hz_step.count */
+    int64_t shape[HZ_MAXDIM];     /* dimension 0 of an activation: the plan's batch; the rows in use are hz_step.count */
     int32_t kind;         /* hz_kind */
 } hz_arg;
 
@@ -53,45 +53,57 @@ typedef struct hz_backend {
     uint32_t size;                        /* sizeof *this */
     const char *name;                     /* "cpu" */
     const char *(*describe)(void);        /* "cpu avx512, 2 threads"; lent for ever */
-    void *(*alloc)(size_t bytes);         /* new; NULL, message set */
-    void (*free)(void *p, size_t bytes);  /* taken */
+    const hz_memory *memory;              /* in which the data of works lie */
     /* 1 if some kernel runs this node (used by fusion before it rewrites) */
     int (*accepts)(const hz_work *w);
-    /* new; chooses kernels, allocates scratch. Data pointers in `works` stay valid for the program's life. NULL, message set */
+    /* new; chooses kernels, allocates scratch. Data pointers in `works` stay valid for the program's life. NULL, message
+       set */
     hz_program *(*program_new)(const hz_work *works, int count, int train);
     void (*program_free)(hz_program *p);
-    /* Runs works from..to-1 in order. timed: fill the statistics. */
+    /* Runs works from..to-1 in order. timed: fill the statistics. In memory that is not the host's it may return before
+       they are done: memory->synchronise waits. */
     hz_status (*run)(hz_program *p, int from, int to, const hz_step *s, int timed);
+    /* From now on works from `from` on do nothing while `number`, a float of one of the works before them, is not finite:
+       the device looks for itself, the host learns it when it reads the number. */
+    void (*gate)(hz_program *p, int from, const hz_arg *number);
     hz_status (*stat)(const hz_program *p, int i, hz_node_stat *out);
-    /* Kernels that run work i, each timed `repeats` times over the work's own memory, whose outputs are spoilt; memory of the kernels' own
-       is freed again. repeats 0 only names them. Returns how many; -1, message set. NULL: this backend has nothing to choose from */
+    /* Kernels that run work i, each timed `repeats` times over the work's own memory, whose outputs are spoilt; memory of
+       the kernels' own is freed again. repeats 0 only names them. Returns how many; -1, message set. NULL: this backend has
+       nothing to choose from */
     int (*trials)(const hz_program *p, int i, const hz_step *s, int repeats, hz_trial out[HZ_TRIALS]);
     /* Work i runs by this kernel from now on, unless HZ_KERNEL names another. HZ_EARG if the kernel does not run it */
     hz_status (*use)(hz_program *p, int i, const char *kernel);
 } hz_backend;
 
-const hz_backend *hz_backend_named(const char *name);     /* "cpu", "null"; NULL (message set) if unknown */
+/* --- devices by name --- */
+/* "cpu", "null", "far", or what a shared object libhz_NAME.so offers (in the folders of HZ_BACKEND_PATH, then beside libhz.so);
+   "NAME:WHICH" asks it for one of several. Lent for ever; NULL, message set: unknown, of another build, or unusable here.
+   [main] */
+const hz_backend *hz_backend_named(const char *name);
+/* Name of the i-th device that hz_backend_named may know, whether or not it opens; lent until the next call. NULL past
+   the end. [main] */
+const char *hz_backend_name(int i);
 
-/* --- the CPU --- */
-int hz_cpu_threads(void);                                 /* HZ_THREADS, else what affinity and cgroup allow */
-hz_status hz_cpu_set_threads(int n);                      /* 1 .. 256; affects plans made before too. [main] */
-const char *hz_cpu_isa(void);                             /* "portable", "avx2", "avx512", "avx512bf16", "amx": as detected, capped by HZ_ISA */
-hz_status hz_cpu_set_isa(const char *name);               /* caps the level for programs made from now on. [main] */
-/* "intel" or "amd": on whose cores the prediction that chooses kernels has them run; as detected, or HZ_CPU, which pretends the other one. Results
-   are right with either; their bits follow the kernels. Cores of neither count as Intel's. */
-const char *hz_cpu_vendor(void);
-hz_status hz_cpu_set_vendor(const char *name);            /* for programs made from now on. [main] */
-/* Name of the i-th kernel of an op, fastest first, the plain loops ("ref") last; NULL past the end. HZ_KERNEL=name forces one. [any] */
-const char *hz_cpu_kernel(int op, int i);
-/* FMA rate of the level in force in GFLOP/s, summed over the threads, window by window. A median well below the best says that the machine
-   was busy or its clock moved. */
-typedef struct hz_peak {
-    double best, median;
-    int32_t windows;
-} hz_peak;
-/* Measures for about `seconds`, in windows of 2 ms or more, `threads` threads at once. dtype HZ_F32 or HZ_BF16. [main] */
-hz_status hz_cpu_peak_windows(int dtype, int threads, double seconds, hz_peak *out);
-double hz_cpu_peak(int dtype, int threads, double seconds);      /* its best window; 0 on failure (message set) */
+/* --- devices in shared objects --- */
+/* Raised by every change of the structs above. */
+enum { HZ_BACKEND_DRAFT = 1 };
+
+/* What the core lends to a device that links nothing of hz; lent for ever. */
+typedef struct hz_core {
+    uint32_t size;                        /* sizeof *this */
+    /* hz_fail */
+    hz_status (*fail)(hz_status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+} hz_core;
+
+/* The one symbol of libhz_NAME.so, hz_device_main. A device belongs to one build of the core: nothing of it is stable. */
+typedef struct hz_device {
+    uint32_t size;                        /* sizeof *this */
+    uint32_t draft;                       /* HZ_BACKEND_DRAFT */
+    const char *build;                    /* what hz_commit says in the build it belongs to */
+    /* `id` is "hz.backend/0"; `which` stands behind the colon of "cuda:1", "" if there is none. Lent for ever; NULL,
+       message set by fail */
+    const hz_backend *(*open)(const char *id, const hz_core *core, const char *which);
+} hz_device;
 
 #pragma GCC visibility pop
 #endif

@@ -2,7 +2,7 @@
    Images are (N,H,W,C), channels last; convolution weights are (O,H,W,I). Strides count elements, not bytes. */
 #ifndef HZ_TENSOR_H
 #define HZ_TENSOR_H
-#include "hz/base.h"
+#include "hz/memory.h"
 #pragma GCC visibility push(default)
 
 typedef enum hz_dtype { HZ_F32, HZ_BF16, HZ_U8, HZ_I32, HZ_F64, HZ_NDTYPE } hz_dtype;
@@ -12,7 +12,7 @@ typedef struct hz_storage hz_storage;       /* reference-counted memory; freed w
 
 typedef struct hz_tensor {
     hz_storage *storage;         /* one count of it is ours */
-    void *data;                  /* first element; inside storage */
+    void *data;                  /* first element on the host; inside storage. Whoever looks asks hz_tensor_host first */
     int32_t dtype;               /* hz_dtype */
     int32_t ndim;                /* 0 (a scalar) .. HZ_MAXDIM */
     int64_t shape[HZ_MAXDIM];    /* each >= 0 */
@@ -41,8 +41,16 @@ const char *hz_dtype_name(int dtype);                    /* "f32"; lent for ever
 int hz_dtype_named(const char *name);                    /* -1 if unknown */
 /* Product of a shape, -1 (message set) on a negative extent or overflow. The one place where that is checked. */
 int64_t hz_shape_count(int ndim, const int64_t *shape);
-double hz_tensor_at(const hz_tensor *t, const int64_t *index);                  /* index inside the shape */
-void hz_tensor_put(hz_tensor *t, const int64_t *index, double value);           /* rounds and saturates to the dtype */
+/* index inside the shape; NaN, message set, where hz_tensor_host fails */
+double hz_tensor_at(const hz_tensor *t, const int64_t *index);
+hz_status hz_tensor_put(hz_tensor *t, const int64_t *index, double value);      /* rounds and saturates to the dtype */
+
+/* --- the host's side --- */
+/* HZ_OVERWRITE: what was there does not matter. */
+typedef enum hz_use { HZ_READ, HZ_WRITE, HZ_OVERWRITE } hz_use;
+/* Makes t->data hold what a device with memory of its own computed last, and notes where the host will write (until the
+   next run on that device). All functions of this header do so themselves. HZ_EDEVICE: the device is lost. [main] */
+hz_status hz_tensor_host(const hz_tensor *t, int use);
 
 /* --- changing --- */
 hz_status hz_tensor_copy(hz_tensor *to, const hz_tensor *from);                 /* same shape after broadcast; converts */

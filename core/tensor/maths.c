@@ -55,8 +55,26 @@ static char *element(const hz_tensor *t, const int64_t *index)
     return (char *)t->data + at * (int64_t)hz_dtype_bytes(t->dtype);
 }
 
-double hz_tensor_at(const hz_tensor *t, const int64_t *index) { return number_get(element(t, index), t->dtype); }
-void hz_tensor_put(hz_tensor *t, const int64_t *index, double value) { number_put(element(t, index), t->dtype, value); }
+double hz_tensor_at(const hz_tensor *t, const int64_t *index)
+{
+    return hz_tensor_host(t, HZ_READ) ? NAN : number_get(element(t, index), t->dtype);
+}
+
+hz_status hz_tensor_put(hz_tensor *t, const int64_t *index, double value)
+{
+    hz_status status = hz_tensor_host(t, HZ_WRITE);
+    if (!status)
+        number_put(element(t, index), t->dtype, value);
+    return status;
+}
+
+/* Operands for reading, then the result for writing: it may be one of them. Absent ones are NULL. */
+static hz_status at_host(const hz_tensor *out, const hz_tensor *a, const hz_tensor *b)
+{
+    hz_status status = a ? hz_tensor_host(a, HZ_READ) : HZ_OK;
+    status = status || !b ? status : hz_tensor_host(b, HZ_READ);
+    return status ? status : hz_tensor_host(out, HZ_OVERWRITE);
+}
 
 static int same_shape(const hz_tensor *a, const hz_tensor *b)
 {
@@ -110,6 +128,9 @@ hz_status hz_tensor_copy(hz_tensor *to, const hz_tensor *from)
     int64_t count = hz_tensor_count(to);
     char given[128], needed[128];
     if (to->dtype == from->dtype && same_shape(to, from) && hz_tensor_contiguous(to) && hz_tensor_contiguous(from)) {
+        hz_status status = at_host(to, from, NULL);
+        if (status)
+            return status;
         memmove(to->data, from->data, (size_t)count * hz_dtype_bytes(to->dtype));
         return HZ_OK;
     }
@@ -118,7 +139,10 @@ hz_status hz_tensor_copy(hz_tensor *to, const hz_tensor *from)
     hz_tensor *source = hz_tensor_expand(from, to->ndim, to->shape);
     if (!source)
         return hz_fail_in(HZ_EMEM, "copy: ");
-    if (to->dtype == from->dtype && to->ndim > 0) {
+    hz_status status = at_host(to, source, NULL);
+    if (status) {
+        count = 0;
+    } else if (to->dtype == from->dtype && to->ndim > 0) {
         move(to, source);
     } else {
         walk w = walk_over(to, source, NULL);
@@ -126,16 +150,17 @@ hz_status hz_tensor_copy(hz_tensor *to, const hz_tensor *from)
             number_put(w.t[0].p, to->dtype, number_get(w.t[1].p, from->dtype));
     }
     hz_tensor_free(source);
-    return HZ_OK;
+    return status;
 }
 
 hz_status hz_tensor_fill(hz_tensor *t, double value)
 {
-    int64_t count = hz_tensor_count(t);
+    hz_status status = hz_tensor_host(t, HZ_OVERWRITE);
+    int64_t count = status ? 0 : hz_tensor_count(t);
     walk w = walk_over(t, NULL, NULL);
     for (int64_t i = 0; i < count; i++, walk_next(&w))
         number_put(w.t[0].p, t->dtype, value);
-    return HZ_OK;
+    return status;
 }
 
 /* ---- arithmetic ---- */
@@ -166,7 +191,7 @@ hz_status hz_tensor_binary(const char *name, hz_tensor *out, const hz_tensor *a,
     if (!f)
         return hz_fail(HZ_EARG, "tensor: '%s' is not an operation of two tensors", name);
     hz_tensor *x = hz_tensor_expand(a, out->ndim, out->shape), *y = x ? hz_tensor_expand(b, out->ndim, out->shape) : NULL;
-    hz_status st = x && y ? HZ_OK : hz_fail_in(HZ_ESHAPE, "%s: ", name);
+    hz_status st = x && y ? at_host(out, x, y) : hz_fail_in(HZ_ESHAPE, "%s: ", name);
     if (!st) {
         int64_t count = hz_tensor_count(out);
         walk w = walk_over(out, x, y);
@@ -188,11 +213,12 @@ hz_status hz_tensor_unary(const char *name, hz_tensor *out, const hz_tensor *a)
         return hz_fail(HZ_EARG, "tensor: '%s' is not an operation of one tensor", name);
     if (!same_shape(out, a))
         return hz_fail(HZ_ESHAPE, "%s: the result's shape differs from the argument's", name);
-    int64_t count = hz_tensor_count(out);
+    hz_status status = at_host(out, a, NULL);
+    int64_t count = status ? 0 : hz_tensor_count(out);
     walk w = walk_over(out, a, NULL);
     for (int64_t i = 0; i < count; i++, walk_next(&w))
         number_put(w.t[0].p, out->dtype, f(number_get(w.t[1].p, a->dtype)));
-    return HZ_OK;
+    return status;
 }
 
 /* ---- reductions ---- */
@@ -244,8 +270,10 @@ hz_status hz_tensor_reduce(const char *name, hz_tensor *out, const hz_tensor *a,
     if ((dim < 0 ? hz_tensor_count(a) : a->shape[dim]) == 0)
         return hz_fail(HZ_ESHAPE, "%s: there are no elements to reduce", name);
     if (dim < 0) {
-        number_put(out->data, out->dtype, reduce_line(r, a));
-        return HZ_OK;
+        hz_status status = at_host(out, a, NULL);
+        if (!status)
+            number_put(out->data, out->dtype, reduce_line(r, a));
+        return status;
     }
     hz_tensor line = { .data = a->data, .dtype = a->dtype, .ndim = 1, .shape = { a->shape[dim] }, .stride = { a->stride[dim] } };
     hz_tensor rest = *a;                    /* a without `dim`: walks the beginnings of the lines */
@@ -256,11 +284,12 @@ hz_status hz_tensor_reduce(const char *name, hz_tensor *out, const hz_tensor *a,
     }
     if (!same_shape(out, &rest))
         return hz_fail(HZ_ESHAPE, "%s: the result's shape is not the argument's without dimension %d", name, dim + 1);
-    int64_t count = hz_tensor_count(out);
+    hz_status status = at_host(out, a, NULL);
+    int64_t count = status ? 0 : hz_tensor_count(out);
     walk w = walk_over(out, &rest, NULL);
     for (int64_t i = 0; i < count; i++, walk_next(&w)) {
         line.data = w.t[1].p;
         number_put(w.t[0].p, out->dtype, reduce_line(r, &line));
     }
-    return HZ_OK;
+    return status;
 }

@@ -3,13 +3,14 @@
 #include "number.h"
 #include "hz/philox.h"
 
+/* Also makes it ready to be written. */
 static hz_status check(const hz_tensor *t, const char *who)
 {
     if (t->dtype != HZ_F32 && t->dtype != HZ_F64)
         return hz_fail(HZ_EDTYPE, "%s: the tensor is %s; needs f32 or f64", who, hz_dtype_name(t->dtype));
     if (!hz_tensor_contiguous(t))
         return hz_fail(HZ_ESHAPE, "%s: the tensor is a view with gaps; needs a contiguous one", who);
-    return HZ_OK;
+    return hz_tensor_host(t, HZ_OVERWRITE);
 }
 
 static void draw(uint64_t seed, uint32_t stream, int64_t block, double u[4])

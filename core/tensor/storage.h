@@ -8,6 +8,7 @@ struct hz_storage {
     size_t bytes;
     void *data;
     void (*release)(void *data, size_t bytes);
+    struct mirror *mirrors;                              /* in memories of devices, see mirror.h; NULL for nearly all */
 };
 
 hz_storage *storage_new(size_t bytes, void *(*alloc)(size_t), void (*release)(void *, size_t));   /* one use; NULL, message set */

@@ -1,4 +1,5 @@
 /* tensor.c: making and reshaping tensors. A tensor is a view: shape and strides over a storage whose count it shares. */
+#include "tensor/mirror.h"
 #include "tensor/storage.h"
 #include <assert.h>
 #include <stdatomic.h>
@@ -70,6 +71,8 @@ void storage_drop(hz_storage *s)
 {
     if (!s || atomic_fetch_sub(&s->uses, 1) > 1)
         return;
+    if (s->mirrors)
+        mirrors_free(s);
     s->release(s->data, s->bytes);
     free(s);
 }

@@ -282,7 +282,7 @@ END_TEST
 START_TEST(bad_input_is_a_message)
 {
     ck_assert(hz_backend_named("gpu") == NULL);
-    ck_assert_str_eq(hz_message(), "device: 'gpu' is not known; have cpu, null");
+    ck_assert_str_eq(hz_message(), "device: 'gpu' is not known; have cpu, null, far");
     ck_assert(hz_cpu_set_threads(0) == HZ_EARG);
     ck_assert(hz_cpu_set_threads(100000) == HZ_EARG);
     ck_assert(hz_cpu_set_isa("avx3") == HZ_EARG);
@@ -371,7 +371,7 @@ START_TEST(peak_is_a_speed)
     ck_assert(hz_cpu_peak(HZ_BF16, 2, 0.01) > 0.5);
     hz_peak peak = { 0 };
     ck_assert(hz_cpu_peak_windows(HZ_F32, 2, 0.02, &peak) == HZ_OK);
-    ck_assert_int_eq(peak.windows, 10);
+    ck_assert(peak.windows >= 1 && peak.windows <= 10);
     ck_assert(peak.median > 0 && peak.best >= peak.median);
     ck_assert(hz_cpu_peak_windows(HZ_F32, 1, 0, &peak) == HZ_OK && peak.windows == 1);
 }

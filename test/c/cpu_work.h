@@ -7,7 +7,7 @@
 #ifndef CPU_WORK_H
 #define CPU_WORK_H
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"     /* a row leaves out what is zero */
-#include "hz/backend.h"
+#include "hz/cpu.h"
 #include "hz/philox.h"
 #include "number.h"
 #include "suite.h"

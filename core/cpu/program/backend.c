@@ -2,6 +2,8 @@
    scratch area per worker that all nodes share; nodes over bf16 whose kernel computes over f32 share an area for the copies (wide.c).
    Nothing is allocated in a run, unless there are more workers than before. */
 #include "cpu/program/program.h"
+#include "memory.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -214,6 +216,19 @@ hz_status program_run_node(hz_program *p, node *n, const hz_step *s)
     return n->use.wide ? wide_run(k, &n->work, w, &call) : k->run(w, &call);
 }
 
+static void gate(hz_program *p, int from, const hz_arg *number)
+{
+    p->gate = *number;
+    p->gated = from;
+}
+
+static int shut(const hz_program *p, int i)
+{
+    if (!p->gate.data || i < p->gated)
+        return 0;
+    return !isfinite(p->gate.dtype == HZ_F64 ? *(const double *)p->gate.data : *(const float *)p->gate.data);
+}
+
 static hz_status run(hz_program *p, int from, int to, const hz_step *s, int timed)
 {
     if (from < 0 || to > p->count || from > to)
@@ -221,7 +236,7 @@ static hz_status run(hz_program *p, int from, int to, const hz_step *s, int time
     if (s->count < 1)
         return hz_fail(HZ_EARG, "cpu: a step over %lld rows was asked for; need at least 1", (long long)s->count);
     hz_status status = program_reserve(p);
-    for (int i = from; i < to && !status; i++) {
+    for (int i = from; i < to && !status && !shut(p, i); i++) {
         double begin = timed ? hz_seconds() : 0;
         status = program_run_node(p, &p->nodes[i], s);
         if (timed)
@@ -248,16 +263,9 @@ static const char *describe(void)
 }
 
 static const hz_backend cpu = {
-    .size = sizeof(hz_backend), .name = "cpu", .describe = describe, .alloc = hz_alloc, .free = hz_free, .accepts = accepts,
-    .program_new = program_new, .program_free = program_free, .run = run, .stat = stat, .trials = program_trials, .use = program_use,
+    .size = sizeof(hz_backend), .name = "cpu", .memory = &memory_host, .describe = describe, .accepts = accepts,
+    .program_new = program_new, .program_free = program_free, .run = run, .gate = gate, .stat = stat,
+    .trials = program_trials, .use = program_use,
 };
 
-const hz_backend *hz_backend_named(const char *name)
-{
-    if (!strcmp(name, "cpu"))
-        return team_check() || cpu_isa_check() ? NULL : &cpu;
-    if (!strcmp(name, "null"))
-        return &cpu_null;
-    hz_fail(HZ_EDEVICE, "device: '%s' is not known; have cpu, null", name);
-    return NULL;
-}
+const hz_backend *hz_cpu_backend(void) { return team_check() || cpu_isa_check() ? NULL : &cpu; }

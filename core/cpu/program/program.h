@@ -33,6 +33,8 @@ struct hz_program {
     int workers;              /* that scratch was made for */
     char *wide;               /* f32 copies of one node's bf16 values */
     size_t wide_bytes, wide_needed;
+    hz_arg gate;              /* data is NULL where there is none */
+    int gated;                /* works from here on wait for it */
 };
 
 void choice_label(choice c, char label[KERNEL_LABEL]);

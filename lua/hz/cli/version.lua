@@ -4,6 +4,18 @@ local exit = require 'hz.exit'
 
 local M = {}
 
+-- "cpu, null, tin (why it does not open)"
+local function devices(C, text)
+  local list, i, name = {}, 0, C.hz_backend_name(0)
+  while name ~= nil do
+    list[i + 1] = text(name)
+    if C.hz_backend_named(list[i + 1]) == nil then list[i + 1] = ('%s (%s)'):format(list[i + 1], c.message()) end
+    i = i + 1
+    name = C.hz_backend_name(i)
+  end
+  return table.concat(list, ', ')
+end
+
 -- Rows of { name, value }. vendor: whose cores HZ_CPU has kernels chosen for; not there without.
 function M.facts()
   local C, text = c.C, c.ffi.string
@@ -14,6 +26,7 @@ function M.facts()
     { 'numerics', C.hz_numerics() },
     { 'isa', text(C.hz_cpu_isa()) },
     { 'threads', C.hz_cpu_threads() },
+    { 'devices', devices(C, text) },
     { 'luajit', jit.version },
     { 'root', c.root },
     { 'library', c.library },

@@ -156,7 +156,7 @@ function methods:recode(items, options)
   local set = media.set(kind_of(self), self.name, items, o)
   local decoded, recoded = media.places(set), ffi.new('hz_recoded[?]', set.n)
   local seen = c.own(C.hz_tables_new, C.hz_tables_free)
-  local status = C.hz_codec_recode(self.handle, set.media, set.n, decoded.data, set.stride, recoded, seen,
+  local status = C.hz_codec_recode(self.handle, set.media, set.n, decoded:pointer(), set.stride, recoded, seen,
     o.threads or 0)
   if status ~= 0 then c.poll() end                 -- an interrupt is no mistake
   c.check(status)
@@ -168,7 +168,7 @@ end
 function methods:race(images, threads)
   local set = media.set(media.kinds.image, self.name, images)
   local one, decoded, seconds = set.media[0], media.places(set), ffi.new 'double[2]'
-  c.check(C.hz_codec_race(self.handle, set.tensor.data, set.n, one.height, one.width, one.channels, decoded.data,
+  c.check(C.hz_codec_race(self.handle, set.tensor.data, set.n, one.height, one.width, one.channels, decoded:pointer(),
     threads or 0, seconds, seconds + 1))
   return seconds[0], seconds[1]
 end

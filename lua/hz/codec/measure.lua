@@ -39,7 +39,7 @@ M.figures = {
 function M.take(column, set, decoded, threads)
   local out = tensor.empty({ set.n }, 'f64')
   local row = rows[set.kind.name][column]
-  c.check(C.hz_measure_items(row, set.media, set.n, decoded.data, set.stride, out:pointer(), threads or 0))
+  c.check(C.hz_measure_items(row, set.media, set.n, decoded:pointer 'read', set.stride, out:pointer(), threads or 0))
   return out
 end
 

@@ -42,9 +42,9 @@ end
 local function describe(kind, t, at, rate)
   local channels = t.ndim == at + kind.dims and t:size(at + kind.dims) or 1
   if kind == image then
-    return { kind = kind.id, height = t:size(at), width = t:size(at + 1), channels = channels, data = t.data }
+    return { kind = kind.id, height = t:size(at), width = t:size(at + 1), channels = channels, data = t:pointer 'read' }
   end
-  return { kind = kind.id, frames = t:size(at), channels = channels, rate = rate, data = t.data }
+  return { kind = kind.id, frames = t:size(at), channels = channels, rate = rate, data = t:pointer 'read' }
 end
 
 -- One item as { media = hz_media, tensor = who lends the samples }. o.rate: of a sound.
@@ -78,7 +78,7 @@ function M.set(kind, who, t, o)
   local frames = kind == audio and lengths(who, o.frames, n, t:size(2))
   local set = { kind = kind, n = n, media = ffi.new('hz_media[?]', n), tensor = t }
   set.stride, set.samples = places / n * kind.bytes, places
-  local data = ffi.cast('const char *', t.data)
+  local data = ffi.cast('const char *', t:pointer 'read')
   if frames then set.samples = 0 end
   for i = 0, n - 1 do
     local m = set.media[i]
@@ -99,7 +99,7 @@ function M.places(set) return tensor[set.kind == audio and 'zeros' or 'empty'](s
 function M.tensor(kind, media)
   local height, width, frames = tonumber(media.height), tonumber(media.width), tonumber(media.frames)
   local t = tensor.empty(kind == image and { height, width, media.channels } or { frames, media.channels }, kind.dtype)
-  ffi.copy(t.data, media.data, t:count() * kind.bytes)
+  ffi.copy(t:pointer(), media.data, t:count() * kind.bytes)
   if kind == audio then return t, media.rate end
   return t
 end

@@ -23,7 +23,7 @@ end
 -- PSNR in dB of the mean squared error over everything; infinite for equal images.
 function M.psnr(a, b)
   a, b = pair('psnr', 'u8', a, b)
-  return C.hz_psnr(tonumber(C.hz_squared_error(a.data, b.data, a:count())), a:count())
+  return C.hz_psnr(tonumber(C.hz_squared_error(a:pointer 'read', b:pointer 'read', a:count())), a:count())
 end
 
 -- SSIM (Wang 2004) of an image, or of a set (images,height,width,channels): its mean, and a tensor with that of each

@@ -36,7 +36,7 @@ end
 
 -- Two rows of pixels are one line of half blocks; wide images are thinned out.
 local function draw(t)
-  local h, w, ch, p = t:size(1), t:size(2), t:size(3), t:pointer()
+  local h, w, ch, p = t:size(1), t:size(2), t:size(3), t:pointer 'read'
   local step, lines = math.max(1, math.ceil(w / WIDEST)), {}
   local function colour(y, x)
     local at = (math.min(y, h - 1) * w + x) * ch

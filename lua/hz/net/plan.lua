@@ -152,10 +152,7 @@ function M.new(net, o)
   self.graph = C.hz_plan_graph(self.handle)
   self.generation = net.generation
   self.args = ffi.new('hz_step', { seed = o.seed or net.seed or 0, count = self.batch })
-  if self.loss_wanted then
-    self.loss_view = self:value 'loss'
-    self.correct_view = self:value 'correct'
-  end
+  if o.train then c.check(C.hz_plan_gate(self.handle, self.values.loss, self.forward_nodes), net.who .. ': ') end
   if o.tune then tune.apply(self, o.tune) end
   M.debug_new(self)
   return self
@@ -175,7 +172,32 @@ local function fresh(self)
 end
 
 local function run(self, from, to)
+  if from < self.forward_nodes then self.asked = false end
   c.check(C.hz_plan_run(self.handle, from, to, self.args), self.net.who .. ': ')
+end
+
+-- ---- numbers that a device may answer late ----
+
+-- Asked for in turns, so that a batch can be asked for before the answers of the one before it are needed.
+local LOSS, CORRECT, PROBS, PER_TURN = 0, 1, 2, 3
+local pointers = { f32 = 'const float *', f64 = 'const double *', i32 = 'const int32_t *' }
+
+local function ask(self, turn, number, name, rows)
+  c.check(C.hz_plan_ask(self.handle, PER_TURN * turn + number, self.values[name], rows), self.net.who .. ': ')
+end
+
+local function answer(self, turn, number, name)
+  local p = C.hz_plan_answer(self.handle, PER_TURN * turn + number)
+  if p == nil then c.fail('%s: %s', self.net.who, c.message()) end
+  local dtype = C.hz_graph_value(self.graph, self.values[name]).dtype
+  return ffi.cast(pointers[ffi.string(C.hz_dtype_name(dtype))], p)
+end
+
+-- Loss and hits of the run before, once.
+local function ask_score(self, turn)
+  ask(self, turn, LOSS, 'loss', -1)
+  ask(self, turn, CORRECT, 'correct', self.args.count)
+  self.asked = turn == 0
 end
 
 -- HZ_DEBUG=1: every new plan on stderr; 2: kernel and time of each node after every step.
@@ -197,12 +219,14 @@ end
 -- Loss of the last run.
 function methods.loss(self)
   if not self.loss_wanted then c.fail('plan: it has no loss; needs loss=\'xent\'') end
-  return self.loss_view[1]
+  if not self.asked then ask_score(self, 0) end
+  return answer(self, 0, LOSS, 'loss')[0]
 end
 
 -- Items of the last run that were classified correctly.
 function methods.correct(self)
-  local p, n = self.correct_view:pointer(), 0
+  if not self.asked then ask_score(self, 0) end
+  local p, n = answer(self, 0, CORRECT, 'correct'), 0
   for i = 0, tonumber(self.args.count) - 1 do n = n + p[i] end
   return n
 end
@@ -220,6 +244,7 @@ local function diagnose(self)
   if not o.data then kept:value('x'):copy(self:value 'x'); kept:value('labels'):copy(self:value 'labels') end
   c.check(C.hz_plan_run(kept.handle, 0, kept.forward_nodes, kept.args))
   local node = C.hz_plan_not_finite(kept.handle, kept.args.count)
+  if node < -1 then c.fail('%s: %s', self.net.who, c.message()) end
   if node < 0 then return 'loss', 'the loss alone' end
   local n = C.hz_graph_node(kept.graph, node)
   return ffi.string(n.name), ('its %s was the first'):format(ffi.string(C.hz_op_name(n.op)))
@@ -232,7 +257,8 @@ local function diverged(self, loss)
     :format(self.net.who, self.epoch + 1, tonumber(self.args.step) + 1, tostring(loss), layer, how) }, Diverged), 0)
 end
 
--- One training step: input, forward, loss, backward, update. Returns the loss. The weights stay as they were if the loss is not finite.
+-- One training step: input, forward, loss, backward, update. Returns the loss. The weights stay as they were if it is not
+-- finite: the device itself holds back what follows then, and the host reads the loss when all is asked for.
 function methods.step(self)
   if not self.train then c.fail('plan: it is for evaluation; a step needs train=true') end
   fresh(self)
@@ -242,9 +268,10 @@ function methods.step(self)
   s.version = next_version()
   if opt then s.step, s.rate = opt.steps, opt:rate_at(opt.steps, self.options.total) end
   run(self, 0, self.forward_nodes)
-  local loss = self.loss_view[1]
-  if loss ~= loss or loss == math.huge or loss == -math.huge then diverged(self, loss) end
+  ask_score(self, 0)
   run(self, self.forward_nodes, -1)
+  local loss = answer(self, 0, LOSS, 'loss')[0]
+  if loss ~= loss or loss == math.huge or loss == -math.huge then diverged(self, loss) end
   debug_step(self)
   if opt then opt.steps = opt.steps + 1 end
   if data then
@@ -254,31 +281,41 @@ function methods.step(self)
   return loss
 end
 
--- Scores the whole set in its own order. Returns loss, accuracy, n and per item: correct (u8), class (i32, from 0), confidence (f32).
+-- Adds a batch's answers to an evaluation; offset and count say which items it is.
+local function take(self, out, turn, offset, count)
+  local p, hit = answer(self, turn, PROBS, 'probs'), answer(self, turn, CORRECT, 'correct')
+  local correct, class, confidence = out.correct:pointer(), out.class:pointer(), out.confidence:pointer()
+  local classes, hits = out.classes, 0
+  for i = 0, count - 1 do
+    local best = 0
+    for k = 1, classes - 1 do if p[i * classes + k] > p[i * classes + best] then best = k end end
+    correct[offset + i], class[offset + i], confidence[offset + i] = hit[i], best, p[i * classes + best]
+    hits = hits + hit[i]
+  end
+  out.loss, out.hits = out.loss + answer(self, turn, LOSS, 'loss')[0] * count, out.hits + hits
+end
+
+-- Scores the whole set in its own order. Returns loss, accuracy, n and per item: correct (u8), class (i32, from 0),
+-- confidence (f32). A batch is asked for before the answers of the one before it are read.
 function methods.evaluate(self)
   if self.train or not self.options.data then c.fail('plan: evaluation needs data and train=false') end
   fresh(self)
-  local s, total, classes = self.args, #self.options.data.labels, nil
-  local probs = self:value 'probs'
-  classes = probs:size(2)
-  local out = { n = total, correct = tensor.empty({ total }, 'u8'), class = tensor.empty({ total }, 'i32'), confidence = tensor.empty({ total }, 'f32') }
-  local correct, class, confidence = out.correct:pointer(), out.class:pointer(), out.confidence:pointer()
-  local p, hit = probs:pointer(), self.correct_view:pointer()
-  local loss, hits = 0, 0
+  local s, total = self.args, #self.options.data.labels
+  local out = { n = total, loss = 0, hits = 0, classes = self:value 'probs':size(2), correct = tensor.empty({ total }, 'u8'),
+    class = tensor.empty({ total }, 'i32'), confidence = tensor.empty({ total }, 'f32') }
+  local turn, before = 0, nil
   s.version, s.epoch = next_version(), 0
   for offset = 0, total - 1, self.batch do
-    local count = math.min(self.batch, total - offset)
-    s.offset, s.count = offset, count
+    s.offset, s.count = offset, math.min(self.batch, total - offset)
     run(self, 0, -1)
-    loss = loss + self.loss_view[1] * count
-    for i = 0, count - 1 do
-      local best = 0
-      for k = 1, classes - 1 do if p[i * classes + k] > p[i * classes + best] then best = k end end
-      correct[offset + i], class[offset + i], confidence[offset + i] = hit[i], best, p[i * classes + best]
-      hits = hits + hit[i]
-    end
+    ask_score(self, turn)
+    ask(self, turn, PROBS, 'probs', s.count)
+    if before then take(self, out, 1 - turn, before, self.batch) end
+    turn, before = 1 - turn, offset
   end
-  out.loss, out.accuracy = loss / total, hits / total
+  if before then take(self, out, 1 - turn, before, total - before) end
+  out.loss, out.accuracy = out.loss / total, out.hits / total
+  out.hits, out.classes = nil, nil
   return out
 end
 

@@ -110,8 +110,13 @@ function methods.count(t) return tonumber(C.hz_tensor_count(t)) end
 function methods.contiguous(t) return C.hz_tensor_contiguous(t) ~= 0 and t or t:clone() end
 
 local pointers = { f32 = 'float *', f64 = 'double *', u8 = 'uint8_t *', i32 = 'int32_t *', bf16 = 'uint16_t *' }
--- Typed pointer to the first element, for loops over contiguous tensors; lent while the tensor is referenced.
-function methods.pointer(t) return ffi.cast(pointers[t:type()], t.data) end
+-- Typed pointer to the first element, for loops over contiguous tensors; lent while the tensor is referenced, and no longer
+-- than until the next run on a device with memory of its own: what is written later would not be noticed. t:pointer 'read'
+-- promises to write nothing.
+function methods.pointer(t, use)
+  if C.hz_tensor_host(t, use == 'read' and C.HZ_READ or C.HZ_WRITE) ~= 0 then c.fail('%s', c.message()) end
+  return ffi.cast(pointers[t:type()], t.data)
+end
 
 function methods.item(t)
   if t:count() ~= 1 then c.fail('item: the tensor has %d elements; needs exactly one', t:count()) end
