@@ -1,6 +1,7 @@
 /* abi.c: sizes of the public structs, which the FFI compares with its own at load. */
 #include "hz/camera.h"
 #include "hz/codec.h"
+#include "hz/cpu.h"
 #include "hz/plan.h"
 #include <string.h>
 
