@@ -89,7 +89,7 @@ function methods:encode(image)
   local t = need_u8(image, self.name, 2, 3)
   local stream = ffi.new 'hz_stream'
   local media = ffi.new('hz_media', { kind = C.HZ_IMAGE, height = t:size(1), width = t:size(2), channels = t.ndim == 3 and t:size(3) or 1,
-                                      data = t.data })
+                                      data = t:pointer 'read' })
   c.check(C.hz_codec_encode(self.handle, media, stream))
   return ffi.string(stream.data, stream.bytes), account_of(stream)
 end
@@ -100,7 +100,7 @@ function methods:decode(bytes)
   local media = ffi.new 'hz_media'
   c.check(C.hz_codec_decode(self.handle, bytes, #bytes, media))
   local t = tensor.empty({ tonumber(media.height), tonumber(media.width), media.channels }, 'u8')
-  ffi.copy(t.data, media.data, t:count())
+  ffi.copy(t:pointer(), media.data, t:count())
   return t
 end
 
@@ -151,7 +151,7 @@ function methods:recode(set, options)
   local decoded = tensor.empty(t:size(), 'u8')
   local list = ffi.new('hz_recoded[?]', math.max(n, 1))
   local seen = c.own(C.hz_tables_new, C.hz_tables_free)
-  local status = C.hz_codec_recode(self.handle, t.data, n, h, w, channels, decoded.data, list, seen, o.threads or 0)
+  local status = C.hz_codec_recode(self.handle, t:pointer 'read', n, h, w, channels, decoded:pointer(), list, seen, o.threads or 0)
   if status ~= 0 then c.poll() end                 -- an interrupt is no mistake
   c.check(status)
   return decoded, summary(list, seen, n, h * w * channels)
@@ -161,7 +161,7 @@ end
 function methods:race(set, threads)
   local t = need_u8(set, self.name, 4, 4)
   local decoded, seconds = tensor.empty(t:size(), 'u8'), ffi.new 'double[2]'
-  c.check(C.hz_codec_race(self.handle, t.data, t:size(1), t:size(2), t:size(3), t:size(4), decoded.data, threads or 0, seconds, seconds + 1))
+  c.check(C.hz_codec_race(self.handle, t:pointer 'read', t:size(1), t:size(2), t:size(3), t:size(4), decoded:pointer(), threads or 0, seconds, seconds + 1))
   return seconds[0], seconds[1]
 end
 
