@@ -4,6 +4,7 @@
 local c = require 'hz.c'
 local tensor = require 'hz.tensor.tensor'
 local ffi, C = c.ffi, c.C
+local DEVICE = require 'hz.net.plan'.default_device()
 ffi.cdef 'int setenv(const char *, const char *, int); int unsetenv(const char *);'
 
 local M, Bench = {}, {}
@@ -170,7 +171,7 @@ end
 
 -- What the plan shows of a value: outputs and entries are fetched once, as views.
 function Bench:plan(o)
-  local po = ffi.new('hz_plan_options', { train = o.grad and 1 or 0, keep = o.keep and 1 or 0, no_fuse = o.fuse == false and 1 or 0 })
+  local po = ffi.new('hz_plan_options', { device = DEVICE, train = o.grad and 1 or 0, keep = o.keep and 1 or 0, no_fuse = o.fuse == false and 1 or 0 })
   local graph = ffi.gc(self.graph, nil)
   self.graph = nil
   self.handle = c.own_taking(C.hz_plan_new, C.hz_plan_free, graph, po)
@@ -241,7 +242,7 @@ end
 -- Relative L2 distance of two tensors (of small integers: how many differ).
 function M.distance(a, b)
   if a:type() == 'bf16' then a = a:to 'f32' end
-  local n, pa, pb = a:count(), a:pointer(), b:pointer()
+  local n, pa, pb = a:count(), a:pointer 'read', b:pointer 'read'
   local whole = a:type() == 'u8' or a:type() == 'i32'
   local d2, n2 = 0, 0
   for i = 0, n - 1 do
@@ -252,8 +253,8 @@ function M.distance(a, b)
 end
 
 function M.same_bits(a, b)
-  return a:count() == b:count() and ffi.string(a.data, a:count() * tonumber(C.hz_dtype_bytes(a.dtype)))
-    == ffi.string(b.data, b:count() * tonumber(C.hz_dtype_bytes(b.dtype)))
+  return a:count() == b:count() and ffi.string(a:pointer 'read', a:count() * tonumber(C.hz_dtype_bytes(a.dtype)))
+    == ffi.string(b:pointer 'read', b:count() * tonumber(C.hz_dtype_bytes(b.dtype)))
 end
 
 -- Runs f with HZ_KERNEL set to `name`; nil leaves the choice to the backend.

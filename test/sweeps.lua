@@ -52,7 +52,7 @@ function M.contents(runs)
       table.sort(names)
       for _, k in ipairs(names) do
         local x = tensors[k]
-        parts[#parts + 1] = k .. ' ' .. x:type() .. ' ' .. require 'ffi'.string(x.data, x:count() * element_bytes[x:type()])
+        parts[#parts + 1] = k .. ' ' .. x:type() .. ' ' .. require 'ffi'.string(x:pointer 'read', x:count() * element_bytes[x:type()])
       end
       out[name], n = table.concat(parts, '\n'), n + 1
     end

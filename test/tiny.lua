@@ -38,7 +38,7 @@ end
 -- Every bit that a training leaves behind, as text.
 function M.digest(a, result)
   local parts = {}
-  local function bytes(name, t) parts[#parts + 1] = name .. ':' .. require 'ffi'.string(t.data, t:count() * (t:type() == 'u8' and 1 or 4)) end
+  local function bytes(name, t) parts[#parts + 1] = name .. ':' .. require 'ffi'.string(t:pointer 'read', t:count() * (t:type() == 'u8' and 1 or 4)) end
   for _, p in ipairs(a.net:tensors()) do bytes(p.name, p.tensor) end
   local state = {}
   for name in pairs(a.optimizer.state) do state[#state + 1] = name end

@@ -26,7 +26,7 @@ local function picture(h, w, channels, seed)
   return image
 end
 
-local function bytes_of(image) return require 'ffi'.string(image.data, image:count()) end
+local function bytes_of(image) return require 'ffi'.string(image:pointer 'read', image:count()) end
 
 local function pnm(image)
   return ('P%d\n%d %d\n255\n'):format(image:size(3) == 3 and 6 or 5, image:size(2), image:size(1)) .. bytes_of(image)

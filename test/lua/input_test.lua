@@ -3,6 +3,7 @@ local t = ...
 local c = require 'hz.c'
 local tensor = require 'hz.tensor.tensor'
 local C, ffi = c.C, c.ffi
+local DEVICE = require 'hz.net.plan'.default_device()
 
 local ITEMS, SIDE, CHANNELS = 40, 6, 3
 
@@ -22,7 +23,7 @@ local function plan(data, labels, o)
   local d, l = C.hz_graph_bind(g, 'data', data, 0), C.hz_graph_bind(g, 'labels', labels, 0)
   local y = c.index(C.hz_graph_add(g, 'input', 'input', attr, ffi.new('int32_t[6]', d, l), 2))
   for i = 0, 2 do C.hz_graph_keep(g, y + i) end
-  local handle = c.own_taking(C.hz_plan_new, C.hz_plan_free, g, nil)
+  local handle = c.own_taking(C.hz_plan_new, C.hz_plan_free, g, ffi.new('hz_plan_options', { device = DEVICE }))
   return function(step)
     local s = ffi.new('hz_step', { count = o.batch })
     for k, v in pairs(step) do s[k] = v end
@@ -149,7 +150,7 @@ local function dropout(x, items, o)
   local g = C.hz_graph_new 'test'
   local y = c.index(C.hz_graph_add(g, 'dropout', 'drop', attr, ffi.new('int32_t[6]', C.hz_graph_bind(g, 'x', x, 0), C.hz_graph_bind(g, 'item', items, 0)), 2))
   C.hz_graph_keep(g, y)
-  local handle = c.own_taking(C.hz_plan_new, C.hz_plan_free, g, nil)
+  local handle = c.own_taking(C.hz_plan_new, C.hz_plan_free, g, ffi.new('hz_plan_options', { device = DEVICE }))
   c.check(C.hz_plan_run(handle, 0, -1, ffi.new('hz_step', { count = #x, seed = o.seed or 1, epoch = o.epoch or 0 })))
   return tensor.own(C.hz_plan_peek, handle, y, -1):clone()
 end

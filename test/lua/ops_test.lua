@@ -269,13 +269,13 @@ end
 
 local function difference(b, w, element)
   local target = w.tensor or w.view
-  local p, h = target:pointer(), 1e-6
-  local x = p[element]
-  p[element] = x + h
+  local h, x = 1e-6, target:pointer 'read'[element]
+  local function put(value) target:pointer()[element] = value end
+  put(x + h)
   local above = objective(b)
-  p[element] = x - h
+  put(x - h)
   local below = objective(b)
-  p[element] = x
+  put(x)
   return (above - below) / (2 * h)
 end
 

@@ -23,7 +23,7 @@ local function with_cache(f)
   if not ok then error(e, 0) end
 end
 
-local function bytes_of(x) return require 'ffi'.string(x.data, x:count()) end
+local function bytes_of(x) return require 'ffi'.string(x:pointer 'read', x:count()) end
 local function only(dir) return dir .. '/' .. file.list(dir)[1] end
 
 t.case('recode: payload, tables and container add up to the encoded bytes of every file', function()

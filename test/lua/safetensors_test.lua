@@ -10,7 +10,7 @@ local function example()
            none = tensor.empty { 0, 4 }, half = tensor.full({ 5 }, 1.5, 'bf16'), whole = tensor.from({ 1, -2 ^ 31 }, 'i32') }
 end
 
-local function flat(x) return x:count() > 0 and ffi.string(x:contiguous().data, x:count() * ({ f32 = 4, u8 = 1, f64 = 8, bf16 = 2, i32 = 4 })[x:type()]) or '' end
+local function flat(x) return x:count() > 0 and ffi.string(x:contiguous():pointer 'read', x:count() * ({ f32 = 4, u8 = 1, f64 = 8, bf16 = 2, i32 = 4 })[x:type()]) or '' end
 
 t.case('tensors and metadata come back', function()
   local path, given = t.folder() .. '/a.safetensors', example()

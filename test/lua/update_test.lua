@@ -3,6 +3,7 @@ local t = ...
 local c = require 'hz.c'
 local tensor = require 'hz.tensor.tensor'
 local C, ffi = c.C, c.ffi
+local DEVICE = require 'hz.net.plan'.default_device()
 
 -- p (parameter), g (gradient), s (state tensors of one element), o (attributes), rate, n (steps done before, counts from 0).
 -- Each returns the new p; state is a table that stays.
@@ -65,7 +66,7 @@ local function by_core(row, dtype, start, gradients)
     inputs[1 + i] = C.hz_graph_bind(g, 'state' .. i, state[i], 0)
   end
   c.index(C.hz_graph_add(g, row[1], 'update', attr, inputs, 2 + row[4]))
-  local handle = c.own_taking(C.hz_plan_new, C.hz_plan_free, g, nil)
+  local handle = c.own_taking(C.hz_plan_new, C.hz_plan_free, g, ffi.new('hz_plan_options', { device = DEVICE }))
   for n = 0, STEPS - 1 do
     dp:copy(gradients[n + 1])
     c.check(C.hz_plan_run(handle, 0, -1, ffi.new('hz_step', { count = 1, step = n, rate = row[5] })))

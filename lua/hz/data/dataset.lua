@@ -37,7 +37,7 @@ end
 
 -- Indices 1..n sorted by key(i), a string; ties by label, then by index. One string each: sorting needs no Lua comparison.
 local function ranked(n, labels, key)
-  local keys, label = {}, labels:pointer()
+  local keys, label = {}, labels:pointer 'read'
   for i = 1, n do keys[i] = key(i) .. big_endian(label[i - 1]) .. big_endian(i) end
   table.sort(keys)
   for r = 1, n do
@@ -52,7 +52,7 @@ local function gather(t, indices)
   local shape, bytes = t:size(), row_bytes(t)
   shape[1] = #indices
   local source, out = t:contiguous(), tensor.empty(shape, t:type())
-  local from, to = ffi.cast('const char *', source.data), ffi.cast('char *', out.data)
+  local from, to = ffi.cast('const char *', source:pointer 'read'), ffi.cast('char *', out:pointer())
   for r = 1, #indices do ffi.copy(to + (r - 1) * bytes, from + (indices[r] - 1) * bytes, bytes) end
   return out
 end
@@ -60,12 +60,12 @@ end
 local function hash_rows(t)
   local n, bytes = #t, row_bytes(t)
   local out, digest = tensor.empty({ n, 32 }, 'u8'), crypto.new 'sha256'
-  local from, to = ffi.cast('const char *', t.data), out:pointer()
+  local from, to = ffi.cast('const char *', t:pointer 'read'), out:pointer()
   for i = 0, n - 1 do ffi.copy(to + 32 * i, digest:add(from + i * bytes, bytes):raw(), 32) end
   return out
 end
 
-local function hash_at(hashes, i) return ffi.string(hashes:pointer() + 32 * (i - 1), 32) end
+local function hash_at(hashes, i) return ffi.string(hashes:pointer 'read' + 32 * (i - 1), 32) end
 
 -- ---- making ----
 
@@ -76,7 +76,7 @@ local function kind_of(items)
 end
 
 local function check_labels(who, labels, classes)
-  local p = labels:pointer()
+  local p = labels:pointer 'read'
   for i = 0, #labels - 1 do
     if p[i] < 0 or p[i] >= #classes then c.fail('%s: item %d has label %d; needs 0..%d', who, i + 1, p[i], #classes - 1) end
   end
@@ -125,7 +125,7 @@ end
 -- sha256 over what decides the contents: kind of item, class names, and each item's hash and label in order.
 local function digest_of(set)
   local d = crypto.new 'sha256':add(('hz set 1\n%s\n%s\n'):format(set.kind, table.concat(set.classes, '\n')))
-  local hash, label = set.hashes:pointer(), set.labels:pointer()
+  local hash, label = set.hashes:pointer 'read', set.labels:pointer 'read'
   local text = {}
   for i = 0, #set.labels - 1 do text[i + 1] = ffi.string(hash + 32 * i, 32) .. big_endian(label[i]) end
   return d:add(table.concat(text)):hex()
@@ -139,7 +139,7 @@ end
 
 -- How many items each class has, in the order of set.classes.
 function methods.per_class(set)
-  local counts, label = {}, set.labels:pointer()
+  local counts, label = {}, set.labels:pointer 'read'
   for i = 1, #set.classes do counts[i] = 0 end
   for i = 0, #set.labels - 1 do counts[label[i] + 1] = counts[label[i] + 1] + 1 end
   return counts

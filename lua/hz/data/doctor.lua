@@ -83,11 +83,11 @@ end
 
 -- ---- what spoils experiments ----
 
-local function hash(set, i) return ffi.string(set.hashes:pointer() + 32 * (i - 1), 32) end
+local function hash(set, i) return ffi.string(set.hashes:pointer 'read' + 32 * (i - 1), 32) end
 
 -- Items are in the order of their hashes, so equal ones are neighbours.
 local function check_twins(set)
-  local twins, torn, labels = 0, 0, set.labels:pointer()
+  local twins, torn, labels = 0, 0, set.labels:pointer 'read'
   for i = 2, #set do
     if hash(set, i) == hash(set, i - 1) then
       twins = twins + 1
@@ -125,7 +125,7 @@ local function check_blank(set)
   local items = set.items:contiguous()
   if items:type() ~= 'u8' then return row(set.part .. ' blanks', true, 'not looked for in %s', items:type()) end
   local bytes, blank = items:count() / #set, 0
-  local p = items:pointer()
+  local p = items:pointer 'read'
   for i = 0, #set - 1 do
     local at, k = p + i * bytes, 1
     while k < bytes and at[k] == at[0] do k = k + 1 end

@@ -5,7 +5,7 @@ local M = {}
 function M.per_class(evaluation, set)
   local rows = {}
   for i, name in ipairs(set.classes) do rows[i] = { class = name, n = 0, hits = 0 } end
-  local labels, correct = set.labels:pointer(), evaluation.correct:pointer()
+  local labels, correct = set.labels:pointer 'read', evaluation.correct:pointer 'read'
   for i = 0, evaluation.n - 1 do
     local row = rows[labels[i] + 1]
     row.n, row.hits = row.n + 1, row.hits + correct[i]

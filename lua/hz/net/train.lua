@@ -38,7 +38,7 @@ end
 local function pack_bits(correct)
   local n = correct:count()
   local out = tensor.zeros({ math.ceil(n / 8) }, 'u8')
-  local from, to = correct:pointer(), out:pointer()
+  local from, to = correct:pointer 'read', out:pointer()
   for i = 0, n - 1 do
     if from[i] ~= 0 then to[math.floor(i / 8)] = bit.bor(to[math.floor(i / 8)], bit.lshift(1, i % 8)) end
   end

@@ -219,7 +219,7 @@ end
 function M.det(a)
   local _, n = square('det', a)
   local lu, pivots = factors('det', a, n)
-  local p, product = lu:pointer(), 1
+  local p, product = lu:pointer 'read', 1
   for i = 0, n - 1 do
     product = product * p[i * n + i] * (pivots[i] ~= i + 1 and -1 or 1)
   end

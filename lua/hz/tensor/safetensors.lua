@@ -74,8 +74,9 @@ function M.write(path, tensors, metadata)
   local chunks = { '', '' }
   for _, e in ipairs(list) do
     if e.bytes > 0 then
-      digest:add(e.t.data, e.bytes)
-      chunks[#chunks + 1] = { e.t.data, e.bytes }
+      local p = e.t:pointer 'read'
+      digest:add(p, e.bytes)
+      chunks[#chunks + 1] = { p, e.bytes }
     end
   end
   all[CHECK] = digest:hex()
@@ -173,8 +174,9 @@ function M.read(path)
     for _, e in ipairs(list) do
       local t = tensor.empty(e.shape, e.dtype)
       if e.bytes > 0 then
-        read(t.data, e.bytes)
-        if digest then digest:add(t.data, e.bytes) end
+        local p = t:pointer()
+        read(p, e.bytes)
+        if digest then digest:add(p, e.bytes) end
       end
       tensors[e.name] = t
     end

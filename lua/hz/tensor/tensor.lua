@@ -66,7 +66,7 @@ function M.from(list, dtype)
   if type(list) ~= 'table' then c.fail('tensor: %s was given; needs a number or nested tables of numbers', type(list)) end
   local shape = depth_of(list)
   local flat, n = M.empty({ math.max(1, (function() local p = 1; for _, e in ipairs(shape) do p = p * e end; return p end)()) }, 'f64'), 0
-  local p = ffi.cast('double *', flat.data)
+  local p = flat:pointer()
   fill_from(list, shape, 1, function(v) p[n] = v; n = n + 1 end, '')
   if n == 0 then return M.empty(shape, dtype) end
   return flat:reshape(shape):to(dtype or 'f32')
