@@ -15,26 +15,29 @@ local schedules = {
   linear   = function(step, total) return math.max(0, 1 - step / total) end,
   time     = function(step, _, o) return 1 / (1 + o.time_decay * step) end,      -- Keras' decay
 }
-M.schedules = schedules
 
--- op of the core, state tensors, defaults. One row per optimiser.
-local kinds = {
-  sgd      = { op = 'sgd', state = function(o) return o.momentum > 0 and { 'velocity' } or {} end,
-               defaults = { rate = 0.01, momentum = 0, nesterov = false, decay = 0 } },
-  adam     = { op = 'adam', state = { 'm', 'v' }, defaults = { rate = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, decay = 0 } },
-  adamw    = { op = 'adamw', state = { 'm', 'v' }, defaults = { rate = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, decay = 0.01 } },
-  adadelta = { op = 'adadelta', state = { 'g2', 'x2' }, defaults = { rate = 1, beta1 = 0.95, epsilon = 1e-7, decay = 0 } },
+-- name and op of the core, state tensors, defaults. One row per optimiser.
+local rows = {
+  { 'sgd', state = function(o) return o.momentum > 0 and { 'velocity' } or {} end,
+    defaults = { rate = 0.01, momentum = 0, nesterov = false, decay = 0 } },
+  { 'adam', state = { 'm', 'v' }, defaults = { rate = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, decay = 0 } },
+  { 'adamw', state = { 'm', 'v' }, defaults = { rate = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, decay = 0.01 } },
+  { 'adadelta', state = { 'g2', 'x2' }, defaults = { rate = 1, beta1 = 0.95, epsilon = 1e-7, decay = 0 } },
 }
 local common = { schedule = 'constant', warmup = 0, time_decay = 1e-6 }
 
-local function names_of(t)
+local function sorted(t)
   local n = {}
   for k in pairs(t) do n[#n + 1] = k end
   table.sort(n)
-  return table.concat(n, ', ')
+  return n
 end
-M.names = function() return names_of(kinds) end
-M.schedule_names = function() return names_of(schedules) end
+local function names_of(t) return table.concat(sorted(t), ', ') end
+
+-- Names of optimisers and schedules, for those who let a user choose.
+local kinds = {}
+M.kinds, M.schedules = {}, sorted(schedules)
+for i, row in ipairs(rows) do M.kinds[i], kinds[row[1]] = row[1], row end
 
 function M.new(kind, o)
   local k = kinds[kind]
@@ -83,7 +86,7 @@ function Optimizer:update(net, graph, bind, gradient_of)
         inputs[n] = bind(name, t)
         n = n + 1
       end
-      c.index(c.C.hz_graph_add(graph, k.op, p.name:match '^(.*)%.', attr, inputs, n), net.who .. ': ')
+      c.index(c.C.hz_graph_add(graph, self.kind, p.name:match '^(.*)%.', attr, inputs, n), net.who .. ': ')
     end
   end
 end

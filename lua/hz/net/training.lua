@@ -71,6 +71,8 @@ local augments, augment_named = schema {
   { 'flip',    false, truth,    'train', 'always' },
 }
 
+M.augments = augment_named
+
 local check_all
 
 local function augment(v)
