@@ -1,9 +1,10 @@
--- floors.lua: the rooms of lua/hz stand one above the other: a file requires only its own room and rooms below it, at its head or
--- later on, and no chain of requires leads back to where it began. Returns check(texts, breach): texts by path; breach(path, line,
--- why) is called for each breach. A module named by an expression (init.lua's rows) escapes it.
+-- floors.lua: the rooms of lua/hz stand one above the other: a file requires only its own room and rooms below it, at
+-- its head or later on, and no chain of requires leads back to where it began. Returns check(texts, breach): texts by
+-- path; breach(path, line, why) is called for each breach. A module named by an expression (init.lua's rows) escapes
+-- it.
 
--- From the ground up. What has no room of its own (c, exit, strict) lies below them all; hz is init.lua, which opens the rooms below
--- it, and the command line is its first user.
+-- From the ground up. What has no room of its own (c, exit, strict) lies below them all; hz is init.lua, which opens
+-- the rooms below it, and the command line is its first user.
 local floors = { 'ext', 'base', 'tensor', 'net', 'data', 'codec', 'sweep', 'report', 'hz', 'cli' }
 local height = { c = 0, exit = 0, strict = 0 }
 for i, room in ipairs(floors) do height[room] = i end
@@ -50,7 +51,8 @@ local function check_circles(graph, breach)
     way[#way + 1], at[module] = module, #way + 1
     for _, want in ipairs(graph[module].wants) do
       if at[want.module] then
-        breach(graph[module].path, want.line, 'a circle: ' .. table.concat(way, ' -> ', at[want.module]) .. ' -> ' .. want.module)
+        local circle = table.concat(way, ' -> ', at[want.module])
+        breach(graph[module].path, want.line, ('a circle: %s -> %s'):format(circle, want.module))
       elseif graph[want.module] and not done[want.module] then
         walk(want.module)
       end

@@ -1,5 +1,6 @@
 -- lint.lua: the rules that keep the rooms apart (which file may name which), and the house rules a program can check.
--- Each rule is one row; floors.lua says which room of lua/hz may require which. Prints every breach as file:line: reason, then one closing line; status 1 if there is a breach.
+-- Each rule is one row; floors.lua says which room of lua/hz may require which. Prints every breach as
+-- file:line: reason, then one closing line; status 1 if there is one.
 
 -- Rules over names: in files that match `where` (and not `except`), what `what` finds (include: "hz/x.h", require: 'hz.x', text:
 -- a Lua pattern on the line) must not match `never`, or must match one of `only`.

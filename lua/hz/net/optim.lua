@@ -21,7 +21,8 @@ local rows = {
   { 'sgd', state = function(o) return o.momentum > 0 and { 'velocity' } or {} end,
     defaults = { rate = 0.01, momentum = 0, nesterov = false, decay = 0 } },
   { 'adam', state = { 'm', 'v' }, defaults = { rate = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, decay = 0 } },
-  { 'adamw', state = { 'm', 'v' }, defaults = { rate = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, decay = 0.01 } },
+  { 'adamw', state = { 'm', 'v' },
+    defaults = { rate = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, decay = 0.01 } },
   { 'adadelta', state = { 'g2', 'x2' }, defaults = { rate = 1, beta1 = 0.95, epsilon = 1e-7, decay = 0 } },
 }
 local common = { schedule = 'constant', warmup = 0, time_decay = 1e-6 }
@@ -49,12 +50,20 @@ function M.new(kind, o)
     if self[name] == nil or name == 'state' or name == 'kind' or name == 'steps' then
       c.fail("%s: '%s' is unknown; have %s, %s", kind, tostring(name), names_of(k.defaults), names_of(common))
     end
-    if type(v) ~= type(self[name]) then c.fail('%s: %s is %s; needs a %s', kind, name, tostring(v), type(self[name])) end
+    if type(v) ~= type(self[name]) then
+      c.fail('%s: %s is %s; needs a %s', kind, name, tostring(v), type(self[name]))
+    end
     self[name] = v
   end
-  if not schedules[self.schedule] then c.fail("%s: schedule '%s' is unknown; have %s", kind, self.schedule, names_of(schedules)) end
-  if not (self.rate > 0 and self.rate < math.huge) then c.fail('%s: rate is %g; needs a number above 0', kind, self.rate) end
-  if self.warmup < 0 or self.warmup % 1 ~= 0 then c.fail('%s: warmup is %g; needs a whole number of steps', kind, self.warmup) end
+  if not schedules[self.schedule] then
+    c.fail("%s: schedule '%s' is unknown; have %s", kind, self.schedule, names_of(schedules))
+  end
+  if not (self.rate > 0 and self.rate < math.huge) then
+    c.fail('%s: rate is %g; needs a number above 0', kind, self.rate)
+  end
+  if self.warmup < 0 or self.warmup % 1 ~= 0 then
+    c.fail('%s: warmup is %g; needs a whole number of steps', kind, self.warmup)
+  end
   return setmetatable(self, Optimizer)
 end
 for kind in pairs(kinds) do M[kind] = function(o) return M.new(kind, o) end end
@@ -99,6 +108,8 @@ function Optimizer:describe()
   return out
 end
 
-Optimizer.__tostring = function(self) return ('%s{rate=%g, schedule=%s}, %d steps done'):format(self.kind, self.rate, self.schedule, self.steps) end
+Optimizer.__tostring = function(self)
+  return ('%s{rate=%g, schedule=%s}, %d steps done'):format(self.kind, self.rate, self.schedule, self.steps)
+end
 
 return M

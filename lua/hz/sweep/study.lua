@@ -1,11 +1,13 @@
--- study.lua: what experiments share, so that each is its presets and what is its own: keys of the command line, presets,
--- choice and fitting of the data, the optimiser's defaults, and the lines around the table. An experiment of many cells reads
---   local study = hz.study { name = 'noise_sweep', about = '...', items = 'images', presets = { { 'quick', epochs = 8, ... } },
---     embedded = { 'camera', preset = 'quick' }, knobs = { 'shift', { 'noise', 1, 'float', 'of the camera', min = 0 } } }
+-- study.lua: what experiments share, so that each is its presets and what is its own: keys of the command line,
+-- presets, choice and fitting of the data, the optimiser's defaults, and the lines around the table. An experiment of
+-- many cells reads
+--   local study = hz.study { name = 'noise_sweep', about = '...', items = 'images',
+--     embedded = { 'camera', preset = 'quick' }, presets = { { 'quick', epochs = 8, ... } },
+--     knobs = { 'shift', { 'noise', 1, 'float', 'of the camera', min = 0 } } }
 --   local sweep = hz.sweep(study:settings(...))
 --   study:finish(sweep)
--- Keys given on the command line stand above the preset, and that above the defaults of the rows. A key that is called like a
--- field of hz.sweep, or like a setting of a training (training.lua), is passed on by its name.
+-- Keys given on the command line stand above the preset, and that above the defaults of the rows. A key that is
+-- called like a field of hz.sweep, or like a setting of a training (training.lua), is passed on by its name.
 local args = require 'hz.base.args'
 local c = require 'hz.c'
 local dataset = require 'hz.data.dataset'
@@ -36,11 +38,14 @@ local shared = {
   flip      = { 'bool', 'augmentation: mirror half of the %s' },
 }
 
--- A maker of rows for hz.args: row(name, default, changes), worded for some items. changes: fields of the row, `help` among them.
+-- A maker of rows for hz.args: row(name, default, changes), worded for some items. changes: fields of the row, `help`
+-- among them.
 function M.rows(items)
   return function(name, default, changes)
     local basis = shared[name]
-    if not basis then c.fail("study: '%s' is no shared key; needs a row {name, default, type, help}", tostring(name)) end
+    if not basis then
+      c.fail("study: '%s' is no shared key; needs a row {name, default, type, help}", tostring(name))
+    end
     local row = { name, default, basis[1], basis[2]:format(items) }
     for _, from in ipairs { basis, changes or {} } do
       for k, v in pairs(from) do
@@ -51,17 +56,29 @@ function M.rows(items)
   end
 end
 
+local function default_preset_text(self)
+  if not self.real then return self.embedded.preset end
+  return ('%s, on the embedded set %s'):format(self.real.preset, self.embedded.preset)
+end
+
+local function default_data_text(self)
+  if not self.real then return self.embedded[1] end
+  return ('%s if it is found, else %s'):format(self.real[1], self.embedded[1])
+end
+
 -- Which data, which encodings, which networks, how they are trained.
 local function first_rows(self)
   local row, items, list, names = M.rows(self.items), self.items, { list = true }, {}
   for i, preset in ipairs(self.presets) do names[i] = preset[1] end
   return {
-    { 'preset', nil, 'string', ('defaults of the keys below (default: %s)'):format(self:default_preset_text()), choices = names },
-    { 'data', nil, 'string', ('data set (default: %s)'):format(self:default_data_text()), list = true },
+    { 'preset', nil, 'string', ('defaults of the keys below (default: %s)'):format(default_preset_text(self)),
+      choices = names },
+    { 'data', nil, 'string', ('data set (default: %s)'):format(default_data_text(self)), list = true },
     { 'path', nil, 'string', 'where the files of data=folder are' },
     { 'codec', { self.codec or 'jpeg' }, 'string', ('codec of the training and test %s'):format(items), list = true },
     { 'quality', nil, 'float', 'qualities of the codec; raw: untouched', list = true, also = { 'raw' } },
-    { 'codec_test', nil, 'string', ('codec of the test %s alone (default: that of training)'):format(items), list = true },
+    { 'codec_test', nil, 'string', ('codec of the test %s alone (default: that of training)'):format(items),
+      list = true },
     { 'quality_test', nil, 'float', ('qualities of the test %s alone (default: that of training)'):format(items),
       list = true, also = { 'raw' } },
     { 'model', nil, 'string', 'networks by name, or files NAME.lua that return a net', list = true },
@@ -97,11 +114,9 @@ end
 
 -- ---- presets ----
 
-local function default_preset(self, names) return (names[1] == self.embedded[1] and self.embedded or self.real).preset end
-
-function Study:default_preset_text()
-  if not self.real then return self.embedded.preset end
-  return ('%s, on the embedded set %s'):format(self.real.preset, self.embedded.preset)
+local function default_preset(self, names)
+  local real = self.real and names[1] ~= self.embedded[1]
+  return (real and self.real or self.embedded).preset
 end
 
 local function preset_named(self, name)
@@ -111,8 +126,8 @@ local function preset_named(self, name)
   c.fail("study: preset '%s' is not among presets", tostring(name))
 end
 
--- What a preset says holds where the command line is silent; of codecs, not where it asks for a codec's other parameters and
--- the codec has none of that name. An optimiser that was asked for has a rate of its own.
+-- What a preset says holds where the command line is silent; of codecs, not where it asks for a codec's other
+-- parameters and the codec has none of that name. An optimiser that was asked for has a rate of its own.
 local function apply(preset, rows, knob, given, values)
   local known, asked = {}, given.quality or next(values)
   for _, row in ipairs(rows) do known[row[1]] = row[1] ~= 'quality' end
@@ -131,11 +146,6 @@ end
 
 -- The set that is taken where none is asked for: the real one where it is found, else the embedded one.
 function M.found(real, embedded) return real and dataset.available(real) and real or embedded end
-
-function Study:default_data_text()
-  if not self.real then return self.embedded[1] end
-  return ('%s if it is found, else %s'):format(self.real[1], self.embedded[1])
-end
 
 -- Options that a set is loaded with. An embedded set is made as large as train= needs.
 local function options_for(self, name, knob, given)
@@ -208,8 +218,8 @@ function M.new(o)
   return setmetatable(o, Study)
 end
 
--- What hz.sweep takes, by the arguments of the script; loads the data and says which. Mistakes end the script. Also returns
--- all keys by their names, and which of them were given.
+-- What hz.sweep takes, by the arguments of the script; loads the data and says which. Mistakes end the script. Also
+-- returns all keys by their names, and which of them were given.
 function Study:settings(...)
   local rows = rows_of(self)
   local knob, given, values = args.parse(rows, ...)
@@ -227,7 +237,8 @@ function Study:settings(...)
   return o, knob, given
 end
 
--- The closing lines of a sweep: its table, where it is stored, the plot; ends the script with status 3 if a cell failed.
+-- The closing lines of a sweep: its table, where it is stored, the plot; ends the script with status 3 if a cell
+-- failed.
 function Study:finish(sweep)
   if self.knob.dry then return end
   print()
