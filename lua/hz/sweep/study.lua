@@ -147,12 +147,14 @@ end
 -- The set that is taken where none is asked for: the real one where it is found, else the embedded one.
 function M.found(real, embedded) return real and dataset.available(real) and real or embedded end
 
--- Options that a set is loaded with. An embedded set is made as large as train= needs.
+-- Options that a set is loaded with. An embedded set is made as large as train= needs; without least or train= it is
+-- as large as it says itself.
 local function options_for(self, name, knob, given)
   local options = self.options and self.options(name, knob) or {}
   if name == 'folder' then options.path = knob.path end
   if name == self.embedded[1] then
-    options.train = math.max(self.embedded.least or 0, math.ceil((given.train and knob.train or 0) / TRAINS))
+    local n = math.max(self.embedded.least or 0, math.ceil((given.train and knob.train or 0) / TRAINS))
+    if n > 0 then options.train = n end
   end
   return options
 end
