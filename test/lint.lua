@@ -1,5 +1,6 @@
 -- lint.lua: the rules that keep the rooms apart (which file may name which), and the house rules a program can check.
--- Each rule is one row. Prints every breach as file:line: reason, then one closing line; status 1 if there is a breach.
+-- Each rule is one row; floors.lua says which room of lua/hz may require which. Prints every breach as
+-- file:line: reason, then one closing line; status 1 if there is one.
 
 -- Rules over names: in files that match `where` (and not `except`), what `what` finds (include: "hz/x.h", require: 'hz.x', text:
 -- a Lua pattern on the line) must not match `never`, or must match one of `only`.
@@ -86,6 +87,7 @@ local function check(path, text)
   end
 end
 
+local rooms = {}                 -- lua/hz: texts by path
 local list = assert(io.popen 'git ls-files --cached --others --exclude-standard')
 for path in list:lines() do
   local f = io.open(path, 'rb')
@@ -95,10 +97,12 @@ for path in list:lines() do
     if not text:find '%z' then
       files = files + 1
       check(path, text)
+      if path:find '^lua/hz/.*%.lua$' then rooms[path] = text end
     end
   end
 end
 list:close()
+assert(loadfile 'test/floors.lua')()(rooms, breach)
 
-print(('lint: %d files, %d rules, %d breaches'):format(files, #rules + 2, breaches))
+print(('lint: %d files, %d rules, %d breaches'):format(files, #rules + 4, breaches))
 os.exit(breaches == 0 and files > 0 and 0 or 1)

@@ -46,9 +46,9 @@ t.case('hz bench --tune: says how many nodes run by another kernel', function()
   t.ok(t.read(dir .. '/kernels.jsonl'))
 end)
 
-t.case("hz bench --net FILE.lua: the README's network of one's own", function()
+t.case("hz bench --net FILE.lua: the network of one's own in experiments/README.md", function()
   local file = t.folder() .. '/mine.lua'
-  local readme = t.read('README.md')
+  local readme = t.read('experiments/README.md')
   t.write(file, readme:match '\n(    local hz = require \'hz\'\n.-\n    end\n)')
   local status, out, err = t.run('bench --net ' .. file .. ' --batch 2 --seconds 0.01 --json')
   t.equal(status, 0, err)

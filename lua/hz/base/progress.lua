@@ -1,12 +1,14 @@
 -- progress.lua: what a person watching sees, on stderr. A terminal gets one line that is rewritten at most ten times a second;
 -- anything else gets whole lines, and only those that are worth keeping.
 local c = require 'hz.c'
+local file = require 'hz.base.file'
+local posix = require 'hz.ext.posix'
 
 local M, Progress = {}, {}
 Progress.__index = Progress
 
 function M.new()
-  return setmetatable({ live = require 'hz.base.file'.terminal(2), last = -1, width = 0 }, Progress)
+  return setmetatable({ live = file.terminal(2), last = -1, width = 0 }, Progress)
 end
 
 local function put(self, text, ending)
@@ -22,7 +24,7 @@ function Progress:show(text)
   if not self.live or now - self.last < 0.1 then return end
   self.last = now
   text = type(text) == 'function' and text() or text
-  local columns = require 'hz.ext.posix'.columns(2)      -- a line that wraps could not be rewritten
+  local columns = posix.columns(2)      -- a line that wraps could not be rewritten
   put(self, columns and text:sub(1, columns - 1) or text, '')
 end
 

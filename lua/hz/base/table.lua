@@ -1,4 +1,6 @@
 -- table.lua: rows of values as aligned text, or as CSV (RFC 4180).
+local json = require 'hz.base.json'
+
 local M = {}
 
 local function width_of(s) return select(2, s:gsub('[^\128-\191]', '')) end      -- characters, not bytes
@@ -25,7 +27,7 @@ function M.text(columns, rows)
 end
 
 local function field(v)
-  local s = v == nil and '' or type(v) == 'number' and require 'hz.base.json'.encode(v) or tostring(v)
+  local s = v == nil and '' or type(v) == 'number' and json.encode(v) or tostring(v)
   if s:find '[",\r\n]' then s = '"' .. s:gsub('"', '""') .. '"' end
   return s
 end

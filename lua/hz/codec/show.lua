@@ -2,6 +2,8 @@
 -- (height,width,channels) or (height,width), or of floats within 0..1; of a set of images the first 16 are put side by
 -- side.
 local c = require 'hz.c'
+local codecs = require 'hz.codec.codec'
+local file = require 'hz.base.file'
 local tensor = require 'hz.tensor.tensor'
 
 local SHOWN = 16                   -- images of a set
@@ -60,7 +62,7 @@ return function(image, path)
   local t = sheet(image)
   path = path or (os.getenv 'TMPDIR' or '/tmp') .. '/hz-show.png'
   if type(path) ~= 'string' then c.fail('show: the file name is %s; needs a string', type(path)) end
-  require 'hz.base.file'.write(path, (require 'hz.codec.codec'.png {}:encode(t)))
-  if require 'hz.base.file'.terminal(1) and not os.getenv 'NO_COLOR' then print(draw(t)) end
+  file.write(path, (codecs.png {}:encode(t)))
+  if file.terminal(1) and not os.getenv 'NO_COLOR' then print(draw(t)) end
   return path
 end

@@ -1,5 +1,5 @@
--- eager.lua: nets and layers that run at once when they are called with a tensor: net(x), conv{8, 3}(image). Whoever makes nets for a
--- user takes `new` and `kinds` from here, so that every net can be planned and called.
+-- eager.lua: nets and layers that run at once when they are called with a tensor: net(x), conv{8, 3}(image). Whoever
+-- makes nets for a user takes `new` and `kinds` from here, so that every net can be planned and called.
 local c = require 'hz.c'
 local layers = require 'hz.net.layer'
 local nets = require 'hz.net.net'
@@ -16,7 +16,7 @@ local function plan_for(net, shape, dtype)
   if not cache[key] then
     local batch = table.remove(shape, 1)
     local plan = plans.new(net, { batch = batch, input = shape, loss = false, train = false, dtype = dtype })
-    if rawget(net, 'cache_generation') ~= net.generation then cache = {} end       -- another dtype made the tensors anew
+    if rawget(net, 'cache_generation') ~= net.generation then cache = {} end     -- another dtype made the tensors anew
     cache[key] = plan
   end
   rawset(net, 'cache', cache)

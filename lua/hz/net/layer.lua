@@ -1,5 +1,5 @@
 -- layer.lua: what a user says. One row per kind of layer: its fields, and how it adds itself to a graph.
---   conv{96, 3, stride=2, name='c3'}     relu     dropout{0.5}     dense{10}     maxpool{2}     meanpool     flatten     norm
+--   conv{96, 3, stride=2, name='c3'}   relu   dropout{0.5}   dense{10}   maxpool{2}   meanpool   flatten   norm
 -- A layer called with a tensor runs at once: conv{8, 3}(image), see eager.lua.
 local c = require 'hz.c'
 local tensor = require 'hz.tensor.tensor'
@@ -20,7 +20,8 @@ local checks = {
   rate    = { function(v) return type(v) == 'number' and v >= 0 and v < 1 end, 'a number with 0 <= rate < 1' },
   number  = { function(v) return type(v) == 'number' end, 'a number' },
   axis    = { function(v) return v == 'channels' or v == 'rows' end, "'channels' or 'rows'" },
-  name    = { function(v) return type(v) == 'string' and v:match '^[%w_-]+$' and #v <= 24 end, 'letters, digits, _ or -, at most 24' },
+  name    = { function(v) return type(v) == 'string' and v:match '^[%w_-]+$' and #v <= 24 end,
+              'letters, digits, _ or -, at most 24' },
 }
 
 local function field_names(kind)
@@ -36,7 +37,8 @@ local function set_field(layer, kind, name, value)
     if f[1] == name then check = f[2] end
   end
   if not check then c.fail("%s: '%s' is unknown; have %s", kind.kind, tostring(name), field_names(kind)) end
-  if not checks[check][1](value) then c.fail('%s: %s is %s; needs %s', kind.kind, name, tostring(value), checks[check][2]) end
+  local test, need = checks[check][1], checks[check][2]
+  if not test(value) then c.fail('%s: %s is %s; needs %s', kind.kind, name, tostring(value), need) end
   layer[name] = value
 end
 
@@ -47,7 +49,8 @@ local function make(kind, given)
   for k, v in pairs(given or {}) do
     local field = type(k) == 'number' and kind.fields[k]
     if type(k) == 'number' and not field then
-      c.fail('%s: %d values were given; needs at most %d and names (%s)', kind.kind, #given, #kind.fields, field_names(kind))
+      c.fail('%s: %d values were given; needs at most %d and names (%s)', kind.kind, #given, #kind.fields,
+        field_names(kind))
     end
     set_field(layer, kind, field and field[1] or k, v)
   end
@@ -78,7 +81,8 @@ Layer.__tostring = function(layer)
   for _, f in ipairs(M.kinds[layer.kind].fields) do
     local v = layer[f[1]]
     if v ~= nil and v ~= f[3] then
-      parts[#parts + 1] = (f[3] == nil and '%s' or f[1] .. '=%s'):format(type(v) == 'table' and '{' .. table.concat(v, ',') .. '}' or tostring(v))
+      local text = type(v) == 'table' and '{' .. table.concat(v, ',') .. '}' or tostring(v)
+      parts[#parts + 1] = f[3] == nil and text or f[1] .. '=' .. text
     end
   end
   return #parts == 0 and layer.kind or ('%s{%s}'):format(layer.kind, table.concat(parts, ', '))
@@ -86,7 +90,8 @@ end
 
 -- ---- the kinds ----
 
--- fields: {name, check, default}; build(b, layer, x) adds nodes with the builder b (net.lua) and returns the output value.
+-- fields: {name, check, default}; build(b, layer, x) adds nodes with the builder b (net.lua) and returns the output
+-- value.
 local function kind(name, fields, build, help)
   M.kinds[name] = setmetatable({ kind = name, fields = fields, build = build, help = help }, Kind)
 end
@@ -101,13 +106,16 @@ local function window(layer)
   return a
 end
 
-kind('conv', { { 'filters', 'whole' }, { 'kernel', 'size' }, { 'stride', 'size', 1 }, { 'pad', 'pad', 'same' }, { 'bias', 'boolean', true } },
+kind('conv', { { 'filters', 'whole' }, { 'kernel', 'size' }, { 'stride', 'size', 1 }, { 'pad', 'pad', 'same' },
+               { 'bias', 'boolean', true } },
   function(b, layer, x)
     local kh, kw = pair(layer.kernel)
     local channels = b:shape(x)[4]
     if not channels then b:fail('conv: the input is %s; needs an image (height,width,channels)', b:shape_text(x)) end
-    local w = b:parameter('weight', { layer.filters, kh, kw, channels }, { fan_in = kh * kw * channels, fan_out = kh * kw * layer.filters })
-    return b:add('conv2d', window(layer), x, w, layer.bias and b:parameter('bias', { layer.filters }, { value = 0 }) or nil)
+    local w = b:parameter('weight', { layer.filters, kh, kw, channels },
+      { fan_in = kh * kw * channels, fan_out = kh * kw * layer.filters })
+    local bias = layer.bias and b:parameter('bias', { layer.filters }, { value = 0 }) or nil
+    return b:add('conv2d', window(layer), x, w, bias)
   end, 'convolution: filters, kernel; TensorFlow same padding unless pad=\'valid\'')
 
 kind('dense', { { 'units', 'whole' }, { 'bias', 'boolean', true } },
@@ -138,18 +146,21 @@ kind('dropout', { { 'rate', 'rate', 0.5 } },
 
 for _, name in ipairs { 'maxpool', 'avgpool' } do
   kind(name, { { 'kernel', 'size', 2 }, { 'stride', 'size', M.none }, { 'pad', 'pad', 'valid' } },
-    function(b, layer, x) return b:add(name, window(layer), x) end, 'pooling over a window; stride = window unless given')
+    function(b, layer, x) return b:add(name, window(layer), x) end,
+    'pooling over a window; stride = window unless given')
 end
 
 kind('meanpool', {}, function(b, _, x) return b:add('meanpool', nil, x) end, 'global average over rows and columns')
-kind('flatten', {}, function(b, _, x) return b:add('flatten', nil, x) end, 'all but the batch in one dimension, in H,W,C order')
+kind('flatten', {}, function(b, _, x) return b:add('flatten', nil, x) end,
+  'all but the batch in one dimension, in H,W,C order')
 
 kind('norm', { { 'axis', 'axis', 'channels' }, { 'momentum', 'rate', 0.99 }, { 'epsilon', 'number', 1e-3 } },
   function(b, layer, x)
     local shape = b:shape(x)
     local axis = layer.axis == 'rows' and 2 or #shape
     local size, a = { shape[axis] }, c.ffi.new 'hz_attr'
-    a.norm.axis, a.norm.momentum, a.norm.epsilon, a.norm.frozen = axis - 1, layer.momentum, layer.epsilon, b.train and 0 or 1
+    a.norm.axis, a.norm.frozen = axis - 1, b.train and 0 or 1
+    a.norm.momentum, a.norm.epsilon = layer.momentum, layer.epsilon
     return b:add('norm', a, x, b:parameter('gamma', size, { value = 1 }), b:parameter('beta', size, { value = 0 }),
       b:buffer('mean', size, 0), b:buffer('variance', size, 1))
   end, 'batch normalisation; axis=\'rows\' keeps one set of statistics per image row')

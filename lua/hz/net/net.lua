@@ -1,4 +1,5 @@
--- net.lua: a network owns its layers and, by name, its parameters and buffers. It says what to compute; plans compute it.
+-- net.lua: a network owns its layers and, by name, its parameters and buffers. It says what to compute; plans compute
+-- it.
 --   net = hz.net 'tiny' { conv{16, 3}, relu, conv{32, 3, stride=2}, relu, meanpool, dense{10} }
 local c = require 'hz.c'
 local tensor = require 'hz.tensor.tensor'
@@ -33,7 +34,9 @@ local function name_layers(net)
   for i, layer in ipairs(net.layers) do
     count[layer.kind] = (count[layer.kind] or 0) + 1
     local name = layer.name or layer.kind .. count[layer.kind]
-    if seen[name] then c.fail("%s: layers %d and %d are both named '%s'; needs different names", net.who, seen[name], i, name) end
+    if seen[name] then
+      c.fail("%s: layers %d and %d are both named '%s'; needs different names", net.who, seen[name], i, name)
+    end
     seen[name], net.names[i] = i, name
   end
 end
@@ -41,11 +44,13 @@ end
 local function describe(name, list)
   if type(list) ~= 'table' then c.fail('net: %s was given; needs a table of layers', type(list)) end
   local net = setmetatable({
-    name = name, who = ("net '%s'"):format(name), names = {}, generation = 0,    -- generation: raised when tensors are replaced
+    name = name, who = ("net '%s'"):format(name), names = {},
+    generation = 0,              -- raised when tensors are replaced
     replaced = false,            -- a layer was, and no plan made since
     order = {}, parameters = {}, buffers = {}, trainable = {},
     input = list.input,          -- {height, width, channels} without the batch; plans and data set it otherwise
-    mean = list.mean, deviation = list.deviation,      -- of pixels in 0..1, a number or one per channel: plans with data feed (pixel-mean)/deviation
+    -- of pixels in 0..1, a number or one per channel: plans with data feed (pixel-mean)/deviation
+    mean = list.mean, deviation = list.deviation,
   }, Net)
   net.layers = flatten_layers(list, {}, net.who)
   if #net.layers == 0 then c.fail('%s: no layers; needs at least one', net.who) end
@@ -62,7 +67,9 @@ function M.is(x) return getmetatable(x) == Net end
 
 -- ---- building a graph ----
 
-function Builder:fail(text, ...) c.fail('%s, layer %d \'%s\': %s', self.net.who, self.number, self.layer_name, text:format(...)) end
+function Builder:fail(text, ...)
+  c.fail("%s, layer %d '%s': %s", self.net.who, self.number, self.layer_name, text:format(...))
+end
 
 function Builder:shape(value)
   local v, s = C.hz_graph_value(self.graph, value), {}
@@ -86,13 +93,14 @@ local function same_shape(t, shape)
   return true
 end
 
--- The net's tensor `name`, made by `fill` if it is missing or if a layer was replaced and it has another shape. Without a replaced
--- layer another shape is a wrong input, which must not cost the user's weights.
+-- The net's tensor `name`, made by `fill` if it is missing or if a layer was replaced and it has another shape.
+-- Without a replaced layer another shape is a wrong input, which must not cost the user's weights.
 function Builder:own(kind, short, shape, fill)
   local net, name = self.net, self.layer_name .. '.' .. short
   local t = net[kind][name]
   if t and not same_shape(t, shape) and not net.replaced then
-    self:fail('%s is %s, this input would need (%s); needs the input the net was made for, or net:init{input=...}', short, tensor.shape_text(t), table.concat(shape, ','))
+    self:fail('%s is %s, this input would need (%s); needs the input the net was made for, or net:init{input=...}',
+      short, tensor.shape_text(t), table.concat(shape, ','))
   end
   if not t or not same_shape(t, shape) or t:type() ~= self.dtype then
     local fresh = tensor.empty(shape, self.dtype)
@@ -104,7 +112,8 @@ function Builder:own(kind, short, shape, fill)
   return name, t
 end
 
--- Glorot uniform (Glorot, Bengio 2010): limit sqrt(6/(fan_in+fan_out)). Parameter i of the net draws from stream i of the seed.
+-- Glorot uniform (Glorot, Bengio 2010): limit sqrt(6/(fan_in+fan_out)). Parameter i of the net draws from stream i of
+-- the seed.
 function Builder:parameter(short, shape, init)
   self.stream = self.stream + 1
   local name, t = self:own('parameters', short, shape, function(fresh)
@@ -140,9 +149,11 @@ function Builder:add(op, attr, ...)
   return y
 end
 
--- Adds all layers to `graph` from value x on. o: train, items, dtype (of the activations). Returns the logits' value and per layer its output value.
+-- Adds all layers to `graph` from value x on. o: train, items, dtype (of the activations). Returns the logits' value
+-- and per layer its output value.
 function M.build(net, graph, x, o)
-  local b = setmetatable({ net = net, graph = graph, train = o.train, items = o.items, dtype = o.dtype == 'f64' and 'f64' or 'f32', stream = 0, used = {} }, Builder)
+  local b = setmetatable({ net = net, graph = graph, train = o.train, items = o.items,
+    dtype = o.dtype == 'f64' and 'f64' or 'f32', stream = 0, used = {} }, Builder)
   local outputs = {}
   for i, layer in ipairs(net.layers) do
     b.number, b.layer_name = i, net.names[i]
@@ -174,7 +185,10 @@ M.methods = methods
 
 local function input_shape(net, o)
   local shape = o.input or net.input
-  if not shape then c.fail('%s: the input shape is not known; needs input={height, width, channels} in the net, or a plan with data', net.who) end
+  if not shape then
+    c.fail('%s: the input shape is not known; needs input={height, width, channels} in the net, or a plan with data',
+      net.who)
+  end
   if type(shape) ~= 'table' then c.fail('%s: input is %s; needs {height, width, channels}', net.who, type(shape)) end
   return shape
 end
@@ -205,7 +219,9 @@ function methods.ensure(net, o) trial(net, o or {}) return net end
 -- Names and tensors, parameters and buffers, in the net's order.
 function methods.tensors(net)
   local out = {}
-  for i, name in ipairs(net.order) do out[i] = { name = name, tensor = net.parameters[name] or net.buffers[name], trainable = net.trainable[name] } end
+  for i, name in ipairs(net.order) do
+    out[i] = { name = name, tensor = net.parameters[name] or net.buffers[name], trainable = net.trainable[name] }
+  end
   return out
 end
 
@@ -248,7 +264,8 @@ function methods.rows(net, o)
       for _, p in ipairs(net:tensors()) do
         if p.name:sub(1, #net.names[i] + 1) == net.names[i] .. '.' then own = own + p.tensor:count() end
       end
-      rows[i] = { name = net.names[i], layer = tostring(layer), shape = shape, parameters = own, madds = madds[net.names[i]] or 0, bytes = 4 * count }
+      rows[i] = { name = net.names[i], layer = tostring(layer), shape = shape, parameters = own,
+        madds = madds[net.names[i]] or 0, bytes = 4 * count }
     end
     return rows
   end)
@@ -267,7 +284,8 @@ function methods.summary(net, o)
   line('layer', 'what', 'output', 'parameters', 'multiply-adds', 'bytes')
   local p, m, bytes = 0, 0, 0
   for _, r in ipairs(net:rows(o)) do
-    line(r.name, r.layer, '(' .. table.concat(r.shape, ',') .. ')', thousands(r.parameters), thousands(r.madds), thousands(r.bytes))
+    line(r.name, r.layer, '(' .. table.concat(r.shape, ',') .. ')', thousands(r.parameters), thousands(r.madds),
+      thousands(r.bytes))
     p, m, bytes = p + r.parameters, m + r.madds, bytes + r.bytes
   end
   line('total', '', '', thousands(p), thousands(m), thousands(bytes))
@@ -317,7 +335,9 @@ Net.__names = methods                                 -- for completion at the p
 Net.__newindex = function(net, k, v)
   if type(k) ~= 'number' then rawset(net, k, v) return end
   local layer = layers.as_layer(v)
-  if not layer or not net.layers[k] then c.fail('%s: layer %s cannot be set; needs a layer and a number 1..%d', net.who, tostring(k), #net.layers) end
+  if not layer or not net.layers[k] then
+    c.fail('%s: layer %s cannot be set; needs a layer and a number 1..%d', net.who, tostring(k), #net.layers)
+  end
   net.layers[k], net.generation, net.replaced = layer, net.generation + 1, true
   name_layers(net)
 end

@@ -1,5 +1,5 @@
--- nets.lua: networks by name. The six published CIFAR networks (arXiv 1807.10569) with their exact parameter counts, All-CNN-C
--- as in its paper (arXiv 1412.6806), and a small net for demonstrations. Nets end in logits.
+-- nets.lua: networks by name. The six published CIFAR networks (arXiv 1807.10569) with their exact parameter counts,
+-- All-CNN-C as in its paper (arXiv 1412.6806), and a small net for demonstrations. Nets end in logits.
 local c = require 'hz.c'
 local eager = require 'hz.net.eager'
 local nets = require 'hz.net.net'
@@ -48,8 +48,8 @@ local rows = {
       conv{192, 3, pad='valid'}, relu, conv{192, 1}, relu, conv{o.classes, 1}, relu, meanpool }
   end },
   { 'small',              'for demonstrations', 99082, function(o)
-    return { mean=0.5, deviation=0.25, conv{16, 3}, relu, conv{32, 3, stride=2}, relu, conv{32, 3, stride=2}, relu, conv{64, 3}, relu,
-      maxpool{2}, dense{64}, relu, dense{o.classes} }
+    return { mean=0.5, deviation=0.25, conv{16, 3}, relu, conv{32, 3, stride=2}, relu, conv{32, 3, stride=2}, relu,
+      conv{64, 3}, relu, maxpool{2}, dense{64}, relu, dense{o.classes} }
   end },
 }
 
@@ -71,14 +71,17 @@ end
 -- A network by name. o: classes (default 10), input (default {32,32,3}), last_relu (default false).
 function M.make(name, o)
   local row = by_name[name]
-  if not row then c.fail("model: '%s' is unknown; have %s, or a file NAME.lua that returns a net", tostring(name), M.names()) end
+  if not row then
+    c.fail("model: '%s' is unknown; have %s, or a file NAME.lua that returns a net", tostring(name), M.names())
+  end
   local full = with_defaults(o)
   local list = row[4](full)
   list.input = full.input
   return eager.new(name)(list)
 end
 
--- A network by name or from a Lua file that returns a net, or a function of {classes=, input=} that returns one. o as in make.
+-- A network by name or from a Lua file that returns a net, or a function of {classes=, input=} that returns one. o as
+-- in make.
 function M.load(name, o)
   if not name:match '%.lua$' then return M.make(name, o) end
   local chunk, why = loadfile(name)

@@ -15,26 +15,30 @@ local schedules = {
   linear   = function(step, total) return math.max(0, 1 - step / total) end,
   time     = function(step, _, o) return 1 / (1 + o.time_decay * step) end,      -- Keras' decay
 }
-M.schedules = schedules
 
--- op of the core, state tensors, defaults. One row per optimiser.
-local kinds = {
-  sgd      = { op = 'sgd', state = function(o) return o.momentum > 0 and { 'velocity' } or {} end,
-               defaults = { rate = 0.01, momentum = 0, nesterov = false, decay = 0 } },
-  adam     = { op = 'adam', state = { 'm', 'v' }, defaults = { rate = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, decay = 0 } },
-  adamw    = { op = 'adamw', state = { 'm', 'v' }, defaults = { rate = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, decay = 0.01 } },
-  adadelta = { op = 'adadelta', state = { 'g2', 'x2' }, defaults = { rate = 1, beta1 = 0.95, epsilon = 1e-7, decay = 0 } },
+-- name and op of the core, state tensors, defaults. One row per optimiser.
+local rows = {
+  { 'sgd', state = function(o) return o.momentum > 0 and { 'velocity' } or {} end,
+    defaults = { rate = 0.01, momentum = 0, nesterov = false, decay = 0 } },
+  { 'adam', state = { 'm', 'v' }, defaults = { rate = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, decay = 0 } },
+  { 'adamw', state = { 'm', 'v' },
+    defaults = { rate = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, decay = 0.01 } },
+  { 'adadelta', state = { 'g2', 'x2' }, defaults = { rate = 1, beta1 = 0.95, epsilon = 1e-7, decay = 0 } },
 }
 local common = { schedule = 'constant', warmup = 0, time_decay = 1e-6 }
 
-local function names_of(t)
+local function sorted(t)
   local n = {}
   for k in pairs(t) do n[#n + 1] = k end
   table.sort(n)
-  return table.concat(n, ', ')
+  return n
 end
-M.names = function() return names_of(kinds) end
-M.schedule_names = function() return names_of(schedules) end
+local function names_of(t) return table.concat(sorted(t), ', ') end
+
+-- Names of optimisers and schedules, for those who let a user choose.
+local kinds = {}
+M.kinds, M.schedules = {}, sorted(schedules)
+for i, row in ipairs(rows) do M.kinds[i], kinds[row[1]] = row[1], row end
 
 function M.new(kind, o)
   local k = kinds[kind]
@@ -46,12 +50,20 @@ function M.new(kind, o)
     if self[name] == nil or name == 'state' or name == 'kind' or name == 'steps' then
       c.fail("%s: '%s' is unknown; have %s, %s", kind, tostring(name), names_of(k.defaults), names_of(common))
     end
-    if type(v) ~= type(self[name]) then c.fail('%s: %s is %s; needs a %s', kind, name, tostring(v), type(self[name])) end
+    if type(v) ~= type(self[name]) then
+      c.fail('%s: %s is %s; needs a %s', kind, name, tostring(v), type(self[name]))
+    end
     self[name] = v
   end
-  if not schedules[self.schedule] then c.fail("%s: schedule '%s' is unknown; have %s", kind, self.schedule, names_of(schedules)) end
-  if not (self.rate > 0 and self.rate < math.huge) then c.fail('%s: rate is %g; needs a number above 0', kind, self.rate) end
-  if self.warmup < 0 or self.warmup % 1 ~= 0 then c.fail('%s: warmup is %g; needs a whole number of steps', kind, self.warmup) end
+  if not schedules[self.schedule] then
+    c.fail("%s: schedule '%s' is unknown; have %s", kind, self.schedule, names_of(schedules))
+  end
+  if not (self.rate > 0 and self.rate < math.huge) then
+    c.fail('%s: rate is %g; needs a number above 0', kind, self.rate)
+  end
+  if self.warmup < 0 or self.warmup % 1 ~= 0 then
+    c.fail('%s: warmup is %g; needs a whole number of steps', kind, self.warmup)
+  end
   return setmetatable(self, Optimizer)
 end
 for kind in pairs(kinds) do M[kind] = function(o) return M.new(kind, o) end end
@@ -83,7 +95,7 @@ function Optimizer:update(net, graph, bind, gradient_of)
         inputs[n] = bind(name, t)
         n = n + 1
       end
-      c.index(c.C.hz_graph_add(graph, k.op, p.name:match '^(.*)%.', attr, inputs, n), net.who .. ': ')
+      c.index(c.C.hz_graph_add(graph, self.kind, p.name:match '^(.*)%.', attr, inputs, n), net.who .. ': ')
     end
   end
 end
@@ -96,6 +108,8 @@ function Optimizer:describe()
   return out
 end
 
-Optimizer.__tostring = function(self) return ('%s{rate=%g, schedule=%s}, %d steps done'):format(self.kind, self.rate, self.schedule, self.steps) end
+Optimizer.__tostring = function(self)
+  return ('%s{rate=%g, schedule=%s}, %d steps done'):format(self.kind, self.rate, self.schedule, self.steps)
+end
 
 return M

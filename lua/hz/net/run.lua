@@ -1,5 +1,5 @@
--- run.lua: one training on disk: a folder with its settings, a log line per epoch, the resume point while it runs and the
--- parameters when it is done.
+-- run.lua: one training on disk: a folder with its settings, a log line per epoch, the resume point while it runs and
+-- the parameters when it is done.
 --   settings.json   what decides the result      log.jsonl      one object per epoch
 --   resume.safetensors  only while unfinished    model.safetensors, result.json  only when finished
 local c = require 'hz.c'
@@ -19,27 +19,34 @@ local function folder_for(o, key)
   if o.out then return o.out end
   local s = o.settings
   local model = file.name_of(tostring(s.model)):gsub('%.lua$', '')
-  return file.join(os.getenv 'HZ_RUNS' or 'runs', ('%s/%s-%s-seed%d-%s'):format(o.kind, model, s.data, s.seed, key:sub(1, 8)))
+  return file.join(os.getenv 'HZ_RUNS' or 'runs',
+    ('%s/%s-%s-seed%d-%s'):format(o.kind, model, s.data, s.seed, key:sub(1, 8)))
 end
 
 local function path(self, name) return file.join(self.folder, name) end
 
--- o: kind ('train'), settings (a table that decides the result), out (folder, may be nil), fresh. The folder is locked while the
--- process lives; a folder that holds a training with other settings is an error.
+-- o: kind ('train'), settings (a table that decides the result), out (folder, may be nil), fresh. The folder is
+-- locked while the process lives; a folder that holds a training with other settings is an error.
 function M.new(o)
   local self = setmetatable({ settings = o.settings, key = key_of(o.settings) }, Run)
   self.folder = folder_for(o, self.key)
   file.mkdir(self.folder)
   local lock, owner = file.lock(path(self, 'lock'))
-  if not lock then c.fail('%s: process %s on %s is at work here; needs another out=', self.folder, tostring(owner.pid), tostring(owner.host)) end
+  if not lock then
+    c.fail('%s: process %s on %s is at work here; needs another out=', self.folder, tostring(owner.pid),
+      tostring(owner.host))
+  end
   self.lock = lock
   if o.fresh then
-    for _, name in ipairs { 'settings.json', 'log.jsonl', 'resume.safetensors', 'model.safetensors', 'result.json' } do file.remove(path(self, name)) end
+    for _, name in ipairs { 'settings.json', 'log.jsonl', 'resume.safetensors', 'model.safetensors', 'result.json' } do
+      file.remove(path(self, name))
+    end
   end
   if file.exists(path(self, 'settings.json')) then
     local before = json.decode(file.read_all(path(self, 'settings.json')), path(self, 'settings.json'))
     if key_of(before) ~= self.key then
-      c.fail('%s: it holds a training with other settings; needs another out=, or fresh=true to overwrite it', self.folder)
+      c.fail('%s: it holds a training with other settings; needs another out=, or fresh=true to overwrite it',
+        self.folder)
     end
   else
     file.write(path(self, 'settings.json'), json.encode(o.settings, { pretty = true }) .. '\n')
@@ -48,15 +55,17 @@ function M.new(o)
 end
 
 local function line_of(row, epochs, name)
-  local watch = row.watch_accuracy and ('  ' .. name .. ' loss %.4f  accuracy %.2f %%'):format(row.watch_loss or 0 / 0, 100 * row.watch_accuracy) or ''
-  return ('epoch %d/%d  loss %.4f  accuracy %.2f %%%s  %.1f s'):format(row.epoch, epochs, row.loss, 100 * row.accuracy, watch, row.seconds)
+  local watch = row.watch_accuracy and ('  %s loss %.4f  accuracy %.2f %%'):format(name, row.watch_loss or 0 / 0,
+    100 * row.watch_accuracy) or ''
+  return ('epoch %d/%d  loss %.4f  accuracy %.2f %%%s  %.1f s'):format(row.epoch, epochs, row.loss,
+    100 * row.accuracy, watch, row.seconds)
 end
 
 local function status_of(run)
   local done = run.optimizer.steps / run.total_steps
-  return ('epoch %d/%d  step %d/%d  loss %.4f  accuracy %.2f %%  %.0f images/s  %s left'):format(run.plan.epoch + 1, run.epochs,
-    run.optimizer.steps, run.total_steps, run.loss_sum / run.seen, 100 * run.correct / run.seen, run.rate,
-    progress.duration(run.seconds / done * (1 - done)))
+  return ('epoch %d/%d  step %d/%d  loss %.4f  accuracy %.2f %%  %.0f images/s  %s left'):format(
+    run.plan.epoch + 1, run.epochs, run.optimizer.steps, run.total_steps, run.loss_sum / run.seen,
+    100 * run.correct / run.seen, run.rate, progress.duration(run.seconds / done * (1 - done)))
 end
 
 local function write_log(self, curve)
@@ -76,7 +85,8 @@ local function read_back(self, o)
   return result
 end
 
--- hz.train with a status line, the log, the resume point and the final parameters; arguments and result are train.lua's.
+-- hz.train with a status line, the log, the resume point and the final parameters; arguments and result are
+-- train.lua's.
 function Run:train(o)
   if file.exists(path(self, 'result.json')) then return read_back(self, o) end
   local status = progress.new()
@@ -91,10 +101,11 @@ function Run:train(o)
   local result = train.run(o)
   status:clear()
   o.net:save(path(self, 'model.safetensors'), { net = o.net.name, settings = self.key })
-  file.write(path(self, 'result.json'), json.encode({ curve = result.curve, seconds = result.seconds, steps = result.steps,
-    test_accuracy = result.test and result.test.accuracy, test_loss = result.test and result.test.loss,
-    version = c.ffi.string(c.C.hz_version()), commit = c.ffi.string(c.C.hz_commit()), isa = c.ffi.string(c.C.hz_cpu_isa()),
-    plan = result.plan:digest(), kernels = result.kernels }, { pretty = true }) .. '\n')
+  local text = c.ffi.string
+  file.write(path(self, 'result.json'), json.encode({ curve = result.curve, seconds = result.seconds,
+    steps = result.steps, test_accuracy = result.test and result.test.accuracy,
+    test_loss = result.test and result.test.loss, version = text(c.C.hz_version()), commit = text(c.C.hz_commit()),
+    isa = text(c.C.hz_cpu_isa()), plan = result.plan:digest(), kernels = result.kernels }, { pretty = true }) .. '\n')
   file.remove(o.resume)
   return result
 end

@@ -1,5 +1,5 @@
--- train.lua: the training loop, with resume points that yield the same bits. Randomness is a function of (seed, epoch, item), so
--- a resume point is (epoch, offset), the tensors, and the running sums.
+-- train.lua: the training loop, with resume points that yield the same bits. Randomness is a function of (seed,
+-- epoch, item), so a resume point is (epoch, offset), the tensors, and the running sums.
 local c = require 'hz.c'
 local file = require 'hz.base.file'
 local json = require 'hz.base.json'
@@ -26,7 +26,9 @@ local function check(o)
   end
   if not nets.is(o.net) then c.fail('train: net is %s; needs a net', type(o.net)) end
   for _, k in ipairs { 'train', 'watch', 'test' } do
-    if o[k] and not plans.is_set(o[k]) then c.fail('train: %s is %s; needs a set with items and labels', k, type(o[k])) end
+    if o[k] and not plans.is_set(o[k]) then
+      c.fail('train: %s is %s; needs a set with items and labels', k, type(o[k]))
+    end
   end
   if type(o.epochs) ~= 'number' or o.epochs % 1 ~= 0 or o.epochs < 1 then
     c.fail('train: epochs is %s; needs a whole number of at least 1', tostring(o.epochs))
@@ -124,7 +126,8 @@ local function finish_epoch(run, o)
     local e = run.watch:evaluate()
     row.watch_loss, row.watch_accuracy = math.abs(e.loss) < math.huge and e.loss or nil, e.accuracy
     if run.settings.keep_best and e.accuracy > (run.best and run.best.accuracy or -1) then
-      run.best = { epoch = run.plan.epoch, accuracy = e.accuracy, correct = e.correct, class = e.class, confidence = e.confidence }
+      run.best = { epoch = run.plan.epoch, accuracy = e.accuracy, correct = e.correct, class = e.class,
+        confidence = e.confidence }
     end
     run.bits[#run.bits + 1] = pack_bits(e.correct)
   end
@@ -166,11 +169,14 @@ local function loop(run, o)
   end
 end
 
--- Trains o.net by a record of settings (training.lua). Sets: train; watch is scored after every epoch, test once at the end. resume:
--- file of the resume point, read when it is there (key must agree) and removed by the caller. on_epoch(row, run), on_step(run).
--- Returns { curve = rows of epoch, loss, accuracy, watch_loss (nil if not finite), watch_accuracy, seconds; test = evaluation;
--- bits; best = outcomes of the best epoch on the watch split, if they were to be kept; seconds }.
--- A signal raises an interrupt after the resume point was written; a loss that is not finite raises an error that names the layer.
+local function traced(e) return type(e) == 'string' and os.getenv 'HZ_DEBUG' and debug.traceback(e, 2) or e end
+
+-- Trains o.net by a record of settings (training.lua). Sets: train; watch is scored after every epoch, test once at
+-- the end. resume: file of the resume point, read when it is there (key must agree) and removed by the caller.
+-- on_epoch(row, run), on_step(run). Returns { curve = rows of epoch, loss, accuracy, watch_loss (nil if not finite),
+-- watch_accuracy, seconds; test = evaluation; bits; best = outcomes of the best epoch on the watch split, if they
+-- were to be kept; seconds }. A signal raises an interrupt after the resume point was written; a loss that is not
+-- finite raises an error that names the layer.
 function M.by(settings, o)
   local run = begin(settings, o)
   if o.resume and file.exists(o.resume) then
@@ -178,7 +184,7 @@ function M.by(settings, o)
     run.resumed = run.plan.epoch + run.plan.offset / #o.train.labels
   end
   c.defer(true)
-  local ok, e = xpcall(loop, function(e) return type(e) == 'string' and os.getenv 'HZ_DEBUG' and debug.traceback(e, 2) or e end, run, o)
+  local ok, e = xpcall(loop, traced, run, o)
   c.defer(false)
   if not ok then error(e, 0) end
   return { curve = run.curve, bits = #run.bits > 0 and stack(run.bits) or nil, seconds = run.seconds,

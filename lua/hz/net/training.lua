@@ -1,6 +1,7 @@
--- training.lua: the settings of a training: one row each, and the record of them that is made once, checked and with its defaults
--- filled in, and passed whole from there on: through a sweep's axes, jobs and cells to the plans that compute by it.
--- A new setting is a row here and the place that uses it; hz.train and hz.sweep take it, and it enters keys by its last column.
+-- training.lua: the settings of a training: one row each, and the record of them that is made once, checked and with
+-- its defaults filled in, and passed whole from there on: through a sweep's axes, jobs and cells to the plans that
+-- compute by it. A new setting is a row here and the place that uses it; hz.train and hz.sweep take it, and it enters
+-- keys by its last column.
 local c = require 'hz.c'
 local optim = require 'hz.net.optim'
 
@@ -18,7 +19,8 @@ local function needs(test, what)
 end
 
 local function whole(least)
-  return needs(function(v) return type(v) == 'number' and v % 1 == 0 and v >= least end, 'a whole number of at least ' .. least)
+  return needs(function(v) return type(v) == 'number' and v % 1 == 0 and v >= least end,
+    'a whole number of at least ' .. least)
 end
 
 local truth = needs(function(v) return type(v) == 'boolean' end, 'true or false')
@@ -26,7 +28,8 @@ local number = needs(function(v) return type(v) == 'number' end, 'a number')
 local share = needs(function(v) return type(v) == 'number' and v >= 0 and v < 1 end, '0 <= smoothing < 1')
 local text = needs(function(v) return type(v) == 'string' end, 'a name')
 
--- Storage of activations and their gradients. Parameters, statistics and the optimiser's state are f64 in f64 plans, else f32.
+-- Storage of activations and their gradients. Parameters, statistics and the optimiser's state are f64 in f64 plans,
+-- else f32.
 M.dtypes = { f32 = true, bf16 = true, f64 = true }
 
 local function dtype(v)
@@ -52,9 +55,9 @@ local kernels = needs(function(v) return type(v) == 'boolean' or type(v) == 'tab
 
 -- name, default (nil: none), check, plans, decides.
 --   plans    which plans take it: 'all', 'train' (those that train), or 'none': the loop alone does
---   decides  whether it decides the result, and so stands in the keys of cells and trainings: 'always', or 'changed': where it differs
---            from its default. Rows that come later are 'changed', so that what was finished without them is still found. 'no': the
---            result is the same, or what decides it stands in the key in another form.
+--   decides  whether it decides the result, and so stands in the keys of cells and trainings: 'always', or 'changed':
+--            where it differs from its default. Rows that come later are 'changed', so that what was finished without
+--            them is still found. 'no': the result is the same, or what decides it stands in the key in another form.
 local function schema(rows)
   local by_name = {}
   for i, r in ipairs(rows) do
@@ -70,6 +73,8 @@ local augments, augment_named = schema {
   { 'shift_y', nil,   whole(0), 'train', 'always' },
   { 'flip',    false, truth,    'train', 'always' },
 }
+
+M.augments = augment_named
 
 local check_all
 
@@ -122,7 +127,8 @@ end
 
 -- ---- records ----
 
--- A record: every setting by its name, from `changes`, else from `given` (which may hold other fields, too), else its default.
+-- A record: every setting by its name, from `changes`, else from `given` (which may hold other fields, too), else its
+-- default.
 function M.new(who, given, changes)
   local self = {}
   for _, row in ipairs(rows) do

@@ -1,8 +1,10 @@
--- tune.lua: kernels chosen by trial (tune=true of a plan) instead of by predicted cost. Each kernel that runs a node is timed on the node's
--- own memory; the fastest is kept. Two kinds of memory of that:
---   the machine's  $XDG_CACHE_HOME/hz/kernels.jsonl: one object per node, for a machine (CPU, ISA level, threads) and a build of hz
---   frozen         choices { machine, nodes = { node = kernel } } that a training or a sweep keeps, so that whoever resumes it computes the
---                  same bits: other kernels add in another order. A frozen kernel that does not run here is an error.
+-- tune.lua: kernels chosen by trial (tune=true of a plan) instead of by predicted cost. Each kernel that runs a node
+-- is timed on the node's own memory; the fastest is kept. Two kinds of memory of that:
+--   the machine's  $XDG_CACHE_HOME/hz/kernels.jsonl: one object per node, for a machine (CPU, ISA level, threads) and a
+--                  build of hz
+--   frozen         choices { machine, nodes = { node = kernel } } that a training or a sweep keeps, so that whoever
+--                  resumes it computes the same bits: other kernels add in another order. A frozen kernel that does not
+--                  run here is an error.
 local c = require 'hz.c'
 local crypto = require 'hz.ext.crypto'
 local file = require 'hz.base.file'
@@ -19,17 +21,21 @@ local REPEATS = 7                  -- runs of each kernel; the median counts
 local function cpu_model()
   local ok, text = pcall(file.read_all, '/proc/cpuinfo')
   local function field(name) return ok and text:match('\n' .. name .. '%s*: ([^\n]*)') or '?' end
-  return ('%s (family %s, model %s, stepping %s)'):format(field 'model name', field 'cpu family', field 'model', field 'stepping')
+  return ('%s (family %s, model %s, stepping %s)'):format(field 'model name', field 'cpu family', field 'model',
+    field 'stepping')
 end
 
 -- "Intel Xeon (family 6, ...), avx512, 2 threads"
-local function machine() return ('%s, %s, %d threads'):format(cpu_model(), ffi.string(C.hz_cpu_isa()), C.hz_cpu_threads()) end
+local function machine()
+  return ('%s, %s, %d threads'):format(cpu_model(), ffi.string(C.hz_cpu_isa()), C.hz_cpu_threads())
+end
 
 -- Two builds of one commit are alike, unless files were changed since.
 local function build()
   local commit = ffi.string(C.hz_commit())
   local changed = commit:find('+', 1, true) or commit == 'unknown'
-  return ('%s numerics %d%s'):format(commit, C.hz_numerics(), changed and ' built ' .. file.stat(c.library).modified or '')
+  return ('%s numerics %d%s'):format(commit, C.hz_numerics(),
+    changed and ' built ' .. file.stat(c.library).modified or '')
 end
 
 local function hex(pointer, bytes)
@@ -43,7 +49,8 @@ local function value_text(g, v)
   return ffi.string(C.hz_dtype_name(value.dtype)) .. '(' .. table.concat(shape, ',') .. ')'
 end
 
--- What decides how fast kernels are for a node: op, attributes, types and shapes; and whether weights change with every step.
+-- What decides how fast kernels are for a node: op, attributes, types and shapes; and whether weights change with
+-- every step.
 local function node_text(plan, i)
   local n, args = C.hz_graph_node(plan.graph, i), {}
   for k = 0, n.nin - 1 do args[#args + 1] = value_text(plan.graph, n['in'][k]) end
@@ -51,7 +58,8 @@ local function node_text(plan, i)
   for k = 0, n.nout - 1 do args[#args + 1] = value_text(plan.graph, n.out[k]) end
   local ops = { ffi.string(C.hz_op_name(n.op)) }
   for k = 0, n.tails - 1 do ops[#ops + 1] = ffi.string(C.hz_op_name(n.tail[k].op)) end
-  return ('%s %s %s %s'):format(table.concat(ops, '+'), plan.train and 'train' or 'infer', hex(n.attr, ffi.sizeof 'hz_attr'), table.concat(args, ' '))
+  return ('%s %s %s %s'):format(table.concat(ops, '+'), plan.train and 'train' or 'infer',
+    hex(n.attr, ffi.sizeof 'hz_attr'), table.concat(args, ' '))
 end
 
 M.node_text = node_text
@@ -63,7 +71,10 @@ local function path() return file.join(file.cache_home(), 'kernels.jsonl') end
 local function warn(text, ...) io.stderr:write('hz: ', text:format(...), '\n') end
 
 local function sound(row)
-  return type(row) == 'table' and type(row.machine) == 'string' and type(row.build) == 'string' and type(row.node) == 'string' and type(row.kernel) == 'string'
+  for _, name in ipairs { 'machine', 'build', 'node', 'kernel' } do
+    if type(row) ~= 'table' or type(row[name]) ~= 'string' then return false end
+  end
+  return true
 end
 
 -- Rows of the file; damaged lines are named once and left out.
@@ -74,7 +85,11 @@ local function rows()
   for line in text:gmatch '[^\n]+' do
     number = number + 1
     local good, row = pcall(json.decode, line, path())
-    if good and sound(row) then list[#list + 1] = row else warn('%s: line %d is damaged and ignored', path(), number) end
+    if good and sound(row) then
+      list[#list + 1] = row
+    else
+      warn('%s: line %d is damaged and ignored', path(), number)
+    end
   end
   return list
 end
@@ -88,12 +103,14 @@ local function remembered()
   return known
 end
 
--- Adds rows; those of this machine's other builds are dropped. Another process that writes at the same time may win: nothing but time is lost.
+-- Adds rows; those of this machine's other builds are dropped. Another process that writes at the same time may win:
+-- nothing but time is lost.
 local function remember(new)
   local list, lines, nodes = {}, {}, {}
   for _, row in ipairs(new) do nodes[row.node] = true end
   for _, row in ipairs(file.exists(path()) and rows() or {}) do
-    if row.machine ~= new[1].machine or (row.build == new[1].build and not nodes[row.node]) then list[#list + 1] = row end
+    local same = row.build == new[1].build and not nodes[row.node]
+    if row.machine ~= new[1].machine or same then list[#list + 1] = row end
   end
   for _, row in ipairs(new) do list[#list + 1] = row end
   for i, row in ipairs(list) do lines[i] = json.encode(row) .. '\n' end
@@ -127,8 +144,9 @@ local function kernel_of(plan, i)
   return stat.kernel ~= nil and ffi.string(stat.kernel) or ''
 end
 
--- Gives the nodes of a new plan their kernels. how: true (what this machine remembers, else trials) or frozen choices; a node that they do not
--- name keeps the kernel that is predicted to be fastest. plan.tuned = { nodes, changed = nodes that differ from the prediction }.
+-- Gives the nodes of a new plan their kernels. how: true (what this machine remembers, else trials) or frozen
+-- choices; a node that they do not name keeps the kernel that is predicted to be fastest. plan.tuned = { nodes,
+-- changed = nodes that differ from the prediction }.
 function M.apply(plan, how)
   local known, new, tuned = how == true and remembered() or how.nodes, {}, { nodes = {}, changed = 0 }
   for i = 0, C.hz_graph_nodes(plan.graph) - 1 do
@@ -140,7 +158,8 @@ function M.apply(plan, how)
         c.poll()
       end
       if known[node] then
-        c.check(C.hz_plan_use(plan.handle, i, known[node]), how ~= true and ('tune: kernels were chosen on %s: '):format(how.machine) or 'tune: ')
+        c.check(C.hz_plan_use(plan.handle, i, known[node]),
+          how ~= true and ('tune: kernels were chosen on %s: '):format(how.machine) or 'tune: ')
         tuned.nodes[node] = known[node]
         tuned.changed = tuned.changed + (kernel_of(plan, i) ~= before and 1 or 0)
       end
@@ -175,11 +194,14 @@ end
 
 local function read(name)
   local choices = json.decode(file.read_all(name), name)
-  if type(choices) ~= 'table' or type(choices.nodes) ~= 'table' then c.fail('%s: it holds no kernels; needs another file, or none', name) end
+  if type(choices) ~= 'table' or type(choices.nodes) ~= 'table' then
+    c.fail('%s: it holds no kernels; needs another file, or none', name)
+  end
   return choices
 end
 
--- The choices in a file, made by make() if it is not there yet; of several processes one makes it and all read the same.
+-- The choices in a file, made by make() if it is not there yet; of several processes one makes it and all read the
+-- same.
 function M.once(name, make)
   while not file.exists(name) do
     local lock = file.lock(name .. '.lock')

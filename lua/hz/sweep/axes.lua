@@ -1,5 +1,6 @@
--- axes.lua: a sweep's axes become jobs: one per point, with the fields that decide its result, the key that follows from them, and the
--- means to open it (sets as the codec leaves them, net, optimiser). Everything that can be wrong is found here, before the first step.
+-- axes.lua: a sweep's axes become jobs: one per point, with the fields that decide its result, the key that follows
+-- from them, and the means to open it (sets as the codec leaves them, net, optimiser). Everything that can be wrong
+-- is found here, before the first step.
 local c = require 'hz.c'
 local cell = require 'hz.sweep.cell'
 local crypto = require 'hz.ext.crypto'
@@ -34,10 +35,13 @@ local function describe_model(o, model, set, dtype)
   for _, row in ipairs(net:rows()) do madds = madds + row.madds end
   local probe = net:plan { data = set:subset(1, 1), batch = 1, dtype = dtype }
   local classes = probe:value('logits'):size(2)
-  if classes ~= #set.classes then c.fail('model %s: it ends in %d outputs; %s has %d classes', model, classes, set.name, #set.classes) end
+  if classes ~= #set.classes then
+    c.fail('model %s: it ends in %d outputs; %s has %d classes', model, classes, set.name, #set.classes)
+  end
   if o.weights then net:load(o.weights) end             -- does it fit?
-  return { name = model:match '[^/]*$':gsub('%.lua$', ''), path = model, layers = layers, params = net:count(), madds = madds,
-    input = shape_of(set), mean = net.mean, deviation = net.deviation, make = function(seed) return new_net(model, set, seed) end }
+  return { name = model:match '[^/]*$':gsub('%.lua$', ''), path = model, layers = layers, params = net:count(),
+    madds = madds, input = shape_of(set), mean = net.mean, deviation = net.deviation,
+    make = function(seed) return new_net(model, set, seed) end }
 end
 
 local element_bytes = { u8 = 1, bf16 = 2, i32 = 4, f32 = 4, f64 = 8 }
@@ -95,7 +99,9 @@ local function open_sets(o, p)
   if e.train == e.test then table.insert(with_train, p.test); table.insert(roles, 'test') end
   local out = { accounts = {} }
   local function take(g, names)
-    for i, role in ipairs(names) do out[role], out.accounts[role] = g.sets[i], #names == 1 and g.account or g.parts[i] end
+    for i, role in ipairs(names) do
+      out[role], out.accounts[role] = g.sets[i], #names == 1 and g.account or g.parts[i]
+    end
     out.accounts.all = recode.add(out.accounts.all or recode.no_account(), g.account)
   end
   take(recode.group(with_train, e.train.codec), roles)
@@ -114,7 +120,8 @@ local function opener(o, p, seed)
   end
 end
 
--- The settings of one point: those of the sweep, but one seed and one dtype; kernels are chosen for all jobs at once, or not at all.
+-- The settings of one point: those of the sweep, but one seed and one dtype; kernels are chosen for all jobs at once,
+-- or not at all.
 local function settings_of(o, p, seed, dtype)
   return training.new('sweep', o,
     { seed = seed, dtype = dtype, optimizer = o.optimizer(), keep_best = p.watch == p.test, tune = false })
@@ -128,16 +135,18 @@ local function new_job(o, p, settings)
   return job
 end
 
--- Jobs in order: data, model, seed, dtype, then encodings, so that the first seed already gives a whole curve. o: data
--- (list of { name, train, test }), model, seed (lists), the encodings as encodings.lua takes them, protocol, train, test
--- (counts or nil), weights, and the settings of a training: dtype one or a list, optimizer() makes one.
+-- Jobs in order: data, model, seed, dtype, then encodings, so that the first seed already gives a whole curve. o:
+-- data (list of { name, train, test }), model, seed (lists), the encodings as encodings.lua takes them, protocol,
+-- train, test (counts or nil), weights, and the settings of a training: dtype one or a list, optimizer() makes one.
 function M.jobs(o)
   local jobs, seen, list, dtypes = {}, {}, encodings.pairs(o), type(o.dtype) == 'table' and o.dtype or { o.dtype }
   local protocol = protocols.named(o.protocol)
   o.weights_digest = o.weights and weights_digest(o.weights)
   for _, data in ipairs(o.data) do
     local train, watch, test = protocol.sets(data.train, data.test, o)
-    if o.epochs > 0 and o.batch > #train.labels then c.fail('batch=%d was given; %d items train', o.batch, #train.labels) end
+    if o.epochs > 0 and o.batch > #train.labels then
+      c.fail('batch=%d was given; %d items train', o.batch, #train.labels)
+    end
     for _, model in ipairs(o.model) do
       local what = describe_model(o, model, test, dtypes[1])
       for _, seed in ipairs(o.epochs > 0 and o.seed or { o.seed[1] }) do

@@ -1,14 +1,16 @@
--- cell.lua: one training at one point of a sweep's axes, and its file. A cell is named by a hash of everything that decides its
--- result, so that equal cells are equal files (but for times), on any machine and in any order.
+-- cell.lua: one training at one point of a sweep's axes, and its file. A cell is named by a hash of everything that
+-- decides its result, so that equal cells are equal files (but for times), on any machine and in any order.
 --   cells/KEY.safetensors              a finished cell: what is reported, outcomes per item; never edited
 --   cells/TRAINING.weights.safetensors a finished training: final weights, curve, outcome bits of the watch split
---   cells/TRAINING.resume.safetensors  an unfinished one: its resume point       cells/TRAINING.lock  held while one works on it
+--   cells/TRAINING.resume.safetensors  an unfinished one: its resume point
+--   cells/TRAINING.lock                held while one works on it
 -- TRAINING names what decides the training alone: cells that differ in the test set's codec only share it.
 local c = require 'hz.c'
 local crypto = require 'hz.ext.crypto'
 local file = require 'hz.base.file'
 local json = require 'hz.base.json'
 local plans = require 'hz.net.plan'
+local posix = require 'hz.ext.posix'
 local protocol = require 'hz.sweep.protocol'
 local safetensors = require 'hz.tensor.safetensors'
 local trainer = require 'hz.net.train'
@@ -35,14 +37,16 @@ local function lock_path(runs, training) return file.join(M.folder(runs), traini
 
 -- ---- reading ----
 
--- A finished cell: the record (all that is reported; `run` holds times and the machine) and its outcome tensors. Damage is an error.
+-- A finished cell: the record (all that is reported; `run` holds times and the machine) and its outcome tensors.
+-- Damage is an error.
 function M.read(runs, key)
   local path = M.path(runs, key)
   local tensors, meta = safetensors.read(path)
   if not meta['hz.cell'] or not meta['hz.run'] then c.fail('%s: it is no cell of a sweep', path) end
   local record = json.decode(meta['hz.cell'], path)
   if record.schema ~= M.SCHEMA or record.key ~= key then
-    c.fail('%s: it holds cell %s of schema %s; needs %s of schema %d', path, tostring(record.key), tostring(record.schema), key, M.SCHEMA)
+    c.fail('%s: it holds cell %s of schema %s; needs %s of schema %d', path, tostring(record.key),
+      tostring(record.schema), key, M.SCHEMA)
   end
   record.run = json.decode(meta['hz.run'], path)
   return record, tensors
@@ -74,7 +78,7 @@ end
 local function machine()
   local C, text = c.C, c.ffi.string
   return { version = text(C.hz_version()), commit = text(C.hz_commit()), isa = text(C.hz_cpu_isa()), threads = C.hz_cpu_threads(),
-           host = require 'hz.ext.posix'.host() }
+           host = posix.host() }
 end
 
 local function times(result)
@@ -101,7 +105,8 @@ end
 
 -- A training that fails is a result, too: the same command would fail in the same way.
 local function failure(e, rows)
-  return { failure = { epoch = e.epoch, layer = e.layer, message = e.message:gsub('^[^ ]*:%d+: ', '') }, curve = rows, run = machine() }
+  return { failure = { epoch = e.epoch, layer = e.layer, message = e.message:gsub('^[^ ]*:%d+: ', '') },
+    curve = rows, run = machine() }
 end
 
 local function store_training(runs, job, stage, result)
@@ -116,7 +121,8 @@ local function store_training(runs, job, stage, result)
     { net = job.labels.model, ['hz.training'] = json.encode(training), ['hz.run'] = json.encode(times(result)) })
 end
 
--- The finished training of a job: { curve, best_epoch, run, tensors }, or { failure, ... }. The net holds the final weights.
+-- The finished training of a job: { curve, best_epoch, run, tensors }, or { failure, ... }. The net holds the final
+-- weights.
 local function trained(runs, job, stage, hooks)
   local path = M.weights_path(runs, job.training_key)
   if not file.exists(path) then
@@ -160,23 +166,27 @@ local function store(runs, job, record, run, tensors)
   for k, v in pairs(job.labels) do record[k] = v end
   record.schema, record.key, record.training_key, record.decides = M.SCHEMA, job.key, job.training_key, job.decides
   run.finished = os.date '!%Y-%m-%dT%H:%M:%SZ'
-  safetensors.write(M.path(runs, job.key), tensors, { ['hz.cell'] = json.encode(record), ['hz.run'] = json.encode(run) })
+  safetensors.write(M.path(runs, job.key), tensors,
+    { ['hz.cell'] = json.encode(record), ['hz.run'] = json.encode(run) })
 end
 
 local function store_failure(runs, job, stage, training)
-  store(runs, job, { status = 'failed', failure = training.failure, curve = training.curve, accounts = stage.accounts }, training.run, {})
+  store(runs, job, { status = 'failed', failure = training.failure, curve = training.curve, accounts = stage.accounts },
+    training.run, {})
 end
 
 local function store_result(runs, job, stage, training)
   local test = stage.net:plan(job.settings:to_score(stage.test)):evaluate()
   if test.loss ~= test.loss or math.abs(test.loss) == math.huge then
-    training.failure = { epoch = job.settings.epochs, layer = 'loss', message = 'the loss on the test set is not finite' }
+    training.failure = { epoch = job.settings.epochs, layer = 'loss',
+      message = 'the loss on the test set is not finite' }
     return store_failure(runs, job, stage, training)
   end
   local watch = numbers(training.curve.watch_accuracy)
   local best, best_epoch = protocol.largest(watch)
   store(runs, job, {
-    status = 'done', curve = training.curve, accounts = stage.accounts, test_loss = test.loss, test_accuracy = test.accuracy,
+    status = 'done', curve = training.curve, accounts = stage.accounts,
+    test_loss = test.loss, test_accuracy = test.accuracy,
     accuracy = protocol.named(job.labels.protocol).accuracy(watch, test.accuracy),
     best = #watch > 0 and best or nil, best_epoch = #watch > 0 and best_epoch or nil, last = watch[#watch],
   }, training.run, outcome_tensors(training, test))
@@ -192,9 +202,10 @@ local function work(runs, job, hooks)
   file.remove(M.resume_path(runs, job.training_key))
 end
 
--- Computes a cell that is not there yet. job: key, training_key, decides, labels (reported as they are), settings (a record:
--- training.lua), open() -> { net, optimizer, train, watch, test, accounts }. hooks: on_step(run), on_epoch(row, run).
--- Returns true, or false and the owner (file.lock) if another process is at work on it. Interrupts and errors are raised.
+-- Computes a cell that is not there yet. job: key, training_key, decides, labels (reported as they are), settings (a
+-- record: training.lua), open() -> { net, optimizer, train, watch, test, accounts }. hooks: on_step(run),
+-- on_epoch(row, run). Returns true, or false and the owner (file.lock) if another process is at work on it.
+-- Interrupts and errors are raised.
 function M.run(runs, job, hooks)
   if M.exists(runs, job.key) then return true end
   local lock, owner = file.lock(lock_path(runs, job.training_key))
@@ -205,7 +216,8 @@ function M.run(runs, job, hooks)
   return true
 end
 
--- Removes the resume point of a finished cell, which a process leaves that is killed between writing the one and removing the other.
+-- Removes the resume point of a finished cell, which a process leaves that is killed between writing the one and
+-- removing the other.
 function M.tidy(runs, job)
   local path = M.resume_path(runs, job.training_key)
   if not file.exists(path) then return end

@@ -1,5 +1,5 @@
--- kernels.lua: kernels by trial (tune.lua) for a whole sweep: chosen once, kept beside the manifest, and part of what decides each
--- cell, so that all cells, and whoever resumes the sweep, compute by the same.
+-- kernels.lua: kernels by trial (tune.lua) for a whole sweep: chosen once, kept beside the manifest, and part of what
+-- decides each cell, so that all cells, and whoever resumes the sweep, compute by the same.
 local c = require 'hz.c'
 local cell = require 'hz.sweep.cell'
 local file = require 'hz.base.file'
@@ -10,7 +10,8 @@ local tune = require 'hz.net.tune'
 
 local M = {}
 
--- The plans that a job will make, for their choices alone; the plans themselves may go. The optimiser's nodes have one kernel each.
+-- The plans that a job will make, for their choices alone; the plans themselves may go. The optimiser's nodes have
+-- one kernel each.
 local function add_plans(list, job)
   local p = job.point
   local net, settings = p.model.make(0), job.settings:with { tune = true, optimizer = optim.sgd { rate = 1e-9 } }
@@ -40,8 +41,8 @@ local function decide_by(jobs, choices)
   end
 end
 
--- Chooses for all jobs of a sweep, with the threads that each of so many processes will have, or takes what is kept. o: name, runs,
--- dry, parallel. Returns the file's name; nil where a dry run has nothing to go by.
+-- Chooses for all jobs of a sweep, with the threads that each of so many processes will have, or takes what is kept.
+-- o: name, runs, dry, parallel. Returns the file's name; nil where a dry run has nothing to go by.
 function M.choose(o, jobs)
   local runs, name = manifest.runs(o.runs), manifest.id(o.name, jobs) .. '.kernels'
   local path = file.join(manifest.folder(runs), name)

@@ -1,5 +1,5 @@
--- manifest.lua: what a sweep consists of: runs/sweeps/ID.json with the command, the axes and the keys of its cells. ID follows from the
--- cells, so the same command finds its sweep again, from whatever process or machine.
+-- manifest.lua: what a sweep consists of: runs/sweeps/ID.json with the command, the axes and the keys of its cells.
+-- ID follows from the cells, so the same command finds its sweep again, from whatever process or machine.
 local c = require 'hz.c'
 local crypto = require 'hz.ext.crypto'
 local file = require 'hz.base.file'
@@ -29,7 +29,9 @@ end
 function M.read(runs, id)
   local path = M.path(runs, id)
   local m = json.decode(file.read_all(path), path)
-  if type(m) ~= 'table' or m.schema ~= SCHEMA or type(m.cells) ~= 'table' then c.fail('%s: it is no sweep of this version of hz', path) end
+  if type(m) ~= 'table' or m.schema ~= SCHEMA or type(m.cells) ~= 'table' then
+    c.fail('%s: it is no sweep of this version of hz', path)
+  end
   return m
 end
 
@@ -53,7 +55,10 @@ end
 -- The sweep named by an id or the beginning of one (also of its number alone); without a name the latest.
 function M.find(runs, name, note)
   local all, found = M.all(runs, note), {}
-  if #all == 0 then c.fail('%s: no sweep is recorded there; needs another runs folder, or a sweep (hz experiments/cifar_sweep.lua)', runs) end
+  if #all == 0 then
+    c.fail('%s: no sweep is recorded there; '
+      .. 'needs another runs folder, or a sweep (hz experiments/cifar_sweep.lua)', runs)
+  end
   if not name then return all[#all] end
   for _, m in ipairs(all) do
     if m.id == name then return m end
@@ -62,7 +67,8 @@ function M.find(runs, name, note)
   if #found == 1 then return found[1] end
   local ids = {}
   for i, m in ipairs(#found > 0 and found or all) do ids[i] = m.id end
-  c.fail("%s: '%s' is %s; have %s", runs, name, #found > 0 and 'the beginning of several sweeps' or 'no sweep', table.concat(ids, ', '))
+  c.fail("%s: '%s' is %s; have %s", runs, name, #found > 0 and 'the beginning of several sweeps' or 'no sweep',
+    table.concat(ids, ', '))
 end
 
 -- Where two cells' deciding fields differ: 'training.codec.fingerprint', ...
@@ -93,7 +99,8 @@ end
 -- the file of chosen kernels, may be nil. Returns it, and for a sweep that is
 -- computed anew the earlier one's id and the reason.
 function M.store(runs, name, request, jobs, kernels)
-  local m = { schema = SCHEMA, id = M.id(name, jobs), name = name, request = request, decides = jobs[1].decides, cells = {}, kernels = kernels,
+  local m = { schema = SCHEMA, id = M.id(name, jobs), name = name, request = request, decides = jobs[1].decides,
+              cells = {}, kernels = kernels,
               created = os.date '!%Y-%m-%dT%H:%M:%SZ', command = request.command }
   if file.exists(M.path(runs, m.id)) then return M.read(runs, m.id) end
   for i, job in ipairs(jobs) do m.cells[i] = { key = job.key, training = job.training_key, labels = job.labels } end

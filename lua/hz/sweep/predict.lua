@@ -1,5 +1,5 @@
--- predict.lua: how long a sweep will take: a few steps of every model on the very sets and batch, times what is left to do; and how many
--- processes at once finish it soonest.
+-- predict.lua: how long a sweep will take: a few steps of every model on the very sets and batch, times what is left
+-- to do; and how many processes at once finish it soonest.
 local c = require 'hz.c'
 local cell = require 'hz.sweep.cell'
 local file = require 'hz.base.file'
@@ -37,8 +37,8 @@ local function measure(job)
   return speed
 end
 
--- How much slower a process of `threads` threads runs beside others like it than alone, by the FMA peak: cores may be halves of one
--- core, or clock lower when all are at work.
+-- How much slower a process of `threads` threads runs beside others like it than alone, by the FMA peak: cores may be
+-- halves of one core, or clock lower when all are at work.
 local function crowding(total, processes, each)
   local all = math.min(total, processes * each)
   if all == each then return processes end
@@ -62,7 +62,8 @@ function M.costs(jobs, processes)
   end)
 end
 
--- Sets job.left, the seconds that each job still needs: nothing if it is finished, the rest of the epochs with a resume point.
+-- Sets job.left, the seconds that each job still needs: nothing if it is finished, the rest of the epochs with a
+-- resume point.
 function M.left(runs, jobs)
   local counted = {}
   for _, job in ipairs(jobs) do
@@ -87,7 +88,8 @@ function M.span(jobs, processes)
   return math.max(unpack(busy))
 end
 
--- Costs and time left with so many processes. Returns the seconds; `start` is what a process needs before its first cell.
+-- Costs and time left with so many processes. Returns the seconds; `start` is what a process needs before its first
+-- cell.
 function M.with(runs, jobs, processes, start)
   M.costs(jobs, processes)
   M.left(runs, jobs)
@@ -97,16 +99,20 @@ end
 -- Processes like this one that memory has room for, each as large as this one may yet become.
 local function room()
   local ok, free, own = pcall(function()
-    return file.read_all '/proc/meminfo':match 'MemAvailable:%s*(%d+)', file.read_all '/proc/self/status':match 'VmHWM:%s*(%d+)'
+    return file.read_all '/proc/meminfo':match 'MemAvailable:%s*(%d+)',
+      file.read_all '/proc/self/status':match 'VmHWM:%s*(%d+)'
   end)
   return ok and free and own and math.max(1, math.floor(tonumber(free) / (2 * tonumber(own)))) or 1
 end
 
--- How many processes finish soonest, of 1, 2, 4, ... and one per core; more than one must promise 5 % less. Returns it and the seconds.
+-- How many processes finish soonest, of 1, 2, 4, ... and one per core; more than one must promise 5 % less. Returns
+-- it and the seconds.
 function M.choose(runs, jobs, start)
   local total, trainings, most = c.C.hz_cpu_threads(), {}, 0
   for _, job in ipairs(jobs) do
-    if not cell.exists(runs, job.key) and not trainings[job.training_key] then trainings[job.training_key], most = true, most + 1 end
+    if not cell.exists(runs, job.key) and not trainings[job.training_key] then
+      trainings[job.training_key], most = true, most + 1
+    end
   end
   most = math.min(total, most, room())
   local best, least = 1, M.with(runs, jobs, 1, start)

@@ -1,5 +1,6 @@
 -- protocol.lua: what is trained, watched and scored, and which numbers come of it. Two protocols:
---   strict  the default: curves on a validation part of the training data, the test set scored once with the final weights
+--   strict  the default: curves on a validation part of the training data, the test set scored once with the final
+--           weights
 --   paper   as published (arXiv 1807.10569): the test set is watched, accuracy is the mean of the ten best epochs
 local c = require 'hz.c'
 
@@ -21,24 +22,31 @@ local function first(set, n, knob)
   return set:subset(1, n)
 end
 
--- Items held out for validation when `train` of n are trained on (nil: as many as possible): a fifth of them, at least 100; a tenth of all.
+-- Items held out for validation when `train` of n are trained on (nil: as many as possible): a fifth of them, at
+-- least 100; a tenth of all.
 local function validation_count(set, train)
   local n = #set.labels
   if not train then return math.max(1, math.floor(n / 10)) end
   local count = math.min(math.max(100, math.floor(train / 5)), n - train)
-  if count < 1 then c.fail('train=%d was given; %s has %d items to train on, and strict needs some of them for validation', train, set.name, n) end
+  if count < 1 then
+    c.fail('train=%d was given; %s has %d items to train on, and strict needs some of them for validation',
+      train, set.name, n)
+  end
   return count
 end
 
 local rows = {}
 
--- Splits follow the content hash of the original items: the same at every quality, and validation sets of different size nest.
+-- Splits follow the content hash of the original items: the same at every quality, and validation sets of different
+-- size nest.
 rows.strict = {
   sets = function(train, test, o)
     local rest, held = train:split(validation_count(train, o.train), 'validation')
     return first(rest, o.train, 'train'), held, first(test, o.test, 'test')
   end,
-  split = function(train, watch, test) return ('train=%d validation=%d test=%d'):format(#train.labels, #watch.labels, #test.labels) end,
+  split = function(train, watch, test)
+    return ('train=%d validation=%d test=%d'):format(#train.labels, #watch.labels, #test.labels)
+  end,
   accuracy = function(_, test) return test end,
   -- First epoch that comes within the margin of where the untouched data end (target; nil without such a cell).
   convergence = function(curve, target)
@@ -73,8 +81,8 @@ rows.paper = {
   end,
 }
 
--- sets(train, test, {train=, test=}) -> train, watch, test; split(...) in words; accuracy(watch curve, final test accuracy);
--- convergence(watch curve, target) -> epoch or nil.
+-- sets(train, test, {train=, test=}) -> train, watch, test; split(...) in words; accuracy(watch curve, final test
+-- accuracy); convergence(watch curve, target) -> epoch or nil.
 function M.named(name)
   return rows[name] or c.fail("protocol: '%s' is unknown; have strict, paper", tostring(name))
 end

@@ -1,5 +1,6 @@
--- sweep.lua: cells in order, one after the other or several at once (workers.lua), each at most once however many processes share the
--- runs folder. Stopping and starting again is resuming: finished cells are skipped, a half-done one goes on from its resume point.
+-- sweep.lua: cells in order, one after the other or several at once (workers.lua), each at most once however many
+-- processes share the runs folder. Stopping and starting again is resuming: finished cells are skipped, a half-done
+-- one goes on from its resume point.
 local c = require 'hz.c'
 local axes = require 'hz.sweep.axes'
 local cell = require 'hz.sweep.cell'
@@ -110,7 +111,8 @@ local function pass(self)
   return moved, owner
 end
 
--- Works until all cells are there; waits for those that other processes are at work on, and takes over from any that dies.
+-- Works until all cells are there; waits for those that other processes are at work on, and takes over from any that
+-- dies.
 local function work(self)
   local told = false
   while self:unfinished() > 0 do
@@ -148,7 +150,8 @@ end
 local function announce(self, parallel, start)
   local done = count_done(self)
   if done < #self.jobs then self.processes, self.predicted = settle(self, parallel, start) end
-  print(('sweep %s: %d cell%s%s%s%s'):format(self.id, #self.jobs, #self.jobs == 1 and '' or 's', done > 0 and (', %d of them finished'):format(done) or '',
+  print(('sweep %s: %d cell%s%s%s%s'):format(self.id, #self.jobs, #self.jobs == 1 and '' or 's',
+    done > 0 and (', %d of them finished'):format(done) or '',
     self.predicted and (', about %s to go'):format(progress.duration(self.predicted)) or '',
     self.processes > 1 and (', %d cells at a time'):format(self.processes) or ''))
   io.stdout:flush()
@@ -160,12 +163,14 @@ M.known = training.names([[name runs request dry parallel tune data codec qualit
   protocol train test values]], 'decides', 'no')
 local standard = { name = 'sweep', codec = { 'jpeg' }, protocol = 'strict', seed = { 1 }, parallel = 1 }
 
+local unasked = { data = true, optimizer = true, runs = true, dry = true, parallel = true, weights_digest = true }
+
 -- What was asked for, in plain values: two sweeps of the same request differ only in what the world has become since.
 local function request_of(o)
   local r = { data = {} }
   for i, d in ipairs(o.data) do r.data[i] = d.name end
   for k, v in pairs(o) do
-    if k ~= 'data' and k ~= 'optimizer' and k ~= 'runs' and k ~= 'dry' and k ~= 'parallel' and k ~= 'weights_digest' then r[k] = v end
+    if not unasked[k] then r[k] = v end
   end
   return r
 end
@@ -184,7 +189,8 @@ local function check(o)
   encodings.take(o, M.known)
   for _, k in ipairs { 'data', 'quality', 'model', 'epochs', 'optimizer' } do
     if o[k] == nil and not (k == 'quality' and o.values) then
-      c.fail('sweep: %s is missing; needs data, quality (or another parameter of the codec), model, epochs and optimizer', k)
+      c.fail('sweep: %s is missing; '
+        .. 'needs data, quality (or another parameter of the codec), model, epochs and optimizer', k)
     end
   end
   for _, k in ipairs { 'data', 'model', 'seed' } do need_list(o, k) end
@@ -192,18 +198,27 @@ local function check(o)
     if o[k] ~= nil then need_list(o, k) end
   end
   local n = o.parallel
-  if n ~= 'auto' and (type(n) ~= 'number' or n % 1 ~= 0 or n < 1 or n > 256) then c.fail("sweep: parallel is %s; needs a number of processes, 1..256, or 'auto'", tostring(n)) end
+  if n ~= 'auto' and (type(n) ~= 'number' or n % 1 ~= 0 or n < 1 or n > 256) then
+    c.fail("sweep: parallel is %s; needs a number of processes, 1..256, or 'auto'", tostring(n))
+  end
   if n ~= 'auto' and n > 1 and not workers.command() then
     c.fail('sweep: parallel is %d; needs a script in a file, which other processes can run again', n)
   end
-  if o.epochs == 0 and not o.weights then c.fail('sweep: epochs is 0; needs weights=FILE to score, or at least one epoch') end
+  if o.epochs == 0 and not o.weights then
+    c.fail('sweep: epochs is 0; needs weights=FILE to score, or at least one epoch')
+  end
 end
 
--- In a worker of another sweep of the same script nothing is computed: what is there is taken in, as the script goes on from it.
+-- In a worker of another sweep of the same script nothing is computed: what is there is taken in, as the script goes
+-- on from it.
 local function take_in(self)
   count_done(self)
   for _, job in ipairs(self.jobs) do
-    if cell.exists(self.runs, job.key) then self:finish_cell(job) else failed(self, job, 'another process computes it') end
+    if cell.exists(self.runs, job.key) then
+      self:finish_cell(job)
+    else
+      failed(self, job, 'another process computes it')
+    end
   end
   return self
 end
@@ -215,17 +230,19 @@ local function begin(self, o)
   if old then print(('sweep %s: computed anew, because this differs since %s: %s'):format(self.id, old, reason)) end
 end
 
--- Runs a sweep. o: name, runs (folder; default HZ_RUNS or ./runs), request (the knobs as given, kept in the manifest), dry (true: only
--- count and predict), parallel (cells at a time, each in a process of its own with its share of the threads; 'auto': as many as
--- finish soonest; default 1), tune (true: kernels by trial), and the axes and settings of axes.jobs; any other key is a
--- parameter of the codecs (encodings.lua). Returns { id, runs, jobs, records, failed }.
+-- Runs a sweep. o: name, runs (folder; default HZ_RUNS or ./runs), request (the knobs as given, kept in the
+-- manifest), dry (true: only count and predict), parallel (cells at a time, each in a process of its own with its
+-- share of the threads; 'auto': as many as finish soonest; default 1), tune (true: kernels by trial), and the axes
+-- and settings of axes.jobs; any other key is a parameter of the codecs (encodings.lua). Returns { id, runs, jobs,
+-- records, failed }.
 function M.run(o)
   local start = os.clock()                             -- what a process needs to get here
   check(o)
   local jobs = axes.jobs(o)
   local chosen = o.tune and kernels.choose(o, jobs)     -- before the sweep has its id, which follows from them
-  local self = setmetatable({ runs = manifest.runs(o.runs), jobs = jobs, records = {}, failed = {}, progress = progress.new(),
-    started = c.C.hz_seconds(), predicted = nil, processes = 1, id = manifest.id(o.name, jobs), kernels = chosen }, Sweep)
+  local self = setmetatable({ id = manifest.id(o.name, jobs), runs = manifest.runs(o.runs), jobs = jobs, records = {},
+    failed = {}, progress = progress.new(), started = c.C.hz_seconds(), predicted = nil, processes = 1,
+    kernels = chosen }, Sweep)
   local role = workers.role(self.id)
   if role == 'other' then return take_in(self) end
   if role == 'worker' then
@@ -246,7 +263,8 @@ function Sweep:closing()
   for _, f in ipairs(self.failed) do
     lines[#lines + 1] = ('failed: cell %d, %s: %s'):format(f.job.number, text.title(f.job.labels), f.message)
   end
-  lines[#lines + 1] = ('stored in %s; once more: hz report %s%s'):format(self.runs, self.id, self.runs == 'runs' and '' or ' runs=' .. self.runs)
+  lines[#lines + 1] = ('stored in %s; once more: hz report %s%s'):format(self.runs, self.id,
+    self.runs == 'runs' and '' or ' runs=' .. self.runs)
   return table.concat(lines, '\n')
 end
 

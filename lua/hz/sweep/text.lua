@@ -31,27 +31,30 @@ end
 
 local function head(self, job) return ('cell %d/%d'):format(job.number, #self.jobs) end
 
--- One cell at work. at: { epochs (behind it, with the part of the running one), loss, accuracy, rate }. What matters most stands first: narrow
--- terminals cut the end off.
+-- One cell at work. at: { epochs (behind it, with the part of the running one), loss, accuracy, rate }. What matters
+-- most stands first: narrow terminals cut the end off.
 function M.status(self, job, at)
-  return ('%s, %s left: %s, epoch %d/%d, loss %.3f, accuracy %.1f %%, %.0f images/s'):format(head(self, job), duration(M.left(self)), M.title(job.labels),
-    math.floor(at.epochs) + 1, job.settings.epochs, at.loss, 100 * at.accuracy, at.rate)
+  return ('%s, %s left: %s, epoch %d/%d, loss %.3f, accuracy %.1f %%, %.0f images/s'):format(head(self, job),
+    duration(M.left(self)), M.title(job.labels), math.floor(at.epochs) + 1, job.settings.epochs,
+    at.loss, 100 * at.accuracy, at.rate)
 end
 
 -- Several cells at work: those in `running` (jobs), each with the epoch it is in.
 function M.status_of_all(self, done, running)
   local parts = {}
   for i, job in ipairs(running) do
-    parts[i] = ('%s (%d/%d)'):format(M.title(job.labels), math.min(job.settings.epochs, math.floor(job.at or 0) + 1), job.settings.epochs)
+    local epochs = job.settings.epochs
+    parts[i] = ('%s (%d/%d)'):format(M.title(job.labels), math.min(epochs, math.floor(job.at or 0) + 1), epochs)
   end
-  return ('%d of %d cells done, %d running, %s left: %s'):format(done, #self.jobs, #running, duration(M.left(self)), table.concat(parts, '; '))
+  return ('%d of %d cells done, %d running, %s left: %s'):format(done, #self.jobs, #running, duration(M.left(self)),
+    table.concat(parts, '; '))
 end
 
 -- An epoch that has ended; row: epoch, loss, accuracy, watch_accuracy.
 function M.epoch(self, job, row)
-  return ('%s  %s  epoch %d/%d  loss %.4f  accuracy %.1f %%  %s %.1f %%  %s left'):format(head(self, job), M.title(job.labels),
-    row.epoch, job.settings.epochs, row.loss, 100 * row.accuracy, job.settings.keep_best and 'test' or 'validation',
-    100 * (row.watch_accuracy or 0), duration(M.left(self)))
+  return ('%s  %s  epoch %d/%d  loss %.4f  accuracy %.1f %%  %s %.1f %%  %s left'):format(head(self, job),
+    M.title(job.labels), row.epoch, job.settings.epochs, row.loss, 100 * row.accuracy,
+    job.settings.keep_best and 'test' or 'validation', 100 * (row.watch_accuracy or 0), duration(M.left(self)))
 end
 
 -- A cell that is finished.
@@ -66,6 +69,8 @@ end
 function M.remark(self, job, what) return ('%s  %s  %s'):format(head(self, job), M.title(job.labels), what) end
 
 -- "waiting for process 7 on host, which is at work on 2 of 8 cells"
-function M.waiting(self, owner, cells) return ('waiting for %s, which is at work on %d of %d cells'):format(owner, cells, #self.jobs) end
+function M.waiting(self, owner, cells)
+  return ('waiting for %s, which is at work on %d of %d cells'):format(owner, cells, #self.jobs)
+end
 
 return M

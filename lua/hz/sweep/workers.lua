@@ -1,8 +1,9 @@
--- workers.lua: the cells of a sweep in several processes at once. Each worker is hz itself, spawned with the same script and the same
--- arguments; when it comes to the sweep it computes the cells that it is told and then ends. The sweep's own process hands out cells,
--- shows one status line over all, and replaces a worker that is lost; a worker whose parent dies stops as by SIGTERM.
+-- workers.lua: the cells of a sweep in several processes at once. Each worker is hz itself, spawned with the same
+-- script and the same arguments; when it comes to the sweep it computes the cells that it is told and then ends. The
+-- sweep's own process hands out cells, shows one status line over all, and replaces a worker that is lost; a worker
+-- whose parent dies stops as by SIGTERM.
 --   to a worker, on stdin     the number of a cell, one per line; the end means: end
---   from it, on stderr        records, RS and JSON on a line of their own (RFC 7464); any other line is passed on to who watches
+--   from it, on stderr        records, RS and JSON on a line of their own (RFC 7464); any other line is passed on
 -- What a worker needs to know it finds in HZ_SWEEP_WORKER: its parent's process number and the sweep's id.
 local c = require 'hz.c'
 local cell = require 'hz.sweep.cell'
@@ -22,7 +23,8 @@ local AGAIN = 0.3                  -- seconds until a cell that another sweep wa
 
 -- ---- in a worker ----
 
--- What this process is for the sweep `id`: nil for a process of its own, 'worker', or 'other' in a worker of another sweep.
+-- What this process is for the sweep `id`: nil for a process of its own, 'worker', or 'other' in a worker of another
+-- sweep.
 function M.role(id)
   local parent, wanted = (os.getenv 'HZ_SWEEP_WORKER' or ''):match '^(%d+) (.+)$'
   if not parent then return nil end
@@ -41,7 +43,8 @@ local function hooks(job)
       tell { event = 'step', job = job.number, epochs = run.plan.epoch + run.seen / #job.point.train.labels }
     end,
     on_epoch = function(row)
-      tell { event = 'epoch', job = job.number, epoch = row.epoch, loss = row.loss, accuracy = row.accuracy, watch_accuracy = row.watch_accuracy }
+      tell { event = 'epoch', job = job.number, epoch = row.epoch, loss = row.loss, accuracy = row.accuracy,
+        watch_accuracy = row.watch_accuracy }
     end,
   }
 end
@@ -196,7 +199,8 @@ function Crew:lost(w, how)
   if not w.ready then
     self.stillborn = self.stillborn + 1
     if self.stillborn >= LOSSES then
-      c.fail('sweep: processes for it end (%s) before they come to %s; needs a script that does the same each time it is run', how, self.sweep.id)
+      c.fail('sweep: processes for it end (%s) before they come to %s; '
+        .. 'needs a script that does the same each time it is run', how, self.sweep.id)
     end
   elseif job then
     job.losses = (job.losses or 0) + 1
@@ -221,7 +225,8 @@ function Crew:listen(seconds)
   for _, w in ipairs(process.await(self.workers, seconds)) do
     local lines, ended = w:lines()
     for _, line in ipairs(lines) do self:hear(w, line) end
-    if ended and w.rest ~= '' and w.rest:sub(1, 1) ~= MARK then self:hear(w, w.rest) end      -- a record that is cut off says nothing
+    local half = w.rest:sub(1, 1) == MARK              -- a record that is cut off says nothing
+    if ended and w.rest ~= '' and not half then self:hear(w, w.rest) end
     if ended then self:ended(w) end
   end
 end
@@ -261,7 +266,8 @@ local function loop(self)
   end
 end
 
--- Works with `wanted` processes until all cells are there. A signal, or trouble with the disk, stops them all and is raised.
+-- Works with `wanted` processes until all cells are there. A signal, or trouble with the disk, stops them all and is
+-- raised.
 function M.work(sweep, wanted)
   local self = setmetatable({ sweep = sweep, wanted = wanted, workers = {}, stillborn = 0 }, Crew)
   local ok, e = pcall(loop, self)

@@ -1,6 +1,5 @@
 -- pretty.lua: how values look at the prompt. Tensors as a header line and their edges, tables as sorted, nested, cut lists.
--- short(v) fits in a line; value(v) is the full form.
-local tensor = require 'hz.tensor.tensor'
+-- short(v) fits in a line; value(v) is the full form. What tensors can do is tensor.lua's, which asks here how they look.
 local c = require 'hz.c'
 
 local M = {}
@@ -13,7 +12,11 @@ M.width = 96            -- columns
 
 -- ---- tensors ----
 
-local function header(t) return ('%s %s'):format(t:type(), tensor.shape_text(t)) end
+local function is_tensor(v) return c.ffi.istype('hz_tensor', v) end
+
+function M.shape(t) return '(' .. table.concat(t:size(), ',') .. ')' end
+
+local function header(t) return ('%s %s'):format(t:type(), M.shape(t)) end
 
 local function number(v)
   if v ~= v then return 'nan' end
@@ -152,7 +155,7 @@ end
 -- In one line, as part of something larger.
 function M.short(v)
   local kind = type(v)
-  if tensor.is(v) then return header(v) end
+  if is_tensor(v) then return header(v) end
   if kind == 'string' then return #v <= 60 and quoted(v) or quoted(v:sub(1, 56)) .. '...' end
   if kind == 'number' then return v % 1 ~= 0 and ('%.6g'):format(v) or tostring(v) end
   if kind == 'function' then return function_text(v) end
@@ -233,7 +236,7 @@ end
 -- Full form.
 function M.value(v)
   local kind = type(v)
-  if tensor.is(v) then return M.tensor(v) end
+  if is_tensor(v) then return M.tensor(v) end
   if kind == 'string' then return v:find '\n' and v or quoted(v) end
   if kind == 'function' then return function_text(v) end
   if kind == 'table' and not has_tostring(v) then return next(v) == nil and '{}' or list(v, 1, {}) end

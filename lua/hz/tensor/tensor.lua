@@ -1,5 +1,6 @@
 -- tensor.lua: what tensors can do at the prompt and in scripts. Indices count from 1; shapes are tables.
 local c = require 'hz.c'
+local pretty = require 'hz.tensor.pretty'
 local ffi, C = c.ffi, c.C
 
 local M, methods = {}, {}
@@ -217,7 +218,7 @@ local function broadcast(name, a, b)
   return shape
 end
 
-function M.shape_text(t) return '(' .. table.concat(t:size(), ',') .. ')' end
+M.shape_text = pretty.shape        -- '(32,32,3)'
 
 local function operand(x, name)
   if type(x) == 'number' then return M.full({}, x, 'f64') end
@@ -296,7 +297,7 @@ Tensor = ffi.metatype('hz_tensor', {
   __len = function(t) return t.ndim > 0 and tonumber(t.shape[0]) or 0 end,
   __add = methods.add, __sub = methods.sub, __mul = methods.mul, __div = methods.div, __pow = methods.pow,
   __unm = methods.neg, __gc = C.hz_tensor_clear,
-  __tostring = function(t) return require 'hz.tensor.pretty'.tensor(t) end,
+  __tostring = pretty.tensor,
 })
 
 return M

@@ -5,6 +5,11 @@ return {
     'trains every cell of a table of axes, or carries on where it was stopped; parameters of the codecs are axes, too '
     .. "(subsampling={'420', '444'}; in values={...} if the sweep has a key of that name); see experiments/cifar_sweep.lua",
      'print(type(hz.sweep))' },
+  { 'study',
+    "hz.study{name=, about=, items='images', embedded={'camera', preset=}, presets=, knobs=, real=, codec=, options=}",
+    "what a sweep's script needs around hz.sweep: study:settings(...) reads keys and data, study:finish(sweep) prints "
+    .. 'what came out; see experiments/README.md. hz.study.rows, .found, .optimizer, .training: parts of it',
+    "print(hz.study.optimizer{optimizer='sgd', schedule='cosine'})" },
   { 'results', "hz.results(id)",
     "the finished cells of a sweep (the latest without id): r:where{quality=10, subsampling='444'}, r:mean 'accuracy', r:column 'psnr'",
     'print(type(hz.results))' },

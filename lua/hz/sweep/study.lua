@@ -1,0 +1,254 @@
+-- study.lua: what experiments share, so that each is its presets and what is its own: keys of the command line,
+-- presets, choice and fitting of the data, the optimiser's defaults, and the lines around the table. An experiment of
+-- many cells reads
+--   local study = hz.study { name = 'noise_sweep', about = '...', items = 'images',
+--     embedded = { 'camera', preset = 'quick' }, presets = { { 'quick', epochs = 8, ... } },
+--     knobs = { 'shift', { 'noise', 1, 'float', 'of the camera', min = 0 } } }
+--   local sweep = hz.sweep(study:settings(...))
+--   study:finish(sweep)
+-- Keys given on the command line stand above the preset, and that above the defaults of the rows. A key that is
+-- called like a field of hz.sweep, or like a setting of a training (training.lua), is passed on by its name.
+local args = require 'hz.base.args'
+local c = require 'hz.c'
+local dataset = require 'hz.data.dataset'
+local encodings = require 'hz.sweep.encodings'
+local optim = require 'hz.net.optim'
+local sweeps = require 'hz.sweep.sweep'
+local training = require 'hz.net.training'
+
+local M, Study = {}, {}
+Study.__index = Study
+
+local TRAINS = 0.8                 -- share of a set that trains where validation items come from the rest
+
+-- ---- rows of keys ----
+
+-- type, help (%s: the items, in the plural) and domain of keys that experiments share.
+local shared = {
+  epochs    = { 'int', 'passes over the training %s', min = 0, max = 100000 },
+  batch     = { 'int', '%s per step', min = 1, max = 65536 },
+  seed      = { 'int', 'of weights, order, augmentation and dropout', min = 0 },
+  optimizer = { 'string', 'sgd has Nesterov momentum 0.9', choices = optim.kinds },
+  rate      = { 'float', 'learning rate', min = 1e-9, max = 100 },
+  schedule  = { 'string', 'how the rate falls', choices = optim.schedules },
+  dtype     = { 'string', 'storage of activations and their gradients; parameters are f32',
+                choices = { 'f32', 'bf16' } },
+  smoothing = { 'float', 'label smoothing', min = 0, max = 0.999 },
+  shift     = { 'int', 'augmentation: largest shift in pixels', min = 0, max = 16 },
+  flip      = { 'bool', 'augmentation: mirror half of the %s' },
+}
+
+-- A maker of rows for hz.args: row(name, default, changes), worded for some items. changes: fields of the row, `help`
+-- among them.
+function M.rows(items)
+  return function(name, default, changes)
+    local basis = shared[name]
+    if not basis then
+      c.fail("study: '%s' is no shared key; needs a row {name, default, type, help}", tostring(name))
+    end
+    local row = { name, default, basis[1], basis[2]:format(items) }
+    for _, from in ipairs { basis, changes or {} } do
+      for k, v in pairs(from) do
+        if k == 'help' then row[4] = v elseif type(k) == 'string' then row[k] = v end
+      end
+    end
+    return row
+  end
+end
+
+local function default_preset_text(self)
+  if not self.real then return self.embedded.preset end
+  return ('%s, on the embedded set %s'):format(self.real.preset, self.embedded.preset)
+end
+
+local function default_data_text(self)
+  if not self.real then return self.embedded[1] end
+  return ('%s if it is found, else %s'):format(self.real[1], self.embedded[1])
+end
+
+-- Which data, which encodings, which networks, how they are trained.
+local function first_rows(self)
+  local row, items, list, names = M.rows(self.items), self.items, { list = true }, {}
+  for i, preset in ipairs(self.presets) do names[i] = preset[1] end
+  return {
+    { 'preset', nil, 'string', ('defaults of the keys below (default: %s)'):format(default_preset_text(self)),
+      choices = names },
+    { 'data', nil, 'string', ('data set (default: %s)'):format(default_data_text(self)), list = true },
+    { 'path', nil, 'string', 'where the files of data=folder are' },
+    { 'codec', { self.codec or 'jpeg' }, 'string', ('codec of the training and test %s'):format(items), list = true },
+    { 'quality', nil, 'float', 'qualities of the codec; raw: untouched', list = true, also = { 'raw' } },
+    { 'codec_test', nil, 'string', ('codec of the test %s alone (default: that of training)'):format(items),
+      list = true },
+    { 'quality_test', nil, 'float', ('qualities of the test %s alone (default: that of training)'):format(items),
+      list = true, also = { 'raw' } },
+    { 'model', nil, 'string', 'networks by name, or files NAME.lua that return a net', list = true },
+    { 'weights', nil, 'string', 'file of weights to begin with; with epochs=0 they are scored as they are' },
+    row('seed', nil, list),
+    row 'epochs',
+    { 'train', nil, 'int', ('%s that train; validation %s come from the rest'):format(items, items), min = 1 },
+    { 'test', nil, 'int', ('test %s that are scored'):format(items), min = 1 },
+    { 'protocol', nil, 'string', 'what is watched and scored', choices = { 'strict', 'paper' } },
+    row 'optimizer', row 'rate', row 'schedule', row 'batch', row('dtype', { 'f32' }, list),
+  }
+end
+
+-- How and where the work is done.
+local last_rows = {
+  { 'runs', nil, 'string', 'folder of the results (default: HZ_RUNS, or runs)' },
+  { 'svg', nil, 'string', 'file for the plot of accuracy over bits' },
+  { 'parallel', 'auto', 'int', 'cells at a time, each in a process of its own; auto: as many as finish soonest',
+    min = 1, max = 256, also = { 'auto' } },
+  { 'tune', false, 'bool', 'choose kernels by trial, once for all cells; remembered for this machine' },
+  { 'dry', false, 'bool', 'say how many cells and how long, and stop' },
+}
+
+-- All rows of a study, in the order of --help: its own stand between. Parameters of the chosen codecs are keys, too.
+local function rows_of(self)
+  local rows, row = first_rows(self), M.rows(self.items)
+  for _, own in ipairs(self.knobs or {}) do rows[#rows + 1] = type(own) == 'string' and row(own) or own end
+  for _, last in ipairs(last_rows) do rows[#rows + 1] = last end
+  rows.about = self.about
+  rows.more = function(knob) return encodings.rows(knob.codec, knob.codec_test) end
+  return rows
+end
+
+-- ---- presets ----
+
+local function default_preset(self, names)
+  local real = self.real and names[1] ~= self.embedded[1]
+  return (real and self.real or self.embedded).preset
+end
+
+local function preset_named(self, name)
+  for _, preset in ipairs(self.presets) do
+    if preset[1] == name then return preset end
+  end
+  c.fail("study: preset '%s' is not among presets", tostring(name))
+end
+
+-- What a preset says holds where the command line is silent; of codecs, not where it asks for a codec's other
+-- parameters and the codec has none of that name. An optimiser that was asked for has a rate of its own.
+local function apply(preset, rows, knob, given, values)
+  local known, asked = {}, given.quality or next(values)
+  for _, row in ipairs(rows) do known[row[1]] = row[1] ~= 'quality' end
+  for key, value in pairs(preset) do
+    if known[key] and not given[key] then knob[key] = value end
+  end
+  for key, value in pairs(preset) do
+    if key ~= 1 and not known[key] and not given[key] and (not asked or encodings.declares(knob.codec, key)) then
+      (key == 'quality' and knob or values)[key] = value
+    end
+  end
+  if given.optimizer and not given.rate then knob.rate = nil end
+end
+
+-- ---- data ----
+
+-- The set that is taken where none is asked for: the real one where it is found, else the embedded one.
+function M.found(real, embedded) return real and dataset.available(real) and real or embedded end
+
+-- Options that a set is loaded with. An embedded set is made as large as train= needs; without least or train= it is
+-- as large as it says itself.
+local function options_for(self, name, knob, given)
+  local options = self.options and self.options(name, knob) or {}
+  if name == 'folder' then options.path = knob.path end
+  if name == self.embedded[1] then
+    local n = math.max(self.embedded.least or 0, math.ceil((given.train and knob.train or 0) / TRAINS))
+    if n > 0 then options.train = n end
+  end
+  return options
+end
+
+local function load_set(self, name, knob, given)
+  local train, test = dataset.data(name, options_for(self, name, knob, given))
+  local missing = self.real and not given.data and name == self.embedded[1]
+  print(('data: %s, %d training and %d test %s, from %s%s'):format(name, #train, #test, self.items, train.source,
+    missing and (' (%s was not found; hz data fetch %s gets it)'):format(self.real[1], self.real[1]) or ''))
+  return { name = name, train = train, test = test }
+end
+
+-- A preset asks for at most what there is; a key asks for exactly that.
+local function fit(data, knob, given)
+  if knob.protocol ~= 'strict' then return end
+  for _, d in ipairs(data) do
+    local most = { train = math.floor(#d.train * TRAINS), test = #d.test }
+    for key, n in pairs(most) do
+      if knob[key] and not given[key] then knob[key] = math.min(knob[key], n) end
+    end
+  end
+end
+
+-- ---- settings of a training ----
+
+-- The optimiser that the keys optimizer, rate and schedule describe; without a rate its own.
+function M.optimizer(knob)
+  local settings = { rate = knob.rate, schedule = knob.schedule }
+  if knob.optimizer == 'sgd' then settings.momentum, settings.nesterov = 0.9, true end
+  return optim.new(knob.optimizer, settings)
+end
+
+local function augment(knob)
+  local a = {}
+  for name in pairs(training.augments) do a[name] = knob[name] end
+  return a
+end
+
+-- The settings of one training, as hz.train takes them.
+function M.training(knob)
+  local o = {}
+  for name in pairs(training.names '') do o[name] = knob[name] end
+  o.optimizer, o.augment = M.optimizer(knob), augment(knob)
+  return o
+end
+
+-- ---- a study ----
+
+local known = {}
+for name in ('name about items codec real embedded options presets knobs'):gmatch '%S+' do known[name] = true end
+
+-- A study. o: name (of the sweeps); about (for --help); items ('images'); codec (default jpeg); presets, a list of
+-- { name, key = value, ... }; real and embedded, each { name of the set, preset = its default }, real may stay away;
+-- embedded.least, items that train at least; knobs, the experiment's own rows, or the names of shared ones;
+-- options(name, knob) -> what else a set is loaded with.
+function M.new(o)
+  for k in pairs(o) do
+    if not known[k] then c.fail("study: '%s' is unknown; see ? hz.study", tostring(k)) end
+  end
+  for _, k in ipairs { 'name', 'about', 'items', 'embedded', 'presets' } do
+    if o[k] == nil then c.fail('study: %s is missing; needs name, about, items, embedded and presets', k) end
+  end
+  return setmetatable(o, Study)
+end
+
+-- What hz.sweep takes, by the arguments of the script; loads the data and says which. Mistakes end the script. Also
+-- returns all keys by their names, and which of them were given.
+function Study:settings(...)
+  local rows = rows_of(self)
+  local knob, given, values = args.parse(rows, ...)
+  local names = knob.data or { knob.path and 'folder' or M.found(self.real and self.real[1], self.embedded[1]) }
+  local preset = knob.preset or default_preset(self, names)
+  apply(preset_named(self, preset), rows, knob, given, values)
+  local o, data = {}, {}
+  for i, name in ipairs(names) do data[i] = load_set(self, name, knob, given) end
+  fit(data, knob, given)
+  for name in pairs(sweeps.known) do o[name] = knob[name] end
+  o.name, o.data, o.values, o.augment = self.name, data, values, augment(knob)
+  o.optimizer = function() return M.optimizer(knob) end
+  o.request = { command = table.concat({ 'hz', (rawget(_G, 'arg') or {})[0], ... }, ' '), preset = preset }
+  self.knob = knob
+  return o, knob, given
+end
+
+-- The closing lines of a sweep: its table, where it is stored, the plot; ends the script with status 3 if a cell
+-- failed.
+function Study:finish(sweep)
+  if self.knob.dry then return end
+  print()
+  print(sweep)
+  print()
+  print(sweep:closing())
+  if self.knob.svg then sweep:plot(self.knob.svg) end
+  sweep:finish()
+end
+
+return setmetatable(M, { __call = function(_, o) return M.new(o) end })
