@@ -202,8 +202,13 @@ t.case('sweep: cifar_sweep.lua says which data it uses, and takes its keys over 
   t.match(select(2, run 'dry=true train=80 test=20 batch=16 quality=5,raw seed=1..3 data=camera'), '6 cells')
   t.match(select(2, run 'dry=true train=80 test=20 batch=16 quality=raw seed=1 data=camera dtype=bf16'), '1 cell, about')
   t.match(select(2, run 'dry=true train=80 test=20 batch=16 quality=raw seed=1..3 data=camera dtype=f32,bf16'), '6 cells, about')
+  local small = 'dry=true train=80 test=20 batch=16 seed=1 data=camera '
+  t.match(select(2, run(small .. 'subsampling=420,444')), '9 cells')           -- beside the preset's four qualities and raw
+  t.match(select(2, run(small .. 'subsampling=420,444 quality=5,raw')), '3 cells')
+  t.match(select(2, run(small .. 'codec=png level=0,9')), '2 cells')           -- png has no quality
   for _, case in ipairs { { 'qualty=5', 2, "did you mean 'quality'" }, { 'data=cifar11', 1, "'cifar11' is unknown; have camera, cifar10" }, { 'model=big', 1, "'big' is unknown; have all%-cnns" },
-    { 'quality=0', 1, 'quality is 0; needs' }, { 'data=cifar10', 1, 'cifar10 was not found' }, { 'test=5000', 1, 'test=5000 was given; camera has 1000' }, { 'epochs=-1', 2, '0%.%.100000' } } do
+    { 'quality=0', 1, 'quality is 0; needs' }, { 'data=cifar10', 1, 'cifar10 was not found' }, { 'test=5000', 1, 'test=5000 was given; camera has 1000' }, { 'epochs=-1', 2, '0%.%.100000' },
+    { 'subsampling=421', 2, 'needs one of 420, 422, 444' }, { 'bitrate=8', 2, "'bitrate' is no key; have .* subsampling" } } do
     local code, _, message = run('dry=true ' .. case[1])
     t.equal(code, case[2], case[1] .. ': ' .. message)
     t.match(message, case[3], case[1])

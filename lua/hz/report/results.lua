@@ -9,6 +9,7 @@ local report = require 'hz.report.report'
 local rows_of = require 'hz.sweep.rows'
 local say = require 'hz.base.say'
 local stats = require 'hz.report.stats'
+local table_text = require 'hz.base.table'.text
 local text = require 'hz.report.text'
 
 local M, Rows = {}, {}
@@ -101,7 +102,7 @@ Found.__tostring = function(found)
       rows[i][k] = type(v) == 'number' and ('%.6g'):format(v) or v == nil and 'null' or tostring(v)
     end
   end
-  return require 'hz.base.table'.text(cols, rows)
+  return table_text(cols, rows)
 end
 
 -- Rows of an SQL query over the table `cells` of all sweeps in a runs folder.
