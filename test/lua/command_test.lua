@@ -1,4 +1,5 @@
--- Verbs of the command line: what arguments become, one table of mistakes and their messages, and the usage made from rows.
+-- Verbs of the command line: what arguments become, one table of mistakes and their messages, and the usage made from
+-- rows.
 local t = ...
 local command = require 'hz.base.command'
 local exit = require 'hz.exit'
@@ -12,20 +13,24 @@ local json = { 'json', false, 'bool', 'for programs' }
 local store = command.new('store', {
   about = 'A store of things.',
   { '', keep, 'lists them', { json, folder } },
-  { 'add', keep, 'adds things', { folder, { 'count', 1, 'int', 'how often', min = 1, form = '--count N' } }, words = { 'THING', 1 } },
+  { 'add', keep, 'adds things', { folder, { 'count', 1, 'int', 'how often', min = 1, form = '--count N' } },
+    words = { 'THING', 1 } },
   { 'rm', keep, 'removes one', words = { 'THING', 1, 1, function() return { 'ball', 'doll' } end } },
   { 'swap', keep, 'swaps two', words = { 'THING', 2, 2 } },
   { 'set', keep, 'sets values', { json }, words = { 'THING', 0, 1 }, open = 'key=value' },
 })
 -- One without words: what stands behind a bool can only be its value.
 local speed = command.new('speed', {
-  { '', keep, 'measures', { { 'data', true, 'bool', 'with data' }, { 'net', { 'a' }, 'string', 'nets', list = true } } },
+  { '', keep, 'measures', {
+    { 'data', true, 'bool', 'with data' }, { 'net', { 'a' }, 'string', 'nets', list = true },
+  } },
 })
 
 local good = {
   { store, {}, { json = false, folder = 'here', words = {}, given = {} } },
   { store, { '--json', 'folder=a=b' }, { json = true, folder = 'a=b', words = {}, given = {} } },
-  { store, { 'add', 'ball', '--count', '3', 'doll' }, { folder = 'here', count = 3, words = { 'ball', 'doll' }, given = {} } },
+  { store, { 'add', 'ball', '--count', '3', 'doll' },
+    { folder = 'here', count = 3, words = { 'ball', 'doll' }, given = {} } },
   { store, { 'rm', 'ball' }, { words = { 'ball' }, given = {} } },
   { store, { 'set', 'x=1', 'ball', 'y=', '--json' }, { json = true, words = { 'ball' }, given = { x = '1', y = '' } } },
   { store, { 'set', '--json', 'true' }, { json = true, words = { 'true' }, given = {} } },

@@ -7,11 +7,12 @@
 --     { 'data',    'camera',      'string', 'data set', choices = { 'camera', 'cifar10' } },
 --   }, ...)
 --
--- Types: int, float, string, bool. list: comma lists, for int also ranges (seed=1..5); the value is a table. also: words allowed
--- beside the type's values. check = function(value) -> nil, or what is needed instead. A default may be nil.
+-- Types: int, float, string, bool. list: comma lists, for int also ranges (seed=1..5); the value is a table. also:
+-- words allowed beside the type's values. check = function(value) -> nil, or what is needed instead. A default may be
+-- nil.
 -- more = function(knob) -> rows that exist for these knobs, for keys that are not among the spec's own.
--- `given` says which keys were given, a third value holds those of `more` by name. Mistakes end the script with status 2;
--- --help prints the rows and ends it with 0.
+-- `given` says which keys were given, a third value holds those of `more` by name. Mistakes end the script with status
+-- 2; --help prints the rows and ends it with 0.
 local c = require 'hz.c'
 local exit = require 'hz.exit'
 
@@ -37,7 +38,9 @@ end
 
 function read.string(text) return text end
 
-M.truth = { ['true'] = true, yes = true, on = true, ['1'] = true, ['false'] = false, no = false, off = false, ['0'] = false }
+M.truth = {
+  ['true'] = true, yes = true, on = true, ['1'] = true, ['false'] = false, no = false, off = false, ['0'] = false,
+}
 function read.bool(text)
   local v = M.truth[text]
   if v ~= nil then return v end
@@ -64,8 +67,9 @@ end
 local function word(row, text)
   if among(row.also, text) then return text end
   local v, need = read[row[3]](text)
-  if v == nil then return nil, or_also(row, limits(row) and row[3] ~= 'string' and need .. ', ' .. limits(row) or need) end
-  if type(v) == 'number' and (row.min and v < row.min or row.max and v > row.max) then return nil, or_also(row, limits(row)) end
+  local within = limits(row)
+  if v == nil then return nil, or_also(row, within and row[3] ~= 'string' and need .. ', ' .. within or need) end
+  if type(v) == 'number' and (v < (row.min or v) or v > (row.max or v)) then return nil, or_also(row, within) end
   if row.choices and not among(row.choices, v) then return nil, 'one of ' .. table.concat(row.choices, ', ') end
   need = row.check and row.check(v)
   if need then return nil, need end
@@ -142,7 +146,8 @@ local function unknown(who, key, rows)
   local names = {}
   for i, row in ipairs(rows) do names[i] = row[1] end
   local near = M.nearest(key, names)
-  exit.usage("%s: '%s' is no key%s; have %s", who, key, near and (", did you mean '%s'"):format(near) or '', table.concat(names, ' '))
+  local meant = near and (", did you mean '%s'"):format(near) or ''
+  exit.usage("%s: '%s' is no key%s; have %s", who, key, meant, table.concat(names, ' '))
 end
 
 -- ---- help ----
@@ -170,8 +175,9 @@ function M.help(who, spec)
   for _, row in ipairs(spec) do
     wide[1], wide[2] = math.max(wide[1], #row[1]), math.max(wide[2], #M.default_text(row[2]))
   end
+  local form = ('  %%-%ds = %%-%ds  %%s (%%s)'):format(wide[1], wide[2])
   for _, row in ipairs(spec) do
-    lines[#lines + 1] = ('  %-' .. wide[1] .. 's = %-' .. wide[2] .. 's  %s (%s)'):format(row[1], M.default_text(row[2]), row[4] or '', M.domain(row))
+    lines[#lines + 1] = form:format(row[1], M.default_text(row[2]), row[4] or '', M.domain(row))
   end
   return table.concat(lines, '\n')
 end
@@ -180,10 +186,14 @@ end
 
 -- Mistakes in the rows are the script author's: errors at the place of the call.
 local function check_rows(spec)
-  if type(spec) ~= 'table' then c.fail('args: %s was given; needs a table of rows {name, default, type, help}', type(spec)) end
+  if type(spec) ~= 'table' then
+    c.fail('args: %s was given; needs a table of rows {name, default, type, help}', type(spec))
+  end
   local rows = {}
   for i, row in ipairs(spec) do
-    if type(row) ~= 'table' or type(row[1]) ~= 'string' then c.fail('args: row %d has no name; needs {name, default, type, help}', i) end
+    if type(row) ~= 'table' or type(row[1]) ~= 'string' then
+      c.fail('args: row %d has no name; needs {name, default, type, help}', i)
+    end
     if not read[row[3]] then
       c.fail("args: knob '%s' has type %s; needs int, float, string or bool", row[1], tostring(row[3]))
     end

@@ -1,5 +1,5 @@
--- command.lua: verbs of the command line from rows, as args.lua has keys of scripts. A command has one row for each verb and
--- a row for each of their options; its usage, its checks and its messages all come from them.
+-- command.lua: verbs of the command line from rows, as args.lua has keys of scripts. A command has one row for each
+-- verb and a row for each of their options; its usage, its checks and its messages all come from them.
 --
 --   return command.new('data', {
 --     about = 'NAME is one of the list, or a file of your own.',
@@ -8,10 +8,10 @@
 --   })
 --
 -- A row: { verb, function(o) -> status, what it does, options, words = , open = }; the verb '' is what the command does
--- without one. Options are rows of args.lua: { name, default, type, text, ... }, with form = how it is written: '--svg FILE',
--- 'url=ADDRESS'; without it --name for a bool, --name VALUE for others.
--- words = { what they are, least, most or nil }, and a fourth, function() -> the names there are; without it there are none.
--- open = what other key=value words are called; without it there are none.
+-- without one. Options are rows of args.lua: { name, default, type, text, ... }, with form = how it is written, such as
+-- '--svg FILE', 'url=ADDRESS'; without it --name for a bool, --name VALUE for others.
+-- words = { what they are, least, most or nil }, and a fourth, function() -> the names there are; else there are none.
+-- open = what other key=value words are called; else there are none.
 -- The function gets o = { option = value, words = { ... }, given = { key = text } }.
 -- Mistakes end the program with status 2; --help prints the usage of the whole command.
 local args = require 'hz.base.args'

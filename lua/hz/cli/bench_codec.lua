@@ -1,5 +1,5 @@
--- bench_codec.lua: hz bench codec: round trips (encode and decode) per second of bulk recoding and of the library's plain
--- loop, one after the other within the same run, so that both see the same machine.
+-- bench_codec.lua: hz bench codec: round trips (encode and decode) per second of bulk recoding and of the library's
+-- plain loop, one after the other within the same run, so that both see the same machine.
 local c = require 'hz.c'
 local json = require 'hz.base.json'
 local plugins = require 'hz.codec.plugins'
@@ -40,11 +40,13 @@ local function measure(codec, set, o)
   end
   return { codec = codec.name, parameters = codec.text, library = codec.library, images = o.count,
            threads = o.threads > 0 and o.threads or c.C.hz_cpu_threads(),
-           roundtrips_per_second = o.count / median(ours), plain_per_second = o.count / median(plain), time_ratio = median(ratios) }
+           roundtrips_per_second = o.count / median(ours), plain_per_second = o.count / median(plain),
+           time_ratio = median(ratios) }
 end
 
 local function run(o)
-  local codec = require 'hz.codec.codec'[o.codec](plugins.values(plugins.codec(o.codec), o.given))      -- lazy: it loads all plugins
+  -- lazy: it loads all plugins
+  local codec = require 'hz.codec.codec'[o.codec](plugins.values(plugins.codec(o.codec), o.given))
   local r = measure(codec, pictures(o.count), o)
   if o.json then
     print(json.encode(r))

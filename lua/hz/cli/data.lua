@@ -24,7 +24,7 @@ local function list(o)
   for i, name in ipairs(dataset.names()) do
     local spec = dataset.describe(name)
     local where = dataset.where(spec)
-    rows[i] = { name = name, state = state_of(spec), about = spec.about, folder = spec.folder and (where or json.null) or json.null,
+    rows[i] = { name = name, state = state_of(spec), about = spec.about, folder = spec.folder and where or json.null,
                 url = spec.url or json.null, licence = spec.licence or json.null }
   end
   if o.json then print(json.encode(rows, { pretty = true })); return 0 end
@@ -47,7 +47,8 @@ local function meter(name)
     local function text()
       local speed = (done - first) / math.max(1e-3, c.C.hz_seconds() - started)
       local left = total and speed > 0 and ', ' .. progress.duration((total - done) / speed) .. ' left' or ''
-      return ('%s: %.1f%s MB, %.1f MB/s%s'):format(name, done / 1e6, total and (' of %.1f'):format(total / 1e6) or '', speed / 1e6, left)
+      local of = total and (' of %.1f'):format(total / 1e6) or ''
+      return ('%s: %.1f%s MB, %.1f MB/s%s'):format(name, done / 1e6, of, speed / 1e6, left)
     end
     line:show(text)
     if not line.live and total and total > 0 and math.floor(10 * done / total) > tenth then      -- a log gets ten lines
@@ -60,10 +61,12 @@ end
 
 local function fetch(o)
   local line, show = meter(o.words[1])
-  local ok, folder, fresh = pcall(require 'hz.data.fetch'.fetch, o.words[1], { url = o.url, show = show, say = function(text)
+  local function note(text)
     line:clear()
     line:line(o.words[1] .. ': ' .. text)
-  end })
+  end
+  local fetch_set = require 'hz.data.fetch'.fetch       -- lazy: it opens libcurl
+  local ok, folder, fresh = pcall(fetch_set, o.words[1], { url = o.url, show = show, say = note })
   line:clear()
   if not ok then error(folder, 0) end
   print((fresh and '%s is in %s' or '%s was there already: %s'):format(o.words[1], folder))
@@ -81,11 +84,14 @@ local function show_rows(rows, as_json)
   if as_json then
     local out = json.array {}
     for i, r in ipairs(rows) do
-      out[i] = { set = r.set or json.null, check = r.check, state = r.ok == nil and 'note' or r.ok and 'ok' or 'bad', text = r.text }
+      local state = r.ok == nil and 'note' or r.ok and 'ok' or 'bad'
+      out[i] = { set = r.set or json.null, check = r.check, state = state, text = r.text }
     end
     print(json.encode(out, { pretty = true }))
   else
-    for _, r in ipairs(rows) do print(('%-9s %-17s %-4s %s'):format(r.set or '', r.check, marks[r.ok] or 'note', r.text)) end
+    for _, r in ipairs(rows) do
+      print(('%-9s %-17s %-4s %s'):format(r.set or '', r.check, marks[r.ok] or 'note', r.text))
+    end
   end
   return bad > 0 and 1 or 0
 end
@@ -116,9 +122,10 @@ local function doctor(o)
   local rows = require 'hz.data.doctor'.machine()
   for _, name in ipairs(dataset.names()) do
     local spec = dataset.describe(name)
-    local state = state_of(spec)
+    local state, place = state_of(spec), dataset.where(spec)
+    local fetch_it = state == 'not here' and spec.url and ('not here; hz data fetch %s'):format(name)
     rows[#rows + 1] = { set = name, check = 'state', ok = state ~= 'not here' or nil,
-                        text = state == 'not here' and spec.url and ('not here; hz data fetch %s'):format(name) or dataset.where(spec) ~= '' and dataset.where(spec) or state }
+                        text = fetch_it or place ~= '' and place or state }
   end
   return show_rows(rows, o.json)
 end
@@ -127,8 +134,8 @@ local array = { 'json', false, 'bool', 'an array for programs' }
 local url = { 'url', nil, 'string', 'where to fetch the set from', form = 'url=ADDRESS' }
 
 return command.new('data', {
-  about = 'NAME is one of the list, or a description of your own: FILE.lua (see datasets/README.md); options of a set as '
-    .. 'key=value',
+  about = 'NAME is one of the list, or a description of your own: FILE.lua (see datasets/README.md); options of a set '
+    .. 'as key=value',
   { 'list', list, 'which sets are described, and which are here', { array } },
   { 'fetch', fetch, 'downloads, checks and unpacks a set; the same command carries a broken download on', { url },
     words = { 'NAME', 1, 1, dataset.names } },

@@ -4,7 +4,8 @@ local exit = require 'hz.exit'
 
 -- name, arguments, what it does, the module that returns function(args) -> status.
 local verbs = {
-  { 'plugin',   'new|check|list|info',      'codecs and other plugins: what was found, what was skipped and why', 'hz.cli.plugin' },
+  { 'plugin',   'new|check|list|info',      'codecs and other plugins: what was found, what was skipped and why',
+    'hz.cli.plugin' },
   { 'data',     'list|fetch|verify|doctor', 'data sets: which exist, fetching and checking them', 'hz.cli.data' },
   { 'runs',     '[rm] ...',                 'sweeps that were run', 'hz.cli.runs' },
   { 'report',   '[ID]',                     'the table of a sweep once more', 'hz.cli.runs' },
@@ -140,7 +141,8 @@ local function readable(name)
   return f ~= nil
 end
 
--- Splits the options off: { run = {{'e',code},{'l',module}}, prompt = bool, at = index of the first argument that is none }
+-- Splits the options off: { run = {{'e',code},{'l',module}}, prompt = bool, at = index of the first argument that is
+-- none }
 local function parse(args)
   local o, i = { run = {} }, 1
   while args[i] and args[i]:sub(1, 1) == '-' and args[i] ~= '-' do
@@ -148,7 +150,9 @@ local function parse(args)
     local letter, tail = a:match '^%-([el])(.*)$'
     if letter then
       if tail == '' then i, tail = i + 1, args[i + 1] end
-      if not tail then exit.usage('%s: nothing follows; needs %s', a, letter == 'e' and 'code' or 'the name of a module') end
+      if not tail then
+        exit.usage('%s: nothing follows; needs %s', a, letter == 'e' and 'code' or 'the name of a module')
+      end
       table.insert(o.run, { letter, tail })
     elseif a == '--' then i = i + 1; break
     elseif a == '-i' then o.prompt = true

@@ -83,7 +83,9 @@ local function new(o)
   end
   local c = require 'hz.c'
   local text = slurp(c.root .. '/plugins/skeleton/skeleton.c'):gsub('skeleton', name)
-  if io.open(name .. '/' .. name .. '.c') then exit.stop(1, ('plugin new: %s/%s.c exists; needs another name'):format(name, name)) end
+  if io.open(name .. '/' .. name .. '.c') then
+    exit.stop(1, ('plugin new: %s/%s.c exists; needs another name'):format(name, name))
+  end
   os.execute('mkdir -p ' .. name)
   local f, why = io.open(name .. '/' .. name .. '.c', 'wb')
   if not f then exit.stop(1, 'plugin new: ' .. why) end
@@ -92,7 +94,8 @@ local function new(o)
   local header = c.root .. '/core'
   if not io.open(header .. '/hz/plugin.h') then header = c.root .. '/../../include' end
   print(('%s/%s.c is a copy of the skeleton; its comments say what is what. To build and try it:\n'):format(name, name))
-  print(('  cc -O2 -Wall -fPIC -shared -fvisibility=hidden -I%s -o %s/%s.so %s/%s.c'):format(header, name, name, name, name))
+  print(('  cc -O2 -Wall -fPIC -shared -fvisibility=hidden -I%s -o %s/%s.so %s/%s.c'):format(header, name, name, name,
+    name))
   print(('  HZ_PLUGIN_PATH=%s hz plugin check %s'):format(name, name))
   return 0
 end

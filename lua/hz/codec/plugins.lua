@@ -97,8 +97,8 @@ local function value_of(p, text)
   return not p.length and tonumber(text) or text
 end
 
--- Parameters given as texts, { quality = '10' }, as the values that their declarations want; what is wrong with them, or unknown,
--- is left to the codec to say.
+-- Parameters given as texts, { quality = '10' }, as the values that their declarations want; what is wrong with them,
+-- or unknown, is left to the codec to say.
 function M.values(about, given)
   local by_name, values = {}, {}
   for _, p in ipairs(about.params) do by_name[p.name] = p end
