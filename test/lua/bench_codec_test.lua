@@ -1,12 +1,12 @@
 -- bench_codec_test.lua: hz bench codec prints figures that belong together, and refuses what it does not know.
 local t = ...
 local plugins = require 'hz.codec.plugins'
-local bench = require 'hz.cli.bench_codec'
+local bench = require 'hz.cli.bench'
 
 local function run(args)
   local lines, keep = {}, print
   _G.print = function(s) lines[#lines + 1] = s end
-  local ok, e = pcall(bench, args)
+  local ok, e = pcall(bench, { 'codec', unpack(args) })
   _G.print = keep
   return ok and table.concat(lines, '\n'), e
 end
@@ -23,7 +23,7 @@ end)
 
 t.case('hz bench codec: mistakes', function()
   local function message(...) return tostring(select(2, run { ... })) end
-  t.match(message 'count=none', 'count is none; needs a whole number of 1%.%.')
+  t.match(message 'count=none', 'count=none was given; needs a whole number, 1%.%.')
   t.match(message '--fast', "'%-%-fast' is unknown")
   t.match(message 'codec=flac', "codec: 'flac' is not loaded")
   if plugins.has 'png' then t.match(message('codec=png', 'count=10'), 'png: its plugin offers no plain loop') end

@@ -212,9 +212,11 @@ t.case('hz plugin as JSON', function()
 end)
 
 t.case('hz plugin: mistakes', function()
-  for args, part in pairs { ['plugin'] = "plugin: '' is unknown", ['plugin dance'] = "plugin: 'dance' is unknown; have list",
-                            ['plugin list all'] = "'all' is unknown; takes --json", ['plugin info'] = 'no name was given',
-                            ['plugin new 9'] = "the name is '9'" } do
+  for args, part in pairs {
+    ['plugin'] = 'plugin: no verb was given; have list, info', ['plugin dance'] = "plugin: 'dance' is unknown; have list",
+    ['plugin list all'] = "'all' is unknown; takes --json", ['plugin new 9'] = "the name is '9'",
+    ['plugin info'] = 'plugin info: 0 names were given; needs one of ',
+  } do
     local status, _, err = t.run(args)
     t.equal(status, 2, args)
     t.ok(err:find(part, 1, true), args .. ': ' .. err)

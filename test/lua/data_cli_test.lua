@@ -84,8 +84,8 @@ end)
 
 t.case('mistakes', function()
   for _, row in ipairs {
-    { { 'data' }, 2, '' }, { { 'data', 'frob' }, 2, "'frob' is unknown; have list, fetch, verify, doctor" }, { { 'data', 'list', 'x' }, 2, "'x' was given; takes none" },
-    { { 'data', 'verify', '--x' }, 2, "'--x' is unknown; takes --json" }, { { 'data', 'verify', 'nope' }, 1, "'nope' is unknown; have camera, cifar10" },
+    { { 'data' }, 2, 'no verb was given; have list' }, { { 'data', 'frob' }, 2, "'frob' is unknown; have list, fetch, verify, doctor" }, { { 'data', 'list', 'x' }, 2, "'x' is unknown; takes --json" },
+    { { 'data', 'verify', '--x' }, 2, "'--x' is unknown; takes [NAME ...], key=value, --json" }, { { 'data', 'verify', 'nope' }, 1, "'nope' is unknown; have camera, cifar10" },
     { { 'data', 'doctor', 'camera', 'trian=3' }, 1, "option 'trian' is unknown" }, { { 'data', 'doctor', '/nowhere/x.lua' }, 1, 'cannot open /nowhere/x.lua' },
   } do
     local status, out, err = t.run(row[1])

@@ -76,7 +76,7 @@ t.case('runs: mistakes in calling are messages', function()
   local a = ids(hz)
   for _, case in ipairs {
     { 'report nothing', 1, "'nothing' is no sweep; have tiny%-" }, { 'report tiny', 1, 'the beginning of several sweeps' }, { 'report --wide', 2, 'unknown' }, { 'runs list', 2, 'have rm' },
-    { 'runs rm', 2, 'needs one' }, { 'compare ' .. a, 2, 'needs two' }, { 'report runs=nowhere', 1, 'no sweep is recorded' }, { 'report --svg', 2, 'needs a file' },
+    { 'runs rm', 2, 'needs one' }, { 'compare ' .. a, 2, 'needs two' }, { 'report runs=nowhere', 1, 'no sweep is recorded' }, { 'report --svg', 2, 'needs %-%-svg FILE' },
     { [[-e "hz.query 'select wrong from cells'"]], 1, 'no such column: wrong' }, { [[-e "hz.results('nothing')"]], 1, 'is no sweep' },
   } do
     local status, _, err = hz(case[1])

@@ -7,12 +7,12 @@
 --     { 'data',    'camera',      'string', 'data set', choices = { 'camera', 'cifar10' } },
 --   }, ...)
 --
--- Types: int, float, string, bool. list: comma lists, for int also ranges (seed=1..5); the value is a table. also: words allowed
--- beside the type's values. check = function(value) -> nil, or what is needed instead. A default may be nil.
+-- Types: int, float, string, bool. list: comma lists, for int also ranges (seed=1..5); the value is a table. also:
+-- words allowed beside the type's values. check = function(value) -> nil, or what is needed instead. A default may be
+-- nil.
 -- more = function(knob) -> rows that exist for these knobs, for keys that are not among the spec's own.
--- spec.who names the program where it is no script, spec.style how its arguments are written where that is not key=value.
--- `given` says which keys were given, a third value holds those of `more` by name. Mistakes end the script with status 2;
--- --help prints the rows and ends it with 0.
+-- `given` says which keys were given, a third value holds those of `more` by name. Mistakes end the script with status
+-- 2; --help prints the rows and ends it with 0.
 local c = require 'hz.c'
 local exit = require 'hz.exit'
 
@@ -38,9 +38,11 @@ end
 
 function read.string(text) return text end
 
-local truth = { ['true'] = true, yes = true, on = true, ['1'] = true, ['false'] = false, no = false, off = false, ['0'] = false }
+M.truth = {
+  ['true'] = true, yes = true, on = true, ['1'] = true, ['false'] = false, no = false, off = false, ['0'] = false,
+}
 function read.bool(text)
-  local v = truth[text]
+  local v = M.truth[text]
   if v ~= nil then return v end
   return nil, 'true or false'
 end
@@ -65,8 +67,9 @@ end
 local function word(row, text)
   if among(row.also, text) then return text end
   local v, need = read[row[3]](text)
-  if v == nil then return nil, or_also(row, limits(row) and row[3] ~= 'string' and need .. ', ' .. limits(row) or need) end
-  if type(v) == 'number' and (row.min and v < row.min or row.max and v > row.max) then return nil, or_also(row, limits(row)) end
+  local within = limits(row)
+  if v == nil then return nil, or_also(row, within and row[3] ~= 'string' and need .. ', ' .. within or need) end
+  if type(v) == 'number' and (v < (row.min or v) or v > (row.max or v)) then return nil, or_also(row, within) end
   if row.choices and not among(row.choices, v) then return nil, 'one of ' .. table.concat(row.choices, ', ') end
   need = row.check and row.check(v)
   if need then return nil, need end
@@ -100,7 +103,8 @@ local function words(row, text)
   return list
 end
 
-local function value_of(row, text)
+-- The value of a row from what was given, or nil and what is needed.
+function M.value(row, text)
   if text == '' then return nil, 'a value' end
   if row.list then return words(row, text) end
   if text:find ',' and row[3] ~= 'string' then return nil, 'one value' end
@@ -142,12 +146,13 @@ local function unknown(who, key, rows)
   local names = {}
   for i, row in ipairs(rows) do names[i] = row[1] end
   local near = M.nearest(key, names)
-  exit.usage("%s: '%s' is no key%s; have %s", who, key, near and (", did you mean '%s'"):format(near) or '', table.concat(names, ' '))
+  local meant = near and (", did you mean '%s'"):format(near) or ''
+  exit.usage("%s: '%s' is no key%s; have %s", who, key, meant, table.concat(names, ' '))
 end
 
 -- ---- help ----
 
-local function default_text(v)
+function M.default_text(v)
   if v == nil then return '' end
   if type(v) ~= 'table' then return tostring(v) end
   local parts = {}
@@ -155,7 +160,8 @@ local function default_text(v)
   return table.concat(parts, ',')
 end
 
-local function domain(row)
+-- What a row takes, in words.
+function M.domain(row)
   if row.choices then return table.concat(row.choices, '|') end
   local kind = row[3] .. (row.list and ' list' or '')
   local lim = limits(row)
@@ -163,14 +169,15 @@ local function domain(row)
 end
 
 function M.help(who, spec)
-  local lines = { ('usage: hz %s [%s ...]'):format(who, spec.style or 'key=value') }
+  local lines = { ('usage: hz %s [key=value ...]'):format(who) }
   if spec.about then table.insert(lines, 1, spec.about) end
   local wide = { 0, 0 }
   for _, row in ipairs(spec) do
-    wide[1], wide[2] = math.max(wide[1], #row[1]), math.max(wide[2], #default_text(row[2]))
+    wide[1], wide[2] = math.max(wide[1], #row[1]), math.max(wide[2], #M.default_text(row[2]))
   end
+  local form = ('  %%-%ds = %%-%ds  %%s (%%s)'):format(wide[1], wide[2])
   for _, row in ipairs(spec) do
-    lines[#lines + 1] = ('  %-' .. wide[1] .. 's = %-' .. wide[2] .. 's  %s (%s)'):format(row[1], default_text(row[2]), row[4] or '', domain(row))
+    lines[#lines + 1] = form:format(row[1], M.default_text(row[2]), row[4] or '', M.domain(row))
   end
   return table.concat(lines, '\n')
 end
@@ -179,10 +186,14 @@ end
 
 -- Mistakes in the rows are the script author's: errors at the place of the call.
 local function check_rows(spec)
-  if type(spec) ~= 'table' then c.fail('args: %s was given; needs a table of rows {name, default, type, help}', type(spec)) end
+  if type(spec) ~= 'table' then
+    c.fail('args: %s was given; needs a table of rows {name, default, type, help}', type(spec))
+  end
   local rows = {}
   for i, row in ipairs(spec) do
-    if type(row) ~= 'table' or type(row[1]) ~= 'string' then c.fail('args: row %d has no name; needs {name, default, type, help}', i) end
+    if type(row) ~= 'table' or type(row[1]) ~= 'string' then
+      c.fail('args: row %d has no name; needs {name, default, type, help}', i)
+    end
     if not read[row[3]] then
       c.fail("args: knob '%s' has type %s; needs int, float, string or bool", row[1], tostring(row[3]))
     end
@@ -192,7 +203,7 @@ local function check_rows(spec)
   return rows
 end
 
-local function copy(v)
+function M.copy(v)
   if type(v) ~= 'table' then return v end
   local t = {}
   for k, x in pairs(v) do t[k] = x end
@@ -206,7 +217,7 @@ end
 
 -- The spec's rows, and those that exist besides for these knobs.
 local function all_rows(spec, knob)
-  local rows, known = { about = spec.about, style = spec.style }, {}
+  local rows, known = { about = spec.about }, {}
   for i, row in ipairs(spec) do rows[i], known[row[1]] = row, true end
   for _, row in ipairs(spec.more and spec.more(knob) or {}) do
     if not known[row[1]] then rows[#rows + 1], known[row[1]] = row, true end
@@ -215,7 +226,7 @@ local function all_rows(spec, knob)
 end
 
 local function read_value(who, row, key, text)
-  local value, need = value_of(row, text)
+  local value, need = M.value(row, text)
   if value == nil then exit.usage("%s: %s=%s was given; needs %s", who, key, text, need) end
   return value
 end
@@ -235,7 +246,7 @@ end
 
 local function parse(who, spec, ...)
   local rows, knob, given, pending = check_rows(spec), {}, {}, {}
-  for _, row in ipairs(spec) do knob[row[1]] = copy(row[2]) end
+  for _, row in ipairs(spec) do knob[row[1]] = M.copy(row[2]) end
   for i = 1, select('#', ...) do
     local text = tostring((select(i, ...)))
     if text == '--help' or text == '-h' then exit.stop(0, M.help(who, all_rows(spec, knob))) end
@@ -255,6 +266,6 @@ local function parse(who, spec, ...)
 end
 
 -- hz.args: the values by name, which of them were given, and the values of `more`.
-function M.parse(spec, ...) return parse(type(spec) == 'table' and spec.who or script_name(), spec, ...) end
+function M.parse(spec, ...) return parse(script_name(), spec, ...) end
 
 return M

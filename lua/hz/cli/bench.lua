@@ -1,36 +1,47 @@
--- bench.lua: hz bench: images per second of a network's training step or inference, beside the FMA peak measured in the same run.
--- The multiple of peak counts the multiply-adds of the plain algorithms, so kernels that need fewer can pass 1.
+-- bench.lua: hz bench: images per second of a network's training step or inference, beside the FMA peak measured in the
+-- same run. The multiple of peak counts the multiply-adds of the plain algorithms, so kernels that need fewer can pass
+-- 1.
+local bench_codec = require 'hz.cli.bench_codec'
+local bench_grow = require 'hz.cli.bench_grow'
 local c = require 'hz.c'
+local command = require 'hz.base.command'
+local exit = require 'hz.exit'
+local json = require 'hz.base.json'
+local optim = require 'hz.net.optim'
+local say = require 'hz.base.say'
 local tensor = require 'hz.tensor.tensor'
 local C = c.C
 
 local LAYER_STEPS = 9          -- steps whose times of nodes are taken
 
-local M = {}
-
-local spec = {
-  who = 'bench', style = '--name value', about = 'Speed of a network on this machine.',
-  { 'net', { 'all-cnns' }, 'string', 'networks by name or NAME.lua, separated by commas', list = true },
-  { 'batch', { 128 }, 'int', 'items per step', min = 1, max = 65536, list = true },
-  { 'dtype', { 'f32' }, 'string', 'storage of activations and their gradients', choices = { 'f32', 'bf16' }, list = true },
-  { 'pass', { 'train', 'infer' }, 'string', 'training step or inference', choices = { 'train', 'infer' }, list = true },
-  { 'threads', nil, 'int', 'threads (default: HZ_THREADS or all this process may use)', min = 1, max = 256 },
-  { 'seconds', 3, 'float', 'time to measure each', min = 0.01, max = 3600 },
+local options = {
+  { 'net', { 'all-cnns' }, 'string', 'networks by name or NAME.lua, separated by commas', list = true,
+    form = '--net NAMES' },
+  { 'batch', { 128 }, 'int', 'items per step', min = 1, max = 65536, list = true, form = '--batch N' },
+  { 'dtype', { 'f32' }, 'string', 'storage of activations and their gradients', choices = { 'f32', 'bf16' },
+    list = true, form = '--dtype NAME' },
+  { 'pass', { 'train', 'infer' }, 'string', 'training step or inference', choices = { 'train', 'infer' }, list = true,
+    form = '--pass NAME' },
+  { 'threads', nil, 'int', 'threads, instead of HZ_THREADS or all this process may use', min = 1, max = 256,
+    form = '--threads N' },
+  { 'seconds', 3, 'float', 'time to measure each', min = 0.01, max = 3600, form = '--seconds S' },
   { 'data', true, 'bool', 'shuffle, augment and convert the batch as part of the step' },
   { 'tune', false, 'bool', 'kernels by trial, as remembered for this machine; else by predicted cost' },
   { 'layers', false, 'bool', 'one row per node: kernel, ms, GFLOP/s, share of peak' },
-  { 'json', false, 'bool', 'an array for programs' },
-  { 'grow', nil, 'string', 'how images/s grow with one of these, as a table and a plot', choices = { 'batch', 'channels', 'threads' } },
-  { 'svg', nil, 'string', 'file for the plot of --grow' },
+  { 'json', false, 'bool', 'an array, or with codec an object, for programs' },
+  { 'grow', nil, 'string', 'how images/s grow with one of these, as a table and a plot',
+    choices = { 'batch', 'channels', 'threads' }, form = '--grow NAME' },
+  { 'svg', nil, 'string', 'file for the plot of --grow', form = '--svg FILE' },
 }
 
 -- A set of random bytes: speed does not depend on what is in the pictures.
 local function random_set(shape, items, classes)
   local full = { items, unpack(shape) }
-  local set = { items = tensor.rand(full, 0, 256, { seed = 1, stream = 1 }):floor():to 'u8', labels = tensor.zeros({ items }, 'i32') }
-  local labels = set.labels:pointer()
-  for i = 0, items - 1 do labels[i] = i % classes end
-  return set
+  local pixels = tensor.rand(full, 0, 256, { seed = 1, stream = 1 }):floor():to 'u8'
+  local labels = tensor.zeros({ items }, 'i32')
+  local p = labels:pointer()
+  for i = 0, items - 1 do p[i] = i % classes end
+  return { items = pixels, labels = labels }
 end
 
 local function make_plan(net, train, batch, o)
@@ -42,7 +53,8 @@ local function make_plan(net, train, batch, o)
     options.input = net.input
   end
   if train then
-    options.optimizer, options.loss = require 'hz.net.optim'.sgd { rate = 1e-5, momentum = 0.9, nesterov = true }, 'xent'      -- random pictures: no net may diverge
+    options.loss = 'xent'
+    options.optimizer = optim.sgd { rate = 1e-5, momentum = 0.9, nesterov = true }      -- random: no net may diverge
   end
   return net:plan(options)
 end
@@ -109,15 +121,16 @@ end
 local function warn_of(peaks)
   for _, p in ipairs(peaks) do
     if p.median < QUIET * p.best then
-      io.stderr:write(('hz: bench: the FMA peak was %.1f GFLOP/s at best and %.1f in the middle of %d windows; needs a quieter machine\n')
+      say(('bench: the FMA peak was %.1f GFLOP/s at best and %.1f in the middle of %d windows; needs a quieter machine')
         :format(p.best, p.median, p.windows))
       return
     end
   end
 end
 
--- o: net (name, or a function that makes one), batch, dtype, pass, threads, seconds, data, layers, tune. Returns one record.
-function M.measure(o)
+-- o: net (name, or a function that makes one), batch, dtype, pass, threads, seconds, data, layers, tune. Returns one
+-- record.
+local function measure(o)
   local train, threads = o.pass == 'train', C.hz_cpu_threads()
   collectgarbage()                                     -- plans of earlier measurements; then the tensors that they held
   collectgarbage()
@@ -130,8 +143,9 @@ function M.measure(o)
   local times = sample(stepper(plan, train), o.seconds)
   peaks[2] = peak_of(o.dtype, threads)
   warn_of(peaks)
-  local record = { net = net.name, dtype = o.dtype, pass = o.pass, batch = o.batch, threads = threads, isa = c.ffi.string(C.hz_cpu_isa()),
-    peak_gflops = math.max(peaks[1].best, peaks[2].best), peak_bytes = tonumber(C.hz_peak_bytes()), steps = #times, data = o.data, tuned = plan.tuned and plan.tuned.changed }
+  local record = { net = net.name, dtype = o.dtype, pass = o.pass, batch = o.batch, threads = threads, data = o.data,
+    isa = c.ffi.string(C.hz_cpu_isa()), peak_gflops = math.max(peaks[1].best, peaks[2].best),
+    peak_bytes = tonumber(C.hz_peak_bytes()), steps = #times, tuned = plan.tuned and plan.tuned.changed }
   local best = math.huge
   for _, t in ipairs(times) do best = math.min(best, t) end
   record.seconds = median(times)
@@ -160,54 +174,48 @@ end
 
 local head = '%-20s %-5s %-6s %5s %7s %11s %9s %11s %9s'
 local function print_record(r)
-  print(head:format(r.net, r.dtype, r.pass, r.batch, r.threads, ('%.1f'):format(r.images_per_second), ('%.0f'):format(r.peak_gflops),
-    ('%.3f'):format(r.multiple_of_peak), ('%.0f MB'):format(r.peak_bytes / 2 ^ 20)))
+  print(head:format(r.net, r.dtype, r.pass, r.batch, r.threads, ('%.1f'):format(r.images_per_second),
+    ('%.0f'):format(r.peak_gflops), ('%.3f'):format(r.multiple_of_peak), ('%.0f MB'):format(r.peak_bytes / 2 ^ 20)))
   io.stdout:flush()
 end
 
--- "--name value" and "--flag" as the key=value words that args.lua reads.
-local function words(args)
-  local out, i = {}, 1
-  while args[i] do
-    local name = args[i]:match '^%-%-(%w+)$'
-    local row
-    for _, r in ipairs(spec) do if r[1] == name then row = r end end
-    if row and row[3] == 'bool' and (args[i + 1] or '--'):match '^%-%-' then
-      out[#out + 1], i = name .. '=true', i + 1
-    elseif name and name ~= 'help' and args[i + 1] then
-      out[#out + 1], i = name .. '=' .. args[i + 1], i + 2
-    else
-      out[#out + 1], i = args[i], i + 1
-    end
-  end
-  return out
+local function show(r)
+  print_record(r)
+  if r.tuned then print(('  tuned: %d nodes run by another kernel than predicted'):format(r.tuned)) end
+  if r.layers then print_layers(r) end
 end
 
-local function run(args)
-  if args[1] == 'codec' then return require 'hz.cli.bench_codec'({ unpack(args, 2) }) end
-  local knob = require 'hz.base.args'.parse(spec, unpack(words(args)))
-  if knob.svg and not knob.grow then require 'hz.exit'.usage 'bench: --svg was given; needs --grow as well' end
-  if knob.threads then c.check(C.hz_cpu_set_threads(knob.threads)) end
-  if knob.grow then return require 'hz.cli.bench_grow'(knob, M.measure) end
-  local records = {}
-  if not knob.json then print(head:format('net', 'dtype', 'pass', 'batch', 'threads', 'images/s', 'GFLOP/s', 'x peak', 'memory')) end
+-- Calls f(net, batch, dtype, pass) for all that were asked for.
+local function each(knob, f)
   for _, net in ipairs(knob.net) do
     for _, batch in ipairs(knob.batch) do
       for _, dtype in ipairs(knob.dtype) do
-        for _, pass in ipairs(knob.pass) do
-          local r = M.measure { net = net, batch = batch, dtype = dtype, pass = pass, seconds = knob.seconds, data = knob.data, layers = knob.layers, tune = knob.tune }
-          records[#records + 1] = r
-          if not knob.json then
-            print_record(r)
-            if r.tuned then print(('  tuned: %d nodes run by another kernel than predicted'):format(r.tuned)) end
-            if r.layers then print_layers(r) end
-          end
-        end
+        for _, pass in ipairs(knob.pass) do f(net, batch, dtype, pass) end
       end
     end
   end
-  if knob.json then print(require 'hz.base.json'.encode(records, { pretty = true })) end
+end
+
+local function run(knob)
+  if knob.svg and not knob.grow then exit.usage 'bench: --svg was given; needs --grow as well' end
+  if knob.threads then c.check(C.hz_cpu_set_threads(knob.threads)) end
+  if knob.grow then return bench_grow(knob, measure) end
+  local records = {}
+  if not knob.json then
+    print(head:format('net', 'dtype', 'pass', 'batch', 'threads', 'images/s', 'GFLOP/s', 'x peak', 'memory'))
+  end
+  each(knob, function(net, batch, dtype, pass)
+    local r = measure { net = net, batch = batch, dtype = dtype, pass = pass, seconds = knob.seconds, data = knob.data,
+                        layers = knob.layers, tune = knob.tune }
+    records[#records + 1] = r
+    if not knob.json then show(r) end
+  end)
+  if knob.json then print(json.encode(records, { pretty = true })) end
   return 0
 end
 
-return setmetatable(M, { __call = function(_, args) return run(args) end })
+return command.new('bench', {
+  about = 'Options without a value may say true or false: --data false',
+  { '', run, "images per second of a network, beside this machine's FMA peak", options },
+  bench_codec,
+})

@@ -1,33 +1,13 @@
--- bench_codec.lua: hz bench codec: round trips (encode and decode) per second of bulk recoding and of the library's plain loop, one after
--- the other within the same run, so that both see the same machine.
-local exit = require 'hz.exit'
-
-local usage = [[
-usage: hz bench codec [codec=jpeg] [quality=75] [count=20000] [rounds=5] [threads=N] [--json]
-Recodes `count` images of 32 x 32 and compares with the library's own loop; other words name=value are parameters of the codec.]]
-
-local knobs = { count = 20000, rounds = 5, threads = 0 }
-
-local function parse(args)
-  local o, values = { codec = 'jpeg', json = false }, {}
-  for k, v in pairs(knobs) do o[k] = v end
-  for _, a in ipairs(args) do
-    local key, v = a:match '^([%w_]+)=(.+)$'
-    if a == '--json' then o.json = true
-    elseif not key then exit.usage("bench codec: '%s' is unknown; takes name=value or --json", a)
-    elseif key == 'codec' then o.codec = v
-    elseif knobs[key] then
-      o[key] = tonumber(v)
-      local least = key == 'threads' and 0 or 1
-      if not o[key] or o[key] < least or o[key] % 1 ~= 0 or o[key] > 1e6 then exit.usage('bench codec: %s is %s; needs a whole number of %d..1000000', key, v, least) end
-    else values[key] = v == 'true' or v ~= 'false' and (tonumber(v) or v) end
-  end
-  return o, values
-end
+-- bench_codec.lua: hz bench codec: round trips (encode and decode) per second of bulk recoding and of the library's
+-- plain loop, one after the other within the same run, so that both see the same machine.
+local c = require 'hz.c'
+local json = require 'hz.base.json'
+local plugins = require 'hz.codec.plugins'
+local tensor = require 'hz.tensor.tensor'
 
 -- Smooth shapes with noise, about as hard to code as photographs of this size: (count,32,32,3) u8.
 local function pictures(count)
-  local set = require 'hz.tensor.tensor'.empty({ count, 32, 32, 3 }, 'u8')
+  local set = tensor.empty({ count, 32, 32, 3 }, 'u8')
   local p, state, at = set:pointer(), 1, 0
   for i = 0, count - 1 do
     local ax, ay = i % 7 - 3, i % 5 - 2
@@ -59,20 +39,17 @@ local function measure(codec, set, o)
     ratios[i] = ours[i] / plain[i]
   end
   return { codec = codec.name, parameters = codec.text, library = codec.library, images = o.count,
-           threads = o.threads > 0 and o.threads or require 'hz.c'.C.hz_cpu_threads(),
-           roundtrips_per_second = o.count / median(ours), plain_per_second = o.count / median(plain), time_ratio = median(ratios) }
+           threads = o.threads > 0 and o.threads or c.C.hz_cpu_threads(),
+           roundtrips_per_second = o.count / median(ours), plain_per_second = o.count / median(plain),
+           time_ratio = median(ratios) }
 end
 
-return function(args)
-  if args[1] == '--help' then
-    print(usage)
-    return 0
-  end
-  local o, values = parse(args)
-  local codec = require 'hz.codec.codec'[o.codec](values)
+local function run(o)
+  -- lazy: it loads all plugins
+  local codec = require 'hz.codec.codec'[o.codec](plugins.values(plugins.codec(o.codec), o.given))
   local r = measure(codec, pictures(o.count), o)
   if o.json then
-    print(require 'hz.base.json'.encode(r))
+    print(json.encode(r))
   else
     print(tostring(codec):match '^[^\n]*')
     print(('%d images of 32 x 32, %d threads, median of %d rounds'):format(r.images, r.threads, o.rounds))
@@ -82,3 +59,12 @@ return function(args)
   end
   return 0
 end
+
+-- A row of hz bench (base/command.lua).
+return { 'codec', run, "recodes images of 32 x 32, and compares with the codec library's own loop", {
+  { 'codec', 'jpeg', 'string', 'which codec', form = 'codec=NAME' },
+  { 'count', 20000, 'int', 'images', min = 1, max = 1e6, form = 'count=N' },
+  { 'rounds', 5, 'int', 'times that both run; the median counts', min = 1, max = 1e6, form = 'rounds=N' },
+  { 'threads', 0, 'int', 'of both; 0: all that this process may use', min = 0, max = 256, form = 'threads=N' },
+  { 'json', false, 'bool', 'an array, or with codec an object, for programs' },
+}, open = 'parameter=value' }

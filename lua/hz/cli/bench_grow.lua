@@ -1,5 +1,6 @@
--- bench_grow.lua: hz bench --grow batch|channels|threads [--svg FILE]: images per second as one thing grows, a series per type and pass. All
--- points are measured in turn, three times over, so that a machine that is busy for a while lowers none alone: the median counts.
+-- bench_grow.lua: hz bench --grow batch|channels|threads [--svg FILE]: images per second as one thing grows, a series
+-- per type and pass. All points are measured in turn, three times over, so that a machine that is busy for a while
+-- lowers none alone: the median counts.
 local c = require 'hz.c'
 local eager = require 'hz.net.eager'
 local json = require 'hz.base.json'
@@ -20,7 +21,10 @@ end
 local function net_of(channels)
   return function()
     local l = eager.kinds
-    local net = eager.new 'channels' { l.conv{channels, 3}, l.relu, l.conv{channels, 3}, l.relu, l.conv{channels, 3, stride=2}, l.relu, l.meanpool, l.dense{10} }
+    local net = eager.new 'channels' {
+      l.conv{channels, 3}, l.relu, l.conv{channels, 3}, l.relu, l.conv{channels, 3, stride=2}, l.relu, l.meanpool,
+      l.dense{10},
+    }
     net.input = { 16, 16, 3 }
     return net
   end
@@ -30,8 +34,10 @@ end
 local kinds = {
   batch = { x = 'batch', values = function() return doubling(1, 1024) end, set = function(o, v) o.batch = v end,
             of = function(knob) return knob.net[1] end, low = 0 },
-  channels = { x = 'channels', values = function() return doubling(16, 512) end, set = function(o, v) o.net = net_of(v) end,
-               of = function(knob) return ('3 convolutions on 16x16, batch %d'):format(knob.batch[1]) end, log_y = true },
+  channels = { x = 'channels', values = function() return doubling(16, 512) end,
+               set = function(o, v) o.net = net_of(v) end,
+               of = function(knob) return ('3 convolutions on 16x16, batch %d'):format(knob.batch[1]) end,
+               log_y = true },
   threads = { x = 'threads', values = function(knob) return doubling(1, knob.threads or C.hz_cpu_threads()) end,
               set = function(_, v) c.check(C.hz_cpu_set_threads(v)) end,
               of = function(knob) return ('%s, batch %d'):format(knob.net[1], knob.batch[1]) end, low = 0 },
@@ -47,7 +53,8 @@ local function new_series(knob, values)
   local list = {}
   for _, dtype in ipairs(knob.dtype) do
     for _, pass in ipairs(knob.pass) do
-      local one = { name = dtype .. ' ' .. (pass == 'train' and 'training' or 'inference'), dtype = dtype, pass = pass, points = {} }
+      local name = dtype .. ' ' .. (pass == 'train' and 'training' or 'inference')
+      local one = { name = name, dtype = dtype, pass = pass, points = {} }
       for i, v in ipairs(values) do one.points[i] = { x = v, rates = {}, multiples = {} } end
       list[#list + 1] = one
     end
@@ -59,7 +66,8 @@ local function measure(knob, kind, series, run)
   for round = 1, ROUNDS do
     for _, one in ipairs(series) do
       for _, p in ipairs(one.points) do
-        local o = { net = knob.net[1], batch = knob.batch[1], dtype = one.dtype, pass = one.pass, seconds = knob.seconds / ROUNDS, data = knob.data, tune = knob.tune }
+        local o = { net = knob.net[1], batch = knob.batch[1], dtype = one.dtype, pass = one.pass,
+                    seconds = knob.seconds / ROUNDS, data = knob.data, tune = knob.tune }
         kind.set(o, p.x)
         local r = run(o)
         p.rates[round], p.multiples[round] = r.images_per_second, r.multiple_of_peak
@@ -73,27 +81,30 @@ local function measure(knob, kind, series, run)
 end
 
 local function picture_of(knob, kind, series, values, threads)
-  local date = os.date '!%Y-%m-%d'
-  return { title = ('%s: images/s over %s'):format(kind.of(knob), kind.x), x = kind.x, y = 'images/s', series = series, ticks = values, low = kind.low, log_y = kind.log_y,
-    above = true,
-    caption = ('%s, %d thread%s; hz %s; %s'):format(c.ffi.string(C.hz_cpu_isa()), threads, threads == 1 and '' or 's', c.ffi.string(C.hz_commit()), date) }
+  local caption = ('%s, %d thread%s; hz %s; %s'):format(c.ffi.string(C.hz_cpu_isa()), threads,
+    threads == 1 and '' or 's', c.ffi.string(C.hz_commit()), os.date '!%Y-%m-%d')
+  return { title = ('%s: images/s over %s'):format(kind.of(knob), kind.x), x = kind.x, y = 'images/s', series = series,
+           ticks = values, low = kind.low, log_y = kind.log_y, above = true, caption = caption }
 end
 
 local function print_table(kind, series)
   local rows = {}
   for _, one in ipairs(series) do
     for _, p in ipairs(one.points) do
-      rows[#rows + 1] = { one.name, tostring(p.x), ('%.1f'):format(p.y), ('%.1f'):format(p.spread), ('%.3f'):format(p.multiple) }
+      rows[#rows + 1] = { one.name, tostring(p.x), ('%.1f'):format(p.y), ('%.1f'):format(p.spread),
+                          ('%.3f'):format(p.multiple) }
     end
   end
-  print(require 'hz.base.table'.text({ { 'series', 'left' }, { kind.x }, { 'images/s' }, { '+-' }, { 'x peak' } }, rows))
+  local columns = { { 'series', 'left' }, { kind.x }, { 'images/s' }, { '+-' }, { 'x peak' } }
+  print(require 'hz.base.table'.text(columns, rows))
 end
 
 local function print_json(kind, series)
   local list = json.array {}
   for _, one in ipairs(series) do
     for _, p in ipairs(one.points) do
-      list[#list + 1] = { dtype = one.dtype, pass = one.pass, [kind.x] = p.x, images_per_second = p.y, spread = p.spread, multiple_of_peak = p.multiple }
+      list[#list + 1] = { dtype = one.dtype, pass = one.pass, [kind.x] = p.x, images_per_second = p.y,
+                          spread = p.spread, multiple_of_peak = p.multiple }
     end
   end
   print(json.encode(list, { pretty = true }))

@@ -1,37 +1,7 @@
 -- data.lua: hz data list|fetch|verify|doctor. Data go to stdout, progress to stderr.
+local command = require 'hz.base.command'
 local dataset = require 'hz.data.dataset'
-local exit = require 'hz.exit'
 local json = require 'hz.base.json'
-
-local usage = [[
-usage: hz data list [--json]              which sets are described, and which are here
-       hz data fetch NAME [url=ADDRESS]   downloads, checks and unpacks a set; the same command carries a broken download on
-       hz data verify [NAME ...] [--json] compares files and contents with what is recorded of the set (without names: all that are here)
-       hz data doctor [NAME ...] [--json] this machine's libraries and folders; with names: verify, duplicates, leaks, classes, blanks
-NAME is one of the list, or a description of your own: FILE.lua (see datasets/README.md); options of a set as key=value.
-]]
-
--- ---- arguments ----
-
--- Splits arguments into names, key=value options and --json.
-local function parse(verb, args, allowed)
-  local o = { names = {}, given = {} }
-  for _, a in ipairs(args) do
-    local key, value = a:match '^([%w_]+)=(.*)$'
-    if a == '--json' and allowed.json then
-      o.json = true
-    elseif a:sub(1, 1) == '-' then
-      exit.usage("data %s: '%s' is unknown; takes %s", verb, a, allowed.json and '--json and --help' or '--help')
-    elseif key and allowed.options then
-      o.given[key] = value
-    elseif key or not allowed.names then
-      exit.usage("data %s: '%s' was given; takes %s (hz data --help)", verb, a, allowed.names and 'names' or 'none')
-    else
-      o.names[#o.names + 1] = a
-    end
-  end
-  return o
-end
 
 local function described(names)
   local specs = {}
@@ -49,12 +19,12 @@ local function state_of(spec)
   return dataset.where(spec) and 'here' or 'not here'
 end
 
-local function list(args)
-  local o, rows = parse('list', args, { json = true }), json.array {}
+local function list(o)
+  local rows = json.array {}
   for i, name in ipairs(dataset.names()) do
     local spec = dataset.describe(name)
     local where = dataset.where(spec)
-    rows[i] = { name = name, state = state_of(spec), about = spec.about, folder = spec.folder and (where or json.null) or json.null,
+    rows[i] = { name = name, state = state_of(spec), about = spec.about, folder = spec.folder and where or json.null,
                 url = spec.url or json.null, licence = spec.licence or json.null }
   end
   if o.json then print(json.encode(rows, { pretty = true })); return 0 end
@@ -77,7 +47,8 @@ local function meter(name)
     local function text()
       local speed = (done - first) / math.max(1e-3, c.C.hz_seconds() - started)
       local left = total and speed > 0 and ', ' .. progress.duration((total - done) / speed) .. ' left' or ''
-      return ('%s: %.1f%s MB, %.1f MB/s%s'):format(name, done / 1e6, total and (' of %.1f'):format(total / 1e6) or '', speed / 1e6, left)
+      local of = total and (' of %.1f'):format(total / 1e6) or ''
+      return ('%s: %.1f%s MB, %.1f MB/s%s'):format(name, done / 1e6, of, speed / 1e6, left)
     end
     line:show(text)
     if not line.live and total and total > 0 and math.floor(10 * done / total) > tenth then      -- a log gets ten lines
@@ -88,18 +59,17 @@ local function meter(name)
   return line, show
 end
 
-local function fetch(args)
-  local o = parse('fetch', args, { names = true, options = true })
-  for key in pairs(o.given) do if key ~= 'url' then exit.usage("data fetch: option '%s' is unknown; has url", key) end end
-  if #o.names ~= 1 then exit.usage('data fetch: %d names were given; needs one of %s', #o.names, table.concat(dataset.names(), ', ')) end
-  local line, show = meter(o.names[1])
-  local ok, folder, fresh = pcall(require 'hz.data.fetch'.fetch, o.names[1], { url = o.given.url, show = show, say = function(text)
+local function fetch(o)
+  local line, show = meter(o.words[1])
+  local function note(text)
     line:clear()
-    line:line(o.names[1] .. ': ' .. text)
-  end })
+    line:line(o.words[1] .. ': ' .. text)
+  end
+  local fetch_set = require 'hz.data.fetch'.fetch       -- lazy: it opens libcurl
+  local ok, folder, fresh = pcall(fetch_set, o.words[1], { url = o.url, show = show, say = note })
   line:clear()
   if not ok then error(folder, 0) end
-  print((fresh and '%s is in %s' or '%s was there already: %s'):format(o.names[1], folder))
+  print((fresh and '%s is in %s' or '%s was there already: %s'):format(o.words[1], folder))
   return 0
 end
 
@@ -114,11 +84,14 @@ local function show_rows(rows, as_json)
   if as_json then
     local out = json.array {}
     for i, r in ipairs(rows) do
-      out[i] = { set = r.set or json.null, check = r.check, state = r.ok == nil and 'note' or r.ok and 'ok' or 'bad', text = r.text }
+      local state = r.ok == nil and 'note' or r.ok and 'ok' or 'bad'
+      out[i] = { set = r.set or json.null, check = r.check, state = state, text = r.text }
     end
     print(json.encode(out, { pretty = true }))
   else
-    for _, r in ipairs(rows) do print(('%-9s %-17s %-4s %s'):format(r.set or '', r.check, marks[r.ok] or 'note', r.text)) end
+    for _, r in ipairs(rows) do
+      print(('%-9s %-17s %-4s %s'):format(r.set or '', r.check, marks[r.ok] or 'note', r.text))
+    end
   end
   return bad > 0 and 1 or 0
 end
@@ -133,41 +106,41 @@ local function examine(how, specs, o, rows)
   return show_rows(rows, o.json)
 end
 
-local function verify(args)
-  local o = parse('verify', args, { names = true, options = true, json = true })
-  if #o.names == 0 then
+local function verify(o)
+  if #o.words == 0 then
     for _, name in ipairs(dataset.names()) do
       local spec = dataset.describe(name)
-      if spec.folder and dataset.where(spec) then o.names[#o.names + 1] = name end
+      if spec.folder and dataset.where(spec) then o.words[#o.words + 1] = name end
     end
-    if #o.names == 0 and not o.json then print 'no set with files is here; hz data list shows which there are' end
+    if #o.words == 0 and not o.json then print 'no set with files is here; hz data list shows which there are' end
   end
-  return examine('verify', described(o.names), o, {})
+  return examine('verify', described(o.words), o, {})
 end
 
-local function doctor(args)
-  local o = parse('doctor', args, { names = true, options = true, json = true })
-  if #o.names > 0 then return examine('examine', described(o.names), o, {}) end
+local function doctor(o)
+  if #o.words > 0 then return examine('examine', described(o.words), o, {}) end
   local rows = require 'hz.data.doctor'.machine()
   for _, name in ipairs(dataset.names()) do
     local spec = dataset.describe(name)
-    local state = state_of(spec)
+    local state, place = state_of(spec), dataset.where(spec)
+    local fetch_it = state == 'not here' and spec.url and ('not here; hz data fetch %s'):format(name)
     rows[#rows + 1] = { set = name, check = 'state', ok = state ~= 'not here' or nil,
-                        text = state == 'not here' and spec.url and ('not here; hz data fetch %s'):format(name) or dataset.where(spec) ~= '' and dataset.where(spec) or state }
+                        text = fetch_it or place ~= '' and place or state }
   end
   return show_rows(rows, o.json)
 end
 
-local verbs = { list = list, fetch = fetch, verify = verify, doctor = doctor }
+local array = { 'json', false, 'bool', 'an array for programs' }
+local url = { 'url', nil, 'string', 'where to fetch the set from', form = 'url=ADDRESS' }
 
-return function(args)
-  local verb = args[1]
-  local help = not verb or verb == 'help'
-  for _, a in ipairs(args) do help = help or a == '--help' or a == '-h' end
-  if help then
-    io.write(usage)
-    return verb and 0 or 2
-  end
-  if not verbs[verb] then exit.usage("data: '%s' is unknown; have list, fetch, verify, doctor", verb) end
-  return verbs[verb]({ unpack(args, 2) })
-end
+return command.new('data', {
+  about = 'NAME is one of the list, or a description of your own: FILE.lua (see datasets/README.md); options of a set '
+    .. 'as key=value',
+  { 'list', list, 'which sets are described, and which are here', { array } },
+  { 'fetch', fetch, 'downloads, checks and unpacks a set; the same command carries a broken download on', { url },
+    words = { 'NAME', 1, 1, dataset.names } },
+  { 'verify', verify, 'compares files and contents with what is recorded of the set (no names: all that are here)',
+    { array }, words = { 'NAME', 0 }, open = 'key=value' },
+  { 'doctor', doctor, "this machine's libraries and folders; with names: verify, duplicates, leaks, classes, blanks",
+    { array }, words = { 'NAME', 0 }, open = 'key=value' },
+})

@@ -2,15 +2,15 @@
 -- The value of this chunk is the exit status. Data goes to stdout, messages to stderr.
 local exit = require 'hz.exit'
 
--- name, arguments, what it does, the module that returns function(args) -> status. A module that is not there hides its verb.
+-- name, arguments, what it does, the module that returns function(args) -> status.
 local verbs = {
-  { 'plugin',   'new|check|list|info',      'codecs and other plugins: what was found, what was skipped and why', 'hz.cli.plugin' },
+  { 'plugin',   'new|check|list|info',      'codecs and other plugins: what was found, what was skipped and why',
+    'hz.cli.plugin' },
   { 'data',     'list|fetch|verify|doctor', 'data sets: which exist, fetching and checking them', 'hz.cli.data' },
   { 'runs',     '[rm] ...',                 'sweeps that were run', 'hz.cli.runs' },
   { 'report',   '[ID]',                     'the table of a sweep once more', 'hz.cli.runs' },
   { 'compare',  'ID ID',                    'two sweeps side by side', 'hz.cli.runs' },
   { 'bench',    '[--net NAME] ...',         'speed of training, inference and codecs on this machine', 'hz.cli.bench' },
-  { 'selftest', '',                         'quick checks of this build on this machine', 'hz.selftest' },
   { 'version',  '[--json]',                 'version, machine and libraries', 'hz.cli.version' },
 }
 
@@ -26,27 +26,21 @@ options:
 verbs:
 ]]
 
-local function present(module) return package.loaded[module] or package.searchpath(module, package.path) ~= nil end
-
 local function verb_named(name)
   for _, v in ipairs(verbs) do
-    if v[1] == name and present(v[4]) then return v end
+    if v[1] == name then return v end
   end
 end
 
 local function verb_names()
   local names = {}
-  for _, v in ipairs(verbs) do
-    if present(v[4]) then names[#names + 1] = v[1] end
-  end
+  for i, v in ipairs(verbs) do names[i] = v[1] end
   return table.concat(names, ', ')
 end
 
 local function help()
   io.write(usage)
-  for _, v in ipairs(verbs) do
-    if present(v[4]) then io.write(('  %-10s %-26s %s\n'):format(v[1], v[2], v[3])) end
-  end
+  for _, v in ipairs(verbs) do io.write(('  %-10s %-26s %s\n'):format(v[1], v[2], v[3])) end
   return 0
 end
 
@@ -147,7 +141,8 @@ local function readable(name)
   return f ~= nil
 end
 
--- Splits the options off: { run = {{'e',code},{'l',module}}, prompt = bool, at = index of the first argument that is none }
+-- Splits the options off: { run = {{'e',code},{'l',module}}, prompt = bool, at = index of the first argument that is
+-- none }
 local function parse(args)
   local o, i = { run = {} }, 1
   while args[i] and args[i]:sub(1, 1) == '-' and args[i] ~= '-' do
@@ -155,7 +150,9 @@ local function parse(args)
     local letter, tail = a:match '^%-([el])(.*)$'
     if letter then
       if tail == '' then i, tail = i + 1, args[i + 1] end
-      if not tail then exit.usage('%s: nothing follows; needs %s', a, letter == 'e' and 'code' or 'the name of a module') end
+      if not tail then
+        exit.usage('%s: nothing follows; needs %s', a, letter == 'e' and 'code' or 'the name of a module')
+      end
       table.insert(o.run, { letter, tail })
     elseif a == '--' then i = i + 1; break
     elseif a == '-i' then o.prompt = true

@@ -1,7 +1,7 @@
 -- runs.lua: hz runs, hz report, hz compare: what sweeps there are and what they found.
 local cell = require 'hz.sweep.cell'
+local command = require 'hz.base.command'
 local encoding = require 'hz.codec.encoding'
-local exit = require 'hz.exit'
 local export = require 'hz.report.export'
 local file = require 'hz.base.file'
 local json = require 'hz.base.json'
@@ -12,44 +12,6 @@ local rows_of = require 'hz.sweep.rows'
 local say = require 'hz.base.say'
 local table_text = require 'hz.base.table'.text
 local text = require 'hz.report.text'
-
-local usage = {
-  runs = [[
-usage: hz runs [--json] [runs=DIR]              sweeps, oldest first
-       hz runs rm ID [runs=DIR]                 removes a sweep and the cells that no other sweep needs
-ID may be cut short as long as it is unique; the folder is runs=DIR, HZ_RUNS, or ./runs]],
-  report = [[
-usage: hz report [ID] [--csv | --json | --svg FILE] [runs=DIR]
-The table and plot of a sweep (the latest without an ID); --csv and --json print its cells, --svg writes the plot]],
-  compare = [[
-usage: hz compare ID ID [runs=DIR]
-Two sweeps side by side: accuracy at the same encodings, and what else differs]],
-}
-
--- Splits the arguments of a verb: words in order, options that are allowed ({ name = takes a value }).
-local function parse(verb, args, options)
-  local o, i = { words = {} }, 1
-  while args[i] do
-    local a = args[i]
-    if a == '--help' or a == '-h' then exit.stop(0, usage[verb]) end
-    local name, runs = a:match '^%-%-(%a+)$', a:match '^runs=(.+)$'
-    if runs then
-      o.runs = runs
-    elseif name then
-      if options[name] == nil then exit.usage("%s: '%s' is unknown\n%s", verb, a, usage[verb]) end
-      o[name] = true
-      if options[name] then
-        i = i + 1
-        o[name] = args[i] or exit.usage('%s: nothing follows %s; needs a file', verb, a)
-      end
-    else
-      o.words[#o.words + 1] = a
-    end
-    i = i + 1
-  end
-  o.runs = manifest.runs(o.runs)
-  return o
-end
 
 -- ---- runs ----
 
@@ -94,8 +56,7 @@ end
 
 -- Cells of other sweeps stay, and so do the trainings they share.
 local function remove(o)
-  if #o.words ~= 2 then exit.usage('runs rm: %d ids were given; needs one\n%s', #o.words - 1, usage.runs) end
-  local m = manifest.find(o.runs, o.words[2], say)
+  local m = manifest.find(o.runs, o.words[1], say)
   local needed = {}
   for _, other in ipairs(manifest.all(o.runs, say)) do
     for _, entry in ipairs(other.id ~= m.id and other.cells or {}) do
@@ -115,18 +76,9 @@ local function remove(o)
   return 0
 end
 
-local function runs(args)
-  local o = parse('runs', args, { json = false })
-  if o.words[1] == 'rm' then return remove(o) end
-  if o.words[1] then exit.usage("runs: '%s' is unknown; have rm\n%s", o.words[1], usage.runs) end
-  return list(o)
-end
-
 -- ---- report ----
 
-local function show(args)
-  local o = parse('report', args, { csv = false, json = false, svg = true })
-  if #o.words > 1 then exit.usage('report: %d ids were given; needs at most one\n%s', #o.words, usage.report) end
+local function show(o)
   local r = report.of_manifest(o.runs, manifest.find(o.runs, o.words[1], say))
   if o.svg then
     file.write(o.svg, picture.svg(r))
@@ -185,9 +137,7 @@ local function side_by_side(g, other)
     percent(g.accuracy), percent(other.accuracy), gain, ('%d, %d'):format(g.seeds, other.seeds) }
 end
 
-local function compare(args)
-  local o = parse('compare', args, {})
-  if #o.words ~= 2 then exit.usage('compare: %d ids were given; needs two\n%s', #o.words, usage.compare) end
+local function compare(o)
   local r, rows = {}, {}
   for i = 1, 2 do r[i] = report.of_manifest(o.runs, manifest.find(o.runs, o.words[i], say)) end
   for _, g in ipairs(r[1].groups) do
@@ -205,6 +155,38 @@ local function compare(args)
   return 0
 end
 
-local verbs = { runs = runs, report = show, compare = compare }
+-- ---- the verbs ----
 
-return function(args) return verbs[args[0]](args) end
+local function at(f)
+  return function(o)
+    o.runs = manifest.runs(o.runs)
+    return f(o)
+  end
+end
+
+local folder = { 'runs', nil, 'string', 'the folder of the sweeps instead of HZ_RUNS or ./runs', form = 'runs=DIR' }
+local array = { 'json', false, 'bool', 'an array for programs' }
+local note = 'ID may be cut short as long as it is unique'
+
+local commands = {
+  runs = command.new('runs', {
+    about = note,
+    { '', at(list), 'sweeps, oldest first', { array, folder } },
+    { 'rm', at(remove), 'removes a sweep and the cells that no other sweep needs', { folder }, words = { 'ID', 1, 1 } },
+  }),
+  report = command.new('report', {
+    about = note,
+    { '', at(show), 'the table and plot of a sweep (the latest without an ID)', {
+      { 'csv', false, 'bool', 'its cells as CSV' },
+      { 'json', false, 'bool', 'its cells as an array' },
+      { 'svg', nil, 'string', 'writes the plot', form = '--svg FILE' },
+      folder }, words = { 'ID', 0, 1 } },
+  }),
+  compare = command.new('compare', {
+    about = note,
+    { '', at(compare), 'two sweeps side by side: accuracy at the same encodings, and what else differs', { folder },
+      words = { 'ID', 2, 2 } },
+  }),
+}
+
+return function(args) return commands[args[0]](args) end

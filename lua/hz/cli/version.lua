@@ -1,6 +1,6 @@
 -- version.lua: hz version [--json]: what this build is and what it runs on.
 local c = require 'hz.c'
-local exit = require 'hz.exit'
+local command = require 'hz.base.command'
 
 local M = {}
 
@@ -44,18 +44,17 @@ local function json(rows)
   return '{\n' .. table.concat(parts, ',\n') .. '\n}'
 end
 
-local function run(args)
-  local option = args[1]
-  if option == '--help' then
-    print 'usage: hz version [--json]'
-  elseif option == '--json' then
+local function run(o)
+  if o.json then
     print(json(M.facts()))
-  elseif option then
-    exit.usage("version: '%s' is unknown; takes --json or nothing", option)
   else
     for _, r in ipairs(M.facts()) do print(('%-9s %s'):format(r[1], r[2])) end
   end
   return 0
 end
 
-return setmetatable(M, { __call = function(_, args) return run(args) end })
+local verb = command.new('version', {
+  { '', run, 'what this build is and what it runs on', { { 'json', false, 'bool', 'an object for programs' } } },
+})
+
+return setmetatable(M, { __call = function(_, args) return verb(args) end })

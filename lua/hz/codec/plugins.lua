@@ -91,6 +91,21 @@ function M.has(name)
   return C.hz_codec_find(name) ~= nil
 end
 
+local function value_of(p, text)
+  if not p or p.type == 'enum' then return text end
+  if p.type == 'bool' then return text == 'true' or text ~= 'false' and text end
+  return not p.length and tonumber(text) or text
+end
+
+-- Parameters given as texts, { quality = '10' }, as the values that their declarations want; what is wrong with them,
+-- or unknown, is left to the codec to say.
+function M.values(about, given)
+  local by_name, values = {}, {}
+  for _, p in ipairs(about.params) do by_name[p.name] = p end
+  for key, text in pairs(given) do values[key] = value_of(by_name[key], text) end
+  return values
+end
+
 -- ---- text ----
 
 -- What a parameter takes: "1..100", "420 422 444", "true false", "3 of 0..1".
