@@ -1,6 +1,7 @@
 #!/bin/sh
-# isa.sh BUILD: the tests once for every vector level this machine has, capped by HZ_ISA, and there once for the cores of each vendor, HZ_CPU.
-# Below avx512bf16 the choice of kernels takes nothing from the vendor: those levels run for the other one's cores alone. Status 1 if one failed.
+# isa.sh BUILD: the tests once for every vector level this machine has, capped by HZ_ISA, and there once for the cores
+# of each vendor, HZ_CPU. Below avx512bf16 the choice of kernels takes nothing from the vendor: those levels run for the
+# other one's cores alone. Status 1 if one failed.
 build=$1
 failed=0
 own=$("$build/hz" -e "print(require 'ffi'.string(require 'hz.c'.C.hz_cpu_vendor()))")

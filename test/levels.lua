@@ -1,5 +1,5 @@
--- levels.lua: what a test of kernels runs on: the vector levels that this machine has (the one of HZ_ISA alone, where that is set), and the
--- vendors whose cores kernels are chosen for. Both are put back as they were, whatever happens.
+-- levels.lua: what a test of kernels runs on: the vector levels that this machine has (the one of HZ_ISA alone, where
+-- that is set), and the vendors whose cores kernels are chosen for. Both are put back as they were, whatever happens.
 local c = require 'hz.c'
 local C, ffi = c.C, c.ffi
 

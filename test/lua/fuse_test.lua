@@ -121,7 +121,7 @@ end)
 -- Nodes that run of a plan whose convolutions run all tails, as text; those of `train` behind the loss.
 local function texts(net, train)
   local list = {}
-  on_levels({ 'portable' }, function()
+  on.at('portable', on.vendor, function()
     graphs.forced('wino,few', function()
       local plan = net:plan { batch = BATCH, train = train }
       for i, row in ipairs(plan:nodes()) do

@@ -69,10 +69,12 @@ local function truth(row, storage, batch)
   return known[row][batch]
 end
 
--- How far a result made by op `maker` may be from the truth. used: op -> kernel; n: numbers that an activation behind the row's op sees.
+-- How far a result made by op `maker` may be from the truth. used: op -> kernel; n: numbers that an activation behind
+-- the row's op sees.
 local function limit(row, maker, storage, dtype, used, n)
-  if row.act and maker ~= 'conv2d' and maker ~= 'act' and used.conv2d == 'winopairs' then return math.max(ops.behind_planes(n), ops.tolerance_bf16.planes[1]) end
-  if used[maker] == 'winopairs' or maker == 'act' and used.conv2d == 'winopairs' then return ops.tolerance_bf16.planes[1] end
+  local forward, planes = maker == 'conv2d' or maker == 'act', ops.tolerance_bf16.planes[1]
+  if row.act and not forward and used.conv2d == 'winopairs' then return math.max(ops.behind_planes(n), planes) end
+  if used[maker] == 'winopairs' or forward and used.conv2d == 'winopairs' then return planes end
   if storage == 'bf16' and (row.act or maker == 'act_grad') then return ops.tolerance_bf16.behind[1] end
   if dtype == 'bf16' then return ops.tolerance_bf16.once[1] end
   return (ops.tolerance[maker] or ops.tolerance.other)[1]
@@ -239,7 +241,8 @@ t.case('count < batch leaves other rows alone', function()
         b:run { count = n }
         local touched = b:touched(n)
         t.ok(not touched, ('%s, %s, %s, %d rows: %s was written beyond them'):format(row.title, storage, level, n, tostring(touched)))
-        close(row, storage, b, n, truth(row, storage, n), ('%s%s, %d of %d rows'):format(level, how or '', n, row.batch))
+        local which = ('%s%s, %d of %d rows'):format(level, how or '', n, row.batch)
+        close(row, storage, b, n, truth(row, storage, n), which)
       end
     end)
   end
