@@ -87,7 +87,7 @@ test: deps  ## install what is missing, build, run C and Lua tests; HZ_TEST=PATT
 	@$(MAKE) --no-print-directory check
 check: all ctests
 	@sh test/all.sh $(BUILD)
-test-isa: all ctests  ## the tests once for every vector level of this machine
+test-isa: all ctests  ## the tests once for every vector level of this machine, for the cores of either vendor
 	@sh test/isa.sh $(BUILD)
 test-hard: all ctests  ## the tests with unused memory full of NaN and fences between values (core/graph/hard.c)
 	@HZ_HARD=1 sh test/all.sh $(BUILD)

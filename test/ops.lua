@@ -20,12 +20,24 @@ M.tolerance = {
 
 -- In bf16 plans: relative L2 error against the plain loops in double over the same numbers, activations and weights rounded to bf16
 -- beforehand. A result that stays f32 and sees no rounded one is held to the f32 tolerance above.
+-- Kernel winopairs multiplies planes of which both factors are rounded. F(4x4,3x3) makes 4.76 of that error: the sum
+-- over its points of |A_p|^2 |B_p|^2 |G_p|^2 / 12, rows of the three matrices (wino.h), once per axis and under one
+-- root; F(4,2) of stride 2 makes 4.6.
+local ROUNDING = 2 ^ -8
+local PLANES = 4.76 * math.sqrt(2) * ROUNDING
 M.tolerance_bf16 = {
-  once = { 2 ^ -8, 'one rounding costs at most 2^-9 of an element, 1.1e-3 in the mean square' },
+  once = { ROUNDING, 'half a unit of the last place: at most 2^-8 of an element, 1.7e-3 in the mean square' },
   behind = { 2 ^ -6, 'behind an activation: slopes like 1 - y^2 from a rounded y, and sums of those that cancel' },
-  planes = { 0.012, 'F(4x4,3x3) with its planes rounded to bf16, kernel winopairs: 8.5e-3 in the mean square' },
-  behind_planes = { 0.15, 'behind an activation with a kink: of numbers that are off by 8.5e-3 a share of 6e-3 changes sides, each by all of its slope' },
+  planes = { PLANES, 'each rounding at its most, as few numbers in few tiles may be; 1.1e-2 in the mean square' },
 }
+
+-- Behind an activation with a kink, of n numbers of which planes were rounded: normal numbers that are off by a share e
+-- change sides with the probability e/pi, four standard deviations more may of n, and each that does is wrong by all of
+-- its slope, beside the n/2 that relu lets through.
+function M.behind_planes(n)
+  local share = 2 * PLANES / math.pi
+  return math.sqrt(share + 4 * math.sqrt(share / (n / 2)) + 4 / (n / 2))
+end
 
 local function extents(text)
   local list = {}

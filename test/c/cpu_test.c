@@ -34,8 +34,7 @@ static int chooses(const work *k, const char *kernel)
     return same;
 }
 
-/* One rounding costs 2^-9 at most; planes of F(4x4,3x3) in bf16 8.5e-3 in the mean square. */
-static double limit_bf16(const work *k) { return chooses(k, "winopairs") ? 0.012 : 1 / 256.0; }
+static double limit_bf16(const work *k) { return chooses(k, "winopairs") ? ROUNDED_PLANES : ROUNDED; }
 
 /* Runs the case in f64 and, at this level, with activations of this type; fails if they differ by more than the row allows, or in bf16
    by more than its rounding. */

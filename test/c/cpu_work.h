@@ -125,6 +125,13 @@ static inline void work_make(work *k, const wcase *t, int real)
             fill_arg(k, i);
 }
 
+/* Relative L2 errors of results over bf16, at most. Half a unit of the last place is 2^-8 of a number or less (1.7e-3
+   in the mean square). Planes of fast convolution are products of two rounded numbers, and F(4x4,3x3) makes 4.76 of
+   their error: the sum over points p of |A_p|^2 |B_p|^2 |G_p|^2 / 12, rows of its three matrices; 1.1e-2 in the mean
+   square. F(4,2) of stride 2 makes 4.6. */
+#define ROUNDED (1 / 256.0)
+#define ROUNDED_PLANES (4.76 * sqrt(2) * ROUNDED)
+
 static inline int is_affine(int op) { return op == OP_conv2d || op == OP_conv2d_dx || op == OP_dense || op == OP_dense_dx; }
 
 /* A node over bf16, and over f64 with the same numbers. Weights are rounded to bf16 in both: some kernels multiply them so. */

@@ -7,19 +7,10 @@ local hz = require 'hz'
 local tensor = require 'hz.tensor.tensor'
 local C, ffi = c.C, c.ffi
 local graphs = assert(loadfile(t.here .. 'graph.lua'))()
+local on = assert(loadfile(t.here .. 'levels.lua'))()
 local l = hz.layers
 
 local BATCH = 7
-local LEVELS = { 'portable', 'avx2', 'avx512', 'avx512bf16', 'amx' }
-
--- Runs body(level) on those of the levels that this machine has.
-local function on_levels(levels, body)
-  for _, level in ipairs(levels) do
-    if C.hz_cpu_set_isa(level) == 0 then body(level) end
-  end
-  C.hz_cpu_set_isa(LEVELS[#LEVELS])
-end
-
 -- A step of training: the plan's ops as text, and everything a step yields by name.
 local function step(net, o)
   o.batch, o.train, o.seed = BATCH, true, 11
@@ -76,16 +67,18 @@ local function compare(level, kernel, net, dtype, wanted, rounding)
 end
 
 -- Kernels that run tails, by the levels that have them: with one preferred, all that can be fused is. And whatever is
--- chosen without.
+-- chosen without, for the cores of either vendor.
 local PAIRED = { 'avx512bf16', 'amx' }
-local KERNELS = { f32 = { wino = LEVELS }, bf16 = { wino = LEVELS, winopairs = PAIRED, pairs = PAIRED } }
+local KERNELS = { f32 = { wino = on.all }, bf16 = { wino = on.all, winopairs = PAIRED, pairs = PAIRED } }
 local function compare_all(make, dtype, wanted, rounding)
   for kernel, levels in pairs(KERNELS[dtype]) do
-    on_levels(levels, function(level)
+    on.each(function(level)
       graphs.forced(kernel, function() compare(level, kernel, make(dtype), dtype, wanted, rounding) end)
-    end)
+    end, levels)
   end
-  on_levels(LEVELS, function(level) compare(level, 'chosen', make(dtype), dtype, {}, rounding) end)
+  on.each(function(level) compare(level, 'chosen', make(dtype), dtype, {}, rounding) end)
+  if dtype ~= 'bf16' then return end
+  on.each_other(function(level) compare(level, 'chosen for other cores', make(dtype), dtype, {}, rounding) end)
 end
 
 -- Rows and columns that are no multiple of the window or of a tile, windows cut off and left out, both strides.
@@ -128,7 +121,7 @@ end)
 -- Nodes that run of a plan whose convolutions run all tails, as text; those of `train` behind the loss.
 local function texts(net, train)
   local list = {}
-  on_levels({ 'portable' }, function()
+  on.at('portable', on.vendor, function()
     graphs.forced('wino,few', function()
       local plan = net:plan { batch = BATCH, train = train }
       for i, row in ipairs(plan:nodes()) do
@@ -154,7 +147,7 @@ t.case('frozen batch norm runs behind the convolution', function()
   local net = norm_net()
   step(net, { dtype = 'f32' })                              -- running statistics that are not those of the beginning
   for _, dtype in ipairs { 'f32', 'bf16' } do
-    on_levels(LEVELS, function(level)
+    on.each(function(level)
       graphs.forced('wino,few', function()
         local out = {}
         for i, fuse in ipairs { true, false } do

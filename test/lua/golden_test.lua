@@ -7,6 +7,7 @@ local c = require 'hz.c'
 local hz = require 'hz'
 local C, ffi = c.C, c.ffi
 local tiny = assert(loadfile(t.here .. 'tiny.lua'))()
+local levels = assert(loadfile(t.here .. 'levels.lua'))()
 
 local STEPS = 50
 local optimizers = {
@@ -88,7 +89,7 @@ end
 -- "GCC: (Debian 12.2.0-14) 12.2.0" as the library carries it: another compiler may contract multiply-adds elsewhere.
 local function compiler() return t.read(c.library):match 'GCC: %b() [%d.]+' or 'unknown compiler' end
 
-local LEVELS, VENDORS, DTYPES = { 'portable', 'avx2', 'avx512', 'avx512bf16', 'amx' }, { 'intel', 'amd' }, { 'f32', 'bf16' }
+local DTYPES = { 'f32', 'bf16' }
 local path = t.here .. 'golden/bits.txt'
 local HEAD = '# level, storage of activations, digest of the kernels by node, hz_numerics(), sha256 of the losses, compiler; HZ_RECORD=1 hz test/run.lua golden: writes it'
 
@@ -102,20 +103,6 @@ local function recorded_bits()
   return out
 end
 
-local first_level, first_vendor = ffi.string(C.hz_cpu_isa()), ffi.string(C.hz_cpu_vendor())
-local levels = (os.getenv 'HZ_ISA' or '') ~= '' and { first_level } or LEVELS
-
--- Runs f at a level, with the kernels that are predicted for a vendor's cores; false if this machine does not grant the level.
-local function at(level, vendor, f)
-  if C.hz_cpu_set_isa(level) ~= 0 then return false end
-  c.check(C.hz_cpu_set_vendor(vendor))
-  local ok, e = pcall(f)
-  C.hz_cpu_set_isa(first_level)
-  C.hz_cpu_set_vendor(first_vendor)
-  if not ok then error(e, 0) end
-  return true
-end
-
 -- HZ_RECORD=1 hz test/run.lua golden: writes the file anew, for the levels of this machine and both vendors. What other machines recorded stays,
 -- unless it was by another version of the numerics.
 local function record()
@@ -123,9 +110,9 @@ local function record()
   for key, was in pairs(bits) do
     if was.numerics ~= C.hz_numerics() then bits[key] = nil end
   end
-  for _, level in ipairs(levels) do
-    for _, vendor in ipairs(VENDORS) do
-      at(level, vendor, function()
+  for _, level in ipairs(levels.wanted()) do
+    for _, vendor in ipairs(levels.vendors) do
+      levels.at(level, vendor, function()
         for _, dtype in ipairs(DTYPES) do
           local list = trainings(dtype)
           bits[('%s %s %s'):format(level, dtype, (kernels(list)))] = { numerics = C.hz_numerics(), digest = digest(list), compiler = compiler() }
@@ -135,7 +122,7 @@ local function record()
   end
   for key, b in pairs(bits) do lines[#lines + 1] = ('%s %d %s %s'):format(key, b.numerics, b.digest, b.compiler) end
   local order = {}
-  for i, level in ipairs(LEVELS) do order[level] = i end
+  for i, level in ipairs(levels.all) do order[level] = i end
   table.sort(lines, function(a, b)
     local x, y = order[a:match '^%w+'], order[b:match '^%w+']
     if x ~= y then return x < y end
@@ -163,7 +150,7 @@ local done = {}            -- "level dtype kernels" that a case has compared: tw
 local function compare(level, vendor, dtype)
   if os.getenv 'HZ_SANITIZER' then t.skip 'a sanitizer build' end
   if (os.getenv 'HZ_KERNEL' or '') ~= '' then t.skip 'HZ_KERNEL chooses the kernels' end
-  local granted = at(level, vendor, function()
+  local granted = levels.at(level, vendor, function()
     local list = trainings(dtype)
     local was = recorded_for(level, dtype, list)
     if was.numerics ~= C.hz_numerics() then t.skip('hz_numerics() was raised from %d to %d; record the bits anew', was.numerics, C.hz_numerics()) end
@@ -175,9 +162,9 @@ local function compare(level, vendor, dtype)
   if not granted then t.skip('%s is not granted by this machine', level) end
 end
 
-for _, level in ipairs(levels) do
+for _, level in ipairs(levels.wanted()) do
   for _, dtype in ipairs(DTYPES) do
-    for _, vendor in ipairs(VENDORS) do
+    for _, vendor in ipairs(levels.vendors) do
       t.case(('the bits of %s, %s, by the kernels for %s'):format(level, dtype, vendor), function() compare(level, vendor, dtype) end)
     end
   end
