@@ -95,7 +95,7 @@ void hz_free(void *p, size_t bytes)
 
 /* ---- signals ---- */
 
-static volatile sig_atomic_t pending, interrupts;      /* interrupts: SIGINTs since hz_signal_catch, also those cleared */
+static volatile sig_atomic_t pending, interrupts;    /* interrupts: SIGINTs since hz_signal_catch, also those cleared */
 
 static void on_signal(int number)
 {
