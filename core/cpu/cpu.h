@@ -3,6 +3,7 @@
    of threads yields the same bits. */
 #ifndef HZ_CPU_H
 #define HZ_CPU_H
+#include "bounds.h"
 #include "hz/backend.h"
 
 /* Row numbers of op.def. */
