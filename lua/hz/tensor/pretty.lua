@@ -1,5 +1,5 @@
--- pretty.lua: how values look at the prompt. Tensors as a header line and their edges, tables as sorted, nested, cut lists.
--- short(v) fits in a line; value(v) is the full form.
+-- pretty.lua: how values look at the prompt. Tensors as a header line and their edges, tables as sorted, nested, cut
+-- lists. short(v) fits in a line; value(v) is the full form.
 local tensor = require 'hz.tensor.tensor'
 local c = require 'hz.c'
 
@@ -139,7 +139,8 @@ end
 
 local function quoted(s)
   return '"' .. s:gsub('[%c"\\]', function(ch)
-    return ch == '\n' and '\\n' or ch == '\t' and '\\t' or ch == '"' and '\\"' or ch == '\\' and '\\\\' or ('\\%d'):format(ch:byte())
+    return ch == '\n' and '\\n' or ch == '\t' and '\\t' or ch == '"' and '\\"' or ch == '\\' and '\\\\'
+      or ('\\%d'):format(ch:byte())
   end) .. '"'
 end
 
@@ -220,7 +221,8 @@ function list(v, depth, open)
       break
     end
     local k = keys[i - n]
-    parts[#parts + 1] = i <= n and nested(v[i], depth, open) or key_text(k) .. ' = ' .. nested(rawget(v, k), depth, open)
+    parts[#parts + 1] = i <= n and nested(v[i], depth, open)
+      or key_text(k) .. ' = ' .. nested(rawget(v, k), depth, open)
   end
   open[v] = nil
   local line = '{ ' .. table.concat(parts, ', ') .. ' }'
