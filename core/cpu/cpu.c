@@ -35,7 +35,8 @@ static const struct level {
 };
 enum { LEVELS = sizeof levels / sizeof *levels };
 
-/* All that the prediction knows of the maker of a core: vdpbf16ps has half the speed of f32 multiply-adds on Intel's, twice on AMD's. */
+/* All that the prediction knows of the maker of a core: vdpbf16ps has half the speed of f32 multiply-adds
+   on Intel's, twice on AMD's. */
 static const struct vendor {
     const char *name;
     double dot_rate;
