@@ -1,5 +1,6 @@
 /* window.c: what convolution and pooling share: sliding a window over an image (N,H,W,C). */
 #include "op/window.h"
+#include "bounds.h"
 
 hz_status window_image(const hz_value *x)
 {
@@ -13,7 +14,7 @@ hz_status window_image(const hz_value *x)
 static int64_t extent(int64_t in, int kernel, int stride, int pad)
 {
     if (pad == HZ_SAME)
-        return (in + stride - 1) / stride;
+        return ceil_div(in, stride);
     return in < kernel ? -1 : (in - kernel) / stride + 1;
 }
 
@@ -26,8 +27,8 @@ hz_status window_slide(const hz_value *x, const hz_window *a, int64_t channels, 
         return hz_fail(HZ_EARG, "padding %d; needs same or valid", a->pad);
     int64_t h = extent(x->shape[1], a->kh, sh, a->pad), w = extent(x->shape[2], a->kw, sw, a->pad);
     if (h < 1 || w < 1)
-        return hz_fail(HZ_ESHAPE, "the input is %lldx%lld, the kernel %dx%d without padding; needs an input at least as large as the kernel",
-                       (long long)x->shape[1], (long long)x->shape[2], a->kh, a->kw);
+        return hz_fail(HZ_ESHAPE, "the input is %lldx%lld, the kernel %dx%d without padding; needs an input at least "
+                       "as large as the kernel", (long long)x->shape[1], (long long)x->shape[2], a->kh, a->kw);
     *y = (out_spec){ .dtype = x->dtype, .kind = HZ_ACTIVATION, .ndim = 4, .shape = { x->shape[0], h, w, channels } };
     return HZ_OK;
 }

@@ -1,174 +1,16 @@
-/* maths.c: element-wise work on strided tensors, for the prompt and for preparing data; the training path never comes here.
-   Every value passes through a double, so one loop serves all dtypes. */
+/* maths.c: element-wise work on strided tensors, for the prompt and for preparing data; the training path never comes
+   here. Every value passes through a double, so one loop serves all dtypes. */
 #include "number.h"
-#include "hz/tensor.h"
-#include <stdio.h>
-#include <stdlib.h>
+#include "tensor/walk.h"
 #include <string.h>
-
-/* Walks up to three tensors of one shape together. */
-typedef struct walk {
-    int n, ndim;
-    const int64_t *shape;
-    int64_t index[HZ_MAXDIM];
-    struct { char *p; int64_t step[HZ_MAXDIM]; } t[3];
-} walk;
-
-static void walk_add(walk *w, const hz_tensor *t)
-{
-    int k = w->n++;
-    w->t[k].p = t->data;
-    for (int i = 0; i < t->ndim; i++)
-        w->t[k].step[i] = t->stride[i] * (int64_t)hz_dtype_bytes(t->dtype);
-}
-
-static void walk_next(walk *w)
-{
-    for (int d = w->ndim - 1; d >= 0; d--) {
-        w->index[d]++;
-        for (int k = 0; k < w->n; k++)
-            w->t[k].p += w->t[k].step[d];
-        if (w->index[d] < w->shape[d])
-            return;
-        for (int k = 0; k < w->n; k++)
-            w->t[k].p -= w->t[k].step[d] * w->shape[d];
-        w->index[d] = 0;
-    }
-}
-
-static walk walk_over(const hz_tensor *out, const hz_tensor *a, const hz_tensor *b)
-{
-    walk w = { .ndim = out->ndim, .shape = out->shape };
-    walk_add(&w, out);
-    if (a)
-        walk_add(&w, a);
-    if (b)
-        walk_add(&w, b);
-    return w;
-}
-
-static char *element(const hz_tensor *t, const int64_t *index)
-{
-    int64_t at = 0;
-    for (int i = 0; i < t->ndim; i++)
-        at += index[i] * t->stride[i];
-    return (char *)t->data + at * (int64_t)hz_dtype_bytes(t->dtype);
-}
-
-double hz_tensor_at(const hz_tensor *t, const int64_t *index)
-{
-    return hz_tensor_host(t, HZ_READ) ? NAN : number_get(element(t, index), t->dtype);
-}
-
-hz_status hz_tensor_put(hz_tensor *t, const int64_t *index, double value)
-{
-    hz_status status = hz_tensor_host(t, HZ_WRITE);
-    if (!status)
-        number_put(element(t, index), t->dtype, value);
-    return status;
-}
-
-/* Operands for reading, then the result for writing: it may be one of them. Absent ones are NULL. */
-static hz_status at_host(const hz_tensor *out, const hz_tensor *a, const hz_tensor *b)
-{
-    hz_status status = a ? hz_tensor_host(a, HZ_READ) : HZ_OK;
-    status = status || !b ? status : hz_tensor_host(b, HZ_READ);
-    return status ? status : hz_tensor_host(out, HZ_OVERWRITE);
-}
-
-static int same_shape(const hz_tensor *a, const hz_tensor *b)
-{
-    return a->ndim == b->ndim && !memcmp(a->shape, b->shape, sizeof *a->shape * (size_t)a->ndim);
-}
-
-#define MOVE(type) for (int64_t i = 0; i < n; i++) memcpy(to + i * to_step, from + i * from_step, sizeof(type))
-
-/* Moves n elements of one size from one stride (bytes) to another. */
-static void move_row(char *to, int64_t to_step, const char *from, int64_t from_step, int64_t n, size_t bytes)
-{
-    switch (bytes) {
-    case 1: MOVE(uint8_t); break;
-    case 2: MOVE(uint16_t); break;
-    case 4: MOVE(uint32_t); break;
-    default: MOVE(uint64_t);
-    }
-}
-
-/* Same dtype and shape, any strides: nothing is converted, the last dimension is one tight loop. */
-static void move(hz_tensor *to, const hz_tensor *from)
-{
-    int64_t count = hz_tensor_count(to), n = to->shape[to->ndim - 1];
-    walk w = walk_over(to, from, NULL);
-    w.ndim--;
-    for (int64_t i = 0; i < count; i += n, walk_next(&w))
-        move_row(w.t[0].p, w.t[0].step[w.ndim], w.t[1].p, w.t[1].step[w.ndim], n, hz_dtype_bytes(to->dtype));
-}
-
-/* `from` can be broadcast over `to`. */
-static int spreads(const hz_tensor *from, const hz_tensor *to)
-{
-    int more = to->ndim - from->ndim;
-    for (int i = 0; i < from->ndim && more >= 0; i++)
-        if (from->shape[i] != 1 && from->shape[i] != to->shape[i + more])
-            return 0;
-    return more >= 0;
-}
-
-static const char *shape_text(char text[128], const hz_tensor *t)
-{
-    int n = 0;
-    for (int i = 0; i < t->ndim; i++)
-        n += snprintf(text + n, (size_t)(128 - n), "%s%lld", i ? "," : "", (long long)t->shape[i]);
-    text[n] = 0;
-    return text;
-}
-
-hz_status hz_tensor_copy(hz_tensor *to, const hz_tensor *from)
-{
-    int64_t count = hz_tensor_count(to);
-    char given[128], needed[128];
-    if (to->dtype == from->dtype && same_shape(to, from) && hz_tensor_contiguous(to) && hz_tensor_contiguous(from)) {
-        hz_status status = at_host(to, from, NULL);
-        if (status)
-            return status;
-        memmove(to->data, from->data, (size_t)count * hz_dtype_bytes(to->dtype));
-        return HZ_OK;
-    }
-    if (!spreads(from, to))
-        return hz_fail(HZ_ESHAPE, "copy: (%s) was given; needs (%s), or extents of 1", shape_text(given, from), shape_text(needed, to));
-    hz_tensor *source = hz_tensor_expand(from, to->ndim, to->shape);
-    if (!source)
-        return hz_fail_in(HZ_EMEM, "copy: ");
-    hz_status status = at_host(to, source, NULL);
-    if (status) {
-        count = 0;
-    } else if (to->dtype == from->dtype && to->ndim > 0) {
-        move(to, source);
-    } else {
-        walk w = walk_over(to, source, NULL);
-        for (int64_t i = 0; i < count; i++, walk_next(&w))
-            number_put(w.t[0].p, to->dtype, number_get(w.t[1].p, from->dtype));
-    }
-    hz_tensor_free(source);
-    return status;
-}
-
-hz_status hz_tensor_fill(hz_tensor *t, double value)
-{
-    hz_status status = hz_tensor_host(t, HZ_OVERWRITE);
-    int64_t count = status ? 0 : hz_tensor_count(t);
-    walk w = walk_over(t, NULL, NULL);
-    for (int64_t i = 0; i < count; i++, walk_next(&w))
-        number_put(w.t[0].p, t->dtype, value);
-    return status;
-}
 
 /* ---- arithmetic ---- */
 
 #define BINARY(ROW) ROW(add, a + b) ROW(sub, a - b) ROW(mul, a * b) ROW(div, a / b) ROW(pow, pow(a, b)) \
     ROW(max, a > b ? a : b) ROW(min, a < b ? a : b) ROW(eq, a == b) ROW(ne, a != b) ROW(lt, a < b) ROW(le, a <= b) \
     ROW(gt, a > b) ROW(ge, a >= b)
-#define UNARY(ROW) ROW(neg, -a) ROW(abs, fabs(a)) ROW(sqrt, sqrt(a)) ROW(exp, exp(a)) ROW(log, log(a)) ROW(sin, sin(a)) \
+#define UNARY(ROW) \
+    ROW(neg, -a) ROW(abs, fabs(a)) ROW(sqrt, sqrt(a)) ROW(exp, exp(a)) ROW(log, log(a)) ROW(sin, sin(a)) \
     ROW(cos, cos(a)) ROW(tanh, tanh(a)) ROW(relu, a > 0 ? a : 0) ROW(sign, (a > 0) - (a < 0)) ROW(floor, floor(a)) \
     ROW(round, nearbyint(a)) ROW(isfinite, isfinite(a) != 0)
 
@@ -190,9 +32,10 @@ hz_status hz_tensor_binary(const char *name, hz_tensor *out, const hz_tensor *a,
             f = binaries[i].f;
     if (!f)
         return hz_fail(HZ_EARG, "tensor: '%s' is not an operation of two tensors", name);
-    hz_tensor *x = hz_tensor_expand(a, out->ndim, out->shape), *y = x ? hz_tensor_expand(b, out->ndim, out->shape) : NULL;
-    hz_status st = x && y ? at_host(out, x, y) : hz_fail_in(HZ_ESHAPE, "%s: ", name);
-    if (!st) {
+    hz_tensor *x = hz_tensor_expand(a, out->ndim, out->shape);
+    hz_tensor *y = x ? hz_tensor_expand(b, out->ndim, out->shape) : NULL;
+    hz_status status = x && y ? at_host(out, x, y) : hz_fail_in(HZ_ESHAPE, "%s: ", name);
+    if (!status) {
         int64_t count = hz_tensor_count(out);
         walk w = walk_over(out, x, y);
         for (int64_t i = 0; i < count; i++, walk_next(&w))
@@ -200,7 +43,7 @@ hz_status hz_tensor_binary(const char *name, hz_tensor *out, const hz_tensor *a,
     }
     hz_tensor_free(x);
     hz_tensor_free(y);
-    return st;
+    return status;
 }
 
 hz_status hz_tensor_unary(const char *name, hz_tensor *out, const hz_tensor *a)
@@ -243,7 +86,8 @@ static double give_var(const tally *t) { return t->squares / (double)t->n; }
 
 static const struct { const char *name; void (*take)(tally *, double); double (*give)(const tally *); } reductions[] = {
     { "sum", take_sum, give_sum }, { "mean", take_sum, give_mean }, { "var", take_var, give_var },
-    { "max", take_max, give_best }, { "min", take_min, give_best }, { "argmax", take_max, give_at }, { "argmin", take_min, give_at },
+    { "max", take_max, give_best }, { "min", take_min, give_best }, { "argmax", take_max, give_at },
+    { "argmin", take_min, give_at },
 };
 
 /* Reduces `line` (a view) into one number. */
@@ -275,7 +119,8 @@ hz_status hz_tensor_reduce(const char *name, hz_tensor *out, const hz_tensor *a,
             number_put(out->data, out->dtype, reduce_line(r, a));
         return status;
     }
-    hz_tensor line = { .data = a->data, .dtype = a->dtype, .ndim = 1, .shape = { a->shape[dim] }, .stride = { a->stride[dim] } };
+    hz_tensor line = { .data = a->data, .dtype = a->dtype, .ndim = 1, .shape = { a->shape[dim] },
+                       .stride = { a->stride[dim] } };
     hz_tensor rest = *a;                    /* a without `dim`: walks the beginnings of the lines */
     rest.ndim--;
     for (int i = dim; i < rest.ndim; i++) {

@@ -1,4 +1,4 @@
-/* tensor.c: making and reshaping tensors. A tensor is a view: shape and strides over a storage whose count it shares. */
+/* tensor.c: making and freeing tensors. A tensor is a view: shape and strides over a storage whose count it shares. */
 #include "tensor/mirror.h"
 #include "tensor/storage.h"
 #include <assert.h>
@@ -7,7 +7,8 @@
 #include <string.h>
 
 static const struct { const char *name; size_t bytes; } dtypes[HZ_NDTYPE] = {
-    [HZ_F32] = { "f32", 4 }, [HZ_BF16] = { "bf16", 2 }, [HZ_U8] = { "u8", 1 }, [HZ_I32] = { "i32", 4 }, [HZ_F64] = { "f64", 8 },
+    [HZ_F32] = { "f32", 4 }, [HZ_BF16] = { "bf16", 2 }, [HZ_U8] = { "u8", 1 }, [HZ_I32] = { "i32", 4 },
+    [HZ_F64] = { "f64", 8 },
 };
 
 static int is_dtype(int d) { return d >= 0 && d < HZ_NDTYPE; }
@@ -134,154 +135,6 @@ hz_tensor *hz_tensor_alias(const hz_tensor *t)
     }
     *v = *t;
     storage_hold(v->storage);
-    return v;
-}
-
-static hz_status check_dim(const hz_tensor *t, int dim, const char *who)
-{
-    if (dim < 0 || dim >= t->ndim)
-        return hz_fail(HZ_ESHAPE, "%s: dimension %d was given; the tensor has %d", who, dim + 1, t->ndim);
-    return HZ_OK;
-}
-
-static void advance(hz_tensor *v, int64_t elements)
-{
-    v->data = (char *)v->data + elements * (int64_t)hz_dtype_bytes(v->dtype);
-}
-
-hz_tensor *hz_tensor_slice(const hz_tensor *t, int dim, int64_t from, int64_t to, int64_t step)
-{
-    if (check_dim(t, dim, "slice"))
-        return NULL;
-    if (step < 1 || from < 0 || to < from || to > t->shape[dim]) {
-        hz_fail(HZ_ESHAPE, "slice: %lld to %lld in steps of %lld; needs a range inside 0..%lld and a step of at least 1",
-                (long long)from, (long long)to, (long long)step, (long long)t->shape[dim]);
-        return NULL;
-    }
-    hz_tensor *v = hz_tensor_alias(t);
-    if (!v)
-        return NULL;
-    if (to > from)
-        advance(v, from * t->stride[dim]);
-    v->shape[dim] = (to - from + step - 1) / step;
-    v->stride[dim] = t->stride[dim] * step;
-    return v;
-}
-
-hz_tensor *hz_tensor_select(const hz_tensor *t, int dim, int64_t index)
-{
-    if (check_dim(t, dim, "select"))
-        return NULL;
-    if (index < 0 || index >= t->shape[dim]) {
-        hz_fail(HZ_ESHAPE, "index: %lld of dimension %d; needs 1..%lld", (long long)index + 1, dim + 1, (long long)t->shape[dim]);
-        return NULL;
-    }
-    hz_tensor *v = hz_tensor_alias(t);
-    if (!v)
-        return NULL;
-    advance(v, index * t->stride[dim]);
-    v->ndim--;
-    for (int i = dim; i < v->ndim; i++) {
-        v->shape[i] = t->shape[i + 1];
-        v->stride[i] = t->stride[i + 1];
-    }
-    return v;
-}
-
-hz_tensor *hz_tensor_permute(const hz_tensor *t, const int32_t *order)
-{
-    int seen = 0;
-    for (int i = 0; i < t->ndim; i++) {
-        if (order[i] < 0 || order[i] >= t->ndim || seen >> order[i] & 1) {
-            hz_fail(HZ_ESHAPE, "permute: the order does not name each of the %d dimensions once", t->ndim);
-            return NULL;
-        }
-        seen |= 1 << order[i];
-    }
-    hz_tensor *v = hz_tensor_alias(t);
-    for (int i = 0; v && i < t->ndim; i++) {
-        v->shape[i] = t->shape[order[i]];
-        v->stride[i] = t->stride[order[i]];
-    }
-    return v;
-}
-
-static hz_tensor *contiguous(const hz_tensor *t)
-{
-    if (hz_tensor_contiguous(t))
-        return hz_tensor_alias(t);
-    hz_tensor *c = hz_tensor_empty(t->dtype, t->ndim, t->shape);
-    if (c && hz_tensor_copy(c, t)) {
-        hz_tensor_free(c);
-        return NULL;
-    }
-    return c;
-}
-
-/* Fills in one extent given as -1. */
-static hz_status infer_shape(const hz_tensor *t, int ndim, const int64_t *shape, int64_t *full)
-{
-    int64_t count = hz_tensor_count(t);
-    int unknown = -1;
-    int64_t known = 1;
-    if (ndim < 0 || ndim > HZ_MAXDIM)
-        return hz_fail(HZ_ESHAPE, "reshape: %d dimensions were given; needs 0 to %d", ndim, HZ_MAXDIM);
-    for (int i = 0; i < ndim; i++) {
-        full[i] = shape[i];
-        if (shape[i] == -1 && unknown < 0)
-            unknown = i;
-        else if (shape[i] < 0 || __builtin_mul_overflow(known, shape[i], &known))
-            return hz_fail(HZ_ESHAPE, "reshape: extent %d is %lld; needs 0 or more, or one -1", i + 1, (long long)shape[i]);
-    }
-    if (unknown >= 0)
-        full[unknown] = known > 0 ? count / known : 0;
-    if (unknown >= 0)
-        known *= full[unknown];
-    if (known != count)
-        return hz_fail(HZ_ESHAPE, "reshape: the new shape has %lld elements; the tensor has %lld", (long long)known, (long long)count);
-    return HZ_OK;
-}
-
-hz_tensor *hz_tensor_reshape(const hz_tensor *t, int ndim, const int64_t *shape)
-{
-    int64_t full[HZ_MAXDIM];
-    if (infer_shape(t, ndim, shape, full))
-        return NULL;
-    hz_tensor *v = contiguous(t);
-    if (!v)
-        return NULL;
-    v->ndim = ndim;
-    int64_t step = 1;
-    for (int i = ndim - 1; i >= 0; i--) {
-        v->shape[i] = full[i];
-        v->stride[i] = step;
-        step *= full[i];
-    }
-    return v;
-}
-
-hz_tensor *hz_tensor_expand(const hz_tensor *t, int ndim, const int64_t *shape)
-{
-    if (hz_shape_count(ndim, shape) < 0)
-        return NULL;
-    hz_tensor *v = ndim < t->ndim ? NULL : hz_tensor_alias(t);
-    if (!v) {
-        if (ndim < t->ndim)
-            hz_fail(HZ_ESHAPE, "expand: %d dimensions were given; the tensor has %d", ndim, t->ndim);
-        return NULL;
-    }
-    v->ndim = ndim;
-    for (int i = 0; i < ndim; i++) {
-        int j = i - (ndim - t->ndim);
-        int64_t own = j < 0 ? 1 : t->shape[j];
-        if (own != shape[i] && own != 1) {
-            hz_fail(HZ_ESHAPE, "expand: extent %d is %lld; needs %lld or 1", i + 1, (long long)own, (long long)shape[i]);
-            hz_tensor_free(v);
-            return NULL;
-        }
-        v->shape[i] = shape[i];
-        v->stride[i] = own == shape[i] && j >= 0 ? t->stride[j] : 0;
-    }
     return v;
 }
 
