@@ -1,0 +1,3 @@
+-- nets.lua
+local graphs, near, count = ...
+return { case = function() end }
