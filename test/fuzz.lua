@@ -58,6 +58,7 @@ local draw = assert(loadfile(here .. 'fuzz/draw.lua'))()
 local modules = {}
 for _, kind in ipairs(kinds) do modules[kind] = assert(loadfile(here .. 'fuzz/' .. kind .. '.lua'))(graphs, near, counter(kind)) end
 
+modules.nets.levels = modules.ops.levels
 local ratios = {}
 if knob.ratios then
   for _, module in pairs(modules) do
