@@ -33,6 +33,7 @@ function M.new(o)
   local lock, owner = file.lock(path(self, 'lock'))
   if not lock then c.fail('%s: process %s on %s is at work here; needs another out=', self.folder, tostring(owner.pid), tostring(owner.host)) end
   self.lock = lock
+  file.sweep(self.folder)                               -- what a process that was killed here left half written
   if o.fresh then
     for _, name in ipairs { 'settings.json', 'log.jsonl', 'resume.safetensors', 'model.safetensors', 'result.json' } do file.remove(path(self, name)) end
   end
