@@ -1,6 +1,6 @@
 -- faults.lua: kills, full disks, disks in error and failing allocations; nothing may be lost by any of them.
 --   hz test/faults.lua library=build/test/faults.so            every call, every allocation: minutes
---   hz test/faults.lua library=... calls=4 kills=2 share=3     so many calls of each kind, random kills; allocations in growing steps
+--   hz test/faults.lua library=... calls=4 kills=2 share=3   some calls, some kills, allocations in growing steps
 --   hz test/faults.lua library=... case=sweep:kill:17          one alone (as a loss names it)
 -- Prints how many were tried and each loss with the command that repeats it; status 1 if something was lost.
 local here = arg[0]:match '^(.*/)' or './'
@@ -41,7 +41,9 @@ local function first_line(command)
   return line
 end
 local library = first_line('readlink -f ' .. t.quote(knob.library))
-if not library or hz.file.exists(library) ~= 'file' then hz.fail('faults: %s is not there; needs make %s', knob.library, knob.library) end
+if not library or hz.file.exists(library) ~= 'file' then
+  hz.fail('faults: %s is not there; needs make %s', knob.library, knob.library)
+end
 
 -- ---- files ----
 
@@ -73,11 +75,13 @@ end
 
 local function try_memory(one)
   local before, at = lost, os.tmpname()
-  local status, out, err = t.sh(('LD_PRELOAD=%s %s %sfaults/memory.lua %s %s %s; exit $?'):format(t.quote(library), t.quote(t.hz), here, at, t.quote(one),
-    knob.share == 0 and 'inf' or knob.share))
+  local status, out, err = t.sh(('LD_PRELOAD=%s %s %sfaults/memory.lua %s %s %s; exit $?'):format(t.quote(library),
+    t.quote(t.hz), here, at, t.quote(one), knob.share == 0 and 'inf' or knob.share))
   for case, what in out:gmatch 'LOST  (%S+)  ([^\n]*)' do lose('memory:' .. case, what) end
   local n, survived = out:match '(%d+) tried, (%d+) survived'
-  if status ~= 0 or not n then lose('memory:' .. hz.file.read_all(at):match '^%S*', ('ended with status %d: %s'):format(status, err)) end
+  if status ~= 0 or not n then
+    lose('memory:' .. hz.file.read_all(at):match '^%S*', ('ended with status %d: %s'):format(status, err))
+  end
   os.remove(at)
   say(('allocations failed (%s survived it)'):format(survived or '?'), tonumber(n) or 0, before)
   t.cleanup()
@@ -93,7 +97,9 @@ elseif kind == 'memory' then
   try_memory(rest)
 else
   local mode, n = rest:match '^(%a+):(%d+)$'
-  if not files.works[kind] or not words[mode] then hz.fail("faults: case '%s' was given; needs sweep:MODE:N, train:MODE:N or memory:WORK:MODE:N", knob.case) end
+  if not files.works[kind] or not words[mode] then
+    hz.fail("faults: case '%s' was given; needs sweep:MODE:N, train:MODE:N or memory:WORK:MODE:N", knob.case)
+  end
   try_files(kind, mode, tonumber(n))
 end
 print(('faults: %d tried, %d lost, %.0f s'):format(tried, lost, c.C.hz_seconds() - started))

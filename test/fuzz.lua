@@ -2,8 +2,9 @@
 --   hz test/fuzz.lua seed=1 seconds=60        cases in turn until the time is over
 --   hz test/fuzz.lua seed=1 ops=40 nets=20    so many of each
 --   hz test/fuzz.lua seed=1 case=ops:17       that one alone
--- A case follows from seed and number alone. Each failure is one line that begins with the command that draws it again; the last lines
--- say what ran. Status 1 if something failed. The cases run in a process of their own: a crash is a failure of the case at work.
+-- A case follows from seed and number alone. Each failure is one line with the command that draws it again; the last
+-- lines say what ran. Status 1 if something failed. The cases run in a process of their own: a crash is a failure of
+-- the case at work.
 local hz = require 'hz'
 local c = require 'hz.c'
 local posix = require 'hz.ext.posix'
@@ -36,10 +37,12 @@ local function watch()
   local words = { ('/proc/%d/exe'):format(posix.pid()), quoted(arg[0]) }
   for _, w in ipairs(arg) do words[#words + 1] = quoted(w) end
   local raw = os.execute(table.concat(words, ' ') .. ' at=' .. quoted(at))
-  local status = raw > 255 and math.floor(raw / 256) or raw > 0 and 128 + raw or 0      -- an ending by signal n is 128 + n
+  local status = raw > 255 and math.floor(raw / 256) or raw > 0 and 128 + raw or 0      -- ended by signal n: 128 + n
   local case = hz.file.read_all(at)
   os.remove(at)
-  if status > 128 and status ~= 130 then print(('FAIL  %s  crashed with signal %d'):format(again(case), status - 128)) end
+  if status > 128 and status ~= 130 then
+    print(('FAIL  %s  crashed with signal %d'):format(again(case), status - 128))
+  end
   os.exit(status)
 end
 if knob.at == '' then watch() end
@@ -56,7 +59,9 @@ local graphs = assert(loadfile(here .. 'graph.lua'))()
 local near = assert(loadfile(here .. 'fuzz/near.lua'))(graphs, require 'hz.tensor.tensor')
 local draw = assert(loadfile(here .. 'fuzz/draw.lua'))()
 local modules = {}
-for _, kind in ipairs(kinds) do modules[kind] = assert(loadfile(here .. 'fuzz/' .. kind .. '.lua'))(graphs, near, counter(kind)) end
+for _, kind in ipairs(kinds) do
+  modules[kind] = assert(loadfile(here .. 'fuzz/' .. kind .. '.lua'))(graphs, near, counter(kind))
+end
 
 modules.nets.levels = modules.ops.levels
 local ratios = {}
@@ -132,12 +137,14 @@ local function line(kind)
   local list = {}
   for what, n in pairs(counts[kind]) do list[#list + 1] = what .. ' ' .. n end
   table.sort(list)
-  return ('fuzz %s: %d cases: %s'):format(kind, done[kind] + (knob.case:find(kind) and 1 or 0), table.concat(list, ', '))
+  local n = done[kind] + (knob.case:find(kind) and 1 or 0)
+  return ('fuzz %s: %d cases: %s'):format(kind, n, table.concat(list, ', '))
 end
 table.sort(ratios, function(a, b) return a.share > b.share end)
 for i = 1, math.min(#ratios, 40) do print(('%.2f of the tolerance: %s'):format(ratios[i].share, ratios[i].what)) end
 for _, kind in ipairs(kinds) do
   if next(counts[kind]) then print(line(kind)) end
 end
-print(('fuzz: seed %d, levels %s, %.0f s, %d failures'):format(knob.seed, table.concat(modules.ops.levels, ' '), c.C.hz_seconds() - started, failures))
+print(('fuzz: seed %d, levels %s, %.0f s, %d failures'):format(knob.seed, table.concat(modules.ops.levels, ' '),
+  c.C.hz_seconds() - started, failures))
 os.exit(failures == 0 and 0 or 1)

@@ -1,6 +1,6 @@
--- files.lua: a sweep and a training that are killed, or whose disk is full or in error, at the n-th call that changes a file
--- (fixtures/faults.c), or killed at a random moment. Then the same command is run again, undisturbed: it must end with the results of a
--- run that nothing happened to, and what was finished before must never change.
+-- files.lua: a sweep and a training that are killed, or whose disk is full or in error, at the n-th call that changes a
+-- file (fixtures/faults.c), or killed at a random moment. Then the same command is run again, undisturbed: it must end
+-- with the results of a run that nothing happened to, and what was finished before must never change.
 local t, library = ...
 local file, json, safetensors = require 'hz.base.file', require 'hz.base.json', require 'hz.tensor.safetensors'
 local sweeps = assert(loadfile(t.here .. 'sweeps.lua'))(t)
@@ -26,10 +26,13 @@ local function training_contents(folder)
   return out
 end
 
--- name -> { args of hz that do the whole, args that finish a part of it beforehand, contents(folder) }; results go to the folder b.
+-- name -> { args of hz that do the whole, args that finish a part of it beforehand, contents(folder) }; results go to
+-- the folder b.
 M.works = {
-  sweep = { whole = 'sweep.lua runs=b seed=1..2 epochs=3', part = 'sweep.lua runs=b seed=1 epochs=3', contents = sweeps.contents },
-  train = { whole = "'%s' data=camera model=./net.lua train=48 test=24 epochs=3 batch=16 out=b", contents = training_contents },
+  sweep = { whole = 'sweep.lua runs=b seed=1..2 epochs=3', part = 'sweep.lua runs=b seed=1 epochs=3',
+            contents = sweeps.contents },
+  train = { whole = "'%s' data=camera model=./net.lua train=48 test=24 epochs=3 batch=16 out=b",
+            contents = training_contents },
 }
 M.names = { 'sweep', 'train' }
 
@@ -42,8 +45,14 @@ Work.__index = Work
 
 -- In the work's folder: status, stdout, stderr. fault: value of HZ_FAULTS.
 function Work:run(args, fault, before)
-  local env = fault and ('LD_PRELOAD=%s HZ_FAULTS=%s HZ_FAULTS_UNDER=%s/ HZ_FAULTS_SEEN=%s/seen '):format(t.quote(library), fault, t.quote(self.dir), t.quote(self.dir)) or ''
-  return t.sh(('cd %s && export HZ_CACHE=%s/cache; %s%s%s %s; exit $?'):format(t.quote(self.dir), t.quote(self.dir), env, before or '', t.quote(t.hz), args))
+  local dir = t.quote(self.dir)
+  local env = ''
+  if fault then
+    env = 'LD_PRELOAD=%s HZ_FAULTS=%s HZ_FAULTS_UNDER=%s/ HZ_FAULTS_SEEN=%s/seen '
+    env = env:format(t.quote(library), fault, dir, dir)
+  end
+  local command = 'cd %s && export HZ_CACHE=%s/cache; %s%s%s %s; exit $?'
+  return t.sh(command:format(dir, dir, env, before or '', t.quote(t.hz), args))
 end
 
 function Work:restore() os.execute(('cd %s && rm -rf b cache && cp -r part/. .'):format(t.quote(self.dir))) end
@@ -100,7 +109,8 @@ end
 local function run_again(self)
   local status, _, err = self:run(self.whole)
   if status ~= 0 then return ('run again it ends with status %d: %s'):format(status, err) end
-  local name = differs(self.wanted, self.contents(self.dir .. '/b')) or differs(self.contents(self.dir .. '/b'), self.wanted)
+  local now = self.contents(self.dir .. '/b')
+  local name = differs(self.wanted, now) or differs(now, self.wanted)
   return name and ('run again, %s differs'):format(name)
 end
 
@@ -124,7 +134,8 @@ end
 
 M.modes = { 'kill', 'after', 'full', 'short', 'error', 'time' }
 
--- Points of a mode to try: numbers of calls, all or `knob.calls` of them, spread evenly from a random one on; random moments.
+-- Points of a mode to try: numbers of calls, all or `knob.calls` of them, spread evenly from a random one on; random
+-- moments.
 function M.points(work, mode, knob, draw)
   local list = {}
   if mode == 'time' then

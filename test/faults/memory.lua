@@ -1,9 +1,10 @@
--- memory.lua: the n-th allocation of the core or of a plugin fails (fixtures/faults.c, loaded before this program), for n = 1, 2, 3 ...
--- once or with all that follow, while a plan is made, a step is run, a set is evaluated, recoded, written and read. Each must end with
--- a message that names memory, or with the right result; the next attempt must succeed.
---   hz test/faults/memory.lua AT CASE SHARE     AT: file that names the try at work, for whoever is left when this process crashed;
---                                               CASE: WORK:MODE:N or ''; SHARE: n grows by n/SHARE (inf: every n is tried)
--- Prints a line per loss, then "N tried, N survived, N lost".
+-- memory.lua: the n-th allocation of the core or of a plugin fails (fixtures/faults.c, loaded before this program), for
+-- n = 1, 2, 3 ... once or with all that follow, while a plan is made, a step is run, a set is evaluated, recoded,
+-- written and read. Each must end with a message that names memory, or with the right result; the next attempt must
+-- succeed.
+--   hz test/faults/memory.lua AT CASE SHARE
+-- AT: file that names the try at work, for whoever is left when this process crashed; CASE: WORK:MODE:N or ''; SHARE: n
+-- grows by n/SHARE (inf: every n is tried). Prints a line per loss, then "N tried, N survived, N lost".
 local ffi = require 'ffi'
 local hz = require 'hz'
 local c = require 'hz.c'
@@ -34,7 +35,8 @@ local works = {}
 function works.plan()
   return function()
     local n = net()
-    local plan = n:plan { data = set, batch = 8, train = true, optimizer = hz.adam { rate = 0.01 }, augment = { shift = 1, flip = true } }
+    local plan = n:plan { data = set, batch = 8, train = true, optimizer = hz.adam { rate = 0.01 },
+      augment = { shift = 1, flip = true } }
     plan:step()
     return bytes_of(n:state())
   end
@@ -43,7 +45,8 @@ end
 function works.step()
   local function steps(fuse)
     local n = net()
-    local plan = n:plan { data = set, batch = 8, train = true, dtype = 'bf16', optimizer = hz.sgd { rate = 0.01 }, fuse = fuse }
+    local plan = n:plan { data = set, batch = 8, train = true, dtype = 'bf16', optimizer = hz.sgd { rate = 0.01 },
+      fuse = fuse }
     c.check(c.C.hz_cpu_set_threads(3))                   -- scratch for more workers is made in the step
     plan:step()
     plan:step()
@@ -86,7 +89,10 @@ function works.file()
 end
 function works.tensor()
   local a = hz.randn({ 7, 9 }, 0, 1, { seed = 4, stream = 1 })
-  return function() return bytes(hz.tensor((a:transpose() * 2 + 1):exp():sum(1):reshape { 7, 1 })) .. bytes(hz.matmul(a, a:transpose():contiguous())) end
+  return function()
+    local sums = (a:transpose() * 2 + 1):exp():sum(1):reshape { 7, 1 }
+    return bytes(sums) .. bytes(hz.matmul(a, a:transpose():contiguous()))
+  end
 end
 local order = { 'tensor', 'set', 'file', 'plan', 'step', 'evaluate', 'forward', 'recode' }
 
@@ -123,7 +129,8 @@ local function try(name, work, wanted, other, mode, n)
     lose(case, 'the message is: %s', tostring(e))
   end
   local again, value = pcall(work)
-  if not again then lose(case, 'the next attempt failed: %s', tostring(value)) elseif value ~= wanted then lose(case, 'the next attempt has another result') end
+  if not again then lose(case, 'the next attempt failed: %s', tostring(value)) end
+  if again and value ~= wanted then lose(case, 'the next attempt has another result') end
   return true
 end
 

@@ -1,11 +1,11 @@
--- draw.lua: what a case of the fuzzer is made of: a sequence of choices that follows from seed and case number alone (Philox), so that
--- one failing case can be named and drawn again without those before it.
+-- draw.lua: what a case of the fuzzer is made of: a sequence of choices that follows from seed and case number alone
+-- (Philox), so that one failing case can be named and drawn again without those before it.
 local tensor = require 'hz.tensor.tensor'
 
 local M, Draw = {}, {}
 Draw.__index = Draw
 
-local MANY = 1024                  -- numbers of a case; they are taken in turn, from the first again when they are used up
+local MANY = 1024                  -- numbers of a case, taken in turn; from the first again when they are used up
 
 -- stream: the case's own number.
 function M.new(seed, stream)

@@ -1,10 +1,10 @@
--- near.lua: how far a result may be from the truth, which is the plain loops in double. Nothing is tuned to an op: a tolerance is a
--- multiple of the case's own noise, of which there are two kinds, both measured at numbers moved by about a rounding:
---   moved   how far the truth itself goes (what no algorithm on rounded numbers can avoid: sums that cancel, steep functions);
---           for a sum of products this is 2^-24 times the root of twice the sum of their squares, however many there are
---   plain   how far the plain loops in f32 are from the truth (roundings in between; grows as the root of the number of terms)
--- plus one rounding of the result where it is stored. Distances are L2 norms over a value, so a small one may sit in a large one, but a
--- wrong element is as large as the elements are.
+-- near.lua: how far a result may be from the truth, which is the plain loops in double. Nothing is tuned to an op: a
+-- tolerance is a multiple of the case's own noise, of two kinds, both measured at numbers moved by about a rounding:
+--   moved   how far the truth itself goes (what no algorithm on rounded numbers can avoid: sums that cancel, steep
+--           functions); of a sum of products it is the root of twice the sum of their squares, for each unit of moving
+--   plain   how far the plain loops in f32 are from the truth (roundings in between; grows as the root of the terms)
+-- plus one rounding of the result where it is stored. Distances are L2 norms over a value, so a small error may hide in
+-- a large value, but a wrong element is as large as the elements are.
 local graphs, tensor = ...
 
 local M = {}
@@ -13,7 +13,7 @@ M.ROUNDING = { f32 = 2 ^ -24, bf16 = 2 ^ -8, f64 = 2 ^ -53 }
 local MOVE = 1e-6                  -- relative, normal; far below the distance kept from kinks, far above f32's rounding
 local SAMPLES = 3
 
--- Multiples of the noise that a kernel may be off by, by name; the largest ratio seen in 10,000 cases is about a third of each.
+-- Multiples of the noise that a kernel may be off by, by name; the largest seen in a thousand cases is half of each.
 M.factor = {
   other = 10,                      -- sums in another order, polynomials instead of libm
   wino = 60,                       -- F(4x4,3x3) in f32: the transforms lose four bits
@@ -49,8 +49,9 @@ function M.moved(t, size, stream)
   return (t * (tensor.randn(t:size(), 0, size, { seed = 3, stream = stream, dtype = 'f64' }) + 1)):to 'f32'
 end
 
--- Noise of every named result. truth: name -> tensor (f64) at the numbers themselves; run(k, 'f64') and run(k, 'f32') give the results at
--- numbers moved for the k-th time by `size`, by plain loops. Returns name -> { moved (per unit of size), plain }.
+-- Noise of every named result. truth: name -> tensor (f64) at the numbers themselves; run(k, 'f64') and run(k, 'f32')
+-- give the results at numbers moved for the k-th time by `size`, by plain loops. Returns name -> { moved (per unit of
+-- size), plain }.
 function M.noise(truth, run, size)
   local out = {}
   for name in pairs(truth) do out[name] = { moved = 0, plain = 0 } end

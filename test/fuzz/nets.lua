@@ -1,7 +1,7 @@
--- nets.lua: one random net at a time: layers of all kinds in any order that shape inference lets through, random numbers in all tensors.
--- A step's forward pass and every gradient, fused and not, on every vector level, by a preferred kernel, in f32 and in bf16, with fewer
--- rows than the plan has, against the plain loops in double; an evaluation of a set that is no multiple of the batch; some steps of a
--- random optimiser. Threads never change a bit.
+-- nets.lua: one random net at a time: layers of all kinds in any order that shape inference lets through, random
+-- numbers in all tensors. A step's forward pass and every gradient, fused and not, on every vector level, by a
+-- preferred kernel, in f32 and in bf16, with fewer rows than the plan has, against the plain loops in double; an
+-- evaluation of a set that is no multiple of the batch; some steps of a random optimiser. Threads never change a bit.
 local graphs, near, count = ...
 local c = require 'hz.c'
 local hz = require 'hz'
@@ -12,13 +12,14 @@ local l = hz.layers
 local M = {}
 
 local MOST = 4e5                   -- multiply-adds of a net for a batch
-local NEAR = 1e-4                  -- of a layer's root mean square: nearer to a kink no number may lie, and no two to win a pool
+local NEAR = 1e-4          -- of a layer's root mean square: no number lies nearer to a kink, no two in a pool's window
 local BF16 = 2 ^ -8                -- by how much numbers are moved to see what the storage of a bf16 plan may do
 
--- Multiples of the noise (near.lua) that a result may be off by; the largest seen in 2,000 nets is about half of each. In bf16 the
--- numbers are moved as far as storage rounds them.
+-- Multiples of the noise (near.lua) that a result may be off by; the largest seen in a thousand nets is half of each.
+-- In bf16 the numbers are moved as far as storage rounds them.
 local FACTOR = { f32 = 15, bf16 = 8 }
--- In bf16 no number keeps away from a kink: some change sides, and a gradient of few numbers may be off by a good part of itself.
+-- In bf16 no number keeps away from a kink: some change sides, and a gradient of few numbers may be off by a good part
+-- of itself.
 local TURNED = 0.6
 
 -- ---- random nets ----
@@ -27,8 +28,8 @@ local acts = { 'relu', 'elu', 'gelu', 'leaky', 'tanh', 'sigmoid' }
 
 local makers = {
   conv = function(d)
-    return l.conv { d:channels(40), d:chance(0.6) and 3 or { d:whole(1, 5), d:whole(1, 5) }, stride = d:chance(0.7) and 1 or d:whole(1, 3),
-      pad = d:of { 'same', 'same', 'valid' }, bias = d:chance(0.8) }
+    return l.conv { d:channels(40), d:chance(0.6) and 3 or { d:whole(1, 5), d:whole(1, 5) },
+      stride = d:chance(0.7) and 1 or d:whole(1, 3), pad = d:of { 'same', 'same', 'valid' }, bias = d:chance(0.8) }
   end,
   act = function(d)
     local name = d:of(acts)
@@ -37,21 +38,25 @@ local makers = {
   dense = function(d) return l.dense { d:whole(1, 40), bias = d:chance(0.8) } end,
   dropout = function(d) return l.dropout { d:between(0.05, 0.8) } end,
   pool = function(d)
-    return l[d:of { 'maxpool', 'maxpool', 'avgpool' }] { d:chance(0.5) and 2 or { d:whole(1, 4), d:whole(1, 4) }, pad = d:of { 'same', 'valid' },
-      stride = d:chance(0.3) and d:whole(1, 3) or nil }
+    return l[d:of { 'maxpool', 'maxpool', 'avgpool' }] { d:chance(0.5) and 2 or { d:whole(1, 4), d:whole(1, 4) },
+      pad = d:of { 'same', 'valid' }, stride = d:chance(0.3) and d:whole(1, 3) or nil }
   end,
   meanpool = function() return l.meanpool end,
   flatten = function() return l.flatten end,
-  norm = function(d) return l.norm { axis = d:of { 'channels', 'channels', 'rows' }, epsilon = 10 ^ d:between(-4, -1), momentum = d:between(0.1, 0.99) } end,
+  norm = function(d)
+    return l.norm { axis = d:of { 'channels', 'channels', 'rows' }, epsilon = 10 ^ d:between(-4, -1),
+      momentum = d:between(0.1, 0.99) }
+  end,
 }
-local wheel = { 'conv', 'conv', 'conv', 'conv', 'act', 'act', 'act', 'act', 'dropout', 'pool', 'pool', 'norm', 'norm', 'dense', 'meanpool', 'flatten' }
+local wheel = { 'conv', 'conv', 'conv', 'conv', 'act', 'act', 'act', 'act', 'dropout', 'pool', 'pool', 'norm', 'norm',
+  'dense', 'meanpool', 'flatten' }
+local ends_images = { meanpool = true, flatten = true, dense = true }
 
 local function list_of(d)
   local list = {}
   for i = 1, d:whole(1, 8) do
     local kind = d:of(wheel)
-    if i < 4 and (kind == 'meanpool' or kind == 'flatten' or kind == 'dense') then kind = 'conv' end      -- images a little longer
-    list[i] = makers[kind](d)
+    list[i] = makers[i < 4 and ends_images[kind] and 'conv' or kind](d)
   end
   if d:chance(0.95) then list[#list + 1] = d:chance(0.2) and l.meanpool or nil end
   if d:chance(0.95) then list[#list + 1] = l.dense { d:whole(2, 12) } end
@@ -94,8 +99,9 @@ end
 
 -- Plan of the case for a storage; o: fuse, keep, batch.
 local function plan_of(case, dtype, o)
-  return case.nets[dtype == 'f64' and 'f64' or 'f32']:plan { batch = o.batch or case.batch, train = true, dtype = dtype, seed = 11,
-    smoothing = case.smoothing, fuse = o.fuse, keep = o.keep }
+  local net = case.nets[dtype == 'f64' and 'f64' or 'f32']
+  return net:plan { batch = o.batch or case.batch, train = true, dtype = dtype, seed = 11, smoothing = case.smoothing,
+    fuse = o.fuse, keep = o.keep }
 end
 
 -- Runs a plan from a state over x; returns name -> tensor (copies) of everything a step yields.
@@ -120,7 +126,7 @@ end
 
 -- ---- kinks ----
 
--- Smallest gap between the largest number of a window and the one below it, equal ones left out; x, y are f64 (N,H,W,C).
+-- Smallest gap between the largest number of a window and the one below it, equal ones left out; x, y: f64 (N,H,W,C).
 local function gap(x, y, a)
   local s, o, p, least = x:size(), y:size(), x:pointer(), math.huge
   local sh, sw, top, left = math.max(1, a.sh), math.max(1, a.sw), 0, 0
@@ -147,7 +153,8 @@ end
 
 local kinked = { [tonumber(C.HZ_RELU)] = true, [tonumber(C.HZ_LEAKY)] = true, [tonumber(C.HZ_ELU)] = true }
 
--- Whether a number of the forward pass lies where a rounding changes a slope; and whether it could. plan: f64, all kept, just run.
+-- Whether a number of the forward pass lies where a rounding changes a slope; and whether one could. plan: f64, all
+-- kept, just run.
 local function near_a_kink(case, plan)
   local any, near_one = false, false
   for i = 0, plan.forward_nodes - 1 do
@@ -156,8 +163,9 @@ local function near_a_kink(case, plan)
     local pool = op == 'maxpool'
     if pool or (op == 'act' and kinked[tonumber(n.attr.act.act)]) then
       any = true
-      local x = tensor.own(C.hz_plan_peek, plan.handle, n['in'][0], case.rows)
-      local least = pool and gap(x, tensor.own(C.hz_plan_peek, plan.handle, n.out[0], case.rows), n.attr.window) or x:abs():min()
+      local function peek(value) return tensor.own(C.hz_plan_peek, plan.handle, value, case.rows) end
+      local x = peek(n['in'][0])
+      local least = pool and gap(x, peek(n.out[0]), n.attr.window) or x:abs():min()
       near_one = near_one or least <= NEAR * math.sqrt((x * x):mean())
     end
   end
@@ -166,7 +174,8 @@ end
 
 -- ---- truth and tolerance ----
 
--- Where a gradient is nothing but roundings (a bias before batch norm), they are those of what flows into the layer's weights.
+-- Where a gradient is nothing but roundings (a bias before batch norm), they are those of what flows into the layer's
+-- weights.
 local function floor_of(truth, name, dtype)
   local layer = name:match '^d (.*)%.[^.]*$'
   local weight = layer and (truth['d ' .. layer .. '.weight'] or truth['d ' .. layer .. '.gamma'])
@@ -174,8 +183,8 @@ local function floor_of(truth, name, dtype)
   return near.ROUNDING[dtype] * 8 * near.norm(weight) * math.sqrt(truth[name]:count() / weight:count()) + 1e-30
 end
 
--- How far each result of do_it(which, state, x) may be from the truth. which: 'f64' or `dtype`, by plain loops, not fused. In f32 the
--- noise is scaled to one rounding; in bf16 numbers are moved as far as storage rounds them.
+-- How far each result of do_it(which, state, x) may be from the truth. which: 'f64' or `dtype`, by plain loops, not
+-- fused. In f32 the noise is scaled to one rounding; in bf16 numbers are moved as far as storage rounds them.
 local function limits(case, truth, dtype, do_it)
   local size, net = dtype == 'bf16' and BF16 or near.MOVE, case.nets.f32
   local noise = near.noise(truth, function(k, which)
@@ -185,9 +194,9 @@ local function limits(case, truth, dtype, do_it)
   end, size)
   local most = {}
   for name, n in pairs(noise) do
-    local moved = n.moved * (dtype == 'bf16' and size or near.ROUNDING.f32)
-    most[name] = FACTOR[dtype] * (moved + n.plain) + 4 * near.ROUNDING[dtype] * near.norm(truth[name]) + floor_of(truth, name, dtype)
-    if dtype == 'bf16' and case.kinks then most[name] = most[name] + TURNED * near.norm(truth[name]) end
+    local moved, whole = n.moved * (dtype == 'bf16' and size or near.ROUNDING.f32), near.norm(truth[name])
+    most[name] = FACTOR[dtype] * (moved + n.plain) + 4 * near.ROUNDING[dtype] * whole + floor_of(truth, name, dtype)
+    if dtype == 'bf16' and case.kinks then most[name] = most[name] + TURNED * whole end
   end
   return most
 end
@@ -196,9 +205,11 @@ local function compare(case, got, truth, most, where, fail)
   for name, wanted in pairs(truth) do
     local off = near.distance(got[name]:to 'f64', wanted)
     if not (off <= most[name]) then
-      fail('%s, %s: %s is off by %.3g of %.3g; at most %.3g', case.title, where, name, off, near.norm(wanted), most[name])
+      fail('%s, %s: %s is off by %.3g of %.3g; at most %.3g', case.title, where, name, off, near.norm(wanted),
+        most[name])
     end
-    if M.ratio then M.ratio(off / most[name], where:match '^%w+' .. name:gsub('%d', ''), case.title .. ', ' .. where .. ': ' .. name) end
+    local kind = where:match '^%w+' .. name:gsub('%d', '')
+    if M.ratio then M.ratio(off / most[name], kind, ('%s, %s: %s'):format(case.title, where, name)) end
     count 'values'
   end
 end
@@ -224,7 +235,8 @@ end
 
 -- ---- what a net is asked ----
 
-local kernels = { f32 = { 'wino,few', 'gather,outer', 'ref' }, bf16 = { 'wino,few', 'winopairs', 'pairs', 'gather,outer' } }
+local kernels = { f32 = { 'wino,few', 'gather,outer', 'ref' },
+                  bf16 = { 'wino,few', 'winopairs', 'pairs', 'gather,outer' } }
 
 -- Gradients of a step, fused and not, on a level.
 local function ask_step(case, d, level, dtype, truth, most, fail)
@@ -237,7 +249,9 @@ local function ask_step(case, d, level, dtype, truth, most, fail)
       local got = with_threads(case, d, where, fail, function() return step(case, plan, case.state, case.x) end)
       compare(case, got, truth, most, where, fail)
       local other = seen and same(seen, got)
-      if other and case.exact and dtype == 'f32' then fail('%s, %s: %s has other bits than fused', case.title, where, other) end
+      if other and case.exact and dtype == 'f32' then
+        fail('%s, %s: %s has other bits than fused', case.title, where, other)
+      end
       if seen then count(other and 'fused to other bits' or 'fused to the same bits') end
       seen = got
     end)
@@ -275,8 +289,9 @@ end
 
 local function optimizer_of(d)
   local kind = d:of { 'sgd', 'sgd', 'adam', 'adamw', 'adadelta' }
-  local o = { rate = kind == 'adadelta' and 1 or 10 ^ d:between(-4, -2), schedule = d:of { 'constant', 'cosine', 'linear', 'time' },
-    warmup = d:chance(0.3) and d:whole(1, 3) or 0, decay = d:chance(0.3) and d:between(0, 0.01) or 0 }
+  local o = { rate = kind == 'adadelta' and 1 or 10 ^ d:between(-4, -2),
+    schedule = d:of { 'constant', 'cosine', 'linear', 'time' }, warmup = d:chance(0.3) and d:whole(1, 3) or 0,
+    decay = d:chance(0.3) and d:between(0, 0.01) or 0 }
   if kind == 'sgd' and d:chance(0.6) then o.momentum, o.nesterov = d:between(0.1, 0.95), d:chance(0.5) end
   return kind, o
 end
@@ -288,8 +303,8 @@ local function ask_training(case, d, fail)
   local function train(dtype, state, fuse)
     local net = case.nets[dtype == 'f64' and 'f64' or 'f32']
     take(state, net)
-    local plan = net:plan { data = set, batch = case.batch, train = true, dtype = dtype, fuse = fuse, seed = 3, optimizer = hz.optimizer(kind, o), total = steps,
-      augment = { shift = shift, flip = flip } }
+    local plan = net:plan { data = set, batch = case.batch, train = true, dtype = dtype, fuse = fuse, seed = 3,
+      optimizer = hz.optimizer(kind, o), total = steps, augment = { shift = shift, flip = flip } }
     for _ = 1, steps do plan:step() end
     local out = {}
     for _, p in ipairs(net:tensors()) do out[p.name] = p.tensor:clone() end
@@ -326,7 +341,9 @@ local function nets_of(d, fail)
     end)
     if not ok then
       count 'refused'
-      if not tostring(e):find "^[^ ]* ?net 'random'" then fail('%s: refused by: %s', tostring(nets[dtype]), tostring(e)) end
+      if not tostring(e):find "^[^ ]* ?net 'random'" then
+        fail('%s: refused by: %s', tostring(nets[dtype]), tostring(e))
+      end
       return nil
     end
   end
@@ -338,13 +355,14 @@ local function case_of(d, fail)
   if not nets then return end
   local madds = 0
   for _, row in ipairs(nets.f32:rows()) do madds = madds + row.madds end
-  -- Of one row batch norm may have a single number, or gradients that are the same everywhere: nothing but roundings comes back.
+  -- Of one row batch norm may have a single number, or gradients that are the same everywhere: only roundings come
+  -- back.
   local least = 1
   for _, layer in ipairs(nets.f32.layers) do least = layer.kind == 'norm' and 2 or least end
   local batch = math.max(least, math.min(d:whole(1, 9), math.floor(MOST / (madds + 1))))
   if madds > MOST then count 'too large' return end
-  local case = { nets = nets, classes = classes, batch = batch, rows = d:chance(0.5) and batch or d:whole(least, batch), smoothing = d:chance(0.3) and 0.1 or 0,
-    stream = 2000 * d:whole(1, 4000), labels = labels_of(d, batch, classes) }
+  local case = { nets = nets, classes = classes, batch = batch, rows = d:chance(0.5) and batch or d:whole(least, batch),
+    smoothing = d:chance(0.3) and 0.1 or 0, stream = 2000 * d:whole(1, 4000), labels = labels_of(d, batch, classes) }
   case.exact = true
   for _, layer in ipairs(nets.f32.layers) do
     -- sums of batch norm are added in another order, and a mean over the image may go before a linear 1x1 layer
@@ -379,7 +397,9 @@ function M.case(d, fail)
   for _, dtype in ipairs { 'f32', 'bf16' } do
     local plans = { f64 = plan_of(case, 'f64', { batch = case.rows, fuse = false }) }
     plans[dtype] = graphs.forced('ref', function() return plan_of(case, dtype, { batch = case.rows, fuse = false }) end)
-    local most = limits(case, case.truth, dtype, function(which, state, x) return step(case, plans[which], state, x) end)
+    local most = limits(case, case.truth, dtype, function(which, state, x)
+      return step(case, plans[which], state, x)
+    end)
     for _, level in ipairs(levels) do
       c.check(C.hz_cpu_set_isa(level))
       ask_step(case, d, level, dtype, case.truth, most, fail)
