@@ -20,7 +20,8 @@ M.factor = {
 }
 -- Kernel winopairs, F(4x4,3x3) with planes in bf16, in units of the sum of squares: 8.5e-3 in the mean square.
 M.planes = 0.03
--- bf16 behind an activation: its slope is taken from a rounded value, and what follows sums over a rounded gradient.
+-- bf16 behind an activation or softmax: the slope is that of a rounded value, and what follows sums over a rounded
+-- gradient.
 M.behind = 2 ^ -6
 
 function M.norm(t)

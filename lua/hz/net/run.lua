@@ -70,6 +70,7 @@ end
 local function read_back(self, o)
   local done = json.decode(file.read_all(path(self, 'result.json')), path(self, 'result.json'))
   o.net:load(path(self, 'model.safetensors'))
+  file.remove(path(self, 'resume.safetensors'))         -- a kill may have come before its removal
   local result = { curve = done.curve, seconds = done.seconds, finished_before = true }
   local settings = training.new('train', o, { tune = done.kernels or false })
   if o.test then result.test = o.net:plan(settings:to_score(o.test)):evaluate() end
