@@ -70,7 +70,13 @@ $(BUILD)/test/devices/libhz_%.so: test/devices/device.c $(PUBLIC) $(BUILD)/commi
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -DDEVICE_$* -shared -o $@ $< -Wl,--no-undefined
 
-ctests: $(if $(HAVE_CHECK),$(CTEST)) $(DEVICES:%=$(BUILD)/test/devices/libhz_%.so)
+# Lets file calls and allocations of a program fail: test/faults.lua. Sanitizers have allocators of their own.
+FAULTS = $(BUILD)/test/faults.so
+$(FAULTS): test/fixtures/faults.c
+	@mkdir -p $(@D)
+	$(CC) -std=c11 $(OPT) -g -fPIC -fvisibility=hidden $(WARN) -shared -o $@ $< -ldl
+
+ctests: $(if $(SAN),,$(FAULTS)) $(if $(HAVE_CHECK),$(CTEST)) $(DEVICES:%=$(BUILD)/test/devices/libhz_%.so)
 	@mkdir -p $(BUILD)/test; rm -f $(BUILD)/test/no-check; $(if $(HAVE_CHECK),:,touch $(BUILD)/test/no-check)
 
 PEER = p="$(HZ_TORCH_PYTHON)"; [ -x "$$p" ] || { echo "peers: HZ_TORCH_PYTHON is '$$p'; needs a python with torch (see test/peers/README.md)"; exit 1; }; "$$p"
@@ -91,6 +97,10 @@ test-isa: all ctests  ## the tests once for every vector level of this machine, 
 	@sh test/isa.sh $(BUILD)
 test-hard: all ctests  ## the tests with unused memory full of NaN and fences between values (core/graph/hard.c)
 	@HZ_HARD=1 sh test/all.sh $(BUILD)
+fuzz: all  ## random ops and nets against f64 for SECONDS=300 from SEED=n on; CASE=ops:17 (as a failure names it) alone
+	@$(BUILD)/hz test/fuzz.lua seed=$(or $(SEED),$(shell date +%s)) $(if $(CASE),case=$(CASE),seconds=$(or $(SECONDS),300))
+faults: all $(FAULTS)  ## kills, full disks and failing allocations, all of them (minutes); CASE=sweep:kill:17 (as a loss names it) alone
+	@$(BUILD)/hz test/faults.lua library=$(FAULTS) seed=$(or $(SEED),1) $(if $(CASE),case=$(CASE))
 lint: $(BUILD)/hz  ## the dependency rules and the house rules that a program can check
 	@$(BUILD)/hz test/lint.lua
 asan:  ## the tests under the address and undefined-behaviour sanitizers, in build-asan
@@ -115,6 +125,6 @@ help:  ## this list
 clean:  ## remove what was built
 	rm -rf build build-*
 FORCE:
-.PHONY: all plugins tools ctests deps run repl test check test-isa test-hard lint asan tsan peers bench-peers loc install help clean FORCE
+.PHONY: all plugins tools ctests deps run repl test check test-isa test-hard fuzz faults lint asan tsan peers bench-peers loc install help clean FORCE
 
 -include $(OBJ:.o=.d) $(BUILD)/main.d $(CTEST:=.d)

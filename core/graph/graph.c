@@ -41,6 +41,8 @@ static int grow(void *array, int room, size_t size)
 
 static int value_new(hz_graph *g, const char *name)
 {
+    if (!g)
+        return -1;                     /* hz_graph_new failed; its message stands */
     if (g->nvalues == g->value_room) {
         int room = g->value_room ? 2 * g->value_room : 64;
         if (grow(&g->values, room, sizeof *g->values) || grow(&g->gradient, room, sizeof *g->gradient)

@@ -37,7 +37,9 @@ typedef struct hz_node {
     hz_tail tail[HZ_TAILS];
 } hz_node;
 
-hz_graph *hz_graph_new(const char *name);                  /* new; `name` begins messages: "net 'name', layer ...: " */
+/* new; `name` begins messages: "net 'name', layer ...: ". NULL, message set; values of a graph that is NULL fail with the
+   same message. */
+hz_graph *hz_graph_new(const char *name);
 void hz_graph_free(hz_graph *g);                           /* taken; NULL is fine */
 
 /* A value bound to the caller's tensor (the graph takes a count of its storage, `t` stays the caller's). Returns the

@@ -37,6 +37,7 @@ function M.new(o)
       tostring(owner.host))
   end
   self.lock = lock
+  file.sweep(self.folder)                               -- what a process that was killed here left half written
   if o.fresh then
     for _, name in ipairs { 'settings.json', 'log.jsonl', 'resume.safetensors', 'model.safetensors', 'result.json' } do
       file.remove(path(self, name))
@@ -78,6 +79,7 @@ end
 local function read_back(self, o)
   local done = json.decode(file.read_all(path(self, 'result.json')), path(self, 'result.json'))
   o.net:load(path(self, 'model.safetensors'))
+  file.remove(path(self, 'resume.safetensors'))         -- a kill may have come before its removal
   local result = { curve = done.curve, seconds = done.seconds, finished_before = true }
   local settings = training.new('train', o, { tune = done.kernels or false })
   if o.test then result.test = o.net:plan(settings:to_score(o.test)):evaluate() end
