@@ -68,7 +68,7 @@ $(BUILD)/test/%: test/c/%.c $(BUILD)/libhz.so
 DEVICES = tin other draft bare short refuses
 $(BUILD)/test/devices/libhz_%.so: test/devices/device.c $(PUBLIC) $(BUILD)/commit.inc
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -DDEVICE_$* -shared -o $@ $< -Wl,--no-undefined
+	$(CC) $(CFLAGS) -DDEVICE_$* -shared -o $@ $< $(SAN) -Wl,--no-undefined
 
 ctests: $(if $(HAVE_CHECK),$(CTEST)) $(DEVICES:%=$(BUILD)/test/devices/libhz_%.so)
 	@mkdir -p $(BUILD)/test; rm -f $(BUILD)/test/no-check; $(if $(HAVE_CHECK),:,touch $(BUILD)/test/no-check)
