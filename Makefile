@@ -91,6 +91,8 @@ test-isa: all ctests  ## the tests once for every vector level of this machine
 	@sh test/isa.sh $(BUILD)
 test-hard: all ctests  ## the tests with unused memory full of NaN and fences between values (core/graph/hard.c)
 	@HZ_HARD=1 sh test/all.sh $(BUILD)
+test-far: all ctests  ## the tests on a device whose memory the host cannot touch (core/device/far.c)
+	@HZ_DEVICE=far sh test/all.sh $(BUILD)
 lint: $(BUILD)/hz  ## the dependency rules and the house rules that a program can check
 	@$(BUILD)/hz test/lint.lua
 asan:  ## the tests under the address and undefined-behaviour sanitizers, in build-asan
@@ -115,6 +117,6 @@ help:  ## this list
 clean:  ## remove what was built
 	rm -rf build build-*
 FORCE:
-.PHONY: all plugins tools ctests deps run repl test check test-isa test-hard lint asan tsan peers bench-peers loc install help clean FORCE
+.PHONY: all plugins tools ctests deps run repl test check test-isa test-hard test-far lint asan tsan peers bench-peers loc install help clean FORCE
 
 -include $(OBJ:.o=.d) $(BUILD)/main.d $(CTEST:=.d)
