@@ -68,7 +68,7 @@ $(BUILD)/test/%: test/c/%.c $(BUILD)/libhz.so
 DEVICES = tin other draft bare short refuses
 $(BUILD)/test/devices/libhz_%.so: test/devices/device.c $(PUBLIC) $(BUILD)/commit.inc
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -DDEVICE_$* -shared -o $@ $< -Wl,--no-undefined
+	$(CC) $(CFLAGS) -DDEVICE_$* -shared -o $@ $< $(SAN) -Wl,--no-undefined
 
 # Lets file calls and allocations of a program fail: test/faults.lua. Sanitizers have allocators of their own.
 FAULTS = $(BUILD)/test/faults.so
@@ -97,6 +97,8 @@ test-isa: all ctests  ## the tests once for every vector level of this machine, 
 	@sh test/isa.sh $(BUILD)
 test-hard: all ctests  ## the tests with unused memory full of NaN and fences between values (core/graph/hard.c)
 	@HZ_HARD=1 sh test/all.sh $(BUILD)
+test-far: all ctests  ## the tests on a device whose memory the host cannot touch (core/device/far.c)
+	@HZ_DEVICE=far sh test/all.sh $(BUILD)
 fuzz: all  ## random ops and nets against f64 for SECONDS=300 from SEED=n on; CASE=ops:17 (as a failure names it) alone
 	@$(BUILD)/hz test/fuzz.lua seed=$(or $(SEED),$(shell date +%s)) $(if $(CASE),case=$(CASE),seconds=$(or $(SECONDS),300))
 faults: all $(FAULTS)  ## kills, full disks and failing allocations, all of them (minutes); CASE=sweep:kill:17 (as a loss names it) alone
@@ -125,6 +127,6 @@ help:  ## this list
 clean:  ## remove what was built
 	rm -rf build build-*
 FORCE:
-.PHONY: all plugins tools ctests deps run repl test check test-isa test-hard fuzz faults lint asan tsan peers bench-peers loc install help clean FORCE
+.PHONY: all plugins tools ctests deps run repl test check test-isa test-hard test-far fuzz faults lint asan tsan peers bench-peers loc install help clean FORCE
 
 -include $(OBJ:.o=.d) $(BUILD)/main.d $(CTEST:=.d)

@@ -66,6 +66,15 @@ static void cut(ranges *r, size_t from, size_t to)
     }
 }
 
+static int smallest(const ranges *r)
+{
+    int best = 0;
+    for (int i = 1; i < r->n; i++)
+        if (r->at[i].to - r->at[i].from < r->at[best].to - r->at[best].from)
+            best = i;
+    return best;
+}
+
 /* The range behind which the smallest gap lies. */
 static int smallest_gap(const ranges *r)
 {
@@ -103,8 +112,8 @@ static hz_status bring_home(const hz_storage *s, mirror *m, size_t from, size_t 
     cut(&m->newer, from, to);
     if (m->newer.n <= RANGES)
         return HZ_OK;
-    size_t last = m->newer.at[RANGES].from, end = m->newer.at[RANGES].to;
-    return bring_home(s, m, last, end);
+    int i = smallest(&m->newer);
+    return bring_home(s, m, m->newer.at[i].from, m->newer.at[i].to);
 }
 
 static hz_status bring_all_home(const hz_storage *s, size_t from, size_t to)

@@ -48,10 +48,10 @@ START_TEST(a_device_of_the_same_build_opens)
     set_path();
     const hz_backend *b = hz_backend_named("tin");
     ck_assert_msg(b != NULL, "%s", hz_message());
-    ck_assert_str_eq(b->describe(), "tin");
+    ck_assert_str_eq(b->describe(), "tin: 0 in, 0 out");
     ck_assert(hz_backend_named("tin") == b);
     ck_assert(hz_backend_named("tin:1") != NULL);
-    ck_assert_str_eq(b->describe(), "tin number 1");
+    ck_assert_str_eq(b->describe(), "tin number 1: 0 in, 0 out");
     unsetenv("HZ_BACKEND_PATH");
     ck_assert(hz_backend_named("tin") == b);            /* what is open stays */
     ck_assert(!hz_backend_named("tin:2"));
@@ -89,16 +89,8 @@ int main(int argc, char **argv)
         return 1;
     devices[n] = 0;
     strcpy(strrchr(devices, '/'), "/devices");
-    Suite *s = suite_create("backend");
-    TCase *c = tcase_create("all");
-    tcase_add_test(c, devices_are_listed);
-    tcase_add_test(c, a_device_of_the_same_build_opens);
-    tcase_add_loop_test(c, others_are_refused_with_the_reason, 0, (int)(sizeof refused / sizeof *refused));
-    suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
+    int failed = RUN_SUITE("backend", ONCE(devices_are_listed), ONCE(a_device_of_the_same_build_opens),
+                           EACH(others_are_refused_with_the_reason, refused));
     char command[64];
     snprintf(command, sizeof command, "rm -rf %s", scratch);
     return system(command) || failed;

@@ -112,8 +112,9 @@ static int kernels(hz_plan *plan)
     return 1;
 }
 
-static int training_step(void)
+static int training_step(const char *device)
 {
+    hz_tensor *loss_view = NULL;
     int32_t p[3];
     hz_plan *plan = NULL;
     hz_step s = { .count = 3, .rate = 0.1f, .version = 1 };
@@ -124,11 +125,15 @@ static int training_step(void)
     TRY(loss >= 0 && !hz_graph_keep(g, loss) && !hz_graph_grad(g, loss, -1, 0));
     for (int i = 0; i < 3; i++)
         TRY(a_node(g, "sgd", NONE, p[i], hz_graph_gradient_of(g, p[i]), -1) >= 0);
-    plan = hz_plan_new(g, &(hz_plan_options){ .train = 1 });
+    plan = hz_plan_new(g, &(hz_plan_options){ .device = device, .train = 1 });
     g = NULL;                                   /* taken */
     TRY(plan && kernels(plan) && !hz_plan_run(plan, 0, -1, &s) && !hz_plan_run(plan, 0, -1, &s));
+    TRY(!hz_plan_ask(plan, 0, loss, -1) && hz_plan_answer(plan, 0));
+    TRY((loss_view = hz_plan_peek(plan, loss, -1)) && !isnan(hz_tensor_at(loss_view, (int64_t[]){ 0 })));
+    TRY(!hz_tensor_fill(loss_view, 1) && !hz_plan_run(plan, 0, -1, &s));
     done = 1;
 end:
+    hz_tensor_free(loss_view);
     hz_plan_free(plan);
     hz_graph_free(g);
     return !done;
@@ -166,11 +171,15 @@ static void ask(const char *who, int (*work)(void))
 
 START_TEST(tensors_survive) { ask("tensors", tensors); }
 END_TEST
-START_TEST(training_survives) { ask("training step", training_step); }
+static int training_near(void) { return training_step("cpu"); }
+static int training_far(void) { return training_step("far"); }
+START_TEST(training_survives) { ask("training step", training_near); }
+END_TEST
+START_TEST(training_on_a_device_survives) { ask("training step on far", training_far); }
 END_TEST
 
 int main(void)
 {
-    return RUN_SUITE("memory", ONCE(tensors_survive), ONCE(training_survives));
+    return RUN_SUITE("memory", ONCE(tensors_survive), ONCE(training_survives), ONCE(training_on_a_device_survives));
 }
 #endif
