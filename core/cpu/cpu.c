@@ -114,6 +114,7 @@ const cpu_micro *cpu_micro_now(void)
 }
 
 const char *hz_cpu_isa(void) { return cpu_micro_now()->isa; }
+const char *hz_cpu_level(int i) { return i >= 0 && i < LEVELS ? levels[i].name : NULL; }
 
 hz_status hz_cpu_set_isa(const char *name)
 {

@@ -11,6 +11,7 @@ hz_status hz_cpu_set_threads(int n);                      /* 1 .. 256; affects p
 /* "portable", "avx2", "avx512", "avx512bf16", "amx": as detected, capped by HZ_ISA. */
 const char *hz_cpu_isa(void);
 hz_status hz_cpu_set_isa(const char *name);               /* caps the level for programs made from now on. [main] */
+const char *hz_cpu_level(int i);                          /* its name, lowest first; NULL past the end. [any] */
 /* "intel" or "amd": on whose cores the prediction that chooses kernels has them run; as detected, or HZ_CPU, which
    pretends the other one. Results are right with either; their bits follow the kernels. Cores of neither count as
    Intel's. */

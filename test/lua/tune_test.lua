@@ -155,18 +155,18 @@ t.case('tune: a frozen kernel that does not run here is an error that names both
   local net = hz.net 'n' { l.conv{16, 3} }
   net:init { seed = 1, input = { 8, 8, 16 } }
   local options = { batch = 4, input = { 8, 8, 16 }, loss = false }
-  local tune = require 'hz.net.tune'
+  local choices_of = require 'hz.net.choices'
   local choices = { machine = 'a machine of old', nodes = {} }
   options.tune = choices
   local plan = net:plan(options)
   t.equal(plan.tuned, { nodes = {}, changed = 0 })
   local trial = c.ffi.new('hz_trial[?]', c.C.HZ_TRIALS)
   t.ok(c.C.hz_plan_trials(plan.handle, 0, 0, trial) >= 2)
-  choices.nodes[tune.node_text(plan, 0)] = 'vanished'
+  choices.nodes[choices_of.node_text(plan, 0)] = 'vanished'
   t.raises('kernels were chosen on a machine of old: cpu: kernel \'vanished\' does not run', function() net:plan(options) end)
   t.raises('tune is 3; needs true or false', function() net:plan { batch = 4, input = { 8, 8, 16 }, loss = false, tune = 3 } end)
   for k = 0, 1 do
-    choices.nodes[tune.node_text(plan, 0)] = c.ffi.string(trial[k].kernel)
+    choices.nodes[choices_of.node_text(plan, 0)] = c.ffi.string(trial[k].kernel)
     t.equal(net:plan(options):nodes()[1].kernel, c.ffi.string(trial[k].kernel))
   end
 end)

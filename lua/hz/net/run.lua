@@ -3,6 +3,7 @@
 --   settings.json   what decides the result      log.jsonl      one object per epoch
 --   resume.safetensors  only while unfinished    model.safetensors, result.json  only when finished
 local c = require 'hz.c'
+local choices = require 'hz.net.choices'
 local crypto = require 'hz.ext.crypto'
 local file = require 'hz.base.file'
 local json = require 'hz.base.json'
@@ -75,14 +76,21 @@ local function write_log(self, curve)
   file.write(path(self, 'log.jsonl'), table.concat(lines))
 end
 
+-- By the kernels that scored it first, as far as they run here.
+local function score_again(who, done, o)
+  local settings = training.new('train', o, { tune = false })
+  local made, _, changes = choices.plans(done.kernels, function() return { o.net:plan(settings:to_score(o.test)) } end)
+  choices.say(who, changes)
+  return made[1]:evaluate()
+end
+
 -- A finished training is read back: its parameters into the net, scored again on the test set.
 local function read_back(self, o)
   local done = json.decode(file.read_all(path(self, 'result.json')), path(self, 'result.json'))
   o.net:load(path(self, 'model.safetensors'))
   file.remove(path(self, 'resume.safetensors'))         -- a kill may have come before its removal
   local result = { curve = done.curve, seconds = done.seconds, finished_before = true }
-  local settings = training.new('train', o, { tune = done.kernels or false })
-  if o.test then result.test = o.net:plan(settings:to_score(o.test)):evaluate() end
+  if o.test then result.test = score_again(path(self, 'result.json'), done, o) end
   io.stderr:write(('%s: finished before; fresh=true trains anew\n'):format(self.folder))
   return result
 end
@@ -107,7 +115,8 @@ function Run:train(o)
   file.write(path(self, 'result.json'), json.encode({ curve = result.curve, seconds = result.seconds,
     steps = result.steps, test_accuracy = result.test and result.test.accuracy,
     test_loss = result.test and result.test.loss, version = text(c.C.hz_version()), commit = text(c.C.hz_commit()),
-    isa = text(c.C.hz_cpu_isa()), plan = result.plan:digest(), kernels = result.kernels }, { pretty = true }) .. '\n')
+    isa = result.kernels.isa, vendor = result.kernels.vendor, threads = c.C.hz_cpu_threads(), plan = result.plan:digest(),
+    kernels = result.kernels, kernels_changed = result.kernels_changed }, { pretty = true }) .. '\n')
   file.remove(o.resume)
   return result
 end

@@ -1,6 +1,7 @@
--- train.lua: the training loop, with resume points that yield the same bits. Randomness is a function of (seed,
--- epoch, item), so a resume point is (epoch, offset), the tensors, and the running sums.
+-- train.lua: the training loop, with resume points that yield the same bits. Randomness is a function of (seed, epoch,
+-- item), so a resume point is (epoch, offset), the tensors, the running sums, and what computes them (choices.lua).
 local c = require 'hz.c'
+local choices = require 'hz.net.choices'
 local file = require 'hz.base.file'
 local json = require 'hz.base.json'
 local nets = require 'hz.net.net'
@@ -8,7 +9,6 @@ local plans = require 'hz.net.plan'
 local safetensors = require 'hz.tensor.safetensors'
 local tensor = require 'hz.tensor.tensor'
 local training = require 'hz.net.training'
-local tune = require 'hz.net.tune'
 local C = c.C
 
 local M = {}
@@ -65,8 +65,9 @@ local function save(path, run)
   for name, t in pairs(run.optimizer.state) do named[prefixes.optimizer .. name] = t end
   if #run.bits > 0 then named['watch.bits'] = stack(run.bits) end
   for _, name in ipairs(outcomes) do named['best.' .. name] = run.best and run.best[name] end
-  local state = { key = run.key, epoch = run.plan.epoch, offset = run.plan.offset, steps = run.optimizer.steps, loss_sum = run.loss_sum, kernels = run.kernels,
-    correct = run.correct, seen = run.seen, seconds = run.seconds, epoch_seconds = run.epoch_seconds, curve = json.array(run.curve),
+  local state = { key = run.key, epoch = run.plan.epoch, offset = run.plan.offset, steps = run.optimizer.steps,
+    kernels = run.kernels, kernels_changed = run.kernels_changed, loss_sum = run.loss_sum, correct = run.correct, seen = run.seen,
+    seconds = run.seconds, epoch_seconds = run.epoch_seconds, curve = json.array(run.curve),
     best_epoch = run.best and run.best.epoch, best_accuracy = run.best and run.best.accuracy }
   safetensors.write(path, named, { ['hz.resume'] = json.encode(state) })
 end
@@ -99,24 +100,39 @@ end
 
 -- ---- the loop ----
 
--- Kernels are chosen once: a training that is resumed goes on with those of its resume point.
-local function chosen(settings, resume)
-  if settings.tune ~= true or not resume or not file.exists(resume) then return settings.tune end
+-- What a resume point says, nil if there is none to go on from.
+local function state_of(resume)
+  if not resume or not file.exists(resume) then return nil end
   local meta = safetensors.metadata(resume)
-  return meta['hz.resume'] and json.decode(meta['hz.resume'], resume).kernels or true
+  return meta['hz.resume'] and json.decode(meta['hz.resume'], resume)
+end
+
+-- Kernels are chosen once: a training that is resumed goes on with those of its resume point, at its level, as far as they
+-- run here. Else it goes on with what does, and remembers from where on.
+local function make_plans(run, settings, o)
+  local before = state_of(o.resume) or {}
+  if settings.tune == true and before.kernels then settings = settings:with { tune = false } end
+  local made, changes
+  made, run.kernels, changes = choices.plans(before.kernels, function()
+    local list = { plan = o.net:plan(settings:to_train(o.train)) }
+    list.watch = o.watch and o.net:plan(settings:to_score(o.watch))
+    list.test = o.test and (o.test == o.watch and list.watch or o.net:plan(settings:to_score(o.test)))
+    return list
+  end)
+  run.plan, run.watch, run.test = made.plan, made.watch, made.test
+  run.kernels_changed = before.kernels_changed
+  if #changes == 0 then return end
+  choices.say(o.resume, changes)
+  local from = before.epoch + before.offset / #o.train.labels
+  run.kernels_changed = run.kernels_changed or json.array {}
+  table.insert(run.kernels_changed, ('from epoch %.4g on: %s'):format(from, table.concat(changes, ', ')))
 end
 
 local function begin(settings, o)
-  settings = settings:with { tune = chosen(settings, o.resume) }
   local run = { net = o.net, optimizer = settings.optimizer, key = o.key or '', bits = {}, curve = {},
     loss_sum = 0, correct = 0, seen = 0, seconds = 0, epoch_seconds = 0,
     settings = settings, total_steps = settings:steps(o.train), epochs = settings.epochs }
-  run.plan = o.net:plan(settings:to_train(o.train))
-  run.watch = o.watch and o.net:plan(settings:to_score(o.watch))
-  run.test = o.test and (o.test == o.watch and run.watch or o.net:plan(settings:to_score(o.test)))
-  if settings.tune then
-    run.kernels = settings.tune ~= true and settings.tune or tune.frozen { run.plan, run.watch, run.test }
-  end
+  make_plans(run, settings, o)
   return run
 end
 
@@ -175,8 +191,9 @@ local function traced(e) return type(e) == 'string' and os.getenv 'HZ_DEBUG' and
 -- the end. resume: file of the resume point, read when it is there (key must agree) and removed by the caller.
 -- on_epoch(row, run), on_step(run). Returns { curve = rows of epoch, loss, accuracy, watch_loss (nil if not finite),
 -- watch_accuracy, seconds; test = evaluation; bits; best = outcomes of the best epoch on the watch split, if they
--- were to be kept; seconds }. A signal raises an interrupt after the resume point was written; a loss that is not
--- finite raises an error that names the layer.
+-- were to be kept; seconds; kernels (choices.lua) and kernels_changed: nil, or texts that say from which epoch on what
+-- computed it was other than when it began }. A signal raises an interrupt after the resume point was written; a loss
+-- that is not finite raises an error that names the layer.
 function M.by(settings, o)
   local run = begin(settings, o)
   if o.resume and file.exists(o.resume) then
@@ -189,7 +206,7 @@ function M.by(settings, o)
   if not ok then error(e, 0) end
   return { curve = run.curve, bits = #run.bits > 0 and stack(run.bits) or nil, seconds = run.seconds,
     test = run.test and run.test:evaluate() or nil, best = run.best, steps = run.optimizer.steps, kernels = run.kernels,
-    resumed = run.resumed, plan = run.plan }
+    kernels_changed = run.kernels_changed, resumed = run.resumed, plan = run.plan }
 end
 
 -- The same with the settings among the fields of o.

@@ -1,12 +1,11 @@
--- tune.lua: kernels chosen by trial (tune=true of a plan) instead of by predicted cost. Each kernel that runs a node
--- is timed on the node's own memory; the fastest is kept. Two kinds of memory of that:
+-- tune.lua: kernels chosen by trial (tune=true of a plan) instead of by predicted cost. Each kernel that runs a node is
+-- timed on the node's own memory; the fastest is kept. Two kinds of memory of that:
 --   the machine's  $XDG_CACHE_HOME/hz/kernels.jsonl: one object per node, for a machine (CPU, ISA level, threads) and a
 --                  build of hz
---   frozen         choices { machine, nodes = { node = kernel } } that a training or a sweep keeps, so that whoever
---                  resumes it computes the same bits: other kernels add in another order. A frozen kernel that does not
---                  run here is an error.
+--   frozen         choices { machine, nodes = { node = kernel } } that a sweep keeps and that decide its cells: other
+--                  kernels add in another order. A frozen kernel that does not run here is an error.
 local c = require 'hz.c'
-local crypto = require 'hz.ext.crypto'
+local choices = require 'hz.net.choices'
 local file = require 'hz.base.file'
 local json = require 'hz.base.json'
 local posix = require 'hz.ext.posix'
@@ -18,18 +17,6 @@ local REPEATS = 7                  -- runs of each kernel; the median counts
 
 -- ---- names ----
 
-local function cpu_model()
-  local ok, text = pcall(file.read_all, '/proc/cpuinfo')
-  local function field(name) return ok and text:match('\n' .. name .. '%s*: ([^\n]*)') or '?' end
-  return ('%s (family %s, model %s, stepping %s)'):format(field 'model name', field 'cpu family', field 'model',
-    field 'stepping')
-end
-
--- "Intel Xeon (family 6, ...), avx512, 2 threads"
-local function machine()
-  return ('%s, %s, %d threads'):format(cpu_model(), ffi.string(C.hz_cpu_isa()), C.hz_cpu_threads())
-end
-
 -- Two builds of one commit are alike, unless files were changed since.
 local function build()
   local commit = ffi.string(C.hz_commit())
@@ -37,32 +24,6 @@ local function build()
   return ('%s numerics %d%s'):format(commit, C.hz_numerics(),
     changed and ' built ' .. file.stat(c.library).modified or '')
 end
-
-local function hex(pointer, bytes)
-  return (ffi.string(pointer, bytes):gsub('%z+$', ''):gsub('.', function(ch) return ('%02x'):format(ch:byte()) end))
-end
-
-local function value_text(g, v)
-  if v < 0 then return '-' end
-  local value, shape = C.hz_graph_value(g, v), {}
-  for d = 1, value.ndim do shape[d] = tostring(tonumber(value.shape[d - 1])) end
-  return ffi.string(C.hz_dtype_name(value.dtype)) .. '(' .. table.concat(shape, ',') .. ')'
-end
-
--- What decides how fast kernels are for a node: op, attributes, types and shapes; and whether weights change with
--- every step.
-local function node_text(plan, i)
-  local n, args = C.hz_graph_node(plan.graph, i), {}
-  for k = 0, n.nin - 1 do args[#args + 1] = value_text(plan.graph, n['in'][k]) end
-  args[#args + 1] = '->'
-  for k = 0, n.nout - 1 do args[#args + 1] = value_text(plan.graph, n.out[k]) end
-  local ops = { ffi.string(C.hz_op_name(n.op)) }
-  for k = 0, n.tails - 1 do ops[#ops + 1] = ffi.string(C.hz_op_name(n.tail[k].op)) end
-  return ('%s %s %s %s'):format(table.concat(ops, '+'), plan.train and 'train' or 'infer',
-    hex(n.attr, ffi.sizeof 'hz_attr'), table.concat(args, ' '))
-end
-
-M.node_text = node_text
 
 -- ---- the machine's memory ----
 
@@ -95,7 +56,7 @@ local function rows()
 end
 
 local function remembered()
-  local known, here, now = {}, machine(), build()
+  local known, here, now = {}, choices.machine(), build()
   if not file.exists(path()) then return known end
   for _, row in ipairs(rows()) do
     if row.machine == here and row.build == now then known[row.node] = row.kernel end
@@ -129,19 +90,13 @@ local function try(plan, i, node)
   local trial = ffi.new('hz_trial[?]', C.HZ_TRIALS)
   local n = C.hz_plan_trials(plan.handle, i, REPEATS, trial)
   if n < 0 then c.check(-1, 'tune: ') end
-  local row, least = { machine = machine(), build = build(), node = node, ms = {} }, math.huge
+  local row, least = { machine = choices.machine(), build = build(), node = node, ms = {} }, math.huge
   for k = 0, n - 1 do
     local name = ffi.string(trial[k].kernel)
     row.ms[name] = trial[k].ms
     if trial[k].ms < least then row.kernel, least = name, trial[k].ms end
   end
   return row
-end
-
-local function kernel_of(plan, i)
-  local stat = ffi.new 'hz_node_stat'
-  c.check(C.hz_plan_stat(plan.handle, i, stat))
-  return stat.kernel ~= nil and ffi.string(stat.kernel) or ''
 end
 
 -- Gives the nodes of a new plan their kernels. how: true (what this machine remembers, else trials) or frozen
@@ -151,7 +106,7 @@ function M.apply(plan, how)
   local known, new, tuned = how == true and remembered() or how.nodes, {}, { nodes = {}, changed = 0 }
   for i = 0, C.hz_graph_nodes(plan.graph) - 1 do
     if C.hz_plan_trials(plan.handle, i, 0, ffi.new('hz_trial[?]', C.HZ_TRIALS)) > 1 then
-      local node, before = node_text(plan, i), kernel_of(plan, i)
+      local node, before = choices.node_text(plan, i), choices.kernel_of(plan, i)
       if not known[node] and how == true then
         new[#new + 1] = try(plan, i, node)
         known[node] = new[#new].kernel
@@ -161,10 +116,10 @@ function M.apply(plan, how)
         c.check(C.hz_plan_use(plan.handle, i, known[node]),
           how ~= true and ('tune: kernels were chosen on %s: '):format(how.machine) or 'tune: ')
         tuned.nodes[node] = known[node]
-        tuned.changed = tuned.changed + (kernel_of(plan, i) ~= before and 1 or 0)
+        tuned.changed = tuned.changed + (choices.kernel_of(plan, i) ~= before and 1 or 0)
       end
-    elseif how ~= true and known[node_text(plan, i)] then                     -- one kernel here: is it the frozen one?
-      local node = node_text(plan, i)
+    elseif how ~= true and known[choices.node_text(plan, i)] then     -- one kernel here: is it the frozen one?
+      local node = choices.node_text(plan, i)
       c.check(C.hz_plan_use(plan.handle, i, known[node]), ('tune: kernels were chosen on %s: '):format(how.machine))
       tuned.nodes[node] = known[node]
     end
@@ -177,27 +132,19 @@ end
 
 -- Of plans that were tuned: { machine, nodes }.
 function M.frozen(plans)
-  local out = { machine = machine(), nodes = {} }
+  local out = { machine = choices.machine(), nodes = {} }
   for _, plan in pairs(plans) do
     for node, kernel in pairs(plan.tuned.nodes) do out.nodes[node] = kernel end
   end
   return out
 end
 
--- Of the nodes and kernels alone.
-function M.digest(choices)
-  local list = {}
-  for node, kernel in pairs(choices.nodes) do list[#list + 1] = node .. ' ' .. kernel end
-  table.sort(list)
-  return crypto.sha256(table.concat(list, '\n')):sub(1, 16)
-end
-
 local function read(name)
-  local choices = json.decode(file.read_all(name), name)
-  if type(choices) ~= 'table' or type(choices.nodes) ~= 'table' then
+  local frozen = json.decode(file.read_all(name), name)
+  if type(frozen) ~= 'table' or type(frozen.nodes) ~= 'table' then
     c.fail('%s: it holds no kernels; needs another file, or none', name)
   end
-  return choices
+  return frozen
 end
 
 -- The choices in a file, made by make() if it is not there yet; of several processes one makes it and all read the

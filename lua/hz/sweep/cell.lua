@@ -1,11 +1,13 @@
--- cell.lua: one training at one point of a sweep's axes, and its file. A cell is named by a hash of everything that
--- decides its result, so that equal cells are equal files (but for times), on any machine and in any order.
+-- cell.lua: one training at one point of a sweep's axes, and its file. A cell is named by a hash of everything that was
+-- asked for. Equal cells are equal files (but for `run`), in any order, where the same kernels run at the same level;
+-- `run` names both, since others add in another order.
 --   cells/KEY.safetensors              a finished cell: what is reported, outcomes per item; never edited
 --   cells/TRAINING.weights.safetensors a finished training: final weights, curve, outcome bits of the watch split
 --   cells/TRAINING.resume.safetensors  an unfinished one: its resume point
 --   cells/TRAINING.lock                held while one works on it
 -- TRAINING names what decides the training alone: cells that differ in the test set's codec only share it.
 local c = require 'hz.c'
+local choices = require 'hz.net.choices'
 local crypto = require 'hz.ext.crypto'
 local file = require 'hz.base.file'
 local json = require 'hz.base.json'
@@ -75,14 +77,18 @@ local function curve_of(rows)
   return curve
 end
 
-local function machine()
+-- by: what computed it (choices.lua).
+local function machine(by)
   local C, text = c.C, c.ffi.string
-  return { version = text(C.hz_version()), commit = text(C.hz_commit()), isa = text(C.hz_cpu_isa()), threads = C.hz_cpu_threads(),
-           host = posix.host() }
+  local run = choices.record(by)
+  run.version, run.commit, run.threads, run.host = text(C.hz_version()), text(C.hz_commit()), C.hz_cpu_threads(),
+    posix.host()
+  return run
 end
 
 local function times(result)
-  local run = machine()
+  local run = machine(result.kernels)
+  run.kernels_changed = result.kernels_changed
   run.seconds, run.epoch_seconds, run.plan = result.seconds, json.array {}, result.plan and result.plan:digest()
   for i, row in ipairs(result.curve) do run.epoch_seconds[i] = row.seconds end
   return run
@@ -104,9 +110,9 @@ local function train(runs, job, stage, hooks)
 end
 
 -- A training that fails is a result, too: the same command would fail in the same way.
-local function failure(e, rows)
-  return { failure = { epoch = e.epoch, layer = e.layer, message = e.message:gsub('^[^ ]*:%d+: ', '') },
-    curve = rows, run = machine() }
+local function failure(e, rows, by)
+  local what = { epoch = e.epoch, layer = e.layer, message = e.message:gsub('^[^ ]*:%d+: ', '') }
+  return { failure = what, curve = rows, run = machine(by) }
 end
 
 local function store_training(runs, job, stage, result)
@@ -126,15 +132,15 @@ end
 local function trained(runs, job, stage, hooks)
   local path = M.weights_path(runs, job.training_key)
   if not file.exists(path) then
-    local rows = {}
+    local rows, by = {}, choices.now()
     local on_epoch = hooks.on_epoch
     local ok, result = interruptible(train, runs, job, stage, { on_step = hooks.on_step, on_epoch = function(row, run)
-      rows = run.curve
+      rows, by = run.curve, run.kernels
       if on_epoch then on_epoch(row, run) end
     end })
     if not ok then
       if not plans.is_diverged(result) then error(result, 0) end
-      return failure(result, curve_of(rows))
+      return failure(result, curve_of(rows), by)
     end
     store_training(runs, job, stage, result)
   end
@@ -175,8 +181,18 @@ local function store_failure(runs, job, stage, training)
     training.run, {})
 end
 
+-- The test set is scored at the level and for the vendor of the training, if both run here; `scored` says by what.
+local function score(job, stage, training)
+  local run = training.run
+  local made, by = choices.plans({ isa = run.isa, vendor = run.vendor }, function()
+    return { stage.net:plan(job.settings:to_score(stage.test)) }
+  end)
+  run.scored = choices.record(by)
+  return made[1]:evaluate()
+end
+
 local function store_result(runs, job, stage, training)
-  local test = stage.net:plan(job.settings:to_score(stage.test)):evaluate()
+  local test = score(job, stage, training)
   if test.loss ~= test.loss or math.abs(test.loss) == math.huge then
     training.failure = { epoch = job.settings.epochs, layer = 'loss',
       message = 'the loss on the test set is not finite' }
@@ -192,7 +208,9 @@ local function store_result(runs, job, stage, training)
   }, training.run, outcome_tensors(training, test))
 end
 
-local function nothing_trained() return { curve = curve_of {}, run = times { curve = {}, seconds = 0 } } end
+local function nothing_trained()
+  return { curve = curve_of {}, run = times { curve = {}, seconds = 0, kernels = choices.now() } }
+end
 
 local function work(runs, job, hooks)
   if M.exists(runs, job.key) then return end           -- another process was quicker

@@ -2,6 +2,7 @@
 -- decides each cell, so that all cells, and whoever resumes the sweep, compute by the same.
 local c = require 'hz.c'
 local cell = require 'hz.sweep.cell'
+local net_choices = require 'hz.net.choices'
 local file = require 'hz.base.file'
 local manifest = require 'hz.sweep.manifest'
 local optim = require 'hz.net.optim'
@@ -34,7 +35,7 @@ end
 
 -- Cells by these choices have keys of their own: other kernels may yield other bits.
 local function decide_by(jobs, choices)
-  local digest = tune.digest(choices)
+  local digest = net_choices.digest(choices)
   for _, job in ipairs(jobs) do
     job.settings, job.decides.training.kernels = job.settings:with { tune = choices }, digest
     job.key, job.training_key = cell.keys(job.decides)
