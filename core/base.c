@@ -52,7 +52,7 @@ const char *hz_commit(void) { return commit_text; }
 
 /* ---- signals ---- */
 
-static volatile sig_atomic_t pending, interrupts;      /* interrupts: SIGINTs since hz_signal_catch, also those cleared */
+static volatile sig_atomic_t pending, interrupts;    /* interrupts: SIGINTs since hz_signal_catch, also those cleared */
 
 static void on_signal(int number)
 {

@@ -1,5 +1,5 @@
-/* main.c: the hz executable. Makes one Lua state, tells it where things are (the global _HZ) and hands over to lua/hz/cli/main.lua,
-   whose return value is the exit status. The only file of the core that knows Lua. */
+/* main.c: the hz executable. Makes one Lua state, tells it where things are (the global _HZ) and hands over to
+   lua/hz/cli/main.lua, whose return value is the exit status. The only file of the core that knows Lua. */
 #define _GNU_SOURCE
 #include "hz/base.h"
 #include <dlfcn.h>
@@ -59,8 +59,9 @@ static const char *library_path(void)
 }
 
 /* ---- interrupting Lua ----
-   A hook set from the signal handler is the one thing that stops a loop written in Lua (compiled traces ignore it, so the
-   prompt runs its lines with the compiler off). The core's flag is set as well, which stops loops over the core. */
+   A hook set from the signal handler is the one thing that stops a loop written in Lua (compiled traces
+   ignore it, so the prompt runs its lines with the compiler off). The core's flag is set as well, which stops
+   loops over the core. */
 
 static lua_State *running;             /* state of the guarded call, NULL outside one */
 static int presses;                    /* of Ctrl-C that Lua has not noticed yet */
@@ -184,8 +185,8 @@ int main(int argc, char **argv)
 {
     static char root[PATH_MAX];
     if (!find_root(root)) {
-        fprintf(stderr, "hz: " MARK " is neither above the executable nor in " HZ_PREFIX "/share/hz%s; set HZ_ROOT to hz's folder\n",
-                getenv("HZ_ROOT") ? " (HZ_ROOT is set)" : "");
+        fprintf(stderr, "hz: " MARK " is neither above the executable nor in " HZ_PREFIX "/share/hz%s; "
+                "set HZ_ROOT to hz's folder\n", getenv("HZ_ROOT") ? " (HZ_ROOT is set)" : "");
         return 1;
     }
     lua_State *L = luaL_newstate();

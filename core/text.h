@@ -1,4 +1,5 @@
-/* text.h: reading small languages from left to right. Spaces before a piece are skipped; a failing call leaves *s where it was. */
+/* text.h: reading small languages from left to right. Spaces before a piece are skipped; a failing call leaves
+   *s where it was. */
 #ifndef HZ_CORE_TEXT_H
 #define HZ_CORE_TEXT_H
 #include <locale.h>
@@ -13,7 +14,8 @@ int text_quoted(const char **s, char close, char *out, size_t room);
 /* A finite decimal number; call between enter and leave. */
 int text_number(const char **s, double *out);
 
-/* Numbers have a decimal point whatever locale the process has set: enter, read or print, leave(what enter returned). */
+/* Numbers have a decimal point whatever locale the process has set: enter, read or print,
+   leave(what enter returned). */
 locale_t text_locale_enter(void);
 void text_locale_leave(locale_t before);
 

@@ -1,6 +1,6 @@
 /* scene.c: what is in a picture and how light comes off it.
-   A scene is drawn from Philox counters of (seed, item) alone. All that says nothing of the class (colours, lamp, ground,
-   clutter, pose) is drawn the same way for every class, so no class can be told by its mean colour.
+   A scene is drawn from Philox counters of (seed, item) alone. All that says nothing of the class (colours, lamp,
+   ground, clutter, pose) is drawn the same way for every class, so no class can be told by its mean colour.
    Light is linear; 1 is what the camera at exposure 0 maps to white. */
 #include "camera/parts.h"
 #include "camera/math.h"

@@ -1,8 +1,9 @@
 /* sensor.c: what a pixel may read, given the light that falls on it.
-   For each level of light the exact distribution of Y = clip(round(255 tone((K + G) / full))) is tabulated, K Poisson and
-   G Gaussian, in units of 2^-32. Pixels are drawn from this table by inversion, and the entropy is that of the very
-   integers in it; so the recorded entropy is the true one of the data to double precision, with no interpolation, and
-   within 1e-6 bits of the continuous model's (each of at most 256 probabilities is off by at most 2^-32). */
+   For each level of light the exact distribution of Y = clip(round(255 tone((K + G) / full))) is tabulated,
+   K Poisson and G Gaussian, in units of 2^-32. Pixels are drawn from this table by inversion, and the entropy
+   is that of the very integers in it; so the recorded entropy is the true one of the data to double precision,
+   with no interpolation, and within 1e-6 bits of the continuous model's (each of at most 256 probabilities
+   is off by at most 2^-32). */
 #include "camera/parts.h"
 #include "camera/math.h"
 #include <assert.h>
@@ -32,7 +33,8 @@ int sensor_level(double light)
 
 /* ---- the table ---- */
 
-/* Working memory of one table. Value k begins at edge[k] electrons; a Gaussian reaches `reach` electrons to each side. */
+/* Working memory of one table. Value k begins at edge[k] electrons; a Gaussian reaches `reach` electrons
+   to each side. */
 typedef struct draft {
     double full, sigma;
     double edge[VALUES];
@@ -79,7 +81,8 @@ static void poisson(draft *d, double mean)
 /* P(K + G < edge[k]) */
 static double below_edge(const draft *d, int k)
 {
-    int64_t from = (int64_t)m_floor(d->edge[k]) - d->reach, to = from + 2 * d->reach + 1;      /* Phi is 1 before, 0 after */
+    /* Phi is 1 before, 0 after */
+    int64_t from = (int64_t)m_floor(d->edge[k]) - d->reach, to = from + 2 * d->reach + 1;
     const double *normal = d->normal + k * (2 * d->reach + 1);
     int64_t a = from - d->first, b = to - d->first;
     if (a >= d->count)
@@ -134,7 +137,8 @@ hz_status sensor_make(sensor *s, double full, double sigma)
 {
     double brightest = full * sensor_light((double)LEVEL_MAX / LEVEL_STEP / 255);
     draft d = { .full = full, .sigma = sigma, .reach = (int64_t)(SIGMAS * sigma) + 2 };
-    d.room = (int64_t)(20 * sqrt(brightest)) + 200;       /* NEGLIGIBLE is reached within 8.4 deviations and 30 electrons to each side */
+    /* NEGLIGIBLE is reached within 8.4 deviations and 30 electrons to each side */
+    d.room = (int64_t)(20 * sqrt(brightest)) + 200;
     size_t bytes = sizeof(double) * (size_t)(VALUES * (2 * d.reach + 1) + 2 * d.room + 1);
     d.normal = hz_alloc(bytes);
     if (!d.normal)

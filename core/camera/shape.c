@@ -72,7 +72,8 @@ static double fish(double x, double y, double form)
 {
     double bow = 0.3 + 0.35 * form, r = sqrt(bow * bow + 0.68 * 0.68);
     double body = m_max(disc(x - 0.25, y - bow, r), disc(x - 0.25, y + bow, r));
-    double tail = m_max(m_max(m_abs(y) - 0.08 + 0.75 * (x + 0.42), x + 0.42), -x - 0.88 + 0.5 * m_max(0.25 - m_abs(y), 0));
+    double tail = m_max(m_max(m_abs(y) - 0.08 + 0.75 * (x + 0.42), x + 0.42),
+                        -x - 0.88 + 0.5 * m_max(0.25 - m_abs(y), 0));
     return blend(body, tail, 0.1);
 }
 

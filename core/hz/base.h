@@ -30,7 +30,8 @@ const char *hz_message(void);
 const char *hz_version(void);     /* "0.1.0"; lent for ever */
 int hz_numerics(void);            /* raised whenever the same run may yield other bits */
 const char *hz_cdef(void);        /* text of all public headers, as ffi.cdef reads it; lent for ever */
-const char *hz_commit(void);      /* the git commit this was built from, with '+' if the tree was changed; lent for ever */
+const char *hz_commit(void);      /* the git commit this was built from, with '+' if the tree was changed;
+                                     lent for ever */
 /* sizeof a public struct by its name, 0 if unknown: the FFI compares it with its own at load. */
 size_t hz_sizeof(const char *type);
 
@@ -44,8 +45,8 @@ void hz_peak_reset(void);
 void *hz_alloc(size_t bytes);
 void hz_free(void *p, size_t bytes);
 
-/* SIGINT and SIGTERM set a flag instead of ending the process; a second SIGINT since this call ends it at once, cleared or
-   not. Calling it again forgets the first. [main] */
+/* SIGINT and SIGTERM set a flag instead of ending the process; a second SIGINT since this call ends it at once,
+   cleared or not. Calling it again forgets the first. [main] */
 void hz_signal_catch(void);
 void hz_signal_release(void);
 int hz_signal_pending(void);      /* the signal's number, 0 if none */

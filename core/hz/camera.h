@@ -4,8 +4,8 @@
 
    Camera model, per sample, independent of all others: the scene gives a mean of m photo-electrons; Y is
        Y = clip(round(255 * tone((Poisson(m) + Normal(0, read noise)) / full scale)), 0, 255)
-   with a fixed monotone tone curve; rounding is the last step. So H(Y|S), the noise entropy of a sample given the scene,
-   follows from the pixel's exact distribution (core/camera/sensor.c). */
+   with a fixed monotone tone curve; rounding is the last step. So H(Y|S), the noise entropy of a sample given the
+   scene, follows from the pixel's exact distribution (core/camera/sensor.c). */
 #ifndef HZ_CAMERA_H
 #define HZ_CAMERA_H
 #include "hz/base.h"
@@ -20,7 +20,8 @@ typedef struct hz_camera_spec {
     int32_t height, width;     /* pixels, 8..512; default 32 */
     int32_t noise_free;        /* 1: the mean signal, rounded; entropy 0 */
     double noise;              /* standard deviation of the noise at equal brightness, times this; 0.1..10, default 1 */
-    double texture;            /* strength of added fine texture that says nothing of the class; 0..4, default 0: none */
+    double texture;            /* strength of added fine texture that says nothing of the class; 0..4,
+                                  default 0: none */
     double exposure;           /* light on the sensor, stops (+1: twice the electrons, brighter); -4..4, default 0 */
     double gain;               /* amplification, stops (+1: brighter from the same electrons); -4..4, default 0 */
 } hz_camera_spec;

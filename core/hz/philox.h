@@ -11,10 +11,12 @@
 #include <stdint.h>
 
 #ifndef HZ_BODY
-#define HZ_BODY static inline      /* a CUDA file defines it as `static inline __host__ __device__` before it includes this */
+/* A CUDA file defines it as `static inline __host__ __device__` before it includes this. */
+#define HZ_BODY static inline
 #endif
 
-/* What a number is for: the low byte of the last counter word. Values are part of every recorded result: never renumber. */
+/* What a number is for: the low byte of the last counter word. Values are part of every recorded result:
+   never renumber. */
 enum hz_purpose {
     HZ_FOR_INIT = 1,       /* initial weights; item = 0, layer = parameter number */
     HZ_FOR_SHUFFLE = 2,    /* order of items: hz_feistel */
@@ -62,7 +64,8 @@ HZ_BODY uint32_t hz_random(uint64_t seed, uint64_t element, uint32_t item, uint3
     return out[element & 3];
 }
 
-/* Half a word for an element, of 8 to a block: 0 .. 65535. Element < 2^35. Half the price where many draws need few bits. */
+/* Half a word for an element, of 8 to a block: 0 .. 65535. Element < 2^35. Half the price where many draws
+   need few bits. */
 HZ_BODY uint32_t hz_random16(uint64_t seed, uint64_t element, uint32_t item, uint32_t epoch, uint32_t layer,
                              enum hz_purpose purpose)
 {
@@ -95,8 +98,9 @@ HZ_BODY uint32_t hz_feistel_pass(uint32_t x, int bits, uint64_t seed, uint32_t e
     return left << right_bits | right;
 }
 
-/* Where `position` of an epoch's order points: a bijection of 0..n-1 for every n in 1..2^31, chosen by seed and epoch.
-   position must be < n. Numbers that fall outside are sent through again (cycle walking): below two passes on average. */
+/* Where `position` of an epoch's order points: a bijection of 0..n-1 for every n in 1..2^31, chosen by seed
+   and epoch. position must be < n. Numbers that fall outside are sent through again (cycle walking): below
+   two passes on average. */
 HZ_BODY uint32_t hz_feistel(uint32_t position, uint32_t n, uint64_t seed, uint32_t epoch)
 {
     int bits = 0;

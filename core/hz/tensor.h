@@ -23,14 +23,18 @@ typedef struct hz_tensor {
 hz_tensor *hz_tensor_new(int dtype, int ndim, const int64_t *shape);            /* contiguous, zeroed */
 hz_tensor *hz_tensor_empty(int dtype, int ndim, const int64_t *shape);          /* contiguous, undefined contents */
 hz_tensor *hz_tensor_alias(const hz_tensor *t);                                 /* same storage, own shape */
-hz_tensor *hz_tensor_slice(const hz_tensor *t, int dim, int64_t from, int64_t to, int64_t step);  /* [from,to), a view */
+/* [from,to), a view. */
+hz_tensor *hz_tensor_slice(const hz_tensor *t, int dim, int64_t from, int64_t to, int64_t step);
 hz_tensor *hz_tensor_select(const hz_tensor *t, int dim, int64_t index);        /* drops dim, a view */
 hz_tensor *hz_tensor_permute(const hz_tensor *t, const int32_t *order);         /* a view */
-hz_tensor *hz_tensor_reshape(const hz_tensor *t, int ndim, const int64_t *shape); /* view if contiguous, else a copy; one -1 is inferred */
+/* View if contiguous, else a copy; one -1 is inferred. */
+hz_tensor *hz_tensor_reshape(const hz_tensor *t, int ndim, const int64_t *shape);
 hz_tensor *hz_tensor_expand(const hz_tensor *t, int ndim, const int64_t *shape);  /* broadcast view */
 void hz_tensor_free(hz_tensor *t);                                              /* taken; NULL is fine */
-void hz_tensor_clear(hz_tensor *t);             /* gives its storage up and becomes an empty 1-d tensor; header stays the caller's */
-void hz_tensor_move(hz_tensor *to, hz_tensor *from);     /* from is taken; `to` holds what it held (and held nothing before) */
+/* Gives its storage up and becomes an empty 1-d tensor; header stays the caller's. */
+void hz_tensor_clear(hz_tensor *t);
+/* `from` is taken; `to` holds what it held (and held nothing before). */
+void hz_tensor_move(hz_tensor *to, hz_tensor *from);
 
 /* --- asking --- */
 int64_t hz_tensor_count(const hz_tensor *t);
@@ -53,17 +57,18 @@ typedef enum hz_use { HZ_READ, HZ_WRITE, HZ_OVERWRITE } hz_use;
 hz_status hz_tensor_host(const hz_tensor *t, int use);
 
 /* --- changing --- */
-hz_status hz_tensor_copy(hz_tensor *to, const hz_tensor *from);                 /* same shape after broadcast; converts */
+hz_status hz_tensor_copy(hz_tensor *to, const hz_tensor *from);      /* same shape after broadcast; converts */
 hz_status hz_tensor_fill(hz_tensor *t, double value);
 
-/* Element-wise arithmetic with broadcasting, computed in f64, stored in `out`'s dtype. Names: add sub mul div pow max min
-   eq ne lt le gt ge; unary: neg abs sqrt exp log sin cos tanh relu sign floor round isfinite. */
+/* Element-wise arithmetic with broadcasting, computed in f64, stored in `out`'s dtype. Names: add sub mul div pow max
+   min eq ne lt le gt ge; unary: neg abs sqrt exp log sin cos tanh relu sign floor round isfinite. */
 hz_status hz_tensor_binary(const char *name, hz_tensor *out, const hz_tensor *a, const hz_tensor *b);
 hz_status hz_tensor_unary(const char *name, hz_tensor *out, const hz_tensor *a);
 /* Reduces dimension `dim` (all if -1): sum mean max min argmax argmin var. out has that dimension removed. */
 hz_status hz_tensor_reduce(const char *name, hz_tensor *out, const hz_tensor *a, int dim);
 
-/* Random contents from Philox, key = seed, stream = a number of the caller's: uniform [a,b) or normal(a,b). f32 or f64. */
+/* Random contents from Philox, key = seed, stream = a number of the caller's: uniform [a,b) or normal(a,b).
+   f32 or f64. */
 hz_status hz_tensor_uniform(hz_tensor *t, double a, double b, uint64_t seed, uint32_t stream);
 hz_status hz_tensor_normal(hz_tensor *t, double mean, double deviation, uint64_t seed, uint32_t stream);
 

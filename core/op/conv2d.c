@@ -12,7 +12,8 @@ hz_status op_conv2d_infer(const hz_graph *g, const hz_node *n, out_spec *out)
     if (w->ndim != 4 || w->shape[1] != a->kh || w->shape[2] != a->kw)
         return hz_fail(HZ_ESHAPE, "weights are %s; needs (filters,%d,%d,channels)", shape_text(text, w), a->kh, a->kw);
     if (x->shape[3] != w->shape[3])
-        return hz_fail(HZ_ESHAPE, "the input has %lld channels; the weights expect %lld", (long long)x->shape[3], (long long)w->shape[3]);
+        return hz_fail(HZ_ESHAPE, "the input has %lld channels; the weights expect %lld", (long long)x->shape[3],
+                       (long long)w->shape[3]);
     if (b && (b->ndim != 1 || b->shape[0] != w->shape[0]))
         return hz_fail(HZ_ESHAPE, "the bias is %s; needs (%lld)", shape_text(text, b), (long long)w->shape[0]);
     st = affine_types(x, w, b);

@@ -6,9 +6,11 @@ hz_status op_dense_infer(const hz_graph *g, const hz_node *n, out_spec *out)
     const hz_value *x = in_value(g, n, 0), *w = in_value(g, n, 1), *b = in_value(g, n, 2);
     char text[96];
     if (x->ndim != 2)
-        return hz_fail(HZ_ESHAPE, "the input is %s; needs (batch,units): put flatten or meanpool before it", shape_text(text, x));
+        return hz_fail(HZ_ESHAPE, "the input is %s; needs (batch,units): put flatten or meanpool before it",
+                       shape_text(text, x));
     if (w->ndim != 2 || w->shape[1] != x->shape[1])
-        return hz_fail(HZ_ESHAPE, "the input has %lld units; the weights are %s", (long long)x->shape[1], shape_text(text, w));
+        return hz_fail(HZ_ESHAPE, "the input has %lld units; the weights are %s", (long long)x->shape[1],
+                       shape_text(text, w));
     if (b && (b->ndim != 1 || b->shape[0] != w->shape[0]))
         return hz_fail(HZ_ESHAPE, "the bias is %s; needs (%lld)", shape_text(text, b), (long long)w->shape[0]);
     hz_status st = affine_types(x, w, b);

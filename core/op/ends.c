@@ -8,9 +8,11 @@ hz_status op_input_infer(const hz_graph *g, const hz_node *n, out_spec *out)
     const hz_input *a = &n->attr.input;
     char text[96];
     if (data->ndim < 2 || data->shape[0] < 1 || (data->dtype != HZ_U8 && data->dtype != HZ_F32))
-        return hz_fail(HZ_ESHAPE, "data is %s %s; needs u8 or f32 with one item or more", hz_dtype_name(data->dtype), shape_text(text, data));
+        return hz_fail(HZ_ESHAPE, "data is %s %s; needs u8 or f32 with one item or more", hz_dtype_name(data->dtype),
+                       shape_text(text, data));
     if (labels->dtype != HZ_I32 || labels->ndim != 1 || labels->shape[0] != data->shape[0])
-        return hz_fail(HZ_ESHAPE, "labels are %s %s; needs i32 (%lld)", hz_dtype_name(labels->dtype), shape_text(text, labels), (long long)data->shape[0]);
+        return hz_fail(HZ_ESHAPE, "labels are %s %s; needs i32 (%lld)", hz_dtype_name(labels->dtype),
+                       shape_text(text, labels), (long long)data->shape[0]);
     if (a->dtype != HZ_F32 && a->dtype != HZ_BF16 && a->dtype != HZ_F64)
         return hz_fail(HZ_EDTYPE, "a batch of dtype %d was asked for; needs f32, bf16 or f64", a->dtype);
     if (a->batch < 1)
@@ -18,9 +20,12 @@ hz_status op_input_infer(const hz_graph *g, const hz_node *n, out_spec *out)
     if (a->batch > data->shape[0])
         return hz_fail(HZ_EARG, "batch is %d; the set has %lld items", a->batch, (long long)data->shape[0]);
     if ((a->shift_x || a->shift_y || a->flip) && data->ndim != 4)
-        return hz_fail(HZ_ESHAPE, "shift and flip were asked of %s; needs images (items,height,width,channels)", shape_text(text, data));
-    if (a->shift_x < 0 || a->shift_y < 0 || (data->ndim == 4 && (a->shift_y >= data->shape[1] || a->shift_x >= data->shape[2])))
-        return hz_fail(HZ_EARG, "shift is %d, %d pixels; needs 0 or more and less than the image", a->shift_y, a->shift_x);
+        return hz_fail(HZ_ESHAPE, "shift and flip were asked of %s; needs images (items,height,width,channels)",
+                       shape_text(text, data));
+    if (a->shift_x < 0 || a->shift_y < 0
+        || (data->ndim == 4 && (a->shift_y >= data->shape[1] || a->shift_x >= data->shape[2])))
+        return hz_fail(HZ_EARG, "shift is %d, %d pixels; needs 0 or more and less than the image", a->shift_y,
+                       a->shift_x);
     out[0] = like(data);
     out[0].dtype = a->dtype;
     out[0].shape[0] = a->batch;
@@ -39,9 +44,11 @@ hz_status op_xent_infer(const hz_graph *g, const hz_node *n, out_spec *out)
     char text[96];
     float s = n->attr.xent.smoothing;
     if (x->ndim != 2)
-        return hz_fail(HZ_ESHAPE, "logits are %s; needs (batch,classes): end the net in meanpool, flatten or dense", shape_text(text, x));
+        return hz_fail(HZ_ESHAPE, "logits are %s; needs (batch,classes): end the net in meanpool, flatten or dense",
+                       shape_text(text, x));
     if (y->dtype != HZ_I32 || y->ndim != 1 || y->shape[0] != x->shape[0])
-        return hz_fail(HZ_ESHAPE, "labels are %s %s; needs i32 (%lld)", hz_dtype_name(y->dtype), shape_text(text, y), (long long)x->shape[0]);
+        return hz_fail(HZ_ESHAPE, "labels are %s %s; needs i32 (%lld)", hz_dtype_name(y->dtype), shape_text(text, y),
+                       (long long)x->shape[0]);
     if (!(s >= 0 && s < 1))
         return hz_fail(HZ_EARG, "smoothing is %g; needs 0 <= smoothing < 1", (double)s);
     out[0] = (out_spec){ .dtype = parameter_dtype(x), .kind = HZ_GRADIENT, .ndim = 1, .shape = { 1 } };
@@ -70,7 +77,8 @@ static hz_status update(const hz_graph *g, const hz_node *n)
     for (int i = 1; i < n->nin; i++) {
         const hz_value *v = in_value(g, n, i);
         if (v && (v->ndim != p->ndim || memcmp(v->shape, p->shape, sizeof *p->shape * (size_t)p->ndim)))
-            return hz_fail(HZ_ESHAPE, "'%s' is %s, '%s' is %s; the shapes must agree", p->name, shape_text(left, p), v->name, shape_text(right, v));
+            return hz_fail(HZ_ESHAPE, "'%s' is %s, '%s' is %s; the shapes must agree", p->name, shape_text(left, p),
+                           v->name, shape_text(right, v));
         if (v && i > 1 && v->kind != HZ_BOUND)
             return hz_fail(HZ_EARG, "'%s' is not a bound tensor; needs the optimiser's state", v->name);
     }
@@ -91,7 +99,8 @@ static hz_status betas(const hz_graph *g, const hz_node *n)
 {
     const hz_optim *a = &n->attr.optim;
     if (!(a->beta1 >= 0 && a->beta1 < 1 && a->beta2 >= 0 && a->beta2 < 1 && a->epsilon >= 0))
-        return hz_fail(HZ_EARG, "beta %g and %g, epsilon %g; needs 0 <= beta < 1 and epsilon >= 0", (double)a->beta1, (double)a->beta2, (double)a->epsilon);
+        return hz_fail(HZ_EARG, "beta %g and %g, epsilon %g; needs 0 <= beta < 1 and epsilon >= 0", (double)a->beta1,
+                       (double)a->beta2, (double)a->epsilon);
     return update(g, n);
 }
 

@@ -37,7 +37,8 @@ static hz_status row_numbers(const hz_value *x, const hz_value *item)
 {
     char text[96];
     if (item->dtype != HZ_I32 || item->ndim != 1 || item->shape[0] != x->shape[0])
-        return hz_fail(HZ_ESHAPE, "item numbers are %s %s; needs i32 (%lld)", hz_dtype_name(item->dtype), shape_text(text, item), (long long)x->shape[0]);
+        return hz_fail(HZ_ESHAPE, "item numbers are %s %s; needs i32 (%lld)", hz_dtype_name(item->dtype),
+                       shape_text(text, item), (long long)x->shape[0]);
     return HZ_OK;
 }
 
@@ -119,20 +120,22 @@ hz_status op_norm_infer(const hz_graph *g, const hz_node *n, out_spec *out)
     const hz_norm *a = &n->attr.norm;
     char text[96];
     if (a->axis < 0 || a->axis >= x->ndim || x->ndim < 2)
-        return hz_fail(HZ_ESHAPE, "axis %d of an input %s; needs 1..%d, or 0 for the last", a->axis, shape_text(text, x), x->ndim - 1);
+        return hz_fail(HZ_ESHAPE, "axis %d of an input %s; needs 1..%d, or 0 for the last", a->axis,
+                       shape_text(text, x), x->ndim - 1);
     int64_t size = x->shape[a->axis ? a->axis : x->ndim - 1];
     for (int i = 1; i < 5; i++) {
         const hz_value *v = in_value(g, n, i);
         if (v->ndim != 1 || v->shape[0] != size)
             return hz_fail(HZ_ESHAPE, "%s is %s; needs (%lld)", v->name, shape_text(text, v), (long long)size);
         if (v->dtype != parameter_dtype(x))
-            return hz_fail(HZ_EDTYPE, "%s is %s beside an input of %s; needs %s", v->name, hz_dtype_name(v->dtype), hz_dtype_name(x->dtype),
-                           hz_dtype_name(parameter_dtype(x)));
+            return hz_fail(HZ_EDTYPE, "%s is %s beside an input of %s; needs %s", v->name, hz_dtype_name(v->dtype),
+                           hz_dtype_name(x->dtype), hz_dtype_name(parameter_dtype(x)));
     }
     const hz_value *moments = in_value(g, n, HZ_NORM_MOMENTS);
-    if (moments && (moments->dtype != HZ_F32 || moments->ndim != 2 || moments->shape[0] != 2 || moments->shape[1] != size || a->frozen
-                    || (a->axis && a->axis != x->ndim - 1)))
-        return hz_fail(HZ_ESHAPE, "moments are %s %s; needs f32 (2,%lld) and statistics of the last axis that are not frozen",
+    if (moments && (moments->dtype != HZ_F32 || moments->ndim != 2 || moments->shape[0] != 2
+                    || moments->shape[1] != size || a->frozen || (a->axis && a->axis != x->ndim - 1)))
+        return hz_fail(HZ_ESHAPE,
+                       "moments are %s %s; needs f32 (2,%lld) and statistics of the last axis that are not frozen",
                        hz_dtype_name(moments->dtype), shape_text(text, moments), (long long)size);
     out[0] = like(x);
     out[1] = out[2] = (out_spec){ .dtype = parameter_dtype(x), .kind = HZ_GRADIENT, .ndim = 1, .shape = { size } };

@@ -38,6 +38,9 @@ static hz_status pool_grad(hz_graph *g, hz_node n, grad_call *c, int op, int sec
     return c->dx[0] < 0 ? HZ_EMEM : HZ_OK;
 }
 
-hz_status op_maxpool_grad(hz_graph *g, hz_node n, grad_call *c) { return pool_grad(g, n, c, OP_maxpool_grad, n.out[1]); }
+hz_status op_maxpool_grad(hz_graph *g, hz_node n, grad_call *c)
+{
+    return pool_grad(g, n, c, OP_maxpool_grad, n.out[1]);
+}
 hz_status op_avgpool_grad(hz_graph *g, hz_node n, grad_call *c) { return pool_grad(g, n, c, OP_avgpool_grad, -1); }
 hz_status op_meanpool_grad(hz_graph *g, hz_node n, grad_call *c) { return pool_grad(g, n, c, OP_meanpool_grad, -1); }

@@ -26,8 +26,8 @@ hz_status window_slide(const hz_value *x, const hz_window *a, int64_t channels, 
         return hz_fail(HZ_EARG, "padding %d; needs same or valid", a->pad);
     int64_t h = extent(x->shape[1], a->kh, sh, a->pad), w = extent(x->shape[2], a->kw, sw, a->pad);
     if (h < 1 || w < 1)
-        return hz_fail(HZ_ESHAPE, "the input is %lldx%lld, the kernel %dx%d without padding; needs an input at least as large as the kernel",
-                       (long long)x->shape[1], (long long)x->shape[2], a->kh, a->kw);
+        return hz_fail(HZ_ESHAPE, "the input is %lldx%lld, the kernel %dx%d without padding; needs an input at least "
+                       "as large as the kernel", (long long)x->shape[1], (long long)x->shape[2], a->kh, a->kw);
     *y = (out_spec){ .dtype = x->dtype, .kind = HZ_ACTIVATION, .ndim = 4, .shape = { x->shape[0], h, w, channels } };
     return HZ_OK;
 }

@@ -1,5 +1,5 @@
-/* maths.c: element-wise work on strided tensors, for the prompt and for preparing data; the training path never comes here.
-   Every value passes through a double, so one loop serves all dtypes. */
+/* maths.c: element-wise work on strided tensors, for the prompt and for preparing data; the training path never comes
+   here. Every value passes through a double, so one loop serves all dtypes. */
 #include "number.h"
 #include "hz/tensor.h"
 #include <stdio.h>
@@ -135,7 +135,8 @@ hz_status hz_tensor_copy(hz_tensor *to, const hz_tensor *from)
         return HZ_OK;
     }
     if (!spreads(from, to))
-        return hz_fail(HZ_ESHAPE, "copy: (%s) was given; needs (%s), or extents of 1", shape_text(given, from), shape_text(needed, to));
+        return hz_fail(HZ_ESHAPE, "copy: (%s) was given; needs (%s), or extents of 1", shape_text(given, from),
+                       shape_text(needed, to));
     hz_tensor *source = hz_tensor_expand(from, to->ndim, to->shape);
     if (!source)
         return hz_fail_in(HZ_EMEM, "copy: ");
@@ -168,7 +169,8 @@ hz_status hz_tensor_fill(hz_tensor *t, double value)
 #define BINARY(ROW) ROW(add, a + b) ROW(sub, a - b) ROW(mul, a * b) ROW(div, a / b) ROW(pow, pow(a, b)) \
     ROW(max, a > b ? a : b) ROW(min, a < b ? a : b) ROW(eq, a == b) ROW(ne, a != b) ROW(lt, a < b) ROW(le, a <= b) \
     ROW(gt, a > b) ROW(ge, a >= b)
-#define UNARY(ROW) ROW(neg, -a) ROW(abs, fabs(a)) ROW(sqrt, sqrt(a)) ROW(exp, exp(a)) ROW(log, log(a)) ROW(sin, sin(a)) \
+#define UNARY(ROW) \
+    ROW(neg, -a) ROW(abs, fabs(a)) ROW(sqrt, sqrt(a)) ROW(exp, exp(a)) ROW(log, log(a)) ROW(sin, sin(a)) \
     ROW(cos, cos(a)) ROW(tanh, tanh(a)) ROW(relu, a > 0 ? a : 0) ROW(sign, (a > 0) - (a < 0)) ROW(floor, floor(a)) \
     ROW(round, nearbyint(a)) ROW(isfinite, isfinite(a) != 0)
 
@@ -190,7 +192,8 @@ hz_status hz_tensor_binary(const char *name, hz_tensor *out, const hz_tensor *a,
             f = binaries[i].f;
     if (!f)
         return hz_fail(HZ_EARG, "tensor: '%s' is not an operation of two tensors", name);
-    hz_tensor *x = hz_tensor_expand(a, out->ndim, out->shape), *y = x ? hz_tensor_expand(b, out->ndim, out->shape) : NULL;
+    hz_tensor *x = hz_tensor_expand(a, out->ndim, out->shape);
+    hz_tensor *y = x ? hz_tensor_expand(b, out->ndim, out->shape) : NULL;
     hz_status st = x && y ? at_host(out, x, y) : hz_fail_in(HZ_ESHAPE, "%s: ", name);
     if (!st) {
         int64_t count = hz_tensor_count(out);
@@ -243,7 +246,8 @@ static double give_var(const tally *t) { return t->squares / (double)t->n; }
 
 static const struct { const char *name; void (*take)(tally *, double); double (*give)(const tally *); } reductions[] = {
     { "sum", take_sum, give_sum }, { "mean", take_sum, give_mean }, { "var", take_var, give_var },
-    { "max", take_max, give_best }, { "min", take_min, give_best }, { "argmax", take_max, give_at }, { "argmin", take_min, give_at },
+    { "max", take_max, give_best }, { "min", take_min, give_best }, { "argmax", take_max, give_at },
+    { "argmin", take_min, give_at },
 };
 
 /* Reduces `line` (a view) into one number. */
@@ -275,7 +279,8 @@ hz_status hz_tensor_reduce(const char *name, hz_tensor *out, const hz_tensor *a,
             number_put(out->data, out->dtype, reduce_line(r, a));
         return status;
     }
-    hz_tensor line = { .data = a->data, .dtype = a->dtype, .ndim = 1, .shape = { a->shape[dim] }, .stride = { a->stride[dim] } };
+    hz_tensor line = { .data = a->data, .dtype = a->dtype, .ndim = 1, .shape = { a->shape[dim] },
+                       .stride = { a->stride[dim] } };
     hz_tensor rest = *a;                    /* a without `dim`: walks the beginnings of the lines */
     rest.ndim--;
     for (int i = dim; i < rest.ndim; i++) {

@@ -1,5 +1,6 @@
-/* random.c: random contents. Element e of a tensor is drawn from the Philox counter {e/4, 0, 0, stream<<8|init}: the
-   same numbers on every machine for the uniform law; the normal law passes through libm and may differ in the last bit. */
+/* random.c: random contents. Element e of a tensor is drawn from the Philox counter {e/4, 0, 0, stream<<8|init}:
+   the same numbers on every machine for the uniform law; the normal law passes through libm and may differ
+   in the last bit. */
 #include "number.h"
 #include "hz/philox.h"
 

@@ -11,7 +11,8 @@ struct hz_storage {
     struct mirror *mirrors;                              /* in memories of devices, see mirror.h; NULL for nearly all */
 };
 
-hz_storage *storage_new(size_t bytes, void *(*alloc)(size_t), void (*release)(void *, size_t));   /* one use; NULL, message set */
+/* One use; NULL, message set. */
+hz_storage *storage_new(size_t bytes, void *(*alloc)(size_t), void (*release)(void *, size_t));
 hz_storage *storage_hold(hz_storage *s);
 void storage_drop(hz_storage *s);                        /* NULL is fine */
 /* A contiguous tensor at byte `offset` of `s`; takes a use of its own. NULL, message set. */

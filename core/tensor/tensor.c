@@ -1,4 +1,5 @@
-/* tensor.c: making and reshaping tensors. A tensor is a view: shape and strides over a storage whose count it shares. */
+/* tensor.c: making and reshaping tensors. A tensor is a view: shape and strides over a storage whose count
+   it shares. */
 #include "tensor/mirror.h"
 #include "tensor/storage.h"
 #include <assert.h>
@@ -7,7 +8,8 @@
 #include <string.h>
 
 static const struct { const char *name; size_t bytes; } dtypes[HZ_NDTYPE] = {
-    [HZ_F32] = { "f32", 4 }, [HZ_BF16] = { "bf16", 2 }, [HZ_U8] = { "u8", 1 }, [HZ_I32] = { "i32", 4 }, [HZ_F64] = { "f64", 8 },
+    [HZ_F32] = { "f32", 4 }, [HZ_BF16] = { "bf16", 2 }, [HZ_U8] = { "u8", 1 }, [HZ_I32] = { "i32", 4 },
+    [HZ_F64] = { "f64", 8 },
 };
 
 static int is_dtype(int d) { return d >= 0 && d < HZ_NDTYPE; }
@@ -154,7 +156,8 @@ hz_tensor *hz_tensor_slice(const hz_tensor *t, int dim, int64_t from, int64_t to
     if (check_dim(t, dim, "slice"))
         return NULL;
     if (step < 1 || from < 0 || to < from || to > t->shape[dim]) {
-        hz_fail(HZ_ESHAPE, "slice: %lld to %lld in steps of %lld; needs a range inside 0..%lld and a step of at least 1",
+        hz_fail(HZ_ESHAPE,
+                "slice: %lld to %lld in steps of %lld; needs a range inside 0..%lld and a step of at least 1",
                 (long long)from, (long long)to, (long long)step, (long long)t->shape[dim]);
         return NULL;
     }
@@ -173,7 +176,8 @@ hz_tensor *hz_tensor_select(const hz_tensor *t, int dim, int64_t index)
     if (check_dim(t, dim, "select"))
         return NULL;
     if (index < 0 || index >= t->shape[dim]) {
-        hz_fail(HZ_ESHAPE, "index: %lld of dimension %d; needs 1..%lld", (long long)index + 1, dim + 1, (long long)t->shape[dim]);
+        hz_fail(HZ_ESHAPE, "index: %lld of dimension %d; needs 1..%lld", (long long)index + 1, dim + 1,
+                (long long)t->shape[dim]);
         return NULL;
     }
     hz_tensor *v = hz_tensor_alias(t);
@@ -231,14 +235,16 @@ static hz_status infer_shape(const hz_tensor *t, int ndim, const int64_t *shape,
         if (shape[i] == -1 && unknown < 0)
             unknown = i;
         else if (shape[i] < 0 || __builtin_mul_overflow(known, shape[i], &known))
-            return hz_fail(HZ_ESHAPE, "reshape: extent %d is %lld; needs 0 or more, or one -1", i + 1, (long long)shape[i]);
+            return hz_fail(HZ_ESHAPE, "reshape: extent %d is %lld; needs 0 or more, or one -1", i + 1,
+                           (long long)shape[i]);
     }
     if (unknown >= 0)
         full[unknown] = known > 0 ? count / known : 0;
     if (unknown >= 0)
         known *= full[unknown];
     if (known != count)
-        return hz_fail(HZ_ESHAPE, "reshape: the new shape has %lld elements; the tensor has %lld", (long long)known, (long long)count);
+        return hz_fail(HZ_ESHAPE, "reshape: the new shape has %lld elements; the tensor has %lld", (long long)known,
+                       (long long)count);
     return HZ_OK;
 }
 
@@ -275,7 +281,8 @@ hz_tensor *hz_tensor_expand(const hz_tensor *t, int ndim, const int64_t *shape)
         int j = i - (ndim - t->ndim);
         int64_t own = j < 0 ? 1 : t->shape[j];
         if (own != shape[i] && own != 1) {
-            hz_fail(HZ_ESHAPE, "expand: extent %d is %lld; needs %lld or 1", i + 1, (long long)own, (long long)shape[i]);
+            hz_fail(HZ_ESHAPE, "expand: extent %d is %lld; needs %lld or 1", i + 1, (long long)own,
+                    (long long)shape[i]);
             hz_tensor_free(v);
             return NULL;
         }

@@ -1,5 +1,5 @@
-/* account.c: where the bytes of a JPEG stream went (ITU-T T.81, annex B): entropy-coded data is payload; DQT, DHT and DAC segments are
-   tables; every other marker and segment is container. */
+/* account.c: where the bytes of a JPEG stream went (ITU-T T.81, annex B): entropy-coded data is payload; DQT, DHT and
+   DAC segments are tables; every other marker and segment is container. */
 #include "jpeg.h"
 #include <string.h>
 

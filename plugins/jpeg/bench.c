@@ -1,5 +1,5 @@
-/* bench.c: the plain loop of a libjpeg user, as fast as its interface allows: one object each way, buffers of fixed size, no account, no
-   checks. `hz bench codec` compares bulk recoding with it. */
+/* bench.c: the plain loop of a libjpeg user, as fast as its interface allows: one object each way, buffers of fixed
+   size, no account, no checks. `hz bench codec` compares bulk recoding with it. */
 #include "jpeg.h"
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +35,8 @@ static void roundtrip(loop *l, const uint8_t *pixels, uint8_t *decoded, unsigned
     jpeg_finish_decompress(&l->dec);
 }
 
-static int run(loop *l, const double *values, const uint8_t *pixels, int64_t n, int64_t height, int64_t width, int channels, uint8_t *decoded)
+static int run(loop *l, const double *values, const uint8_t *pixels, int64_t n, int64_t height, int64_t width,
+               int channels, uint8_t *decoded)
 {
     size_t row = (size_t)width * (size_t)channels, image = row * (size_t)height;
     catcher_init(&l->error);
@@ -52,12 +53,14 @@ static int run(loop *l, const double *values, const uint8_t *pixels, int64_t n, 
     return 0;
 }
 
-static int roundtrips(const double *values, const uint8_t *pixels, int64_t n, int64_t height, int64_t width, int channels, uint8_t *decoded)
+static int roundtrips(const double *values, const uint8_t *pixels, int64_t n, int64_t height, int64_t width,
+                      int channels, uint8_t *decoded)
 {
     loop *l = jpeg_host->alloc(sizeof *l);
     if (!l)
         return -1;
-    l->room = (unsigned long)(height + 16) * (unsigned long)(width + 16) * 6 + 4096;   /* more than any stream takes: none is moved */
+    /* more than any stream takes: none is moved */
+    l->room = (unsigned long)(height + 16) * (unsigned long)(width + 16) * 6 + 4096;
     l->buffer = jpeg_host->alloc(l->room);
     l->rows = jpeg_host->alloc((size_t)height * sizeof *l->rows);
     int e = l->buffer && l->rows ? run(l, values, pixels, n, height, width, channels, decoded) : -1;

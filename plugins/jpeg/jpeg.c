@@ -1,6 +1,6 @@
-/* jpeg.c: the JPEG codec over libjpeg's interface (libjpeg-turbo). The defaults are those of Pillow's save(quality=q): baseline, 4:2:0,
-   standard Huffman tables, islow DCT; decoding with fancy upsampling and islow. Both directions reuse their libjpeg object, and read and
-   write the host's memory directly. */
+/* jpeg.c: the JPEG codec over libjpeg's interface (libjpeg-turbo). The defaults are those of Pillow's
+   save(quality=q): baseline, 4:2:0, standard Huffman tables, islow DCT; decoding with fancy upsampling and islow.
+   Both directions reuse their libjpeg object, and read and write the host's memory directly. */
 #define _GNU_SOURCE
 #include "jpeg.h"
 #include <dlfcn.h>
@@ -19,7 +19,8 @@ typedef struct coder {
     catcher error;                   /* of both directions: an instance does one thing at a time */
     hz_bytes *out;                   /* of the running encode */
     int channels;                    /* what enc is configured for, 0: nothing yet */
-    JSAMPROW *rows;                  /* new: one pointer per row of the running image; libjpeg is quickest when given all at once */
+    JSAMPROW *rows;                  /* new: one pointer per row of the running image; libjpeg is quickest
+                                        when given all at once */
     size_t row_room;
     double options[OPTIONS];
 } coder;
@@ -89,7 +90,8 @@ static void *create(const double *values)
     }
     jpeg_create_compress(&c->enc);
     jpeg_create_decompress(&c->dec);
-    c->dest = (struct jpeg_destination_mgr){ .init_destination = dest_point, .empty_output_buffer = dest_full, .term_destination = dest_end };
+    c->dest = (struct jpeg_destination_mgr){ .init_destination = dest_point, .empty_output_buffer = dest_full,
+                                             .term_destination = dest_end };
     c->progress.progress_monitor = limit_scans;
     c->enc.dest = &c->dest;
     c->enc.client_data = c;
@@ -117,9 +119,10 @@ static int encode(void *instance, const hz_media *in, hz_bytes *out, hz_account 
 {
     coder *c = instance;
     if (in->height > JPEG_MAX_DIMENSION || in->width > JPEG_MAX_DIMENSION)
-        return jpeg_host->fail("the image is %lld x %lld; needs at most %ld either way", (long long)in->height, (long long)in->width,
-                               JPEG_MAX_DIMENSION);
-    if (jpeg_host->grow(out, FIRST_ROOM) || point_rows(c, in->data, (size_t)in->height, (size_t)in->width * (size_t)in->channels))
+        return jpeg_host->fail("the image is %lld x %lld; needs at most %ld either way", (long long)in->height,
+                               (long long)in->width, JPEG_MAX_DIMENSION);
+    if (jpeg_host->grow(out, FIRST_ROOM)
+        || point_rows(c, in->data, (size_t)in->height, (size_t)in->width * (size_t)in->channels))
         return -1;
     c->out = out;
     if (setjmp(c->error.back)) {
@@ -145,10 +148,11 @@ static int encode(void *instance, const hz_media *in, hz_bytes *out, hz_account 
 static int check_header(const struct jpeg_decompress_struct *dec)
 {
     if (dec->num_components != 1 && dec->num_components != 3)
-        return jpeg_host->fail("the stream has %d colour components; needs 1 (grey) or 3 (colour)", dec->num_components);
+        return jpeg_host->fail("the stream has %d colour components; needs 1 (grey) or 3 (colour)",
+                               dec->num_components);
     if ((uint64_t)dec->image_height * dec->image_width * (unsigned)dec->num_components > MOST_SAMPLES)
-        return jpeg_host->fail("the stream says %u x %u x %d; needs at most %d samples", dec->image_height, dec->image_width, dec->num_components,
-                               MOST_SAMPLES);
+        return jpeg_host->fail("the stream says %u x %u x %d; needs at most %d samples", dec->image_height,
+                               dec->image_width, dec->num_components, MOST_SAMPLES);
     return 0;
 }
 

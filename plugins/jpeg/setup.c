@@ -52,7 +52,7 @@ void jpeg_configure(struct jpeg_compress_struct *enc, const double *options, int
     enc->input_components = channels;
     enc->in_color_space = channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
     jpeg_set_defaults(enc);
-    jpeg_set_quality(enc, (int)options[QUALITY], TRUE);                  /* TRUE: quantisers fit 8 bits, as baseline demands */
+    jpeg_set_quality(enc, (int)options[QUALITY], TRUE);      /* TRUE: quantisers fit 8 bits, as baseline demands */
     if (channels == 3) {
         enc->comp_info[0].h_samp_factor = across[(int)options[SUBSAMPLING]];
         enc->comp_info[0].v_samp_factor = down[(int)options[SUBSAMPLING]];

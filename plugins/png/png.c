@@ -1,6 +1,8 @@
-/* png.c: the PNG codec over libpng: lossless, grey and RGB, 8 bit. zlib data is payload (what stands inside IDAT chunks); PLTE and tRNS
-   chunks are tables; signature, other chunks, and every chunk's length, name and checksum are container.
-   Decoding accepts what maps to 8-bit grey or RGB without loss: palettes, fewer bits, an alpha channel that is opaque everywhere. */
+/* png.c: the PNG codec over libpng: lossless, grey and RGB, 8 bit. zlib data is payload (what stands inside
+   IDAT chunks); PLTE and tRNS chunks are tables; signature, other chunks, and every chunk's length, name and
+   checksum are container.
+   Decoding accepts what maps to 8-bit grey or RGB without loss: palettes, fewer bits, an alpha channel that
+   is opaque everywhere. */
 #include "hz/plugin.h"
 #include <setjmp.h>
 #include <stdio.h>
@@ -13,7 +15,8 @@ static const hz_host *host;
 enum { LEVEL, FILTER, STRATEGY };                            /* values, as declared */
 enum { MOST_SAMPLES = 1 << 28, SIGNATURE = 8, CHUNK_FRAME = 12, FIRST_ROOM = 4096 };
 enum { SMALLEST = 6 };                                       /* the choice of `filter` that tries the six others */
-static const int filters[] = { PNG_ALL_FILTERS, PNG_FILTER_NONE, PNG_FILTER_SUB, PNG_FILTER_UP, PNG_FILTER_AVG, PNG_FILTER_PAETH };
+static const int filters[] = { PNG_ALL_FILTERS, PNG_FILTER_NONE, PNG_FILTER_SUB, PNG_FILTER_UP, PNG_FILTER_AVG,
+                               PNG_FILTER_PAETH };
 static const int strategies[] = { Z_FILTERED, Z_DEFAULT_STRATEGY, Z_HUFFMAN_ONLY, Z_RLE };
 
 typedef struct coder {
@@ -37,7 +40,8 @@ static void on_error(png_structp png, png_const_charp text)
     longjmp(png_jmpbuf(png), 1);
 }
 
-static void on_warning(png_structp png, png_const_charp text) {}   /* about chunks that hold no pixels; damaged pixels are errors */
+/* About chunks that hold no pixels; damaged pixels are errors. */
+static void on_warning(png_structp png, png_const_charp text) {}
 
 static void clean(coder *c)
 {
@@ -76,14 +80,16 @@ static void write_image(png_structp png, png_infop info, coder *c, const hz_medi
 {
     png_set_write_fn(png, c, write_bytes, write_nothing);
     png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
-    png_set_IHDR(png, info, (png_uint_32)in->width, (png_uint_32)in->height, 8, in->channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB,
-                 PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_set_IHDR(png, info, (png_uint_32)in->width, (png_uint_32)in->height, 8,
+                 in->channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
+                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     png_set_compression_level(png, c->level);
     png_set_compression_strategy(png, strategies[c->strategy]);
     png_set_compression_mem_level(png, 9);
     png_set_filter(png, PNG_FILTER_TYPE_BASE, filters[filter]);
     size_t raw = (size_t)in->height * ((size_t)in->width * (size_t)in->channels + 1);
-    png_set_compression_buffer_size(png, raw < 8192 ? 8192 : raw > 1 << 24 ? 1 << 24 : raw + raw / 64);   /* one IDAT chunk */
+    /* one IDAT chunk */
+    png_set_compression_buffer_size(png, raw < 8192 ? 8192 : raw > 1 << 24 ? 1 << 24 : raw + raw / 64);
     png_write_info(png, info);
     png_write_image(png, c->rows);
     png_write_end(png, NULL);
@@ -153,7 +159,8 @@ static int name_parts(const uint8_t *p, size_t bytes, hz_account *account)
         if (!memcmp(name, "PLTE", 4) || !memcmp(name, "tRNS", 4))
             e = host->part(account, HZ_TABLES, data + CHUNK_FRAME);
         else if (!memcmp(name, "IDAT", 4))
-            e = host->part(account, HZ_CONTAINER, 8) || host->part(account, HZ_PAYLOAD, data) || host->part(account, HZ_CONTAINER, 4);
+            e = host->part(account, HZ_CONTAINER, 8) || host->part(account, HZ_PAYLOAD, data)
+                || host->part(account, HZ_CONTAINER, 4);
         else
             e = host->part(account, HZ_CONTAINER, data + CHUNK_FRAME);
         at += data + CHUNK_FRAME;
@@ -165,10 +172,12 @@ static int encode(void *instance, const hz_media *in, hz_bytes *out, hz_account 
 {
     coder *c = instance;
     if (in->height > PNG_UINT_31_MAX || in->width > PNG_UINT_31_MAX / 4)
-        return host->fail("the image is %lld x %lld; that is more than PNG can say", (long long)in->height, (long long)in->width);
+        return host->fail("the image is %lld x %lld; that is more than PNG can say", (long long)in->height,
+                          (long long)in->width);
     c->out = out;
     c->said = 0;
-    int e = host->grow(out, FIRST_ROOM) || point_rows(c, in->data, in->height, (size_t)in->width * (size_t)in->channels);
+    int e = host->grow(out, FIRST_ROOM)
+            || point_rows(c, in->data, in->height, (size_t)in->width * (size_t)in->channels);
     if (!e)
         e = c->filter == SMALLEST ? encode_smallest(c, in) : encode_with(c, in, c->filter);
     clean(c);
@@ -190,11 +199,12 @@ static void open_stream(png_structp png, png_infop info, coder *c)
 {
     png_set_read_fn(png, c, read_bytes);
     png_set_user_limits(png, MOST_SAMPLES, MOST_SAMPLES);
-    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);     /* text, profiles and times: not ours, and possibly broken */
+    /* text, profiles and times: not ours, and possibly broken */
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
     png_read_info(png, info);
     if (png_get_bit_depth(png, info) == 16)
         png_error(png, "16 bits per sample; needs at most 8");
-    png_set_expand(png);                                                     /* palettes to RGB, fewer bits to 8, tRNS to alpha */
+    png_set_expand(png);      /* palettes to RGB, fewer bits to 8, tRNS to alpha */
     png_set_interlace_handling(png);
     png_read_update_info(png, info);
 }
@@ -218,8 +228,8 @@ static int read_image(png_structp png, png_infop info, coder *c, hz_media *forma
     format->width = png_get_image_width(png, info);
     format->channels = planes - alpha;
     if (format->height > MOST_SAMPLES / 4 / format->width)
-        return host->fail("the stream says %lld x %lld; needs at most %d pixels", (long long)format->height, (long long)format->width,
-                          MOST_SAMPLES / 4);
+        return host->fail("the stream says %lld x %lld; needs at most %d pixels", (long long)format->height,
+                          (long long)format->width, MOST_SAMPLES / 4);
     int64_t pixels = format->height * format->width;
     size_t size = (size_t)pixels * (size_t)format->channels, row = (size_t)format->width * (size_t)planes;
     if (host->grow(out, size) || (alpha && !(c->spare = host->alloc((size_t)pixels * (size_t)planes))) ||
@@ -296,7 +306,8 @@ static const hz_codec_api codec = {
 static int open_plugin(const hz_host *lent)
 {
     host = lent;
-    snprintf(library_text, sizeof library_text, "libpng %s, zlib %s", png_get_libpng_ver(NULL), zlibVersion());   /* as they run */
+    /* as they run */
+    snprintf(library_text, sizeof library_text, "libpng %s, zlib %s", png_get_libpng_ver(NULL), zlibVersion());
     return 0;
 }
 

@@ -5,7 +5,8 @@
 
 static const hz_host *host;          /* written once, in open */
 
-/* The stream: signature, bits, channels, height, width (big-endian), then the samples' upper bits, first sample in the top bits. */
+/* The stream: signature, bits, channels, height, width (big-endian), then the samples' upper bits, first
+   sample in the top bits. */
 enum { SIGNATURE = 2, HEADER = SIGNATURE + 2 + 4 + 4, MOST = 1 << 28 };
 
 /* ---- 4. helpers ---- */
@@ -79,9 +80,10 @@ static int decode(void *instance, const uint8_t *bytes, size_t count, hz_media *
         return host->fail("the stream does not begin as one of this codec");
     int bits = bytes[2], channels = bytes[3];
     int64_t height = get32(bytes + 4), width = get32(bytes + 8);
-    if (bits < 1 || bits > 8 || (channels != 1 && channels != 3) || height < 1 || width < 1 || height > MOST / 3 / width)
-        return host->fail("the header says %d bits, [%lld,%lld,%d]; needs 1..8 bits, 1 or 3 channels, at most %d samples", bits,
-                          (long long)height, (long long)width, channels, MOST);
+    if (bits < 1 || bits > 8 || (channels != 1 && channels != 3) || height < 1 || width < 1
+        || height > MOST / 3 / width)
+        return host->fail("the header says %d bits, [%lld,%lld,%d]; needs 1..8 bits, 1 or 3 channels, "
+                          "at most %d samples", bits, (long long)height, (long long)width, channels, MOST);
     int64_t n = height * width * channels;
     size_t payload = ((size_t)n * (size_t)bits + 7) / 8;
     if (count != HEADER + payload)

@@ -1,5 +1,5 @@
-/* odd.c: plugins that each do one thing wrong, for the tests; compiled once per ODD_name. What all share is a codec that stores the
-   pixels behind an 8-byte header. */
+/* odd.c: plugins that each do one thing wrong, for the tests; compiled once per ODD_name. What all share is a codec
+   that stores the pixels behind an 8-byte header. */
 #include "hz/plugin.h"
 #include <stdlib.h>
 #include <string.h>
@@ -80,7 +80,8 @@ static int encode(void *instance, const hz_media *in, hz_bytes *out, hz_account 
 #ifdef ODD_account
     n -= 1;
 #endif
-    return host->part(account, HZ_CONTAINER, 3) || host->part(account, HZ_TABLES, 5) || host->part(account, HZ_PAYLOAD, n);
+    return host->part(account, HZ_CONTAINER, 3) || host->part(account, HZ_TABLES, 5)
+           || host->part(account, HZ_PAYLOAD, n);
 }
 
 static int decode(void *instance, const uint8_t *bytes, size_t count, hz_media *format, hz_bytes *out)
@@ -138,4 +139,5 @@ static int open_plugin(const hz_host *lent)
 
 static const void *interface(const char *id) { return strcmp(id, "hz.codec/0") ? NULL : &codec; }
 
-const hz_plugin hz_plugin_main = { sizeof(hz_plugin), VALUE(NAME), "1", "does one thing wrong", open_plugin, interface };
+const hz_plugin hz_plugin_main = { sizeof(hz_plugin), VALUE(NAME), "1", "does one thing wrong", open_plugin,
+                                   interface };
