@@ -13,9 +13,9 @@ hz_status op_dense_infer(const hz_graph *g, const hz_node *n, out_spec *out)
                        shape_text(text, w));
     if (b && (b->ndim != 1 || b->shape[0] != w->shape[0]))
         return hz_fail(HZ_ESHAPE, "the bias is %s; needs (%lld)", shape_text(text, b), (long long)w->shape[0]);
-    hz_status st = affine_types(x, w, b);
-    if (st)
-        return st;
+    hz_status status = affine_types(x, w, b);
+    if (status)
+        return status;
     *out = (out_spec){ .dtype = x->dtype, .kind = HZ_ACTIVATION, .ndim = 2, .shape = { x->shape[0], w->shape[0] } };
     return HZ_OK;
 }

@@ -48,13 +48,13 @@ hz_status op_dropout_infer(const hz_graph *g, const hz_node *n, out_spec *out)
     float rate = n->attr.dropout.rate;
     if (!(rate >= 0 && rate < 1))
         return hz_fail(HZ_EARG, "rate is %g; needs 0 <= rate < 1", (double)rate);
-    hz_status st = row_numbers(x, in_value(g, n, 1));
+    hz_status status = row_numbers(x, in_value(g, n, 1));
     int64_t size = 1;
     for (int i = 1; i < x->ndim; i++)
         size *= x->shape[i];
     out[0] = like(x);
     out[1] = (out_spec){ .dtype = HZ_U8, .kind = HZ_ACTIVATION, .ndim = 2, .shape = { x->shape[0], (size + 7) / 8 } };
-    return st ? st : real(x);
+    return status ? status : real(x);
 }
 
 hz_status op_dropout_grad(hz_graph *g, hz_node n, grad_call *c)

@@ -4,29 +4,30 @@
 hz_status op_maxpool_infer(const hz_graph *g, const hz_node *n, out_spec *out)
 {
     const hz_value *x = in_value(g, n, 0);
-    hz_status st = window_image(x);
-    if (!st && n->attr.window.kh * n->attr.window.kw > 256)
-        st = hz_fail(HZ_EARG, "a window of %dx%d; needs at most 256 elements", n->attr.window.kh, n->attr.window.kw);
-    if (!st)
-        st = window_slide(x, &n->attr.window, x->shape[3], out);
+    hz_status status = window_image(x);
+    if (!status && n->attr.window.kh * n->attr.window.kw > 256)
+        status = hz_fail(HZ_EARG, "a window of %dx%d; needs at most 256 elements", n->attr.window.kh,
+                         n->attr.window.kw);
+    if (!status)
+        status = window_slide(x, &n->attr.window, x->shape[3], out);
     out[1] = out[0];
     out[1].dtype = HZ_U8;
-    return st;
+    return status;
 }
 
 hz_status op_avgpool_infer(const hz_graph *g, const hz_node *n, out_spec *out)
 {
     const hz_value *x = in_value(g, n, 0);
-    hz_status st = window_image(x);
-    return st ? st : window_slide(x, &n->attr.window, x->shape[3], out);
+    hz_status status = window_image(x);
+    return status ? status : window_slide(x, &n->attr.window, x->shape[3], out);
 }
 
 hz_status op_meanpool_infer(const hz_graph *g, const hz_node *n, out_spec *out)
 {
     const hz_value *x = in_value(g, n, 0);
-    hz_status st = window_image(x);
+    hz_status status = window_image(x);
     *out = (out_spec){ .dtype = x->dtype, .kind = HZ_ACTIVATION, .ndim = 2, .shape = { x->shape[0], x->shape[3] } };
-    return st;
+    return status;
 }
 
 /* dx of a pooling op: one node from dy (and a second value), shaped like x. */

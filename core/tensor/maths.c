@@ -34,8 +34,8 @@ hz_status hz_tensor_binary(const char *name, hz_tensor *out, const hz_tensor *a,
         return hz_fail(HZ_EARG, "tensor: '%s' is not an operation of two tensors", name);
     hz_tensor *x = hz_tensor_expand(a, out->ndim, out->shape);
     hz_tensor *y = x ? hz_tensor_expand(b, out->ndim, out->shape) : NULL;
-    hz_status st = x && y ? at_host(out, x, y) : hz_fail_in(HZ_ESHAPE, "%s: ", name);
-    if (!st) {
+    hz_status status = x && y ? at_host(out, x, y) : hz_fail_in(HZ_ESHAPE, "%s: ", name);
+    if (!status) {
         int64_t count = hz_tensor_count(out);
         walk w = walk_over(out, x, y);
         for (int64_t i = 0; i < count; i++, walk_next(&w))
@@ -43,7 +43,7 @@ hz_status hz_tensor_binary(const char *name, hz_tensor *out, const hz_tensor *a,
     }
     hz_tensor_free(x);
     hz_tensor_free(y);
-    return st;
+    return status;
 }
 
 hz_status hz_tensor_unary(const char *name, hz_tensor *out, const hz_tensor *a)

@@ -29,22 +29,22 @@ static void store(hz_tensor *t, int64_t e, double v)
 
 hz_status hz_tensor_uniform(hz_tensor *t, double a, double b, uint64_t seed, uint32_t stream)
 {
-    hz_status st = check(t, "uniform");
-    int64_t count = st ? 0 : hz_tensor_count(t);
+    hz_status status = check(t, "uniform");
+    int64_t count = status ? 0 : hz_tensor_count(t);
     double u[4];
     for (int64_t e = 0; e < count; e++) {
         if (e % 4 == 0)
             draw(seed, stream, e / 4, u);
         store(t, e, a + (b - a) * u[e % 4]);
     }
-    return st;
+    return status;
 }
 
 /* Box and Muller (1958): two uniforms make two normals. */
 hz_status hz_tensor_normal(hz_tensor *t, double mean, double deviation, uint64_t seed, uint32_t stream)
 {
-    hz_status st = check(t, "normal");
-    int64_t count = st ? 0 : hz_tensor_count(t);
+    hz_status status = check(t, "normal");
+    int64_t count = status ? 0 : hz_tensor_count(t);
     double u[4], z[4];
     for (int64_t e = 0; e < count; e++) {
         if (e % 4 == 0) {
@@ -57,5 +57,5 @@ hz_status hz_tensor_normal(hz_tensor *t, double mean, double deviation, uint64_t
         }
         store(t, e, mean + deviation * z[e % 4]);
     }
-    return st;
+    return status;
 }

@@ -63,13 +63,13 @@ static int roundtrips(const double *values, const uint8_t *pixels, int64_t n, in
     l->room = (unsigned long)(height + 16) * (unsigned long)(width + 16) * 6 + 4096;
     l->buffer = jpeg_host->alloc(l->room);
     l->rows = jpeg_host->alloc((size_t)height * sizeof *l->rows);
-    int e = l->buffer && l->rows ? run(l, values, pixels, n, height, width, channels, decoded) : -1;
+    int status = l->buffer && l->rows ? run(l, values, pixels, n, height, width, channels, decoded) : -1;
     jpeg_destroy_compress(&l->enc);
     jpeg_destroy_decompress(&l->dec);
     jpeg_host->free(l->rows);
     jpeg_host->free(l->buffer);
     jpeg_host->free(l);
-    return e;
+    return status;
 }
 
 const hz_codec_bench jpeg_bench = { .size = sizeof jpeg_bench, .draft = HZ_CODEC_DRAFT, .roundtrips = roundtrips };

@@ -150,22 +150,22 @@ static int64_t be32(const uint8_t *p)
 static int name_parts(const uint8_t *p, size_t bytes, hz_account *account)
 {
     size_t at = SIGNATURE;
-    int e = host->part(account, HZ_CONTAINER, SIGNATURE);
-    while (!e && at + CHUNK_FRAME <= bytes) {
+    int status = host->part(account, HZ_CONTAINER, SIGNATURE);
+    while (!status && at + CHUNK_FRAME <= bytes) {
         const uint8_t *name = p + at + 4;
         size_t data = (size_t)be32(p + at);
         if (data > bytes - at - CHUNK_FRAME)
             break;
         if (!memcmp(name, "PLTE", 4) || !memcmp(name, "tRNS", 4))
-            e = host->part(account, HZ_TABLES, data + CHUNK_FRAME);
+            status = host->part(account, HZ_TABLES, data + CHUNK_FRAME);
         else if (!memcmp(name, "IDAT", 4))
-            e = host->part(account, HZ_CONTAINER, 8) || host->part(account, HZ_PAYLOAD, data)
-                || host->part(account, HZ_CONTAINER, 4);
+            status = host->part(account, HZ_CONTAINER, 8) || host->part(account, HZ_PAYLOAD, data)
+                     || host->part(account, HZ_CONTAINER, 4);
         else
-            e = host->part(account, HZ_CONTAINER, data + CHUNK_FRAME);
+            status = host->part(account, HZ_CONTAINER, data + CHUNK_FRAME);
         at += data + CHUNK_FRAME;
     }
-    return e || at == bytes ? e : host->fail("byte %zu of %zu of the stream begins no chunk", at, bytes);
+    return status || at == bytes ? status : host->fail("byte %zu of %zu of the stream begins no chunk", at, bytes);
 }
 
 static int encode(void *instance, const hz_media *in, hz_bytes *out, hz_account *account)
@@ -176,12 +176,12 @@ static int encode(void *instance, const hz_media *in, hz_bytes *out, hz_account 
                           (long long)in->width);
     c->out = out;
     c->said = 0;
-    int e = host->grow(out, FIRST_ROOM)
-            || point_rows(c, in->data, in->height, (size_t)in->width * (size_t)in->channels);
-    if (!e)
-        e = c->filter == SMALLEST ? encode_smallest(c, in) : encode_with(c, in, c->filter);
+    int status = host->grow(out, FIRST_ROOM)
+                 || point_rows(c, in->data, in->height, (size_t)in->width * (size_t)in->channels);
+    if (!status)
+        status = c->filter == SMALLEST ? encode_smallest(c, in) : encode_with(c, in, c->filter);
     clean(c);
-    return e ? e : name_parts(out->data, out->size, account);
+    return status ? status : name_parts(out->data, out->size, account);
 }
 
 /* ---- decode ---- */
@@ -253,12 +253,12 @@ static int decode(void *instance, const uint8_t *bytes, size_t count, hz_media *
     c->said = 0;
     c->at = bytes;
     c->end = bytes + count;
-    int e = -1;
+    int status = -1;
     if (!setjmp(png_jmpbuf(png)))
-        e = read_image(png, info, c, format, out);
+        status = read_image(png, info, c, format, out);
     png_destroy_read_struct(&png, &info, NULL);
     clean(c);
-    return e;
+    return status;
 }
 
 /* ---- the tables ---- */
