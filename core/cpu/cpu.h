@@ -3,6 +3,7 @@
    of threads yields the same bits. */
 #ifndef CPU_H
 #define CPU_H
+#include "bounds.h"
 #include "hz/cpu.h"
 
 /* Row numbers of op.def. */

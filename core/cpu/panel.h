@@ -10,9 +10,9 @@ typedef struct panels {
 
 static inline panels panels_of(int64_t channels, const cpu_micro *m)
 {
-    int vectors = (int)((channels + m->lanes - 1) / m->lanes);
+    int vectors = (int)ceil_div(channels, m->lanes);
     return (panels){ .channels = channels, .lanes = m->lanes, .vectors = vectors,
-                     .count = (vectors + m->max_nv - 1) / m->max_nv };
+                     .count = (int)ceil_div(vectors, m->max_nv) };
 }
 
 /* vector. */
@@ -22,7 +22,7 @@ static inline int panel_nv(const panels *p, int i) { return panel_first(p, i + 1
 static inline int panel_last(const panels *p, int i)
 {
     int64_t beyond = (int64_t)panel_first(p, i + 1) * p->lanes - p->channels;
-    return beyond > 0 ? p->lanes - (int)beyond : p->lanes;
+    return p->lanes - (int)max(beyond, 0);
 }
 
 #endif

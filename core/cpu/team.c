@@ -47,7 +47,7 @@ static int quota_v2(const char *dir)
     int n = f ? fscanf(f, "%lld %lld", &quota, &period) : 0;      /* "max 100000" reads nothing */
     if (f)
         fclose(f);
-    return n == 2 && quota > 0 && period > 0 ? (int)((quota + period - 1) / period) : INT_MAX;
+    return n == 2 && quota > 0 && period > 0 ? (int)ceil_div(quota, period) : INT_MAX;
 }
 
 static int quota_v1(const char *dir)
@@ -64,7 +64,7 @@ static int quota_v1(const char *dir)
             value[i] = 0;
         fclose(f);
     }
-    return value[0] > 0 && value[1] > 0 ? (int)((value[0] + value[1] - 1) / value[1]) : INT_MAX;
+    return value[0] > 0 && value[1] > 0 ? (int)ceil_div(value[0], value[1]) : INT_MAX;
 }
 
 /* The tightest limit from the process's group up to the root of the hierarchy. */

@@ -1,5 +1,6 @@
 /* window.c: what convolution and pooling share: sliding a window over an image (N,H,W,C). */
 #include "op/window.h"
+#include "bounds.h"
 
 hz_status window_image(const hz_value *x)
 {
@@ -13,7 +14,7 @@ hz_status window_image(const hz_value *x)
 static int64_t extent(int64_t in, int kernel, int stride, int pad)
 {
     if (pad == HZ_SAME)
-        return (in + stride - 1) / stride;
+        return ceil_div(in, stride);
     return in < kernel ? -1 : (in - kernel) / stride + 1;
 }
 

@@ -1,4 +1,5 @@
 /* view.c: other shapes and strides over the same storage; nothing is moved. */
+#include "bounds.h"
 #include "hz/tensor.h"
 
 static hz_status check_dim(const hz_tensor *t, int dim, const char *who)
@@ -28,7 +29,7 @@ hz_tensor *hz_tensor_slice(const hz_tensor *t, int dim, int64_t from, int64_t to
         return NULL;
     if (to > from)
         advance(v, from * t->stride[dim]);
-    v->shape[dim] = (to - from + step - 1) / step;
+    v->shape[dim] = ceil_div(to - from, step);
     v->stride[dim] = t->stride[dim] * step;
     return v;
 }

@@ -7,9 +7,9 @@ static void fill(axis_phase *p, int64_t out, int64_t out_step, int64_t limit, in
 {
     axis_run *r = NULL;
     for (; out < limit; out += out_step, in += in_step) {
-        int64_t from = in < 0 ? -in : 0, to = inputs - in < p->taps ? inputs - in : p->taps;
-        from = from < p->taps ? from : p->taps;
-        int64_t taps = to > from ? to - from : 0;
+        int64_t from = max(-in, 0), to = min(inputs - in, p->taps);
+        from = min(from, p->taps);
+        int64_t taps = max(to - from, 0);
         if (!r || r->tap != from || r->taps != taps) {
             r = &p->run[p->runs++];
             *r = (axis_run){ .out = out, .out_step = out_step, .in = in + from, .in_step = in_step, .tap = from,
@@ -37,7 +37,7 @@ void axis_backward(axis_plan *p, int64_t image, int64_t output, int64_t taps, in
     p->phases = (int)stride;
     for (int64_t f = 0; f < stride; f++) {
         axis_phase *h = &p->phase[f];
-        int64_t n = f < taps ? (taps - f + stride - 1) / stride : 0;
+        int64_t n = f < taps ? ceil_div(taps - f, stride) : 0;
         int64_t i = ((f - before) % stride + stride) % stride, q = (i + before - f) / stride;
         h->taps = n;
         h->first = f + stride * (n - 1);
@@ -50,10 +50,10 @@ void axis_backward(axis_plan *p, int64_t image, int64_t output, int64_t taps, in
 axis_run axis_cut(const axis_run *r, int64_t from, int64_t to)
 {
     axis_run c = *r;
-    int64_t skip = from > r->out ? (from - r->out + r->out_step - 1) / r->out_step : 0;
-    int64_t end = to > r->out ? (to - r->out + r->out_step - 1) / r->out_step : 0;
-    end = end < r->count ? end : r->count;
-    c.count = end > skip ? end - skip : 0;
+    int64_t skip = from > r->out ? ceil_div(from - r->out, r->out_step) : 0;
+    int64_t end = to > r->out ? ceil_div(to - r->out, r->out_step) : 0;
+    end = min(end, r->count);
+    c.count = max(end - skip, 0);
     c.out += skip * r->out_step;
     c.in += skip * r->in_step;
     return c;

@@ -33,8 +33,6 @@ typedef struct conv {
     int64_t slots, slot_floats, k_room, pitch;      /* pitch = O padded to whole vectors */
 } conv;
 
-static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* ---- the copy ---- */
 
@@ -46,7 +44,7 @@ static int64_t copy_floats(const conv *c) { return copy_rows(c) * c->width + MIC
 static void copy(const conv *c, int64_t n, int64_t y0, int64_t y1, float *to)
 {
     const cpu_window *v = &c->v;
-    int64_t before = v->left * c->I, have = least(v->w * c->I, c->width - before);
+    int64_t before = v->left * c->I, have = min(v->w * c->I, c->width - before);
     for (int64_t i = 0; i < (y1 - y0 - 1) * v->sh + v->kh; i++, to += c->width) {
         int64_t row = y0 * v->sh - v->top + i;
         if (row < 0 || row >= v->h) {
@@ -76,7 +74,7 @@ static void strip(const conv *c, const float *x, float *y, int panel)
 static void forward_task(void *arg, int number, int worker)
 {
     const conv *c = arg;
-    int64_t n = number / c->bands, y0 = number % c->bands * c->band, y1 = least(y0 + c->band, c->v.oh);
+    int64_t n = number / c->bands, y0 = number % c->bands * c->band, y1 = min(y0 + c->band, c->v.oh);
     int64_t row = c->v.ow * c->O;
     float *x = (float *)(c->call->scratch + (size_t)worker * c->call->scratch_stride);
     float *near = c->stored ? c->y + (n * c->v.oh + y0) * row : x + copy_floats(c);
@@ -147,7 +145,7 @@ static void slot_task(void *arg, int number, int worker)
     if (c->pitch > c->O)
         memset(padded, 0, (size_t)(c->band * c->v.ow * c->pitch) * sizeof(float));
     for (int64_t u = from; u < to; u++) {
-        int64_t n = u / c->bands, y0 = u % c->bands * c->band, y1 = least(y0 + c->band, c->v.oh);
+        int64_t n = u / c->bands, y0 = u % c->bands * c->band, y1 = min(y0 + c->band, c->v.oh);
         const float *dy = c->dy + (n * c->v.oh + y0) * c->v.ow * c->O, *next = dy + (y1 - y0) * c->v.ow * c->O;
         copy(c, n, y0, y1, x);
         multiply(c, x, pad(c, dy, (y1 - y0) * c->v.ow, padded), y1 - y0, u == from, c->slot + number * c->slot_floats,
@@ -179,10 +177,10 @@ static conv conv_of(const hz_work *w, const cpu_micro *m)
                .p = panels_of(y->shape[3], m), .x = x->data, .I = x->shape[3], .O = y->shape[3] };
     c.k = c.v.kw * c.I;
     c.width = ((c.v.ow - 1) * c.v.sw + c.v.kw) * c.I;
-    c.band = forward ? most(1, (COPY / c.width - c.v.kh) / c.v.sh + 1) : most(1, PIXELS / c.v.ow);
-    c.band = least(c.band, forward ? most(4, c.v.oh * x->shape[0] / TASKS) : c.v.oh);
-    c.band = least((c.band + cpu_tail_rows(w) - 1) / cpu_tail_rows(w) * cpu_tail_rows(w), c.v.oh);
-    c.bands = (c.v.oh + c.band - 1) / c.band;
+    c.band = forward ? max(1, (COPY / c.width - c.v.kh) / c.v.sh + 1) : max(1, PIXELS / c.v.ow);
+    c.band = min(c.band, forward ? max(4, c.v.oh * x->shape[0] / TASKS) : c.v.oh);
+    c.band = min(round_up(c.band, cpu_tail_rows(w)), c.v.oh);
+    c.bands = ceil_div(c.v.oh, c.band);
     c.pitch = (int64_t)c.p.vectors * m->lanes;
     c.k_room = c.k + MICRO_ROWS;
     c.slot_floats = (c.v.kh * c.k_room + 1) * c.pitch;
@@ -218,7 +216,7 @@ static size_t packed_bytes(const hz_work *w, const cpu_micro *m)
 
 static size_t forward_bytes(const hz_work *w, const cpu_micro *m)
 {
-    return (packed_bytes(w, m) + 63) / 64 * 64 + cpu_tail_bytes(w, w->in[0].shape[0] * conv_of(w, m).bands);
+    return line_bytes(packed_bytes(w, m)) + cpu_tail_bytes(w, w->in[0].shape[0] * conv_of(w, m).bands);
 }
 
 static void pack(const hz_work *w, const cpu_call *call)
@@ -230,7 +228,7 @@ static void pack(const hz_work *w, const cpu_call *call)
     for (int panel = 0; panel < c.p.count; panel++) {
         int64_t first = (int64_t)panel_first(&c.p, panel) * c.p.lanes;
         int64_t width = (int64_t)panel_nv(&c.p, panel) * c.p.lanes;
-        for (int64_t o = first; o < least(first + width, c.O); o++)
+        for (int64_t o = first; o < min(first + width, c.O); o++)
             for (int64_t i = 0; i < c.v.kh * c.k; i++)
                 to[c.v.kh * c.k * first + i * width + o - first] = from[o * c.v.kh * c.k + i];
     }
@@ -247,7 +245,7 @@ static hz_status forward_run(const hz_work *w, const cpu_call *call)
     c.y = w->out[0].data;
     c.act = w->attr.window.act;
     c.alpha = w->attr.window.alpha;
-    c.tail_slots = (char *)call->memory + (packed_bytes(w, call->micro) + 63) / 64 * 64;
+    c.tail_slots = (char *)call->memory + line_bytes(packed_bytes(w, call->micro));
     c.units = cpu_rows(w, call) * c.bands;
     team_run((int)c.units, forward_task, &c);
     cpu_tail_end(w, c.tail_slots, (int)c.units);
@@ -270,7 +268,7 @@ static hz_status dw_run(const hz_work *w, const cpu_call *call)
     c.db = w->nout > 1 ? w->out[1].data : NULL;
     c.slot = call->memory;
     c.units = cpu_rows(w, call) * c.bands;
-    c.slots = least(SLOTS, c.units);
+    c.slots = min(SLOTS, c.units);
     team_run((int)c.slots, slot_task, &c);
     team_run((int)(c.v.kh * c.k) + 1, add_slots, &c);
     return HZ_OK;

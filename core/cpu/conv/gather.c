@@ -108,7 +108,7 @@ static void flat_task(const gather *g, int panel, int64_t band)
     axis_run x = axis_cut(&g->ax.phase[0].run[0], band * g->band, (band + 1) * g->band);
     const float *packed = g->packed + g->ic * g->p.lanes * panel_first(&g->p, panel);
     for (int64_t k = 0; k < g->ic; k += DEPTH)
-        rectangle(g, &g->ay.phase[0].run[0], &x, packed, 1, panel, 0, 1, k, g->ic - k < DEPTH ? g->ic - k : DEPTH);
+        rectangle(g, &g->ay.phase[0].run[0], &x, packed, 1, panel, 0, 1, k, min(g->ic - k, DEPTH));
 }
 
 static void task(void *arg, int number, int worker)
@@ -116,7 +116,7 @@ static void task(void *arg, int number, int worker)
     const gather *g = arg;
     int panel = number % g->p.count;
     int64_t band = number / g->p.count % g->bands, at = number / g->p.count / g->bands;
-    int64_t from = at * g->group, to = from + g->group < g->rows ? from + g->group : g->rows;
+    int64_t from = at * g->group, to = min(from + g->group, g->rows);
     const float *packed = g->packed;
     if (g->flat) {
         flat_task(g, panel, band);
@@ -153,7 +153,7 @@ static void pack_vector(void *arg, int vector, int worker)
     while (panel_first(&g->p, panel + 1) <= vector)
         panel++;
     int64_t first = panel_first(&g->p, panel), width = (int64_t)panel_nv(&g->p, panel) * lanes;
-    int have = (int)(g->oc - (int64_t)vector * lanes < lanes ? g->oc - (int64_t)vector * lanes : lanes);
+    int have = (int)min(g->oc - (int64_t)vector * lanes, lanes);
     float *phase = k->packed;
     for (int fy = 0; fy < g->ay.phases; fy++)
         for (int fx = 0; fx < g->ax.phases; fx++) {
@@ -212,18 +212,18 @@ static void cut(gather *g, int64_t images)
 {
     int64_t each = images * g->p.count / TASKS;
     if (g->flat) {
-        int64_t bands = TASKS / g->p.count > 1 ? TASKS / g->p.count : 1, all = images * g->iw / g->rows;
-        g->band = (all + bands * FLAT - 1) / (bands * FLAT) * FLAT;
-        g->bands = (g->iw + g->band - 1) / g->band;
+        int64_t bands = max(TASKS / g->p.count, 1), all = images * g->iw / g->rows;
+        g->band = ceil_div(all, bands * FLAT) * FLAT;
+        g->bands = ceil_div(g->iw, g->band);
         g->group = g->groups = g->rows = 1;
         return;
     }
-    g->group = each < 1 ? 1 : each < GROUP ? each : GROUP;
-    g->groups = (g->rows + g->group - 1) / g->group;
-    int64_t tasks = (images + g->group - 1) / g->group * g->p.count;
-    int64_t bands = tasks >= TASKS ? 1 : (TASKS + tasks - 1) / tasks;
-    g->band = (g->oh + bands - 1) / bands > 4 ? (g->oh + bands - 1) / bands : 4;
-    g->bands = (g->oh + g->band - 1) / g->band;
+    g->group = max(1, min(each, GROUP));
+    g->groups = ceil_div(g->rows, g->group);
+    int64_t tasks = ceil_div(images, g->group) * g->p.count;
+    int64_t bands = ceil_div(TASKS, tasks);
+    g->band = max(ceil_div(g->oh, bands), 4);
+    g->bands = ceil_div(g->oh, g->band);
 }
 
 static gather gather_of(const hz_work *w, const cpu_call *c)

@@ -66,15 +66,13 @@ static void channels(const block *b, cpu_outer t, int64_t column, ahead *next)
     }
 }
 
-static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* Outputs whose tap lies in the image along one axis. */
 static void valid(int64_t out, int64_t in, int64_t stride, int64_t before, int64_t tap, int64_t range[2])
 {
-    int64_t first = before > tap ? (before - tap + stride - 1) / stride : 0, room = in - 1 + before - tap;
-    range[0] = least(first, out);
-    range[1] = most(range[0], room < 0 ? 0 : least(room / stride + 1, out));
+    int64_t first = before > tap ? ceil_div(before - tap, stride) : 0, room = in - 1 + before - tap;
+    range[0] = min(first, out);
+    range[1] = max(range[0], room < 0 ? 0 : min(room / stride + 1, out));
 }
 
 /* Images n0..n1-1, output rows y0..y1-1, every tap, x in place. first: nothing is in the slot yet. */
@@ -87,20 +85,20 @@ static void direct_block(const block *b, int64_t n0, int64_t n1, int64_t y0, int
             int64_t ry[2], rx[2];
             valid(v->oh, v->h, v->sh, v->top, ky, ry);
             valid(v->ow, v->w, v->sw, v->left, kx, rx);
-            int64_t from = most(ry[0], y0), to = least(ry[1], y1);
+            int64_t from = max(ry[0], y0), to = min(ry[1], y1);
             if (!first && (from >= to || rx[0] >= rx[1]))
                 continue;
             int64_t iy = from * v->sh - v->top + ky, ix = rx[0] * v->sw - v->left + kx;
             cpu_outer t = {
                 .a = g->dy + ((n0 * v->oh + from) * v->ow + rx[0]) * g->O,
                 .b = g->x + ((n0 * v->h + iy) * v->w + ix) * g->I + (int64_t)panel_first(&g->p, b->panel) * g->p.lanes,
-                .planes = n1 - n0, .rows = most(to - from, 0), .columns = rx[1] - rx[0],
+                .planes = n1 - n0, .rows = max(to - from, 0), .columns = rx[1] - rx[0],
                 .a_plane = v->oh * v->ow * g->O, .a_row = v->ow * g->O, .a_column = g->O,
                 .b_plane = v->h * v->w * g->I, .b_row = v->sh * v->w * g->I, .b_column = v->sw * g->I,
                 .accumulate = !first,
             };
             if (v->oh * v->ow == 1) {                 /* images of one pixel: they are the columns */
-                t.columns = least(t.rows, t.columns) * t.planes;
+                t.columns = min(t.rows, t.columns) * t.planes;
                 t.planes = t.rows = 1;
                 t.a_column = t.a_plane;
                 t.b_column = t.b_plane;
@@ -119,21 +117,21 @@ static ahead ahead_of(const block *b, int64_t n, int64_t y, int64_t images, int6
     int64_t products = v->kh * v->kw * ((b->o1 - b->o0) / g->m->outer_rows[panel_nv(&g->p, b->panel)] + 1);
     ahead a = { .part = { g->x + (n * v->h + y * v->sh) * v->w * g->I, g->dy + (n * v->oh + y) * v->ow * g->O },
                 .left = { outputs * v->sh * v->sw * g->I, outputs * g->O } };
-    a.step = most(1, least(16, (a.left[0] + a.left[1]) / most(1, products * outputs * 7 / 8)));
+    a.step = max(1, min(16, (a.left[0] + a.left[1]) / max(1, products * outputs * 7 / 8)));
     return a;
 }
 
 static void direct(const block *b, int64_t n0, int64_t n1)
 {
     const cpu_window *v = &b->g->v;
-    int64_t rows = most(1, least(v->oh, PIXELS / v->ow));
-    int64_t planes = rows == v->oh ? most(1, PIXELS / (v->oh * v->ow)) : 1;
+    int64_t rows = max(1, min(v->oh, PIXELS / v->ow));
+    int64_t planes = rows == v->oh ? max(1, PIXELS / (v->oh * v->ow)) : 1;
     int first = 1;
     for (int64_t n = n0; n < n1; n += planes)
         for (int64_t y = 0; y < v->oh; y += rows, first = 0) {
             ahead a = y + rows < v->oh ? ahead_of(b, n, y + rows, planes, rows)
                                        : ahead_of(b, n + planes, 0, planes, rows);
-            direct_block(b, n, least(n + planes, n1), y, least(y + rows, v->oh), first, &a);
+            direct_block(b, n, min(n + planes, n1), y, min(y + rows, v->oh), first, &a);
         }
 }
 
@@ -143,12 +141,12 @@ static void copy_columns(const grad *g, int64_t n, int64_t oy, int64_t ox, int64
 {
     const cpu_window *v = &g->v;
     int64_t row = v->kw * g->I, ix = ox * v->sw - v->left;
-    int64_t kx0 = most(0, -ix), kx1 = most(kx0, least(v->kw, v->w - ix));
+    int64_t kx0 = max(0, -ix), kx1 = max(kx0, min(v->kw, v->w - ix));
     int whole = kx0 == 0 && kx1 == v->kw;
     for (int64_t ky = from / row; ky < v->kh && ky * row < to; ky++) {
-        int64_t iy = oy * v->sh - v->top + ky, c0 = most(from, ky * row), c1 = least(to, (ky + 1) * row);
+        int64_t iy = oy * v->sh - v->top + ky, c0 = max(from, ky * row), c1 = min(to, (ky + 1) * row);
         int outside = iy < 0 || iy >= v->h;
-        int64_t d0 = most(c0, ky * row + kx0 * g->I), d1 = outside ? d0 : least(c1, ky * row + kx1 * g->I);
+        int64_t d0 = max(c0, ky * row + kx0 * g->I), d1 = outside ? d0 : min(c1, ky * row + kx1 * g->I);
         const float *x = g->x + ((n * v->h + iy) * v->w + ix) * g->I - ky * row;
         if (outside || !whole)
             for (int64_t i = c0; i < c1; i++)
@@ -156,7 +154,7 @@ static void copy_columns(const grad *g, int64_t n, int64_t oy, int64_t ox, int64
         for (int64_t i = d0; i < d1; i++)
             out[i - from] = x[i];
     }
-    for (int64_t i = most(from, g->columns); i < to; i++)
+    for (int64_t i = max(from, g->columns); i < to; i++)
         out[i - from] = 0;
 }
 
@@ -169,7 +167,7 @@ static void copied(const block *b, int64_t n0, int64_t n1, float *scratch)
     ahead none = { .part = { scratch, scratch } };
     int64_t n = n0, oy = 0, ox = 0;
     for (int64_t p = n0 * area; p < n1 * area; p += PIXELS) {
-        int64_t end = least(p + PIXELS, n1 * area);
+        int64_t end = min(p + PIXELS, n1 * area);
         for (int64_t q = p; q < end; q++) {
             copy_columns(g, n, oy, ox, from, from + width, scratch + (q - p) * width);
             if (++ox == v->ow) {
@@ -246,9 +244,9 @@ static grad shape_of(const hz_work *w, const cpu_micro *m)
     g.copy = g.I % m->lanes != 0;
     g.p = panels_of(g.copy ? g.columns : g.I, m);
     g.stride = g.copy ? (int64_t)g.p.vectors * m->lanes : g.columns;
-    g.chunks = (int)((g.O + CHUNK - 1) / CHUNK);
+    g.chunks = (int)ceil_div(g.O, CHUNK);
     g.slots = TASKS / (g.p.count * g.chunks);
-    g.slots = g.slots < 1 ? 1 : g.slots > SLOTS ? SLOTS : g.slots;
+    g.slots = (int)max(1, min(g.slots, SLOTS));
     return g;
 }
 
@@ -273,7 +271,7 @@ static hz_status run(const hz_work *w, const cpu_call *c)
 {
     grad g = shape_of(w, c->micro);
     g.images = g.images / w->in[0].shape[0] * cpu_rows(w, c);
-    g.slots = g.slots < g.images ? g.slots : (int)g.images;
+    g.slots = (int)min(g.slots, g.images);
     g.x = w->in[0].data;
     g.dy = w->in[1].data;
     g.dw = w->out[0].data;

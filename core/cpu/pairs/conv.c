@@ -24,13 +24,13 @@ typedef struct conv {
     int threads, stored;
 } conv;
 
-static int64_t panels(const pairs_shape *s) { return (s->oc + PAIRS - 1) / PAIRS; }
+static int64_t panels(const pairs_shape *s) { return ceil_div(s->oc, PAIRS); }
 /* Outputs of a group of images, and with what fills up the last 32. */
 static int64_t outputs(const pairs_shape *s, const pairs_group *g)
 {
     return g->oh * s->source.images * s->source.pitch;
 }
-static int64_t listed(const pairs_shape *s, const pairs_group *g) { return pairs_up(outputs(s, g), PAIRS); }
+static int64_t listed(const pairs_shape *s, const pairs_group *g) { return round_up(outputs(s, g), PAIRS); }
 
 /* One panel of a group of images. */
 typedef struct part {
@@ -61,7 +61,7 @@ static void pass_back(const conv *c, const pairs_finish *f, float *sum)
         if (f->pixel[r] < 0 || f->pixel[r] >= f->limit)
             continue;
         c->call->micro->widen(gate, f->gate + f->pixel[r] * f->step, f->columns);
-        c->call->micro->f32.act_grad(sum, sum, gate, pairs_min(16, f->columns), c->act, c->alpha);
+        c->call->micro->f32.act_grad(sum, sum, gate, min(16, f->columns), c->act, c->alpha);
         if (f->columns > 16)
             c->call->micro->f32.act_grad(sum + PAIRS_HALF, sum + PAIRS_HALF, gate + 16, f->columns - 16, c->act,
                                          c->alpha);
@@ -82,7 +82,7 @@ static void finish(const conv *c, const part *p, int64_t from, int64_t to)
     pairs_finish f = { .bias = simple && c->bias ? c->bias + p->panel * PAIRS : NULL,
                        .low = c->act == HZ_RELU && !c->gate ? 0 : -INFINITY,
                        .y = p->y + p->panel * PAIRS, .gate = gate_of(c, p), .step = c->s.oc,
-                       .columns = (int)pairs_min(PAIRS, c->s.oc - p->panel * PAIRS), .pixel = p->pixel + from,
+                       .columns = (int)min(PAIRS, c->s.oc - p->panel * PAIRS), .pixel = p->pixel + from,
                        .limit = c->s.flat && p->n1 == c->s.used ? c->s.last : images * c->s.oh * c->s.ow };
     for (float *sum = p->sum; from < to; from += PAIRS, f.pixel += PAIRS, sum += PAIRS_BLOCK) {
         if (!simple && !c->gate)
@@ -109,20 +109,20 @@ static pairs_ahead ahead_of(const conv *c, int64_t n0)
         return (pairs_ahead){ .read = NULL };
     const char *x = (const char *)c->x + next * each;
     return (pairs_ahead){ .read = x, .end = x + s->images * each,
-                          .reads = (int)(s->images * each / 64 / pairs_max(terms, 1) + 1) };
+                          .reads = (int)(s->images * each / 64 / max(terms, 1) + 1) };
 }
 
 /* The lines that outputs from..to-1 will be written to, spread over their products. */
 static void aim(const conv *c, const part *p, int64_t from, int64_t to)
 {
-    int64_t terms = pairs_max(p->g->taps * c->s.source.runs, 1);
+    int64_t terms = max(p->g->taps * c->s.source.runs, 1);
     pairs_ahead *a = p->ahead;
     a->pixel = p->pixel + from;
-    a->pixels_end = p->pixel + pairs_up(to, PAIRS);
+    a->pixels_end = p->pixel + round_up(to, PAIRS);
     a->y = (const char *)(p->y + p->panel * PAIRS);
     a->gate = (const char *)gate_of(c, p);
     a->step = c->s.oc * (int64_t)sizeof *c->y;
-    a->writes = (int)((PAIRS + terms - 1) / terms);
+    a->writes = (int)(ceil_div(PAIRS, terms));
 }
 
 /* Sums of outputs from..to-1: as many runs in one product as the first-level cache has room for their weights. */
@@ -130,25 +130,25 @@ static void multiply(const conv *c, const part *p, int64_t from, int64_t to)
 {
     const pairs_source *s = &c->s.source;
     const pairs_group *g = p->g;
-    int64_t offset[TERMS + PAIRS_TAPS], together = g->taps ? pairs_max(1, TERMS / g->taps) : 1;
-    for (int64_t t = 0; t < pairs_min(together, s->runs) * g->taps; t++)
+    int64_t offset[TERMS + PAIRS_TAPS], together = g->taps ? max(1, TERMS / g->taps) : 1;
+    for (int64_t t = 0; t < min(together, s->runs) * g->taps; t++)
         offset[t] = (g->offset[t % g->taps] + t / g->taps * s->pixels) * PAIRS;
     if (!g->taps)                                /* pixels that no output reads */
-        memset(p->sum, 0, (size_t)(pairs_up(to - from, PAIRS) * PAIRS) * sizeof *p->sum);
+        memset(p->sum, 0, (size_t)(round_up(to - from, PAIRS) * PAIRS) * sizeof *p->sum);
     for (int64_t i = 0; i < s->runs && g->taps; i += together)
         for (int64_t q = from; q < to; q += PAIRS)
             c->k->product(&(pairs_product){ .a = p->source + (i * s->pixels + q) * PAIRS,
                                             .b = p->weights + i * g->taps * PAIRS_BLOCK,
                                             .offset = offset, .c = p->sum + (q - from) * PAIRS,
-                                            .terms = (int)pairs_min(together, s->runs - i) * g->taps,
-                                            .rows = (int)pairs_min(PAIRS, to - q), .add = i > 0, .ahead = p->ahead });
+                                            .terms = (int)min(together, s->runs - i) * g->taps,
+                                            .rows = (int)min(PAIRS, to - q), .add = i > 0, .ahead = p->ahead });
 }
 
 static void group(const conv *c, const part *first)
 {
     int64_t all = outputs(&c->s, first->g);
     for (int64_t from = 0; from < all; from += BLOCKS * PAIRS) {
-        int64_t to = pairs_min(from + BLOCKS * PAIRS, all);
+        int64_t to = min(from + BLOCKS * PAIRS, all);
         part p = *first;
         for (; p.panel < panels(&c->s); p.panel++, p.weights += p.g->taps * c->s.source.runs * PAIRS_BLOCK) {
             aim(c, &p, from, to);
@@ -164,7 +164,7 @@ static void task(void *arg, int number, int worker)
 {
     const conv *c = arg;
     const pairs_source *s = &c->s.source;
-    int64_t n0 = number * s->images, n1 = pairs_min(n0 + s->images, c->s.used);
+    int64_t n0 = number * s->images, n1 = min(n0 + s->images, c->s.used);
     float *sum = (float *)(c->call->scratch + (size_t)worker * c->call->scratch_stride);
     uint16_t *source = (uint16_t *)(sum + BLOCKS * PAIRS_BLOCK);
     pairs_ahead ahead = ahead_of(c, n0);
@@ -205,14 +205,14 @@ static void pack_panel(void *arg, int panel, int worker)
 {
     const packing *p = arg;
     const pairs_source *source = &p->s->source;
-    int columns = (int)pairs_min(PAIRS, p->s->oc - (int64_t)panel * PAIRS);
+    int columns = (int)min(PAIRS, p->s->oc - (int64_t)panel * PAIRS);
     uint16_t *to = p->to;
     for (int i = 0; i < p->s->groups; i++) {
         const pairs_group *g = &p->s->group[i];
         uint16_t *out = to + panel * g->taps * source->runs * PAIRS_BLOCK;
         for (int64_t k = 0; k < source->runs * PAIRS; k += PAIRS)
             for (int t = 0; t < g->taps; t++, out += PAIRS_BLOCK) {
-                int have = (int)pairs_max(0, pairs_min(PAIRS, p->depth - k));
+                int have = (int)max(0, min(PAIRS, p->depth - k));
                 int64_t column = (int64_t)panel * PAIRS, tap = p->taps == 1 ? 0 : g->tap[t];
                 if (p->back)
                     p->k->pack_along(p->w + (k * p->taps + tap) * p->inputs + column, p->taps * p->inputs, columns,
@@ -245,11 +245,11 @@ static size_t own_bytes(const pairs_shape *s)
     int64_t pixels = 0;
     for (int i = 0; i < s->groups; i++)
         pixels += listed(s, &s->group[i]);
-    return (weight_elements(s) * sizeof(uint16_t) + (size_t)(panels(s) * PAIRS) * sizeof(float)
-            + (size_t)pixels * sizeof(int32_t) + 63) / 64 * 64;
+    return line_bytes(weight_elements(s) * sizeof(uint16_t) + (size_t)(panels(s) * PAIRS) * sizeof(float)
+                      + (size_t)pixels * sizeof(int32_t));
 }
 
-static int64_t tasks(const pairs_shape *s, int64_t items) { return (items + s->source.images - 1) / s->source.images; }
+static int64_t tasks(const pairs_shape *s, int64_t items) { return ceil_div(items, s->source.images); }
 
 /* What kernels read, then the slots of tails. */
 static size_t memory(const hz_work *w, const cpu_micro *m)

@@ -181,13 +181,13 @@ static pairs_product product_at(const grad *g, const area *a, const place *p, in
     int64_t move = g->s.group[0].offset[g->order[p->tap]];
     return (pairs_product){ .a = a->dy + (p->panel * g->depth + p->from * PAIRS) * PAIRS, .offset = g->offset,
                             .c = p->sums, .b = pair_of(g, a, move & 1, p->i, p->from * (PAIRS / 2) + (move >> 1)),
-                            .terms = (int)p->terms, .rows = (int)pairs_min(PAIRS, g->outs - p->panel * PAIRS),
+                            .terms = (int)p->terms, .rows = (int)min(PAIRS, g->outs - p->panel * PAIRS),
                             .add = add || p->part > 0 };
 }
 
 static void multiply(const grad *g, const area *a, float *sums, int add, pairs_ahead *ahead)
 {
-    place at = { .parts = (g->depth / PAIRS + TOGETHER - 1) / TOGETHER };
+    place at = { .parts = ceil_div(g->depth / PAIRS, TOGETHER) };
     begin_part(g, &at, sums);
     while (at.part < at.parts) {
         pairs_product now = product_at(g, a, &at, add);
@@ -209,7 +209,7 @@ static void slot(void *arg, int number, int worker)
     clear_ends(g, &a);
     g->k->begin();
     for (int64_t i = from; i < to && i * images < g->s.used; i++) {
-        int64_t n0 = i * images, n1 = pairs_min(n0 + images, g->s.used);
+        int64_t n0 = i * images, n1 = min(n0 + images, g->s.used);
         pairs_ahead ahead = ahead_of(g, n1);
         transpose(g, &a, n0, sums + g->sums);
         if (!g->dw)
@@ -238,15 +238,15 @@ static void sum(void *arg, int number, int worker)
     const pairs_source *s = &g->s.source;
     int64_t inputs = s->lowered ? s->window.kh * s->window.kw * s->c : s->c;
     int64_t panel = number / s->runs, i = number % s->runs;
-    int64_t rows = pairs_min(PAIRS, g->s.oc - panel * PAIRS), wide = pairs_min(PAIRS, inputs - i * PAIRS);
+    int64_t rows = min(PAIRS, g->s.oc - panel * PAIRS), wide = min(PAIRS, inputs - i * PAIRS);
     float all[PAIRS_BLOCK];
     for (int64_t t = 0; t < g->s.taps; t++) {
         g->call->micro->f32.sum_rows(all, g->partial + (number * g->s.taps + t) * PAIRS_BLOCK, used(g), g->slot_floats,
                                      PAIRS_BLOCK);
         for (int64_t r = 0; r < rows; r++) {
             float *to = g->dw + ((panel * PAIRS + r) * g->s.taps + g->order[t]) * inputs + i * PAIRS;
-            memcpy(to, all + r * 16, (size_t)pairs_min(wide, 16) * sizeof(float));
-            memcpy(to + 16, all + PAIRS_HALF + r * 16, (size_t)pairs_max(wide - 16, 0) * sizeof(float));
+            memcpy(to, all + r * 16, (size_t)min(wide, 16) * sizeof(float));
+            memcpy(to + 16, all + PAIRS_HALF + r * 16, (size_t)max(wide - 16, 0) * sizeof(float));
         }
     }
 }
@@ -275,9 +275,9 @@ static int grad_of(const hz_work *w, const cpu_micro *m, grad *g)
     if (!pairs_shape_of(w, m, &g->s))
         return 0;
     const pairs_group *only = &g->s.group[0];
-    g->outs = pairs_up(g->s.oc, 16);
-    g->panels = (g->s.oc + PAIRS - 1) / PAIRS;
-    g->depth = pairs_up(only->oh * g->s.source.images * g->s.source.pitch, PAIRS);
+    g->outs = round_up(g->s.oc, 16);
+    g->panels = ceil_div(g->s.oc, PAIRS);
+    g->depth = round_up(only->oh * g->s.source.images * g->s.source.pitch, PAIRS);
     sort_taps(only, g->order);
     for (int t = 0; t < TOGETHER; t++)
         g->offset[t] = t * PAIRS_BLOCK;
@@ -287,8 +287,8 @@ static int grad_of(const hz_work *w, const cpu_micro *m, grad *g)
             g->copies = 2;
     g->sums = g->panels * PAIRS * g->s.taps * g->s.source.runs * PAIRS;
     g->slot_floats = g->sums + g->outs;
-    g->groups = (g->s.items + g->s.source.images - 1) / g->s.source.images;
-    g->slots = pairs_max(1, pairs_min(pairs_min(SLOTS, g->groups),
+    g->groups = ceil_div(g->s.items, g->s.source.images);
+    g->slots = max(1, min(min(SLOTS, g->groups),
                                       SLOT_BYTES / (g->slot_floats * (int64_t)sizeof(float))));
     return 1;
 }

@@ -10,7 +10,7 @@ enum { GROUP_BYTES = 320 << 10, WANTED = 16, PART = 9 * PAIRS };
 
 typedef struct axis { int64_t phase, shift; } axis;
 
-static int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
+static int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -ceil_div(-a, b); }
 
 /* Output i reads input i*stride + tap - before: which phase, and how far from i. */
 static axis forward_axis(int64_t tap, int64_t before, int64_t stride)
@@ -34,10 +34,10 @@ typedef struct tap_at { int64_t plane, y, x; } tap_at;
 
 static void extend(reach *r, int64_t y, int64_t x)
 {
-    r->y0 = pairs_min(r->y0, y);
-    r->y1 = pairs_max(r->y1, y);
-    r->x0 = pairs_min(r->x0, x);
-    r->x1 = pairs_max(r->x1, x);
+    r->y0 = min(r->y0, y);
+    r->y1 = max(r->y1, y);
+    r->x0 = min(r->x0, x);
+    r->x1 = max(r->x1, x);
 }
 
 static void add_tap(pairs_group *g, reach *r, tap_at *at, int tap, tap_at where)
@@ -51,18 +51,18 @@ static void add_tap(pairs_group *g, reach *r, tap_at *at, int tap, tap_at where)
    outputs of a group. */
 static void lay_out(pairs_source *s, const reach *r, int64_t oh, int64_t ow)
 {
-    int64_t high = (s->h + s->step_y - 1) / s->step_y, wide = (s->w + s->step_x - 1) / s->step_x;
-    int64_t left = pairs_max(0, -r->x0), right = pairs_max(0, ow + r->x1 - wide);
-    s->above = pairs_max(0, -r->y0);
-    s->rows = s->above + pairs_max(high, oh + pairs_max(0, r->y1));
-    s->pitch = pairs_max(wide + pairs_max(left, right), ow);
+    int64_t high = ceil_div(s->h, s->step_y), wide = ceil_div(s->w, s->step_x);
+    int64_t left = max(0, -r->x0), right = max(0, ow + r->x1 - wide);
+    s->above = max(0, -r->y0);
+    s->rows = s->above + max(high, oh + max(0, r->y1));
+    s->pitch = max(wide + max(left, right), ow);
     s->before = left;
 }
 
 static void count_pixels(pairs_source *s)
 {
-    s->plane = pairs_up(s->before + s->rows * s->images * s->pitch, 2);
-    s->pixels = pairs_up(s->step_y * s->step_x * s->plane + 2 * PAIRS, PAIRS);
+    s->plane = round_up(s->before + s->rows * s->images * s->pitch, 2);
+    s->pixels = round_up(s->step_y * s->step_x * s->plane + 2 * PAIRS, PAIRS);
 }
 
 static void set_offsets(pairs_group *g, const pairs_source *s, const tap_at *at)
@@ -78,8 +78,8 @@ static void choose_images(pairs_shape *s, int64_t oh)
     pairs_source *p = &s->source;
     int64_t each = (p->step_y * p->step_x * p->rows * p->pitch * p->runs * PAIRS + s->oh * s->ow * s->oc)
                    * (int64_t)sizeof(uint16_t);
-    int64_t fit = s->grad ? PART / pairs_max(oh * p->pitch, 1) : GROUP_BYTES / pairs_max(each, 1);
-    p->images = s->flat ? 1 : pairs_max(1, pairs_min(fit, s->items / WANTED));
+    int64_t fit = s->grad ? PART / max(oh * p->pitch, 1) : GROUP_BYTES / max(each, 1);
+    p->images = s->flat ? 1 : max(1, min(fit, s->items / WANTED));
 }
 
 static void forward_shape(pairs_shape *s, const cpu_window *v)
@@ -110,7 +110,7 @@ static void back_shape(pairs_shape *s, const cpu_window *v)
     for (int64_t py = 0; py < v->sh; py++)
         for (int64_t px = 0; px < v->sw; px++) {
             pairs_group *g = &s->group[s->groups];
-            *g = (pairs_group){ .oh = (v->h - py + v->sh - 1) / v->sh, .ow = (v->w - px + v->sw - 1) / v->sw, .y0 = py,
+            *g = (pairs_group){ .oh = ceil_div(v->h - py, v->sh), .ow = ceil_div(v->w - px, v->sw), .y0 = py,
                                 .x0 = px, .dy = v->sh, .dx = v->sw };
             for (int64_t ky = 0; ky < v->kh; ky++)
                 for (int64_t kx = 0; kx < v->kw; kx++) {
@@ -177,11 +177,11 @@ int pairs_shape_of(const hz_work *w, const cpu_micro *m, pairs_shape *s)
                                 .c = in->shape[in->ndim - 1] };
     if (s->flat) {
         int64_t pixels = s->items * s->source.h * s->source.w;
-        s->run = pairs_min(RUN, pairs_up(pairs_max(1, pixels / WANTED), PAIRS));
-        s->items = (pixels + s->run - 1) / s->run;
+        s->run = min(RUN, round_up(max(1, pixels / WANTED), PAIRS));
+        s->items = ceil_div(pixels, s->run);
         s->source.h = s->oh = 1;
         s->source.w = s->ow = s->run;
-        s->source.runs = (s->source.c + PAIRS - 1) / PAIRS;
+        s->source.runs = ceil_div(s->source.c, PAIRS);
         plain_shape(s, 1, s->run);
         return 1;
     }
@@ -189,11 +189,11 @@ int pairs_shape_of(const hz_work *w, const cpu_micro *m, pairs_shape *s)
     s->ow = out->shape[2];
     if (v.kh * v.kw > PAIRS_TAPS || v.sh * v.sw > PAIRS_GROUPS || s->items * s->oh * s->ow > INT32_MAX)
         return 0;
-    s->source.runs = (s->source.c + PAIRS - 1) / PAIRS;
+    s->source.runs = ceil_div(s->source.c, PAIRS);
     if (!back && s->source.c < FEW_CHANNELS) {
         s->source.lowered = 1;
         s->source.window = v;
-        s->source.runs = (v.kh * v.kw * s->source.c + PAIRS - 1) / PAIRS;
+        s->source.runs = ceil_div(v.kh * v.kw * s->source.c, PAIRS);
         plain_shape(s, v.oh, v.ow);
     } else
         (back ? back_shape : forward_shape)(s, &v);
@@ -205,7 +205,7 @@ void pairs_use(pairs_shape *s, const hz_work *w, const cpu_call *c)
     s->used = cpu_rows(w, c);
     if (s->flat) {
         int64_t pixels = s->used * cpu_size(&w->in[0], 1, w->in[0].ndim - 1);
-        s->used = (pixels + s->run - 1) / s->run;
+        s->used = ceil_div(pixels, s->run);
         s->last = pixels - (s->used - 1) * s->run;
     }
 }
@@ -219,9 +219,9 @@ static void zero_pixels(uint16_t *out, int64_t pixels) { memset(out, 0, (size_t)
 static void fill_row(const cpu_pairs *k, const pairs_source *s, const uint16_t *row, int64_t px, int64_t i,
                      uint16_t *out)
 {
-    int64_t wide = row ? (s->w - px + s->step_x - 1) / s->step_x : 0;
+    int64_t wide = row ? ceil_div(s->w - px, s->step_x) : 0;
     if (wide)
-        k->copy(row + px * s->c + i * PAIRS, s->step_x * s->c, wide, (int)pairs_min(PAIRS, s->c - i * PAIRS), out);
+        k->copy(row + px * s->c + i * PAIRS, s->step_x * s->c, wide, (int)min(PAIRS, s->c - i * PAIRS), out);
     zero_pixels(out + wide * PAIRS, s->pitch - wide);
 }
 
@@ -244,8 +244,8 @@ static void fill_plane(const cpu_pairs *k, const pairs_source *s, const uint16_t
 /* Bits from..to-1 of a word, as far as it has them. */
 static uint32_t bits(int64_t from, int64_t to)
 {
-    uint64_t below = (1ull << pairs_max(0, pairs_min(PAIRS, from))) - 1;
-    uint64_t up_to = (1ull << pairs_max(0, pairs_min(PAIRS, to))) - 1;
+    uint64_t below = (1ull << max(0, min(PAIRS, from))) - 1;
+    uint64_t up_to = (1ull << max(0, min(PAIRS, to))) - 1;
     return (uint32_t)(up_to & ~below);
 }
 
@@ -256,7 +256,7 @@ static void lower(const cpu_pairs *k, const pairs_source *s, const uint16_t *ima
 {
     const cpu_window *v = &s->window;
     int64_t offset[PAIRS_TAPS], ix = x * v->sw - v->left, row = v->kw * s->c;
-    int64_t left = pairs_max(0, -ix) * s->c, right = pairs_min(v->kw, s->w - ix) * s->c;
+    int64_t left = max(0, -ix) * s->c, right = min(v->kw, s->w - ix) * s->c;
     uint32_t mask[PAIRS_TAPS];
     int rows = 0;
     for (int64_t ky = 0; ky < v->kh; ky++) {
@@ -274,7 +274,7 @@ static void lower_row(const cpu_pairs *k, const pairs_source *s, const uint16_t 
     const cpu_window *v = &s->window;
     for (int64_t x = 0, to; x < s->pitch; x = to) {
         int64_t ix = x * v->sw - v->left, room = s->w - v->kw + v->left, inside = room < 0 ? 0 : room / v->sw + 1;
-        to = ix >= 0 && x < inside ? pairs_min(inside, s->pitch) : x + 1;
+        to = ix >= 0 && x < inside ? min(inside, s->pitch) : x + 1;
         lower(k, s, image, y, x, to, i, out);
     }
 }

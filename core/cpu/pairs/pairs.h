@@ -133,8 +133,5 @@ static inline void pairs_fetch(pairs_ahead *a)
     }
 }
 
-static inline int64_t pairs_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
-static inline int64_t pairs_min(int64_t a, int64_t b) { return a < b ? a : b; }
-static inline int64_t pairs_max(int64_t a, int64_t b) { return a > b ? a : b; }
 
 #endif

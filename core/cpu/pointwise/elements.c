@@ -15,8 +15,8 @@ typedef struct elements {
     void (*step)(const cpu_update *u, int64_t from, int64_t to);
 } elements;
 
-static int chunks(int64_t n) { return (int)((n + CHUNK - 1) / CHUNK); }
-static int64_t end_of(const elements *e, int64_t from) { return from + CHUNK < e->n ? from + CHUNK : e->n; }
+static int chunks(int64_t n) { return (int)ceil_div(n, CHUNK); }
+static int64_t end_of(const elements *e, int64_t from) { return min(from + CHUNK, e->n); }
 
 /* ---- activations ---- */
 
@@ -77,8 +77,8 @@ static void dropout_task(void *arg, int task, int worker)
     const hz_work *w = t->w;
     const cpu_stored *s = cpu_stored_of(w, t->c->micro);
     int64_t first = task % t->parts * CHUNK, r = task / t->parts * t->group;
-    int64_t end = r + t->group < t->rows ? r + t->group : t->rows;
-    int64_t n = t->size - first < CHUNK ? t->size - first : CHUNK;
+    int64_t end = min(r + t->group, t->rows);
+    int64_t n = min(t->size - first, CHUNK);
     uint8_t *masks = w->op == OP_dropout ? w->out[1].data : w->in[1].data;
     for (; r < end; r++) {
         int64_t at = r * t->size + first;
@@ -99,10 +99,10 @@ static hz_status dropout_run(const hz_work *w, const cpu_call *c)
     items t = { .w = w, .c = c, .rows = cpu_rows(w, c), .size = cpu_size(&w->in[0], 1, w->in[0].ndim), .parts = 1,
                 .group = 1 };
     if (t.size > CHUNK)
-        t.parts = (t.size + CHUNK - 1) / CHUNK;
+        t.parts = ceil_div(t.size, CHUNK);
     else if (t.size > 0)
         t.group = CHUNK / t.size;
-    team_run((int)((t.rows + t.group - 1) / t.group * t.parts), dropout_task, &t);
+    team_run((int)(ceil_div(t.rows, t.group) * t.parts), dropout_task, &t);
     return HZ_OK;
 }
 

@@ -23,7 +23,7 @@ static inline void moments_add(double *moments, const cpu_stored *s, int dtype, 
 {
     float mean[MOMENTS_MOST], squares[MOMENTS_MOST];
     for (int64_t r = 0; r < rows; r += MOMENTS_NEAR) {
-        int64_t some = rows - r < MOMENTS_NEAR ? rows - r : MOMENTS_NEAR;
+        int64_t some = min(rows - r, MOMENTS_NEAR);
         const void *from = (const char *)x + r * n * (int64_t)hz_dtype_bytes(dtype);
         s->sum_rows(mean, from, some, n, n);
         for (int64_t i = 0; i < n; i++)

@@ -47,7 +47,7 @@ static void dots_of(const norm *k, int64_t at, int64_t rows, int64_t n, float *d
     double a[MOMENTS_MOST] = { 0 }, b[MOMENTS_MOST] = { 0 };
     float dot[MOMENTS_MOST], sum[MOMENTS_MOST];
     for (int64_t r = 0; r < rows; r += MOMENTS_NEAR) {
-        int64_t some = rows - r < MOMENTS_NEAR ? rows - r : MOMENTS_NEAR, from = at + r * n;
+        int64_t some = min(rows - r, MOMENTS_NEAR), from = at + r * n;
         k->s->sum_rows(sum, cpu_at(k->dy, from), some, n, n);
         k->s->norm_dots(dot, cpu_at(k->dy, from), cpu_at(k->x, from), k->mean, some, n);
         for (int64_t i = 0; i < n; i++) {
@@ -76,7 +76,7 @@ static void pass_rows(const norm *k, int64_t at, int64_t rows, int64_t n, const 
         break;
     default:
         for (int64_t r = 0; r < rows; r += MOMENTS_NEAR) {
-            int64_t some = rows - r < MOMENTS_NEAR ? rows - r : MOMENTS_NEAR, from = at + r * n;
+            int64_t some = min(rows - r, MOMENTS_NEAR), from = at + r * n;
             k->s->norm_apply(cpu_at(k->out, from), cpu_at(k->x, from), k->dy ? cpu_at(k->dy, from) : NULL, c, some, n);
             cpu_epilogue(k->w, k->m, from, some * n);
         }
@@ -128,7 +128,7 @@ static void slot_task(void *arg, int s, int worker)
         for (int64_t o = o0; o < o1; o++) {
             int64_t at = (o * n + i) * inner, whole = inner / WIDE * WIDE;
             run_of(k, at, whole, WIDE, &same, sum);
-            run_of(k, at + whole, inner - whole, inner > whole ? inner - whole : 1, &same, sum);
+            run_of(k, at + whole, inner - whole, max(inner - whole, 1), &same, sum);
         }
         slot[i] = (float)sum[0];
         slot[n + i] = (float)sum[1];
@@ -178,7 +178,7 @@ static norm norm_of(const hz_work *w, const cpu_call *c, int arg)
 {
     norm k = { .w = w, .m = c->micro, .s = cpu_stored_of(w, c->micro), .v = cpu_axis_of(w, c, arg), .slot = c->memory,
                .x = &w->in[arg], .out = w->out[0].data ? &w->out[0] : NULL };
-    k.slots = k.v.outer < SLOTS ? (int)k.v.outer : SLOTS;
+    k.slots = (int)min(k.v.outer, SLOTS);
     k.blocks = k.v.inner == 1 && k.v.n <= MOMENTS_MOST;
     return k;
 }

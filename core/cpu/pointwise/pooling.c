@@ -14,7 +14,6 @@ typedef struct pooling {
     int64_t channels;
 } pooling;
 
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 static int is_back(const hz_work *w)
 {
     return w->op == OP_maxpool_grad || w->op == OP_avgpool_grad || w->op == OP_meanpool_grad;
@@ -25,8 +24,8 @@ static const hz_arg *image_of(const hz_work *w) { return is_back(w) ? &w->out[0]
 static cpu_taps taps_of(const cpu_window *v, int64_t oy, int64_t ox, int64_t channels)
 {
     int64_t y = oy * v->sh - v->top, x = ox * v->sw - v->left;
-    cpu_taps t = { .ky0 = (int)(y < 0 ? -y : 0), .ky1 = (int)(v->h - y < v->kh ? v->h - y : v->kh),
-                   .kx0 = (int)(x < 0 ? -x : 0), .kx1 = (int)(v->w - x < v->kw ? v->w - x : v->kw), .kw = (int)v->kw,
+    cpu_taps t = { .ky0 = (int)max(-y, 0), .ky1 = (int)min(v->h - y, v->kh),
+                   .kx0 = (int)max(-x, 0), .kx1 = (int)min(v->w - x, v->kw), .kw = (int)v->kw,
                    .row = v->w * channels, .column = channels };
     return t;
 }
@@ -67,8 +66,8 @@ static void task(void *arg, int n, int worker)
     float *sum = p->image->dtype == HZ_BF16 ? (float *)(p->c->scratch + p->c->scratch_stride * (size_t)worker)
                                             : cpu_at(p->image, n * size);
     for (int64_t oy = 0; oy < v->oh; oy++) {
-        int64_t reach = oy + 1 < v->oh ? smaller(v->h, oy * v->sh - v->top + v->kh) : v->h;
-        int64_t final = oy + 1 < v->oh ? smaller(reach, (oy + 1) * v->sh - v->top) : v->h;
+        int64_t reach = oy + 1 < v->oh ? min(v->h, oy * v->sh - v->top + v->kh) : v->h;
+        int64_t final = oy + 1 < v->oh ? min(reach, (oy + 1) * v->sh - v->top) : v->h;
         if (back && reach > clear) {
             memset(sum + clear * row, 0, (size_t)((reach - clear) * row) * sizeof(float));
             clear = reach;

@@ -32,11 +32,8 @@ typedef struct wino_dw {
     int64_t slot_floats;
 } wino_dw;
 
-static int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-
 /* Of a plane, for so many tiles. */
-static int64_t words(const wino_dw *w, int64_t tiles) { return (tiles + w->k->each - 1) / w->k->each; }
+static int64_t words(const wino_dw *w, int64_t tiles) { return ceil_div(tiles, w->k->each); }
 
 static wino_dw dw_of(const hz_work *w, const cpu_micro *m, const cpu_wino *k)
 {
@@ -61,8 +58,8 @@ static wino_dw dw_of(const hz_work *w, const cpu_micro *m, const cpu_wino *k)
     r.slots = all >= SLOT_TILES * SLOTS * 8 ? MANY_SLOTS : SLOTS;
     while (r.slots > 1 && all / r.slots < SLOT_TILES)
         r.slots /= 2;
-    r.slot_tiles = (all + r.slots - 1) / r.slots;
-    r.block = smaller(r.turns == 1 ? BLOCK_TILES : FEW_TILES, r.slot_tiles);
+    r.slot_tiles = ceil_div(all, r.slots);
+    r.block = min(r.turns == 1 ? BLOCK_TILES : FEW_TILES, r.slot_tiles);
     r.x_plane = words(&r, r.block) * r.x_pitch + 16;
     r.dy_plane = words(&r, r.block) * r.dy_pitch + 16;
     r.slot_floats = round_up(r.dy_image.c * 9 * r.x_pitch + r.dy_pitch, 16);
@@ -72,7 +69,7 @@ static wino_dw dw_of(const hz_work *w, const cpu_micro *m, const cpu_wino *k)
 /* ---- one slot ---- */
 
 /* Slots that hold tiles of the rows in use. */
-static int64_t used(const wino_dw *w) { return (w->tiles + w->slot_tiles - 1) / w->slot_tiles; }
+static int64_t used(const wino_dw *w) { return ceil_div(w->tiles, w->slot_tiles); }
 
 typedef struct area {
     float *zero, *v, *y, *sum;
@@ -102,7 +99,7 @@ static wino_ahead ahead_of(const wino_dw *w, int number, int turn, int64_t at, i
     int64_t next = at + w->block;
     if (next >= to)
         next = (turn + 1 < w->turns ? number : number + w->threads) * w->slot_tiles;
-    int64_t tiles = next < w->tiles ? smaller(w->block, w->tiles - next) : 0;
+    int64_t tiles = next < w->tiles ? min(w->block, w->tiles - next) : 0;
     next = tiles ? next : at;
     return (wino_ahead){ .read = span(w, w->x, &w->x_image, next, tiles),
                          .other = span(w, w->dy, &w->dy_image, next, tiles) };
@@ -145,7 +142,7 @@ static void fold(const wino_dw *w, const area *a, int part, float *taps)
 static void slot(void *arg, int number, int worker)
 {
     const wino_dw *w = arg;
-    int64_t from = number * w->slot_tiles, to = smaller(from + w->slot_tiles, w->tiles);
+    int64_t from = number * w->slot_tiles, to = min(from + w->slot_tiles, w->tiles);
     area a = area_of(w, w->call->scratch + (size_t)worker * w->call->scratch_stride);
     float *taps = w->partial + number * w->slot_floats, *bias = taps + w->dy_image.c * 9 * w->x_pitch;
     memset(a.zero, 0, (size_t)zeros(w) * sizeof(float));
@@ -157,7 +154,7 @@ static void slot(void *arg, int number, int worker)
         for (int64_t t = from; t < to; t += w->block) {
             wino_ahead ahead = ahead_of(w, number, turn, t, to);
             for (int i = begin; i < end; i++)
-                multiply(w, &a, i, t, smaller(w->block, to - t), bias, t > from, &ahead);
+                multiply(w, &a, i, t, min(w->block, to - t), bias, t > from, &ahead);
         }
         for (int i = begin; i < end; i++)
             fold(w, &a, i, taps);

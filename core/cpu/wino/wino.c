@@ -36,10 +36,6 @@ typedef struct wino {
     float alpha;
 } wino;
 
-static int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
-
 /* ---- one block ---- */
 
 /* The part of an image that `tiles` tiles from `first` on cover. */
@@ -84,10 +80,10 @@ static void follow(const wino *w, int task, int64_t first, int64_t tiles, char *
     wino_spot s = wino_at(g, first);
     cpu_tail_begin(w->w, w->slots, task);
     for (int64_t t = 0, run; t < tiles; t += run, wino_next(g, &s)) {
-        run = smaller(tiles - t, g->across - s.x);
-        cpu_rect r = { .n = s.n, .y0 = larger(s.y * g->step - g->top, 0),
-                       .y1 = smaller(g->h, (s.y + 1) * g->step - g->top), .x0 = larger(s.x * g->step - g->left, 0),
-                       .x1 = smaller(g->w, (s.x + run) * g->step - g->left) };
+        run = min(tiles - t, g->across - s.x);
+        cpu_rect r = { .n = s.n, .y0 = max(s.y * g->step - g->top, 0),
+                       .y1 = min(g->h, (s.y + 1) * g->step - g->top), .x0 = max(s.x * g->step - g->left, 0),
+                       .x1 = min(g->w, (s.x + run) * g->step - g->left) };
         char *y = w->stored ? (char *)w->y + ((r.n * g->h + r.y0) * g->w + r.x0) * bytes : near + t * g->step * bytes;
         int64_t pitch = (w->stored ? g->w : w->block.w) * g->c;
         if (w->act != HZ_LINEAR && w->act != HZ_RELU)
@@ -103,7 +99,7 @@ static void transform(const wino *w, float *v, const float *zero, int64_t first,
     if (tiles < WINO_BLOCK)                           /* products take whole groups of rows */
         for (int p = 0; p < w->way->planes[pass]; p++)
             memset(v + p * w->v_plane + tiles * w->v_pitch, 0,
-                   (size_t)((smaller(WINO_BLOCK, tiles + MICRO_ROWS) - tiles) * w->v_pitch) * sizeof(float));
+                   (size_t)((min(WINO_BLOCK, tiles + MICRO_ROWS) - tiles) * w->v_pitch) * sizeof(float));
 }
 
 /* The products of a panel with the planes of a pass, of which `before` come in passes before. then: the weights
@@ -141,7 +137,7 @@ static const float *weights_of(const wino *w, int panel, int before)
 static void block(void *arg, int number, int worker)
 {
     const wino *w = arg;
-    int64_t first = (int64_t)number * WINO_BLOCK, tiles = smaller(w->tiles - first, WINO_BLOCK);
+    int64_t first = (int64_t)number * WINO_BLOCK, tiles = min(w->tiles - first, WINO_BLOCK);
     float *zero = (float *)(w->call->scratch + (size_t)worker * w->call->scratch_stride);
     float *v = zero + round_up(WINO_REACH * w->in.c, 16);
     float *m = v + w->way->planes[0] * w->v_plane, *part = m + w->way->planes[0] * w->m_plane;
@@ -159,7 +155,7 @@ static void block(void *arg, int number, int worker)
             const float *then = i + 1 < w->p.count ? weights_of(w, i + 1, before) : weights_of(w, 0, after);
             multiply(w, v, tiles, i, pass, before, then, m, &ahead);
             w->way->output(w->stored ? &w->out : &w->block, w->stored ? w->y : near, w->stored ? first : 0,
-                           tiles, m, w->m_plane, width, channel, smaller(width, w->out.c - channel), &end,
+                           tiles, m, w->m_plane, width, channel, min(width, w->out.c - channel), &end,
                            part + WINO_BLOCK * 16 * channel, pass);
         }
     }
@@ -187,7 +183,7 @@ static void pack_rows(const packing *q, int panel, int64_t i)
     float *u = q->u + WINO_MATRICES * q->depth * first * lanes + i / q->k->each * width;
     for (int64_t o = first * lanes; o < (first + panel_nv(&q->p, panel)) * lanes; o += lanes)
         q->k->across(q->way, q->g + o * 9 * q->inputs + i, q->inputs, 9 * q->inputs,
-                     (int)smaller(lanes, q->outputs - o), u + o - first * lanes, q->depth * width, width);
+                     (int)min(lanes, q->outputs - o), u + o - first * lanes, q->depth * width, width);
 }
 
 static int64_t chunks(const packing *q) { return q->inputs / q->p.lanes; }
@@ -216,7 +212,7 @@ static void pack_word(const packing *q, int64_t word)
                 memset(u + p * q->depth * width, 0, (size_t)width * sizeof(float));
         for (int odd = 0; odd < q->k->each; odd++)
             for (int64_t v = first; v < end; v++) {
-                int64_t i = smaller(v * lanes, q->inputs - lanes), o = word * q->k->each + odd;
+                int64_t i = min(v * lanes, q->inputs - lanes), o = word * q->k->each + odd;
                 q->k->turned(q->way, q->g + o * 9 * q->inputs + i, q->inputs, odd, u + i - first * lanes,
                              q->depth * width, width);
             }
@@ -228,7 +224,7 @@ enum { WORDS = 8 };      /* of a task */
 static void pack_back(void *arg, int task, int worker)
 {
     const packing *q = arg;
-    for (int64_t word = (int64_t)task * WORDS; word < smaller(((int64_t)task + 1) * WORDS, q->depth); word++)
+    for (int64_t word = (int64_t)task * WORDS; word < min(((int64_t)task + 1) * WORDS, q->depth); word++)
         pack_word(q, word);
 }
 
@@ -241,7 +237,7 @@ static void pack(const hz_work *w, const cpu_call *c, const cpu_wino *k)
     if (w->op == OP_conv2d)
         team_run((int)(q.p.count * chunks(&q)), pack_forward, &q);
     else
-        team_run((int)((q.depth + WORDS - 1) / WORDS), pack_back, &q);
+        team_run((int)ceil_div(q.depth, WORDS), pack_back, &q);
 }
 
 /* ---- rows of the kernel lists ---- */
@@ -268,8 +264,8 @@ static wino wino_of(const hz_work *w, const cpu_micro *m, const cpu_wino *k)
         r.out.top = window.top;
         r.out.left = window.left;
     }
-    r.in.down = r.out.down = (r.out.h + r.out.top + r.out.step - 1) / r.out.step;
-    r.in.across = r.out.across = (r.out.w + r.out.left + r.out.step - 1) / r.out.step;
+    r.in.down = r.out.down = ceil_div(r.out.h + r.out.top, r.out.step);
+    r.in.across = r.out.across = ceil_div(r.out.w + r.out.left, r.out.step);
     r.v_pitch = round_up(r.in.c, m->lanes) / k->each;
     r.v_plane = WINO_BLOCK * r.v_pitch + 16;
     r.m_plane = WINO_BLOCK * m->max_nv * m->lanes + 16;
@@ -295,7 +291,7 @@ static size_t weight_bytes(const hz_work *w, const cpu_micro *m, const cpu_wino 
            * (size_t)(w->in[0].shape[3] / k->each * panels_of(w->out[0].shape[3], m).vectors * m->lanes);
 }
 
-static int64_t blocks(int64_t tiles) { return (tiles + WINO_BLOCK - 1) / WINO_BLOCK; }
+static int64_t blocks(int64_t tiles) { return ceil_div(tiles, WINO_BLOCK); }
 
 /* Weights, then the slots of tails. */
 static size_t memory(const hz_work *w, const cpu_micro *m, const cpu_wino *k)
