@@ -13,7 +13,7 @@ enum { MICRO_NV = 4, MICRO_ROWS = 12 };          /* at most, over all levels */
 typedef struct cpu_tile {
     const float *const *a;    /* tile_rows[nv] rows of inputs */
     float *const *y;          /* as many rows of outputs; a row may be named twice */
-    const float *b;           /* packed weights of the panel */
+    const float *b;           /* (segments,k,width): packed weights of the panel */
     const float *bias;        /* (width) start of the sums; NULL: 0 */
     int64_t segments, a_step, b_step, k;
     float low;                /* 0 for relu, -infinity for none */
@@ -28,8 +28,8 @@ typedef struct cpu_tile {
 /* c[r][j] (+)= sum over planes, rows and columns of a[.. + r] * b[.. + j]: the product of a transposed matrix with
    another, over pixels. Pixel (p,y,x) of a lies at p*a_plane + y*a_row + x*a_column, the same for b. */
 typedef struct cpu_outer {
-    const float *a, *b;
-    float *c;
+    const float *a, *b;       /* (planes,rows,columns) pixels of so many and `width` channels, width = nv*lanes */
+    float *c;                 /* (rows of the call,width) */
     int64_t c_step;           /* floats between rows of c */
     int64_t planes, rows, columns;
     int64_t a_plane, a_row, a_column, b_plane, b_row, b_column;
@@ -41,8 +41,10 @@ typedef struct cpu_outer {
 /* A row of output pixels of a convolution, all of whose taps exist: y[p][j] = max(low, bias + sum over rows r and k of
    x[r*x_row + p*x_column + k] * w[(r*k_count + k)*width + j]), width = nv*lanes */
 typedef struct cpu_few {
-    const float *x, *w, *bias;                   /* bias: NULL for none */
-    float *y;
+    const float *x;           /* (rows,pixels) runs of k, overlapping */
+    const float *w;           /* (rows,k,width) */
+    const float *bias;        /* (width); NULL: none */
+    float *y;                 /* (pixels) of width numbers each */
     int64_t x_row, x_column, y_column;           /* floats from row of taps to row, from pixel to pixel */
     int64_t rows, k, pixels;
     float low;
@@ -57,8 +59,8 @@ typedef struct cpu_dropout {
 
 /* A parameter, its gradient and the optimiser's state (NULL where it has none), with the step's coefficients. */
 typedef struct cpu_update {
-    float *p, *m, *v;
-    const float *dp;
+    float *p, *m, *v;         /* (n) */
+    const float *dp;          /* (n) */
     float rate, momentum, beta1, beta2, epsilon, decay, shrink, root;
     int nesterov;
 } cpu_update;
@@ -71,7 +73,7 @@ typedef struct cpu_taps {
 
 /* Coefficients per column of norm_apply. */
 typedef struct cpu_affine {
-    const float *mean, *a, *b, *g;
+    const float *mean, *a, *b, *g;               /* (n) */
 } cpu_affine;
 
 /* Loops over activations as they are stored; void stands for that type, everything else is f32. Arithmetic is f32,

@@ -21,8 +21,10 @@ typedef struct conv {
     cpu_window v;
     panels p;                 /* of the outputs */
     const float *x, *dy;      /* (N,h,w,I), (N,oh,ow,O) */
-    float *y, *dw, *db;
-    const float *packed, *bias;
+    float *y;                 /* (N,oh,ow,O) */
+    float *dw, *db;           /* (O,kh,kw,I), (O) */
+    const float *packed;      /* [panel](kh,kw*I,nv*lanes) */
+    const float *bias;        /* (O), padded; NULL: none */
     int64_t I, O, k, width;   /* k = kw*I; width: of a row of the copy, floats */
     int64_t bands, band;      /* bands of an image; rows of outputs in one */
     int64_t units;            /* bands of the rows in use */
@@ -32,7 +34,6 @@ typedef struct conv {
     float *slot;              /* per slot: (kh, k_room, O padded), then the bias */
     int64_t slots, slot_floats, k_room, pitch;      /* pitch = O padded to whole vectors */
 } conv;
-
 
 /* ---- the copy ---- */
 

@@ -26,8 +26,9 @@ typedef struct gather {
     const float *in;                  /* (rows,ih,iw,ic) */
     float *out;                       /* (rows,oh,ow,oc) */
     int64_t rows, ih, iw, ic, oh, ow, oc;
-    const float *packed, *bias;       /* bias: padded to whole vectors, NULL for none */
-    const float *gate;                /* the epilogue of a gradient: dx = act_grad(dx, gate); NULL: none */
+    const float *packed;              /* [phase][panel][tap row][tap](ic,nv*lanes) */
+    const float *bias;                /* (oc), padded to whole vectors; NULL: none */
+    const float *gate;                /* like out: the epilogue of a gradient: dx = act_grad(dx, gate); NULL: none */
     int act;
     float alpha;
     int64_t group, groups, bands, band;          /* band: output rows, or pixels where flat */
@@ -140,8 +141,8 @@ static void task(void *arg, int number, int worker)
 
 typedef struct packing {
     const gather *g;
-    const float *w;
-    float *packed;
+    const float *w;                   /* (O,KH,KW,I) */
+    float *packed;                    /* as in gather */
     int64_t taps_x, tap_step, lane_step, k_step;      /* of the weights, in floats */
 } packing;
 

@@ -14,7 +14,7 @@ typedef struct grad {
     cpu_window v;
     panels p;                         /* over the columns of one tap, or over taps*I when copied */
     const float *x, *dy;              /* (images,h,w,I), (images,oh,ow,O) */
-    float *dw, *db;                   /* results, NULL where unwanted */
+    float *dw, *db;                   /* (O,taps,I), (O); NULL where unwanted */
     float *slot, *bias_slot;          /* (slots,O,stride), (slots,O) */
     char *scratch;
     size_t scratch_stride;
@@ -65,7 +65,6 @@ static void channels(const block *b, cpu_outer t, int64_t column, ahead *next)
         o += rows;
     }
 }
-
 
 /* Outputs whose tap lies in the image along one axis. */
 static void valid(int64_t out, int64_t in, int64_t stride, int64_t before, int64_t tap, int64_t range[2])

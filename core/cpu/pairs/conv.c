@@ -13,11 +13,12 @@ typedef struct conv {
     const cpu_pairs *k;
     const cpu_call *call;
     pairs_shape s;
-    const uint16_t *x, *weights;
-    const float *bias;        /* padded to whole panels; NULL: none */
+    const uint16_t *x;        /* (N,H,W,C), of source.c channels; dense: (N,C) */
+    const uint16_t *weights;  /* [group][panel][run][tap](16,32,2) */
+    const float *bias;        /* (32*panels), zeros behind the channels; NULL: none */
     const int32_t *pixel;     /* [group][output] */
-    uint16_t *y;
-    const uint16_t *gate;     /* the epilogue of a gradient: dx = act_grad(dx, gate); NULL: none */
+    uint16_t *y;              /* (N,oh,ow,oc) */
+    const uint16_t *gate;     /* like y: the epilogue of a gradient: dx = act_grad(dx, gate); NULL: none */
     void *slots;              /* of the tails */
     int act;
     float alpha;
@@ -35,11 +36,12 @@ static int64_t listed(const pairs_shape *s, const pairs_group *g) { return round
 /* One panel of a group of images. */
 typedef struct part {
     const pairs_group *g;
-    const uint16_t *source, *weights;
-    const int32_t *pixel;
+    const uint16_t *source;   /* [run](pixels,32) */
+    const uint16_t *weights;  /* [run][tap](16,32,2), of the panel */
+    const int32_t *pixel;     /* (outputs) of the group */
     int64_t n0, n1, panel;
-    uint16_t *y;              /* of image n0 */
-    float *sum;
+    uint16_t *y;              /* (n1-n0,oh,ow,oc), from image n0 on */
+    float *sum;               /* [block](2,32,16), a block is 32 outputs */
     pairs_ahead *ahead;
 } part;
 
@@ -194,9 +196,10 @@ static void task(void *arg, int number, int worker)
 typedef struct packing {
     const cpu_pairs *k;
     const pairs_shape *s;
-    const float *w;
-    uint16_t *to;
-    int64_t taps, inputs, depth;      /* of w: (O,taps,inputs); depth: what the sums run over */
+    const float *w;           /* (O,taps,inputs) */
+    uint16_t *to;             /* [group][panel][run][tap](16,32,2) */
+    int64_t taps, inputs;
+    int64_t depth;            /* what the sums run over: inputs forward, O backward */
     int back;
 } packing;
 

@@ -16,9 +16,9 @@ typedef struct grad {
     const cpu_pairs *k;
     const cpu_call *call;
     pairs_shape s;
-    const uint16_t *x, *dy;
-    float *dw, *db;           /* NULL where not wanted */
-    float *partial;           /* per slot: [panel of O][run][tap][32][32], then bias (outs) */
+    const uint16_t *x, *dy;   /* (N,H,W,I), (N,OH,OW,O) */
+    float *dw, *db;           /* (O,KH,KW,I), (O); NULL where not wanted */
+    float *partial;           /* (slots,slot_floats): [panel of O][run][tap][32][32], then bias (outs) */
     /* outs: O rounded up to 16; groups, slots: of a full batch */
     int64_t outs, panels, sums, slot_floats, slots, groups;
     int64_t depth;            /* outputs of a group of images, rounded up */
@@ -29,8 +29,10 @@ typedef struct grad {
 } grad;
 
 typedef struct area {
-    uint16_t *source;         /* one run of a plane */
-    uint16_t *x, *dy, *pixels;                /* pixels: 32 of dy, padded; behind them one of zeros */
+    uint16_t *source;         /* (plane,32): one run of a plane */
+    uint16_t *x;              /* [copy][run](pixels/2,32,2) */
+    uint16_t *dy;             /* [panel](depth/32,32,32): channels by outputs */
+    uint16_t *pixels;         /* (33,32*panels): 32 of dy, padded; behind them one of zeros */
 } area;
 
 static int64_t copy_elements(const grad *g) { return g->s.source.pixels * g->s.source.runs * PAIRS; }

@@ -21,7 +21,7 @@ typedef struct pairs_ahead {
     const char *then, *last;  /* read after that */
     /* moves on: numbers of pixels, whose lines at y are to be written and at gate (NULL: none) to be read */
     const int32_t *pixel, *pixels_end;
-    const char *y, *gate;
+    const char *y, *gate;     /* of pixel 0 */
     int64_t step;             /* bytes from pixel to pixel of y and gate */
     int reads, writes;        /* lines and pixels with each term */
 } pairs_ahead;
@@ -30,9 +30,10 @@ typedef struct pairs_ahead {
    as (16, 32, 2): pairs of k side by side; c as (2, 32, 16): the first half of all rows, then the second. Where
    rows <= 16 only 16 rows of a and c are touched, else 32. */
 typedef struct pairs_product {
-    const uint16_t *a, *b;
-    const int64_t *offset;
-    float *c;
+    const uint16_t *a;        /* pixels of 32 */
+    const uint16_t *b;        /* (terms,16,32,2) */
+    const int64_t *offset;    /* (terms), elements of a */
+    float *c;                 /* (2,32,16) */
     int terms, rows, add;
     const float *next;        /* sums that the next product adds to, fetched into the first-level cache; NULL: none */
     pairs_ahead *ahead;
@@ -43,7 +44,7 @@ typedef struct pairs_product {
 typedef struct pairs_finish {
     const float *bias;        /* (32); NULL: none */
     float low;
-    uint16_t *y;
+    uint16_t *y;              /* (pixels,step), from the panel's first channel on */
     const uint16_t *gate;     /* like y; NULL: none */
     int64_t step;             /* elements from pixel to pixel of y and gate */
     int columns;              /* 1..32 */
@@ -76,14 +77,11 @@ typedef struct cpu_pairs {
 
 typedef struct pairs_source {
     int64_t h, w, c;                      /* of an image, (h,w,c) */
-    int64_t step_y, step_x;               /* phases: plane (py,px) holds the rows y*step_y + py and columns
-                                             x*step_x + px */
-    int64_t images, runs;                 /* images of a group; runs of 32 channels, the last one filled
-                                             up with zeros */
+    int64_t step_y, step_x;               /* phases: plane (py,px) holds rows y*step_y + py, columns x*step_x + px */
+    int64_t images, runs;                 /* of a group; runs of 32 channels, the last one filled up with zeros */
     int64_t pitch, rows, above, before, plane;
     int64_t pixels;                       /* of all planes, with what products read beyond; from run to run */
-    int lowered;                          /* 1: a pixel holds all inputs of one output instead: kh*kw*c
-                                             of them; plane (oh,ow) */
+    int lowered;                          /* 1: a pixel holds all kh*kw*c inputs of one output; plane (oh,ow) */
     cpu_window window;                    /* lowered: where they come from */
 } pairs_source;
 
@@ -101,8 +99,7 @@ typedef struct pairs_shape {
     int64_t taps;                         /* of the weights as they are read: 1 where lowered or flat */
     int64_t oh, ow, oc;                   /* output image */
     int64_t items;                        /* images of a full batch; flat: runs of `run` pixels */
-    int64_t flat, run;                    /* flat: one tap and no stride, pixels of all images are one row,
-                                             cut into runs */
+    int64_t flat, run;                    /* one tap and no stride: pixels of all images are one row, cut into runs */
     int64_t used, last;                   /* by pairs_use: items in use; width of the last one, where flat */
 } pairs_shape;
 
@@ -132,6 +129,5 @@ static inline void pairs_fetch(pairs_ahead *a)
             __builtin_prefetch(a->gate + at, 0, 2);
     }
 }
-
 
 #endif

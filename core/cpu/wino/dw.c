@@ -21,14 +21,14 @@ typedef struct wino_dw {
     const cpu_call *call;
     panels p;                 /* of the inputs, which are the columns of the products */
     wino_image x_image, dy_image;
-    const void *x, *dy;
+    const void *x, *dy;       /* (N,H,W,I), (N,OH,OW,O) */
     float *dw, *db;           /* (O,3,3,I), (O); NULL where not wanted */
     int64_t tiles, slots;     /* tiles of the rows in use; slots of a full batch */
     int64_t slot_tiles, block;
     int planes, sums;         /* of the largest part; kept at a time */
     int turns, threads;       /* turns: how often the slot is gone through, 1 or once for each part */
     int64_t x_pitch, dy_pitch, x_plane, dy_plane, sum_plane;
-    float *partial;           /* per slot: taps (O,9,x_pitch), then bias (dy_pitch) */
+    float *partial;           /* (slots,slot_floats): taps (O,9,x_pitch), then bias (dy_pitch) */
     int64_t slot_floats;
 } wino_dw;
 

@@ -25,9 +25,11 @@ typedef struct wino {
     panels p;                 /* of the outputs */
     wino_image in, out;       /* where tiles are read and written */
     wino_image block;         /* tiles of a block side by side: where they are written if the result is not stored */
-    const float *u, *bias;
-    const void *x, *gate;     /* gate: y of conv2d_dx's epilogue, NULL: none */
-    void *y;
+    const float *u;           /* [panel][36][depth][nv*lanes] */
+    const float *bias;        /* (O); NULL: none */
+    const void *x;            /* (N,H,W,C) of in.c channels: x forward, dy backward */
+    const void *gate;         /* like y: what conv2d_dx's epilogue looks at, NULL: none */
+    void *y;                  /* (N,H,W,C) of out.c channels; NULL where it is not stored */
     int64_t depth;            /* words that products sum over */
     int64_t tiles;            /* of the rows in use */
     int64_t v_pitch, v_plane, m_plane;
@@ -170,7 +172,7 @@ typedef struct packing {
     const wino_way *way;
     panels p;                 /* of the product's columns: O forward, I backward */
     const float *g;           /* (O,3,3,I) */
-    float *u;
+    float *u;                 /* [panel][36][depth][nv*lanes] */
     int64_t inputs, outputs;  /* I, O */
     int64_t depth;            /* words that products sum over */
 } packing;

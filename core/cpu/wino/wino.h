@@ -39,7 +39,11 @@ typedef struct wino_ahead {
 
 /* What the way back does to a pixel: y = max(low, sum + bias), or 0 where gate, of y's shape, is not > 0.
    bias, gate: NULL for none. */
-typedef struct wino_end { const float *bias; const void *gate; float low; } wino_end;
+typedef struct wino_end {
+    const float *bias;        /* (c) */
+    const void *gate;         /* (N,h,w,c) */
+    float low;
+} wino_end;
 
 /* Micro-kernels of one level and kind. Images have elements of `bytes` bytes, planes words of `each` numbers.
    Planes lie `plane` words apart, tiles (where words are pairs of tiles, words) `pitch` words apart; a plane is
@@ -47,14 +51,13 @@ typedef struct wino_end { const float *bias; const void *gate; float low; } wino
    A transform for the forward direction or the gradient to the input: */
 enum { WINO_PASSES = 2, WINO_BLOCK = 24 };      /* passes over a block at most; tiles of a block */
 typedef struct wino_way {
-    int passes, planes[WINO_PASSES];      /* the planes of a pass are made, multiplied and turned back before
-                                             those of the next */
-    const uint8_t *matrix;                /* of weights that each plane, counted over all passes, is multiplied with */
-    /* tiles first..first+tiles-1 of x -> planes of a pass. zero: WINO_REACH*c zeros */
+    int passes, planes[WINO_PASSES];      /* those of a pass are made, multiplied and turned back, then the next */
+    const uint8_t *matrix;                /* (planes of all passes): of weights that each is multiplied with */
+    /* tiles first..first+tiles-1 of x (N,h,w,c) -> planes of a pass, v (planes,tiles,c). zero: (WINO_REACH,c) zeros */
     void (*input)(const wino_image *g, const void *x, const void *zero, int64_t first, int64_t tiles, float *v,
                   int64_t plane, int64_t pitch, int pass);
-    /* planes of a pass -> `channels` channels of y from `channel` on, which are the first ones of m. part: what
-       a pass leaves for the next */
+    /* planes of a pass, m (planes,tiles,channels) -> `channels` channels of y (N,h,w,c) from `channel` on. part: what
+       a pass leaves for the next, (tiles,16,channels) */
     void (*output)(const wino_image *g, void *y, int64_t first, int64_t tiles, const float *m, int64_t plane,
                    int64_t pitch, int64_t channel, int64_t channels, const wino_end *end, float *part, int pass);
     /* g (3,3,step): lanes of 9 taps -> 36 vectors, `plane` floats apart; turned: rotated by 180 degrees */
@@ -66,7 +69,7 @@ enum { WINO_PARTS = 5 };
 typedef struct wino_sum {
     int parts;
     int planes[WINO_PARTS], matrices[WINO_PARTS];    /* of each part; planes/matrices neighbours add to the same sum */
-    /* the part's planes of x, and of dy; part 0 also adds the pixels of dy to bias (c) */
+    /* the part's planes (planes,tiles,c) of x, and of dy; part 0 also adds the pixels of dy to bias (c) */
     void (*input)(const wino_image *g, const void *x, const void *zero, int64_t first, int64_t tiles, float *v,
                   int64_t plane, int64_t pitch, int part);
     void (*grad)(const wino_image *g, const void *dy, const void *zero, int64_t first, int64_t tiles, float *v,
