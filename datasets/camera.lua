@@ -1,15 +1,15 @@
--- camera.lua: the embedded set: ten kinds of rendered objects seen by a simulated camera. Needs no files; the entropy of the
--- noise of each image is known exactly (set.entropy, bits per sample), which no photograph offers.
+-- camera.lua: the embedded set: ten kinds of rendered objects seen by a simulated camera. Needs no files; the entropy
+-- of the noise of each image is known exactly (set.entropy, bits per sample), which no photograph offers.
 local camera = require 'hz.data.camera'
 local dataset = require 'hz.data.dataset'
 
 local first_test = 2000000000        -- test images are the same however many train
 
 local function part(name, options, first, count)
-  local items, labels, entropy = camera.render({ seed = options.seed, height = options.size, width = options.size, noise = options.noise,
-    noise_free = options.noise == 0 and 1 or 0, texture = options.texture }, first, count)
-  return dataset.new { name = 'camera', part = name, items = items, labels = labels, entropy = entropy, classes = camera.classes,
-                       source = 'the embedded camera' }
+  local items, labels, entropy = camera.render({ seed = options.seed, height = options.size, width = options.size,
+    noise = options.noise, noise_free = options.noise == 0 and 1 or 0, texture = options.texture }, first, count)
+  return dataset.new { name = 'camera', part = name, items = items, labels = labels, entropy = entropy,
+    classes = camera.classes, source = 'the embedded camera' }
 end
 
 return {

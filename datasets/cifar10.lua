@@ -1,5 +1,5 @@
--- cifar10.lua: CIFAR-10 in its binary version (Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009).
--- A record is one label byte and 3,072 pixel bytes: red plane, green plane, blue plane of 32x32, row by row.
+-- cifar10.lua: CIFAR-10 in its binary version (Krizhevsky, Learning Multiple Layers of Features from Tiny Images,
+-- 2009). A record is one label byte and 3,072 pixel bytes: red plane, green plane, blue plane of 32x32, row by row.
 local dataset = require 'hz.data.dataset'
 local file = require 'hz.base.file'
 local tensor = require 'hz.tensor.tensor'
@@ -14,8 +14,8 @@ local PLANE, RECORD = 1024, 3073        -- bytes
 local function check_size(path, bytes)
   if bytes == 0 then dataset.fail('cifar10: %s: is empty; needs records of %d bytes', path, RECORD) end
   if bytes % RECORD ~= 0 then
-    dataset.fail('cifar10: %s: ends at byte %d, %d bytes into record %d; needs whole records of %d bytes', path, bytes, bytes % RECORD,
-      math.floor(bytes / RECORD) + 1, RECORD)
+    dataset.fail('cifar10: %s: ends at byte %d, %d bytes into record %d; needs whole records of %d bytes', path, bytes,
+      bytes % RECORD, math.floor(bytes / RECORD) + 1, RECORD)
   end
   return bytes / RECORD
 end
@@ -30,7 +30,9 @@ local function read_file(path)
   local labels, pixels = records:slice(2, 1, 1):to 'i32':reshape { -1 }, tensor.empty({ #records, PLANE, 3 }, 'u8')
   local p = labels:pointer()
   for i = 0, #labels - 1 do
-    if p[i] > 9 then dataset.fail('cifar10: %s: byte %d: label %d in record %d; needs 0..9', path, i * RECORD, p[i], i + 1) end
+    if p[i] > 9 then
+      dataset.fail('cifar10: %s: byte %d: label %d in record %d; needs 0..9', path, i * RECORD, p[i], i + 1)
+    end
   end
   local planes = pixels:permute(3, 1, 2)
   for ch = 1, 3 do planes[ch]:copy(records:slice(2, 2 + (ch - 1) * PLANE, 1 + ch * PLANE)) end
@@ -55,8 +57,8 @@ local function read_part(where, part)
   local labels, pixels = {}, {}
   for i, name in ipairs(files[part]) do labels[i], pixels[i] = read_file(file.join(where, name)) end
   local all = join(pixels, { 0, PLANE, 3 }, 'u8')
-  local set = dataset.new { name = 'cifar10', part = part, items = all:reshape { #all, 32, 32, 3 }, labels = join(labels, { 0 }, 'i32'),
-                            classes = classes, source = where }
+  local set = dataset.new { name = 'cifar10', part = part, items = all:reshape { #all, 32, 32, 3 },
+    labels = join(labels, { 0 }, 'i32'), classes = classes, source = where }
   all:free()
   return set
 end
@@ -71,7 +73,7 @@ return {
   about = '60,000 colour photographs of 32x32 pixels in 10 classes; 50,000 to train, 10,000 to test',
   url = 'https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz',
   bytes = 170052171,
-  md5 = 'c32a1d4ab5d03f1284b67883e8d87530',                                            -- as published on the page of the set
+  md5 = 'c32a1d4ab5d03f1284b67883e8d87530',      -- as published on the page of the set
   sha256 = 'c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd',
   page = 'https://www.cs.toronto.edu/~kriz/cifar.html',
   licence = 'none stated; free to use with reference to the technical report',
@@ -79,10 +81,12 @@ return {
   files = expected,
   classes = classes,
   counts = { train = 50000, test = 10000 },
-  -- What dataset.lua computes of the 60,000 images, in whatever order the files hold them; recorded from a pixel-exact copy.
+  -- What dataset.lua computes of the 60,000 images, in whatever order the files hold them; recorded from
+  -- a pixel-exact copy.
   digest = { train = '4d508793fea924befe26129ed85e8daf2e9308cf9d1a225e213825dabc37fd2a',
              test = 'dd57007805f16ec53f9ca60c451d25d38d5d6c1d38341e5059448ad913169719' },
   read = function(where, _, want)
-    return { train = want.train and read_part(where, 'train') or nil, test = want.test and read_part(where, 'test') or nil }
+    return { train = want.train and read_part(where, 'train') or nil,
+      test = want.test and read_part(where, 'test') or nil }
   end,
 }

@@ -1,13 +1,15 @@
--- folder.lua: images of one's own: DIR/CLASS/*.jpg, or DIR/train/CLASS/* and DIR/test/CLASS/*. JPEG and PNG, told apart by their first
--- bytes, all of one size. Grey images among coloured ones get three equal channels. Without train/ and test/ a share of the
--- items is held out for the test by content hash: the same ones each time, whatever the files are called.
+-- folder.lua: images of one's own: DIR/CLASS/*.jpg, or DIR/train/CLASS/* and DIR/test/CLASS/*. JPEG and PNG,
+-- told apart by their first bytes, all of one size. Grey images among coloured ones get three equal channels.
+-- Without train/ and test/ a share of the items is held out for the test by content hash: the same ones each time,
+-- whatever the files are called.
 local dataset = require 'hz.data.dataset'
 local file = require 'hz.base.file'
 local tensor = require 'hz.tensor.tensor'
 
 local fail = dataset.fail
 local readable = { jpg = true, jpeg = true, jpe = true, png = true }
-local unreadable = { webp = true, bmp = true, gif = true, tif = true, tiff = true, ppm = true, pgm = true, avif = true, heic = true, jxl = true, jp2 = true }
+local unreadable = { webp = true, bmp = true, gif = true, tif = true, tiff = true, ppm = true, pgm = true, avif = true,
+  heic = true, jxl = true, jp2 = true }
 
 -- ---- what is there ----
 
@@ -19,7 +21,8 @@ local function folders_in(path)
   return list
 end
 
--- Paths of the images below a folder, sorted. Other files than images are passed over; images that cannot be read are not.
+-- Paths of the images below a folder, sorted. Other files than images are passed over; images that cannot
+-- be read are not.
 local function images_in(path, list)
   for _, name in ipairs(file.list(path)) do
     local full, kind = file.join(path, name), (name:match '%.(%w+)$' or ''):lower()
@@ -43,7 +46,8 @@ local function has_parts(path)
     found[part] = file.exists(below) == 'folder' and #folders_in(below) > 0
   end
   if found.train ~= found.test then
-    fail('folder: %s has %s/ but no %s/ with classes in it; needs both or neither', path, found.train and 'train' or 'test', found.train and 'test' or 'train')
+    fail('folder: %s has %s/ but no %s/ with classes in it; needs both or neither', path,
+      found.train and 'train' or 'test', found.train and 'test' or 'train')
   end
   return found.train
 end
@@ -56,7 +60,9 @@ local function classes_of(path, parts)
   local known = {}
   for _, name in ipairs(names) do known[name] = true end
   for _, name in ipairs(folders_in(file.join(path, 'test'))) do
-    if not known[name] then fail("folder: %s has the class '%s', train/ has not; needs the same classes", file.join(path, 'test'), name) end
+    if not known[name] then
+      fail("folder: %s has the class '%s', train/ has not; needs the same classes", file.join(path, 'test'), name)
+    end
   end
   return names
 end
@@ -92,8 +98,8 @@ end
 
 local function check_size(first, path, image)
   if image:size(1) ~= first.image:size(1) or image:size(2) ~= first.image:size(2) then
-    fail('folder: %s is %dx%d, %s is %dx%d (width x height); needs all of one size', path, image:size(2), image:size(1), first.path,
-      first.image:size(2), first.image:size(1))
+    fail('folder: %s is %dx%d, %s is %dx%d (width x height); needs all of one size', path, image:size(2), image:size(1),
+      first.path, first.image:size(2), first.image:size(1))
   end
 end
 
@@ -124,7 +130,8 @@ end
 local function make(path, part, classes)
   local below = part and file.join(path, part) or path
   local items, labels = read_classes(below, classes, part == 'test')
-  return dataset.new { name = 'folder', part = part or 'all', items = items, labels = labels, classes = classes, source = below }
+  return dataset.new { name = 'folder', part = part or 'all', items = items, labels = labels, classes = classes,
+    source = below }
 end
 
 return {
@@ -132,15 +139,21 @@ return {
   about = 'your own images: JPEG or PNG in one sub-folder per class (path=DIR)',
   options = {
     path = { about = 'the folder' },
-    test_share = { default = 0.2, min = 0.01, max = 0.9, about = 'share of the items held out for the test where there is no test/' },
+    test_share = { default = 0.2, min = 0.01, max = 0.9,
+      about = 'share of the items held out for the test where there is no test/' },
   },
   read = function(_, options, want)
     local path = options.path
     if not path then fail('folder: no path was given; needs path=DIR') end
-    if file.exists(path) ~= 'folder' then fail('folder: %s is %s; needs a folder', path, file.exists(path) and 'a file' or 'not there') end
+    if file.exists(path) ~= 'folder' then
+      fail('folder: %s is %s; needs a folder', path, file.exists(path) and 'a file' or 'not there')
+    end
     local parts = has_parts(path)
     local classes = classes_of(path, parts)
-    if parts then return { train = want.train and make(path, 'train', classes) or nil, test = want.test and make(path, 'test', classes) or nil } end
+    if parts then
+      return { train = want.train and make(path, 'train', classes) or nil,
+        test = want.test and make(path, 'test', classes) or nil }
+    end
     local all = make(path, nil, classes)
     local train, test = all:split(math.max(1, math.floor(#all * options.test_share + 0.5)), 'test')
     return { train = train:as 'train', test = test:as 'test' }

@@ -1,5 +1,6 @@
--- file.lua: whole files, folders and locks, with messages that name the path and the system's reason. What is written is either
--- there completely or not at all: a temporary file in the same folder, synced, then renamed over the old one.
+-- file.lua: whole files, folders and locks, with messages that name the path and the system's reason. What is
+-- written is either there completely or not at all: a temporary file in the same folder, synced, then renamed
+-- over the old one.
 local ffi = require 'ffi'
 local c = require 'hz.c'
 local posix = require 'hz.ext.posix'
@@ -23,7 +24,7 @@ function M.name_of(path) return path:match '[^/]*$' end
 
 local function home(variable, below)
   local base = os.getenv(variable)
-  if not base or base:sub(1, 1) ~= '/' then           -- relative ones are to be ignored (XDG base directory specification)
+  if not base or base:sub(1, 1) ~= '/' then      -- relative ones are to be ignored (XDG base directory specification)
     local own = os.getenv 'HOME'
     if not own or own == '' then c.fail('hz: neither %s nor HOME is set; needs one of them', variable) end
     base = own .. below
@@ -91,7 +92,8 @@ function M.read_all(path)
   end)
 end
 
--- Calls use(read, bytes) with the file's size and a function read(pointer, n) that fills n bytes from where the last call ended.
+-- Calls use(read, bytes) with the file's size and a function read(pointer, n) that fills n bytes from where
+-- the last call ended.
 function M.with(path, use)
   return opened(path, function(fd)
     local s = need('read', path, posix.fstat(fd))
@@ -123,7 +125,7 @@ end
 -- The folder's entry of a new or renamed file is durable only after this.
 local function sync_folder(path)
   local fd = need('write', path, posix.open(path, 'read'))
-  posix.sync(fd)                                      -- some network file systems refuse; the rename stands all the same
+  posix.sync(fd)      -- some network file systems refuse; the rename stands all the same
   posix.close(fd)
 end
 
@@ -137,7 +139,8 @@ local function write_chunks(fd, chunks)
   return posix.sync(fd)
 end
 
--- Writes a file as a whole. content: a string, or a list of strings and { pointer, bytes }. On any failure the old file is as it was.
+-- Writes a file as a whole. content: a string, or a list of strings and { pointer, bytes }. On any failure the
+-- old file is as it was.
 function M.write(path, content)
   local chunks = type(content) == 'table' and content or { content }
   local fresh = temporary(path)
@@ -181,7 +184,8 @@ end
 local Lock = {}
 Lock.__index = Lock
 
--- Gives the lock up. The file is removed while it is still locked, so nobody can lock a file that is about to vanish unseen.
+-- Gives the lock up. The file is removed while it is still locked, so nobody can lock a file that is about
+-- to vanish unseen.
 function Lock:release()
   if not self.fd then return end
   posix.unlink(self.path)
@@ -192,7 +196,8 @@ end
 local function owner(path)
   local ok, text = pcall(M.read_all, path)
   local pid, host = (ok and text or ''):match '^(%d+) (%S+)\n'
-  return { pid = tonumber(pid), host = host, text = pid and ('process %s on %s'):format(pid, host) or 'another process' }
+  return { pid = tonumber(pid), host = host,
+    text = pid and ('process %s on %s'):format(pid, host) or 'another process' }
 end
 
 -- Tries to lock `path` (a file of its own, made when missing). Returns a lock with :release(), or nil and its owner

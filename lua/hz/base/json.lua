@@ -1,5 +1,6 @@
--- json.lua: JSON (RFC 8259), strict both ways. Encoding is deterministic: sorted keys, shortest numbers that read back equal,
--- so that equal values have equal texts and digests. json.null stands for null; json.array{} marks a table that is empty as a list.
+-- json.lua: JSON (RFC 8259), strict both ways. Encoding is deterministic: sorted keys, shortest numbers that read
+-- back equal, so that equal values have equal texts and digests. json.null stands for null; json.array{} marks
+-- a table that is empty as a list.
 local c = require 'hz.c'
 
 local M = {}
@@ -13,7 +14,8 @@ local deepest = 200
 
 -- ---- encoding ----
 
-local escapes = { ['"'] = '\\"', ['\\'] = '\\\\', ['\b'] = '\\b', ['\f'] = '\\f', ['\n'] = '\\n', ['\r'] = '\\r', ['\t'] = '\\t' }
+local escapes = { ['"'] = '\\"', ['\\'] = '\\\\', ['\b'] = '\\b', ['\f'] = '\\f', ['\n'] = '\\n', ['\r'] = '\\r',
+  ['\t'] = '\\t' }
 
 -- Length of the UTF-8 sequence at i (RFC 3629: no overlong forms, no surrogates), or nil.
 local function sequence(s, i)
@@ -94,7 +96,9 @@ end
 
 -- pad: the indentation of this line in pretty text, nil in compact text.
 local function write_table(t, path, pad, depth)
-  if depth > deepest then c.fail('json: %s is more than %d levels deep (or holds itself); needs fewer', path, deepest) end
+  if depth > deepest then
+    c.fail('json: %s is more than %d levels deep (or holds itself); needs fewer', path, deepest)
+  end
   local keys, n = keys_of(t, path)
   local parts, inner = {}, pad and pad .. '  '
   for i = 1, n or #keys do

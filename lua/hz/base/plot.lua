@@ -1,6 +1,7 @@
--- plot.lua: accuracy over bits, in characters or as SVG. A picture is { title, caption (may be nil), x = label, y = label, series = { { name, points } },
--- levels = { { y, label } } }; a point is { x, y, spread (nil: none), label }. The x axis is logarithmic with marks at
--- `ticks` (nil: 1, 2, 5, ...); y is in the units given, from `low` on (nil: what the points need), or logarithmic with log_y. above: SVG has the legend under the title
+-- plot.lua: accuracy over bits, in characters or as SVG. A picture is { title, caption (may be nil), x = label,
+-- y = label, series = { { name, points } }, levels = { { y, label } } }; a point is { x, y, spread (nil: none),
+-- label }. The x axis is logarithmic with marks at `ticks` (nil: 1, 2, 5, ...); y is in the units given, from
+-- `low` on (nil: what the points need), or logarithmic with log_y. above: SVG has the legend under the title
 -- and the caption at the foot.
 local M = {}
 
@@ -71,7 +72,9 @@ local function scales(picture, ysteps)
   local s = { xticks = {} }
   s.y, s.yticks = y_scale(picture, e, ysteps)
   function s.x(v) return (math.log(v) - a) / (b - a) end
-  for _, v in ipairs(picture.ticks or log_ticks(math.exp(a), math.exp(b))) do s.xticks[#s.xticks + 1] = { at = s.x(v), text = ('%g'):format(v) } end
+  for _, v in ipairs(picture.ticks or log_ticks(math.exp(a), math.exp(b))) do
+    s.xticks[#s.xticks + 1] = { at = s.x(v), text = ('%g'):format(v) }
+  end
   return s
 end
 M.scales = scales
@@ -133,7 +136,8 @@ function M.text(picture, w, h)
   end
   for _, t in ipairs(s.yticks) do left[h - math.floor(t.at * (h - 1) + 0.5)] = t.text end
   for y = 1, h do
-    lines[#lines + 1] = (('%6s %s%s'):format(left[y] or '', left[y] and '+' or '|', table.concat(grid[y])):gsub(' +$', ''))
+    lines[#lines + 1] = (('%6s %s%s'):format(left[y] or '', left[y] and '+' or '|',
+      table.concat(grid[y])):gsub(' +$', ''))
   end
   local axis, below = {}, {}
   for x = 1, w do axis[x], below[x] = '-', ' ' end

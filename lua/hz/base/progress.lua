@@ -1,5 +1,5 @@
--- progress.lua: what a person watching sees, on stderr. A terminal gets one line that is rewritten at most ten times a second;
--- anything else gets whole lines, and only those that are worth keeping.
+-- progress.lua: what a person watching sees, on stderr. A terminal gets one line that is rewritten at most ten times
+-- a second; anything else gets whole lines, and only those that are worth keeping.
 local c = require 'hz.c'
 local file = require 'hz.base.file'
 local posix = require 'hz.ext.posix'

@@ -5,15 +5,20 @@ local M = {}
 
 local W, H = 760, 470              -- of the whole picture, in px
 local L, R, T, B = 70, 22, 48, 62  -- margins
-local colours = { '#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56b4e9', '#e69f00', '#000000', '#8c6d31' }      -- Okabe and Ito: told apart by all
+-- Okabe and Ito: told apart by all.
+local colours = { '#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56b4e9', '#e69f00', '#000000', '#8c6d31' }
 
-local function escape(s) return (s:gsub('[&<>"]', { ['&'] = '&amp;', ['<'] = '&lt;', ['>'] = '&gt;', ['"'] = '&quot;' })) end
+local function escape(s)
+  return (s:gsub('[&<>"]', { ['&'] = '&amp;', ['<'] = '&lt;', ['>'] = '&gt;', ['"'] = '&quot;' }))
+end
 
 local Page = {}
 Page.__index = Page
 function Page:add(...) self[#self + 1] = (...):format(select(2, ...)) end
 function Page:text(x, y, s, more) self:add('<text x="%.1f" y="%.1f" %s>%s</text>', x, y, more or '', escape(s)) end
-function Page:line(x1, y1, x2, y2, more) self:add('<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" %s/>', x1, y1, x2, y2, more) end
+function Page:line(x1, y1, x2, y2, more)
+  self:add('<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" %s/>', x1, y1, x2, y2, more)
+end
 
 local function axes(page, picture, s, X, Y)
   for _, t in ipairs(s.yticks) do
@@ -27,15 +32,19 @@ local function axes(page, picture, s, X, Y)
   page:line(L, H - B, W - R, H - B, 'stroke="#333"')
   page:line(L, T, L, H - B, 'stroke="#333"')
   page:text((L + W - R) / 2, H - 16, picture.x, 'text-anchor="middle"')
-  page:text(0, 0, picture.y, ('text-anchor="middle" transform="translate(20 %.1f) rotate(-90)"'):format((T + H - B) / 2))
+  page:text(0, 0, picture.y,
+    ('text-anchor="middle" transform="translate(20 %.1f) rotate(-90)"'):format((T + H - B) / 2))
   page:text(L, 28, picture.title, 'font-size="15" font-weight="bold"')
-  if picture.caption then page:text(W - R, picture.above and H - 4 or 28, picture.caption, 'text-anchor="end" font-size="11" fill="#555"') end
+  if picture.caption then
+    page:text(W - R, picture.above and H - 4 or 28, picture.caption, 'text-anchor="end" font-size="11" fill="#555"')
+  end
 end
 
 local function levels(page, picture, s, Y)
   for k, l in ipairs(picture.levels or {}) do
     local y = Y(s.y(l.y))
-    page:line(L, y, W - R, y, ('stroke="%s" stroke-dasharray="6 4" opacity="0.7"'):format(colours[((l.series or k) - 1) % #colours + 1]))
+    page:line(L, y, W - R, y,
+      ('stroke="%s" stroke-dasharray="6 4" opacity="0.7"'):format(colours[((l.series or k) - 1) % #colours + 1]))
     page:text(L + 6, y - 5, l.label, 'fill="#555" font-size="11"')
   end
 end
@@ -57,7 +66,8 @@ local function series(page, one, colour, s, X, Y)
     page:add('<circle cx="%.1f" cy="%.1f" r="4" fill="%s"/>', x, y, colour)
     if p.label then
       local near = x - before < 26
-      page:text(x + (near and 8 or -8), y + (near and 18 or -9), p.label, ('text-anchor="%s" font-size="11" fill="%s"'):format(near and 'start' or 'end', colour))
+      page:text(x + (near and 8 or -8), y + (near and 18 or -9), p.label,
+        ('text-anchor="%s" font-size="11" fill="%s"'):format(near and 'start' or 'end', colour))
       before = near and -1e9 or x
     end
   end
@@ -83,8 +93,8 @@ end
 function M.text(picture)
   local s = plot.scales(picture, 6)
   local page = setmetatable({}, Page)
-  page:add('<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" font-family="Helvetica,Arial,sans-serif" font-size="12" fill="#222">',
-    W, H, W, H)
+  page:add('<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" '
+    .. 'font-family="Helvetica,Arial,sans-serif" font-size="12" fill="#222">', W, H, W, H)
   page:add('<title>%s</title>', (escape(picture.title):gsub('%%', '%%%%')))
   page:add('<rect width="%d" height="%d" fill="#fff"/>', W, H)
   if s then

@@ -1,5 +1,5 @@
--- camera.lua: images of the embedded camera set (core/hz/camera.h): rendered scenes seen by a simulated camera, with the true
--- entropy of their noise beside each.
+-- camera.lua: images of the embedded camera set (core/hz/camera.h): rendered scenes seen by a simulated camera, with
+-- the true entropy of their noise beside each.
 local c = require 'hz.c'
 local tensor = require 'hz.tensor.tensor'
 local ffi, C = c.ffi, c.C
@@ -9,8 +9,9 @@ local M = {}
 M.classes = {}
 for label = 0, C.HZ_CAMERA_CLASSES - 1 do M.classes[label + 1] = ffi.string(C.hz_camera_class(label)) end
 
--- Images first .. first+count-1 for these knobs (seed, height, width, noise, noise_free, texture, exposure, gain; those missing
--- have the core's defaults): pixels (count,height,width,3) u8, labels (count) i32 from 0, entropy (count) f32 in bits per sample.
+-- Images first .. first+count-1 for these knobs (seed, height, width, noise, noise_free, texture, exposure, gain;
+-- those missing have the core's defaults): pixels (count,height,width,3) u8, labels (count) i32 from 0, entropy
+-- (count) f32 in bits per sample.
 function M.render(knobs, first, count)
   local spec = ffi.new 'hz_camera_spec'
   for name, value in pairs(knobs) do spec[name] = value end

@@ -1,9 +1,10 @@
 -- dataset.lua: labelled sets of items, and the registry of those that exist (one file each in datasets/).
 --
--- A set has fields name, part ('train', 'test', ...), items (N,H,W,C) u8 or f32 features, labels (N) i32 from 0, classes = { names },
--- hashes (N,32) u8, source, maybe entropy (N) f32. Its items are ordered by the sha256 of their bytes, so that index, digest,
--- subsets and splits follow from the contents alone, never from the order of files or from a seed. `digest` names the contents.
--- Hashes stay those of the original items when a set is recoded: the same split whatever the encoding.
+-- A set has fields name, part ('train', 'test', ...), items (N,H,W,C) u8 or f32 features, labels (N) i32 from 0,
+-- classes = { names }, hashes (N,32) u8, source, maybe entropy (N) f32. Its items are ordered by the sha256 of their
+-- bytes, so that index, digest, subsets and splits follow from the contents alone, never from the order of files
+-- or from a seed. `digest` names the contents. Hashes stay those of the original items when a set is recoded: the
+-- same split whatever the encoding.
 local ffi = require 'ffi'
 local c = require 'hz.c'
 local crypto = require 'hz.ext.crypto'
@@ -35,7 +36,8 @@ local function big_endian(n)
   return string.char(math.floor(n / 2 ^ 24) % 256, math.floor(n / 2 ^ 16) % 256, math.floor(n / 2 ^ 8) % 256, n % 256)
 end
 
--- Indices 1..n sorted by key(i), a string; ties by label, then by index. One string each: sorting needs no Lua comparison.
+-- Indices 1..n sorted by key(i), a string; ties by label, then by index. One string each: sorting needs
+-- no Lua comparison.
 local function ranked(n, labels, key)
   local keys, label = {}, labels:pointer 'read'
   for i = 1, n do keys[i] = key(i) .. big_endian(label[i - 1]) .. big_endian(i) end
@@ -78,25 +80,33 @@ end
 local function check_labels(who, labels, classes)
   local p = labels:pointer 'read'
   for i = 0, #labels - 1 do
-    if p[i] < 0 or p[i] >= #classes then c.fail('%s: item %d has label %d; needs 0..%d', who, i + 1, p[i], #classes - 1) end
+    if p[i] < 0 or p[i] >= #classes then
+      c.fail('%s: item %d has label %d; needs 0..%d', who, i + 1, p[i], #classes - 1)
+    end
   end
 end
 
 local function check_raw(raw)
   local who = 'data set ' .. tostring(raw.name)
-  if not tensor.is(raw.items) or raw.items.ndim < 2 then c.fail('%s: items is %s; needs a tensor (N,...)', who, type(raw.items)) end
+  if not tensor.is(raw.items) or raw.items.ndim < 2 then
+    c.fail('%s: items is %s; needs a tensor (N,...)', who, type(raw.items))
+  end
   local n = #raw.items
   if n == 0 then c.fail('%s: has no items; needs at least one', who) end
   for _, column in ipairs { 'labels', 'entropy' } do
     local t = raw[column]
     if (column == 'labels' or t) and (not tensor.is(t) or t.ndim ~= 1 or #t ~= n) then
-      c.fail('%s: %s is %s; needs a tensor of %d numbers', who, column, tensor.is(t) and tensor.shape_text(t) or type(t), n)
+      c.fail('%s: %s is %s; needs a tensor of %d numbers', who, column,
+        tensor.is(t) and tensor.shape_text(t) or type(t), n)
     end
   end
-  if type(raw.classes) ~= 'table' or #raw.classes == 0 then c.fail('%s: classes is %s; needs a list of names', who, type(raw.classes)) end
+  if type(raw.classes) ~= 'table' or #raw.classes == 0 then
+    c.fail('%s: classes is %s; needs a list of names', who, type(raw.classes))
+  end
 end
 
--- A set from { name, part, items, labels, classes, source, entropy }: hashed and put in order. The tensors given are not kept.
+-- A set from { name, part, items, labels, classes, source, entropy }: hashed and put in order. The tensors
+-- given are not kept.
 function M.new(raw)
   check_raw(raw)
   local items, labels = raw.items:contiguous(), raw.labels:to 'i32'
@@ -150,8 +160,10 @@ end
 -- Items first .. first+count-1; shares memory with the set.
 function methods.subset(set, first, count)
   local n = #set.items
-  if type(first) ~= 'number' or type(count) ~= 'number' or first % 1 ~= 0 or count % 1 ~= 0 or first < 1 or count < 1 or first + count - 1 > n then
-    c.fail('subset: first %s, count %s of %s were given; needs whole numbers within 1..%d', tostring(first), tostring(count), title(set), n)
+  if type(first) ~= 'number' or type(count) ~= 'number' or first % 1 ~= 0 or count % 1 ~= 0 or first < 1 or count < 1
+      or first + count - 1 > n then
+    c.fail('subset: first %s, count %s of %s were given; needs whole numbers within 1..%d', tostring(first),
+      tostring(count), title(set), n)
   end
   if first == 1 and count == n then return set end
   return derive(set, function(t) return t:slice(1, first, first + count - 1) end)
@@ -159,7 +171,9 @@ end
 
 -- The items at these indices (a list), in that order.
 function methods.select(set, indices)
-  if type(indices) ~= 'table' or #indices == 0 then c.fail('select: %s was given; needs a list of indices', type(indices)) end
+  if type(indices) ~= 'table' or #indices == 0 then
+    c.fail('select: %s was given; needs a list of indices', type(indices))
+  end
   for _, i in ipairs(indices) do
     if type(i) ~= 'number' or i % 1 ~= 0 or i < 1 or i > #set.items then
       c.fail('select: index %s of %s was given; needs 1..%d', tostring(i), title(set), #set.items)
@@ -168,8 +182,8 @@ function methods.select(set, indices)
   return derive(set, function(t) return gather(t, indices) end)
 end
 
--- Two sets: the rest, and `count` items held out. Which ones follows from the content hash of the original items and the
--- salt (a string) alone; equal items fall on one side, but for one group where the count cuts.
+-- Two sets: the rest, and `count` items held out. Which ones follows from the content hash of the original items and
+-- the salt (a string) alone; equal items fall on one side, but for one group where the count cuts.
 function methods.split(set, count, salt)
   local n = #set.items
   if type(count) ~= 'number' or count % 1 ~= 0 or count < 1 or count >= n then
@@ -190,7 +204,8 @@ function methods.as(set, part) return derive(set, function(t) return t end, { pa
 -- The same items recoded: labels, hashes and digest stay those of the original. `how` says what was done, in words.
 function methods.replace(set, items, how)
   if not tensor.is(items) or items.ndim < 2 or #items ~= #set.items then
-    c.fail('replace: %s was given for %s; needs a tensor of %d items', tensor.is(items) and tensor.shape_text(items) or type(items), title(set), #set.items)
+    c.fail('replace: %s was given for %s; needs a tensor of %d items',
+      tensor.is(items) and tensor.shape_text(items) or type(items), title(set), #set.items)
   end
   return derive(set, function(t) return t end, { items = items, digest = set.digest, recoded = how or 'recoded' })
 end
@@ -201,25 +216,30 @@ local Set = getmetatable(first)
 
 function Set.__index(set, k)
   if type(k) == 'number' then
-    if k % 1 ~= 0 or k < 1 or k > #set.items then c.fail('%s: index %s was given; needs 1..%d', title(set), tostring(k), #set.items) end
+    if k % 1 ~= 0 or k < 1 or k > #set.items then
+      c.fail('%s: index %s was given; needs 1..%d', title(set), tostring(k), #set.items)
+    end
     return set.items[k]
   end
   local fields = tables[set]
   if k == 'digest' and not fields.digest then fields.digest = digest_of(set) end
   return fields[k] == nil and methods[k] or fields[k]
 end
-Set.__newindex = function(set, k) c.fail('%s: %s was to be set; needs a new set (subset, select, split, replace)', title(set), tostring(k)) end
+Set.__newindex = function(set, k)
+  c.fail('%s: %s was to be set; needs a new set (subset, select, split, replace)', title(set), tostring(k))
+end
 Set.__len = function(set) return #set.items end
 Set.__tostring = function(set)
-  return ('%s: %d items %s, %d classes, digest %s, from %s%s'):format(title(set), #set.items, kind_of(set.items), #set.classes,
-    set.digest:sub(1, 12), set.source, set.recoded and ', ' .. set.recoded or '')
+  return ('%s: %d items %s, %d classes, digest %s, from %s%s'):format(title(set), #set.items, kind_of(set.items),
+    #set.classes, set.digest:sub(1, 12), set.source, set.recoded and ', ' .. set.recoded or '')
 end
 function M.is(x) return type(x) == 'userdata' and tables[x] ~= nil end
 function Set.__names(set) return tables[set], methods end      -- for completion at the prompt
 
 -- ---- the registry ----
 
--- Reached from the library's folder, so that errors raised in those files are blamed on the line of the user who asked for the set.
+-- Reached from the library's folder, so that errors raised in those files are blamed on the line of the user
+-- who asked for the set.
 local function registry() return c.here .. '../../datasets' end
 
 -- Names of the sets that are described, sorted.
@@ -273,12 +293,14 @@ local function number_option(who, v, row)
   local n = tonumber(v)
   if not n or row.min and n < row.min or row.max and n > row.max or row.whole and n % 1 ~= 0 then
     c.fail('%s is %s; needs a %s%s', who, tostring(v), row.whole and 'whole number' or 'number',
-      row.min and row.max and (' within %g..%g'):format(row.min, row.max) or row.min and (' from %g'):format(row.min) or '')
+      row.min and row.max and (' within %g..%g'):format(row.min, row.max)
+      or row.min and (' from %g'):format(row.min) or '')
   end
   return n
 end
 
--- Checks the options against spec.options = { key = { default = , min = , max = , whole = , about = } } and fills in defaults.
+-- Checks the options against spec.options = { key = { default = , min = , max = , whole = , about = } } and
+-- fills in defaults.
 local function fill_options(spec, given)
   local out, known = {}, { 'split' }
   for key, row in pairs(spec.options or {}) do
@@ -287,7 +309,9 @@ local function fill_options(spec, given)
   table.sort(known)
   for key, v in pairs(given) do
     local row = spec.options and spec.options[key]
-    if not row and key ~= 'split' then c.fail("data %s: option '%s' is unknown; have %s", spec.name, tostring(key), table.concat(known, ', ')) end
+    if not row and key ~= 'split' then
+      c.fail("data %s: option '%s' is unknown; have %s", spec.name, tostring(key), table.concat(known, ', '))
+    end
     local who = ('data %s: %s'):format(spec.name, key)
     if row then
       local text = type(row.default) == 'string' or row.default == nil
@@ -309,7 +333,9 @@ function M.data(name, given)
   local spec = M.describe(name)
   given = given or {}
   local part = given.split
-  if part ~= nil and part ~= 'train' and part ~= 'test' then c.fail("data %s: split is '%s'; needs train or test", spec.name, tostring(part)) end
+  if part ~= nil and part ~= 'train' and part ~= 'test' then
+    c.fail("data %s: split is '%s'; needs train or test", spec.name, tostring(part))
+  end
   local options = fill_options(spec, given)
   local where = M.where(spec) or missing(spec)
   local sets = spec.read(where, options, { train = part ~= 'test', test = part ~= 'train' })

@@ -1,4 +1,5 @@
--- doctor.lua: what can be wrong with data, as rows { check, ok, text }: ok is true, false (wrong), or nil (worth knowing).
+-- doctor.lua: what can be wrong with data, as rows { check, ok, text }: ok is true, false (wrong), or nil
+-- (worth knowing).
 local ffi = require 'ffi'
 local dataset = require 'hz.data.dataset'
 local file = require 'hz.base.file'
@@ -21,13 +22,14 @@ end
 
 local function place(name, folder)
   local free = file.free_bytes(nearest(folder))
-  return row(name, file.exists(folder) and true or nil, '%s (%s; %.1f GB free)', folder, file.exists(folder) or 'not there yet', free / 1e9)
+  return row(name, file.exists(folder) and true or nil, '%s (%s; %.1f GB free)', folder,
+    file.exists(folder) or 'not there yet', free / 1e9)
 end
 
 -- Libraries, and the folders where data are looked for.
 function M.machine()
-  local rows = { library('libcrypto', 'hz.ext.crypto', 'digests of data and results'), library('libcurl', 'hz.ext.curl', 'hz data fetch'),
-                 library('libarchive', 'hz.ext.archive', 'hz data fetch') }
+  local rows = { library('libcrypto', 'hz.ext.crypto', 'digests of data and results'),
+    library('libcurl', 'hz.ext.curl', 'hz data fetch'), library('libarchive', 'hz.ext.archive', 'hz data fetch') }
   local own = os.getenv 'HZ_DATA'
   if own and own ~= '' then
     rows[#rows + 1] = place('HZ_DATA', own)
@@ -51,16 +53,24 @@ local function check_files(spec, where)
       rows[#rows + 1] = row(f[1], false, 'has %d bytes; the published one has %d', bytes, f[2])
     end
   end
-  if #rows == 0 and spec.files then rows[1] = row('files', true, 'all %d are there, in the published sizes', #spec.files) end
+  if #rows == 0 and spec.files then
+    rows[1] = row('files', true, 'all %d are there, in the published sizes', #spec.files)
+  end
   return rows
 end
 
 local function check_digest(spec, set)
   local name = set.part .. ' contents'
   local wanted = spec.digest and spec.digest[set.part]
-  if not wanted then return row(name, nil, '%d items, digest %s; none is recorded to compare with', #set, set.digest) end
-  if wanted == set.digest then return row(name, true, '%d items, those recorded for this set (digest %s, in any order)', #set, wanted:sub(1, 12)) end
-  return row(name, false, '%d items that are not those recorded for this set: digest %s; needs %s (an edited or recoded copy?)', #set, set.digest, wanted)
+  if not wanted then
+    return row(name, nil, '%d items, digest %s; none is recorded to compare with', #set, set.digest)
+  end
+  if wanted == set.digest then
+    return row(name, true, '%d items, those recorded for this set (digest %s, in any order)', #set, wanted:sub(1, 12))
+  end
+  return row(name, false,
+    '%d items that are not those recorded for this set: digest %s; needs %s (an edited or recoded copy?)', #set,
+    set.digest, wanted)
 end
 
 local function load_sets(spec, options)
@@ -73,7 +83,9 @@ end
 -- Files and contents of a set against what its description says of them.
 function M.verify(spec, options)
   local where = dataset.where(spec)
-  if not where then return { row('folder', false, 'not found; looked for %s', table.concat(dataset.places(spec), ' and ')) } end
+  if not where then
+    return { row('folder', false, 'not found; looked for %s', table.concat(dataset.places(spec), ' and ')) }
+  end
   local rows = check_files(spec, where)
   local sets, trouble = load_sets(spec, options or {})
   if not sets then rows[#rows + 1] = trouble; return rows end
@@ -95,7 +107,8 @@ local function check_twins(set)
     end
   end
   if twins == 0 then return row(set.part .. ' duplicates', true, 'none') end
-  local found = row(set.part .. ' duplicates', nil, '%d items equal another, %d of them with another label', twins, torn)
+  local found = row(set.part .. ' duplicates', nil, '%d items equal another, %d of them with another label',
+    twins, torn)
   if torn > 0 then found.ok = false end
   return found
 end
@@ -115,10 +128,12 @@ local function check_classes(set)
     if counts[k] < counts[least] then least = k end
     if counts[k] > counts[most] then most = k end
   end
-  if counts[least] == 0 then return row(set.part .. ' classes', false, "class '%s' has no items", set.classes[least]) end
+  if counts[least] == 0 then
+    return row(set.part .. ' classes', false, "class '%s' has no items", set.classes[least])
+  end
   local even = counts[most] <= 1.5 * counts[least]
-  return row(set.part .. ' classes', even or nil, '%d classes of %d (%s) to %d (%s) items', #counts, counts[least], set.classes[least], counts[most],
-    set.classes[most])
+  return row(set.part .. ' classes', even or nil, '%d classes of %d (%s) to %d (%s) items', #counts, counts[least],
+    set.classes[least], counts[most], set.classes[most])
 end
 
 local function check_blank(set)
@@ -131,7 +146,8 @@ local function check_blank(set)
     while k < bytes and at[k] == at[0] do k = k + 1 end
     if k == bytes then blank = blank + 1 end
   end
-  return row(set.part .. ' blanks', blank == 0 or nil, blank == 0 and 'no item is of one value throughout' or '%d items are of one value throughout', blank)
+  return row(set.part .. ' blanks', blank == 0 or nil,
+    blank == 0 and 'no item is of one value throughout' or '%d items are of one value throughout', blank)
 end
 
 -- verify, and what would spoil an experiment with the set: duplicates, leaks, uneven classes, blank items.

@@ -1,5 +1,6 @@
--- fetch.lua: brings a described data set here: download (resumable), published digest, unpack. The set's folder appears under its
--- own name only when all of it is there; until then everything lies beside it in NAME.part and a hidden folder.
+-- fetch.lua: brings a described data set here: download (resumable), published digest, unpack. The set's folder
+-- appears under its own name only when all of it is there; until then everything lies beside it in NAME.part
+-- and a hidden folder.
 local ffi = require 'ffi'
 local archive = require 'hz.ext.archive'
 local c = require 'hz.c'
@@ -20,14 +21,18 @@ local function check_space(spec, folder, have)
   local needed = (spec.bytes or 0) - have
   for _, f in ipairs(spec.files) do needed = needed + (f[2] or 0) end
   local free = file.free_bytes(folder)
-  if free < needed then c.fail('fetch: %s has %s free; needs %s for %s', folder, mega(free), mega(needed), spec.name) end
+  if free < needed then
+    c.fail('fetch: %s has %s free; needs %s for %s', folder, mega(free), mega(needed), spec.name)
+  end
 end
 
 -- Called between the steps of a transfer: hears interrupts, stops a server that sends too much, shows progress.
 local function watcher(spec, show)
   return function(done, total)
     c.poll()
-    if spec.bytes and done > spec.bytes then c.fail('fetch: %s: %d bytes came; needs %d', spec.name, done, spec.bytes) end
+    if spec.bytes and done > spec.bytes then
+      c.fail('fetch: %s: %d bytes came; needs %d', spec.name, done, spec.bytes)
+    end
     show(done, total or spec.bytes)
   end
 end
@@ -35,8 +40,8 @@ end
 -- The whole archive in `part`, continuing what is there of it.
 local function download(spec, url, part, show)
   local function attempt(from)
-    return curl.download({ url = url, path = part, from = from, agent = 'hz/' .. ffi.string(c.C.hz_version()), authorities = authorities() },
-      watcher(spec, show))
+    return curl.download({ url = url, path = part, from = from, agent = 'hz/' .. ffi.string(c.C.hz_version()),
+      authorities = authorities() }, watcher(spec, show))
   end
   local from = file.exists(part) and file.size(part) or 0
   if spec.bytes and from == spec.bytes then return end
@@ -49,7 +54,8 @@ local function download(spec, url, part, show)
   if ok then return end
   local got = file.exists(part) and file.size(part) or 0
   if got == 0 then file.remove(part) end
-  c.fail('fetch: %s: %s%s', url, reason, got > 0 and kind ~= 'disk' and ('; %s are kept, the same command carries on'):format(mega(got)) or '')
+  c.fail('fetch: %s: %s%s', url, reason,
+    got > 0 and kind ~= 'disk' and ('; %s are kept, the same command carries on'):format(mega(got)) or '')
 end
 
 -- Digests of a file as hexadecimal, by name.
@@ -77,7 +83,8 @@ local function check_digest(spec, url, part)
   for _, name in ipairs(names) do
     if got[name] ~= spec[name] then
       file.remove(part)
-      c.fail('fetch: %s: %s of the %d bytes is %s; the published one is %s; the download was removed', url, name, bytes, got[name], spec[name])
+      c.fail('fetch: %s: %s of the %d bytes is %s; the published one is %s; the download was removed', url, name, bytes,
+        got[name], spec[name])
     end
   end
   return names
@@ -95,12 +102,16 @@ local function expected_names(spec)
 end
 
 local function check_safe(path, name, kind)
-  if name:sub(1, 1) == '/' or ('/' .. name .. '/'):find('/../', 1, true) then c.fail("unpack: %s: the entry '%s' leads out of the folder; nothing was unpacked", path, name) end
-  if kind ~= 'file' and kind ~= 'folder' then c.fail("unpack: %s: the entry '%s' is a %s; nothing was unpacked", path, name, kind) end
+  if name:sub(1, 1) == '/' or ('/' .. name .. '/'):find('/../', 1, true) then
+    c.fail("unpack: %s: the entry '%s' leads out of the folder; nothing was unpacked", path, name)
+  end
+  if kind ~= 'file' and kind ~= 'folder' then
+    c.fail("unpack: %s: the entry '%s' is a %s; nothing was unpacked", path, name, kind)
+  end
 end
 
--- Unpacks the expected files of spec from an archive to `folder` (which holds spec.folder afterwards). Links, absolute names and names
--- with .. end it; other names than the expected are passed over. Returns how many were.
+-- Unpacks the expected files of spec from an archive to `folder` (which holds spec.folder afterwards). Links,
+-- absolute names and names with .. end it; other names than the expected are passed over. Returns how many were.
 function M.unpack(spec, path, folder)
   local wanted, passed = expected_names(spec), 0
   file.mkdir(file.join(folder, spec.folder))
@@ -140,21 +151,27 @@ function M.base(spec) return file.folder_of(dataset.places(spec)[1]) end
 -- A folder that is there is left alone, complete or not: it may be the user's own.
 local function check_there(spec, folder)
   for _, f in ipairs(spec.files) do
-    if not file.exists(file.join(folder, f[1])) then c.fail('fetch: %s is there but lacks %s; remove or complete the folder first', folder, f[1]) end
+    if not file.exists(file.join(folder, f[1])) then
+      c.fail('fetch: %s is there but lacks %s; remove or complete the folder first', folder, f[1])
+    end
   end
   return folder
 end
 
--- Fetches the set named or described. options: url (instead of the described one), show(done, total) and say(text) for progress.
--- Returns the folder, and whether it had to be fetched.
+-- Fetches the set named or described. options: url (instead of the described one), show(done, total) and say(text)
+-- for progress. Returns the folder, and whether it had to be fetched.
 function M.fetch(name, options)
   local spec = type(name) == 'table' and name or dataset.describe(name)
   if not spec.folder then c.fail('fetch: %s needs no files', spec.name) end
   local there = dataset.where(spec)
   if there then return check_there(spec, there), false end
   local url = options.url or spec.url
-  if not url then c.fail('fetch: %s cannot be fetched; its files belong into %s', spec.name, dataset.places(spec)[1]) end
-  if not url:find '^https?://' then c.fail("fetch: '%s' was given; needs an address with https:// (or http://)", url) end
+  if not url then
+    c.fail('fetch: %s cannot be fetched; its files belong into %s', spec.name, dataset.places(spec)[1])
+  end
+  if not url:find '^https?://' then
+    c.fail("fetch: '%s' was given; needs an address with https:// (or http://)", url)
+  end
   local base = file.mkdir(M.base(spec))
   local part = file.join(base, (url:match '[^/?#]+$' or spec.name) .. '.part')
   local lock, owner = file.lock(file.join(base, '.' .. spec.name .. '.lock'))

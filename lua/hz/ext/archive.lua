@@ -1,5 +1,5 @@
--- archive.lua: the one door to libarchive: walks the entries of an archive and hands out those that are asked for. It writes
--- nothing itself, so no name in an archive ever becomes a path by itself. Opened at the first use.
+-- archive.lua: the one door to libarchive: walks the entries of an archive and hands out those that are asked for.
+-- It writes nothing itself, so no name in an archive ever becomes a path by itself. Opened at the first use.
 local ffi = require 'ffi'
 
 ffi.cdef [[
@@ -28,7 +28,9 @@ local library
 local function open()
   if library then return library end
   local ok, lib = pcall(ffi.load, 'libarchive.so.13')
-  if not ok then require 'hz.c'.fail('unpack: libarchive.so.13 was not found; needs the package libarchive13 (make deps)') end
+  if not ok then
+    require 'hz.c'.fail('unpack: libarchive.so.13 was not found; needs the package libarchive13 (make deps)')
+  end
   library = lib
   return lib
 end
@@ -43,7 +45,8 @@ end
 
 local function describe(lib, entry)
   local name = lib.archive_entry_pathname(entry)
-  local kind = lib.archive_entry_hardlink(entry) ~= nil and 'hard link' or kinds[lib.archive_entry_filetype(entry)] or 'special file'
+  local kind = lib.archive_entry_hardlink(entry) ~= nil and 'hard link' or kinds[lib.archive_entry_filetype(entry)]
+    or 'special file'
   return name ~= nil and ffi.string(name) or '?', kind
 end
 
@@ -60,8 +63,8 @@ local function contents(lib, a, path, name, most)
   return buffer, got
 end
 
--- Calls each(name, kind, read) for every entry: kind is 'file', 'folder', 'symbolic link', 'hard link' or 'special file'; read(most)
--- returns the contents as pointer and bytes (at most so many), valid until the pointer is dropped.
+-- Calls each(name, kind, read) for every entry: kind is 'file', 'folder', 'symbolic link', 'hard link' or 'special
+-- file'; read(most) returns the contents as pointer and bytes (at most so many), valid until the pointer is dropped.
 function M.walk(path, each)
   local lib = open()
   local a = ffi.gc(lib.archive_read_new(), lib.archive_read_free)

@@ -29,14 +29,16 @@ function M.present() return (pcall(open)) end
 local Digest = {}
 Digest.__index = Digest
 
--- A running digest, 'sha256' or 'md5'. :add(string) or :add(pointer, bytes); :raw() or :hex() gives the value and starts anew.
+-- A running digest, 'sha256' or 'md5'. :add(string) or :add(pointer, bytes); :raw() or :hex() gives the value
+-- and starts anew.
 function M.new(name)
   local lib = open()
   local kind = lib.EVP_get_digestbyname(name)
   if kind == nil then require 'hz.c'.fail("digest: libcrypto has no '%s'; needs sha256 or md5", name) end
   local ctx = ffi.gc(lib.EVP_MD_CTX_new(), lib.EVP_MD_CTX_free)
   lib.EVP_DigestInit_ex(ctx, kind, nil)
-  return setmetatable({ lib = lib, ctx = ctx, kind = kind, out = ffi.new 'unsigned char[64]', bytes = ffi.new 'unsigned[1]' }, Digest)
+  return setmetatable({ lib = lib, ctx = ctx, kind = kind, out = ffi.new 'unsigned char[64]',
+    bytes = ffi.new 'unsigned[1]' }, Digest)
 end
 
 function Digest:add(data, bytes)

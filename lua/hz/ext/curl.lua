@@ -1,5 +1,6 @@
--- curl.lua: the one door to libcurl: one download to a file, through the multi interface, which needs no callback from C into
--- Lua: libcurl writes to a C stream itself, and between its steps we ask how far it is. Opened at the first use.
+-- curl.lua: the one door to libcurl: one download to a file, through the multi interface, which needs no
+-- callback from C into Lua: libcurl writes to a C stream itself, and between its steps we ask how far it is.
+-- Opened at the first use.
 local ffi = require 'ffi'
 local posix = require 'hz.ext.posix'
 
@@ -26,9 +27,10 @@ local M = {}
 -- Numbers of curl.h: a value's type is its thousands (0 long, 1 pointer, 3 64-bit offset), of info its high digit.
 local LONG, POINTER, OFFSET = 0, 10000, 30000
 local options = {
-  url = POINTER + 2, writedata = POINTER + 1, errorbuffer = POINTER + 10, useragent = POINTER + 18, cainfo = POINTER + 65,
-  resume_from = OFFSET + 116, low_speed_limit = LONG + 19, low_speed_time = LONG + 20, failonerror = LONG + 45,
-  followlocation = LONG + 52, maxredirs = LONG + 68, connecttimeout = LONG + 78, nosignal = LONG + 99,
+  url = POINTER + 2, writedata = POINTER + 1, errorbuffer = POINTER + 10, useragent = POINTER + 18,
+  cainfo = POINTER + 65, resume_from = OFFSET + 116, low_speed_limit = LONG + 19, low_speed_time = LONG + 20,
+  failonerror = LONG + 45, followlocation = LONG + 52, maxredirs = LONG + 68, connecttimeout = LONG + 78,
+  nosignal = LONG + 99,
   protocols = LONG + 181, redir_protocols = LONG + 182,
 }
 local RESPONSE_CODE, SIZE_DOWNLOAD, CONTENT_LENGTH = 0x200002, 0x600008, 0x60000f
@@ -48,7 +50,11 @@ function M.present() return (pcall(open)) end
 
 local function set(lib, easy, name, value)
   local option = options[name]
-  if option < POINTER then value = ffi.cast('long', value) elseif option >= OFFSET then value = ffi.cast('int64_t', value) end
+  if option < POINTER then
+    value = ffi.cast('long', value)
+  elseif option >= OFFSET then
+    value = ffi.cast('int64_t', value)
+  end
   lib.curl_easy_setopt(easy, option, value)
 end
 
@@ -59,10 +65,11 @@ local function info(lib, easy, what, kind)
 end
 
 local function prepare(lib, easy, o, stream, message)
-  local insecure = o.url:find '^http://' and HTTP + HTTPS or HTTPS      -- what began with HTTPS is never redirected to HTTP
+  local insecure = o.url:find '^http://' and HTTP + HTTPS or HTTPS  -- what began with HTTPS is never redirected to HTTP
   for name, value in pairs {
-    url = o.url, writedata = stream, errorbuffer = message, useragent = o.agent, resume_from = o.from, failonerror = 1, followlocation = 1,
-    maxredirs = 8, connecttimeout = 30, nosignal = 1, low_speed_limit = 1, low_speed_time = 60, protocols = insecure, redir_protocols = insecure,
+    url = o.url, writedata = stream, errorbuffer = message, useragent = o.agent, resume_from = o.from, failonerror = 1,
+    followlocation = 1, maxredirs = 8, connecttimeout = 30, nosignal = 1, low_speed_limit = 1, low_speed_time = 60,
+    protocols = insecure, redir_protocols = insecure,
   } do set(lib, easy, name, value) end
   if o.authorities then set(lib, easy, 'cainfo', o.authorities) end
 end
@@ -83,9 +90,10 @@ local function transfer(lib, multi, easy, o, wait)
   end
 end
 
--- Downloads o.url to the end of the file o.path, which holds the first o.from bytes already. wait(done, total) may raise: what has come
--- stays in the file. authorities: a file of certificates to trust instead of the system's. Returns true; or nil, the reason, and its kind
--- ('refused' by the server, 'range': it cannot resume, 'disk', 'host', 'certificate' or 'transfer'), and the HTTP status.
+-- Downloads o.url to the end of the file o.path, which holds the first o.from bytes already. wait(done, total) may
+-- raise: what has come stays in the file. authorities: a file of certificates to trust instead of the system's.
+-- Returns true; or nil, the reason, and its kind ('refused' by the server, 'range': it cannot resume, 'disk', 'host',
+-- 'certificate' or 'transfer'), and the HTTP status.
 function M.download(o, wait)
   local lib = open()
   local stream, reason = posix.fopen(o.path, 'ab')

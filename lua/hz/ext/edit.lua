@@ -1,5 +1,6 @@
--- edit.lua: the door to libedit: lines with editing, history and completion; plain reading where stdin or stdout is no terminal or
--- libedit is missing. Keys are read here and pushed to libedit one by one, so completion needs no callback from C.
+-- edit.lua: the door to libedit: lines with editing, history and completion; plain reading where stdin or stdout
+-- is no terminal or libedit is missing. Keys are read here and pushed to libedit one by one, so completion
+-- needs no callback from C.
 local ffi = require 'ffi'
 local c = require 'hz.c'
 local open = require 'hz.ext.open'
@@ -35,7 +36,9 @@ local kept = 2000                                                       -- lines
 
 local M = {}
 
-local function arg(x) return type(x) == 'string' and ffi.cast('const char *', x) or type(x) == 'number' and ffi.new('int', x) or x end
+local function arg(x)
+  return type(x) == 'string' and ffi.cast('const char *', x) or type(x) == 'number' and ffi.new('int', x) or x
+end
 
 function M.terminal() return ffi.C.isatty(0) == 1 and ffi.C.isatty(1) == 1 end
 
@@ -228,7 +231,8 @@ local function open_edit(lib, program, complete_text)
   e.el = lib.el_init(program, ffi.C.stdin, ffi.C.stdout, ffi.C.stderr)
   if e.el == nil then return nil end
   local locale = os.setlocale('', 'ctype') or ''
-  e.wide = (locale:lower():find 'utf%-?8' or os.setlocale('C.UTF-8', 'ctype')) ~= nil      -- else libedit cannot read such keys
+  -- else libedit cannot read such keys
+  e.wide = (locale:lower():find 'utf%-?8' or os.setlocale('C.UTF-8', 'ctype')) ~= nil
   e.past = lib.history_init()
   lib.history(e.past, e.event, SETSIZE, arg(kept))
   lib.history(e.past, e.event, SETUNIQUE, arg(1))
@@ -240,14 +244,16 @@ local function open_edit(lib, program, complete_text)
   return e
 end
 
--- A reader of lines: read(prompt), remember(text), close(). Its `plain` says why there is no editing, if there is a reason to say.
+-- A reader of lines: read(prompt), remember(text), close(). Its `plain` says why there is no editing, if there
+-- is a reason to say.
 function M.open(program, complete_text)
   if not M.terminal() then return setmetatable({ prompts = false }, Plain) end
   local term = os.getenv 'TERM' or ''
   if term == '' or term == 'dumb' then return setmetatable({ prompts = true }, Plain) end
   local lib = open('libedit.so.2', 'libedit.so.0')
   local e = lib and open_edit(lib, program, complete_text)
-  return e or setmetatable({ prompts = true, plain = "libedit is not installed; 'make deps' brings line editing" }, Plain)
+  return e
+    or setmetatable({ prompts = true, plain = "libedit is not installed; 'make deps' brings line editing" }, Plain)
 end
 
 return M

@@ -1,5 +1,6 @@
--- open.lua: opens a foreign library for one of the doors beside this file. It stays open until the process ends: libraries with
--- threads or with state behind them (OpenBLAS, what libedit stands on) do not bear being closed with the Lua state.
+-- open.lua: opens a foreign library for one of the doors beside this file. It stays open until the process
+-- ends: libraries with threads or with state behind them (OpenBLAS, what libedit stands on) do not bear being
+-- closed with the Lua state.
 local ffi = require 'ffi'
 
 ffi.cdef 'void *dlopen(const char *name, int flags);'

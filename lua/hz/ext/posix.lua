@@ -1,6 +1,8 @@
--- posix.lua: the one door to libc, for what Lua's io and os lack: durable writes, folders, locks, processes. Linux, 64 bit.
--- Every call returns its value, or nil and the system's reason; messages with a name in them are made by file.lua.
--- Numbers here are of the generic Linux ABI (x86-64, arm64, riscv64); statx is used because its struct is the same everywhere.
+-- posix.lua: the one door to libc, for what Lua's io and os lack: durable writes, folders, locks, processes.
+-- Linux, 64 bit. Every call returns its value, or nil and the system's reason; messages with a name in them
+-- are made by file.lua.
+-- Numbers here are of the generic Linux ABI (x86-64, arm64, riscv64); statx is used because its struct is the
+-- same everywhere.
 local ffi = require 'ffi'
 
 ffi.cdef [[
@@ -8,11 +10,11 @@ typedef struct hz_dir hz_dir;
 typedef struct hz_FILE hz_FILE;
 struct hz_dirent { uint64_t ino; int64_t off; uint16_t reclen; uint8_t type; char name[256]; };
 struct hz_statx_time { int64_t sec; uint32_t nsec; int32_t pad; };
-struct hz_statx { uint32_t mask, blksize; uint64_t attributes; uint32_t nlink, uid, gid; uint16_t mode, pad; uint64_t ino, size, blocks,
-                  attributes_mask; struct hz_statx_time atime, btime, ctime, mtime; uint32_t rdev_major, rdev_minor, dev_major, dev_minor;
-                  uint64_t spare[14]; };
-struct hz_statvfs { unsigned long bsize, frsize; uint64_t blocks, bfree, bavail, files, ffree, favail; unsigned long fsid, flag, namemax;
-                    int spare[6]; };
+struct hz_statx { uint32_t mask, blksize; uint64_t attributes; uint32_t nlink, uid, gid; uint16_t mode, pad;
+                  uint64_t ino, size, blocks, attributes_mask; struct hz_statx_time atime, btime, ctime, mtime;
+                  uint32_t rdev_major, rdev_minor, dev_major, dev_minor; uint64_t spare[14]; };
+struct hz_statvfs { unsigned long bsize, frsize; uint64_t blocks, bfree, bavail, files, ffree, favail;
+                    unsigned long fsid, flag, namemax; int spare[6]; };
 typedef struct hz_pollfd { int fd; short events, revents; } hz_pollfd;
 int poll(hz_pollfd *list, unsigned long count, int ms);
 int open(const char *path, int flags, ...);
@@ -117,8 +119,8 @@ end
 local function stat(fd, path, flags)
   local s = ffi.new 'struct hz_statx'
   if C.statx(fd, path, flags, STATX_BASIC, s) ~= 0 then return why() end
-  return { kind = kinds[bit.band(s.mode, 0xf000)] or 'other', bytes = tonumber(s.size), modified = tonumber(s.mtime.sec),
-           id = ('%x:%x:%s'):format(s.dev_major, s.dev_minor, tostring(s.ino)) }
+  return { kind = kinds[bit.band(s.mode, 0xf000)] or 'other', bytes = tonumber(s.size),
+    modified = tonumber(s.mtime.sec), id = ('%x:%x:%s'):format(s.dev_major, s.dev_minor, tostring(s.ino)) }
 end
 -- { kind = 'file'|'folder'|'other', bytes, modified (seconds since 1970), id }; symbolic links are followed.
 function M.stat(path) return stat(AT_FDCWD, path, 0) end
@@ -147,7 +149,8 @@ function M.free_bytes(path)
   return tonumber(s.bavail) * tonumber(s.frsize)
 end
 
--- Takes the advisory lock of an open file: true; false when another process has it. The kernel gives it up with the process.
+-- Takes the advisory lock of an open file: true; false when another process has it. The kernel gives it up
+-- with the process.
 function M.lock(fd)
   if C.flock(fd, LOCK_EX_NB) == 0 then return true end
   if ffi.errno() == EAGAIN then return false end

@@ -1,12 +1,14 @@
--- process.lua: the door to libc for processes of our own: starting one with pipes to it, hearing from several, ending with the parent.
--- Processes are spawned, never forked: a fork would copy the state of threads that it does not have. Linux, 64 bit.
+-- process.lua: the door to libc for processes of our own: starting one with pipes to it, hearing from several,
+-- ending with the parent. Processes are spawned, never forked: a fork would copy the state of threads that it does
+-- not have. Linux, 64 bit.
 local ffi = require 'ffi'
 require 'hz.ext.posix'                                  -- declares read, write, close, poll, kill, strerror
 
 ffi.cdef [[
 extern char **environ;
 int pipe2(int fd[2], int flags);
-int posix_spawn(int *pid, const char *path, const void *actions, const void *attributes, char *const argv[], char *const envp[]);
+int posix_spawn(int *pid, const char *path, const void *actions, const void *attributes,
+                char *const argv[], char *const envp[]);
 int posix_spawn_file_actions_init(void *actions);
 int posix_spawn_file_actions_destroy(void *actions);
 int posix_spawn_file_actions_adddup2(void *actions, int from, int to);
@@ -71,8 +73,8 @@ local function spawn(path, arguments, set, input, errors)
   return pid[0]
 end
 
--- Starts the program at `path`. arguments: a list, the program's name first; set: environment variables besides ours. Its stdin and stderr are
--- pipes to us, its stdout goes nowhere. Returns a process, or nil and the system's reason.
+-- Starts the program at `path`. arguments: a list, the program's name first; set: environment variables besides ours.
+-- Its stdin and stderr are pipes to us, its stdout goes nowhere. Returns a process, or nil and the system's reason.
 function M.start(path, arguments, set)
   local input, why = pipe()
   if not input then return nil, why end
@@ -122,13 +124,14 @@ function Process:wait()
 end
 
 local buffer = ffi.new 'char[65536]'
--- Whole lines of stderr that have come since, and whether it was closed; a line that is not whole yet stands in self.rest. Call when
--- await says that there is something.
+-- Whole lines of stderr that have come since, and whether it was closed; a line that is not whole yet stands in
+-- self.rest. Call when await says that there is something.
 function Process:lines()
   local n = tonumber(C.read(self.errors, buffer, 65536))
   local lines = {}
   if n > 0 then
-    self.rest = (self.rest .. ffi.string(buffer, n)):gsub('([^\n]*)\n', function(line) lines[#lines + 1] = line; return '' end)
+    self.rest = (self.rest .. ffi.string(buffer, n)):gsub('([^\n]*)\n',
+      function(line) lines[#lines + 1] = line; return '' end)
   end
   return lines, n == 0 or (n < 0 and ffi.errno() ~= EINTR)
 end

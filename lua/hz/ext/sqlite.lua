@@ -45,7 +45,9 @@ function M.open(path, mode)
   local lib, out = open(), ffi.new 'sqlite3 *[1]'
   local status = lib.sqlite3_open_v2(path, out, mode == 'read' and READONLY or READWRITE + CREATE, nil)
   local db = ffi.gc(out[0], lib.sqlite3_close_v2)
-  if status ~= OK then c.fail('sqlite: %s: %s', path, db ~= nil and ffi.string(lib.sqlite3_errmsg(db)) or 'no memory') end
+  if status ~= OK then
+    c.fail('sqlite: %s: %s', path, db ~= nil and ffi.string(lib.sqlite3_errmsg(db)) or 'no memory')
+  end
   lib.sqlite3_busy_timeout(db, 5000)
   return setmetatable({ db = db, path = path, lib = lib }, Database)
 end

@@ -1,5 +1,6 @@
--- linalg.lua: linear algebra on f32 and f64 matrices by OpenBLAS. Inputs are never changed; results have the inputs' dtype.
--- LAPACK sees the rows of a contiguous tensor as columns, so it is given transposed problems where that saves copies.
+-- linalg.lua: linear algebra on f32 and f64 matrices by OpenBLAS. Inputs are never changed; results have the
+-- inputs' dtype. LAPACK sees the rows of a contiguous tensor as columns, so it is given transposed problems
+-- where that saves copies.
 local c = require 'hz.c'
 local tensor = require 'hz.tensor.tensor'
 local blas = require 'hz.ext.blas'
@@ -13,9 +14,13 @@ local function text(t) return ('%s %s'):format(t:type(), tensor.shape_text(t)) e
 
 local function floating(who, name, t)
   if not tensor.is(t) then c.fail('%s: %s is %s; needs a tensor', who, name, type(t)) end
-  if not blas.letters[t:type()] then c.fail("%s: %s is %s; needs f32 or f64, such as %s:to 'f32'", who, name, text(t), name) end
+  if not blas.letters[t:type()] then
+    c.fail("%s: %s is %s; needs f32 or f64, such as %s:to 'f32'", who, name, text(t), name)
+  end
   for i = 1, t.ndim do
-    if t:size(i) < 1 or t:size(i) >= 2 ^ 31 then c.fail('%s: %s is %s; needs extents of 1 .. 2^31-1', who, name, text(t)) end
+    if t:size(i) < 1 or t:size(i) >= 2 ^ 31 then
+      c.fail('%s: %s is %s; needs extents of 1 .. 2^31-1', who, name, text(t))
+    end
   end
   return t
 end
@@ -23,7 +28,9 @@ end
 -- LAPACK may not return from what is not finite.
 local function finite(who, name, t)
   local good = t:isfinite():sum()
-  if good < t:count() then c.fail('%s: %d entries of %s are not finite; needs finite ones', who, t:count() - good, name) end
+  if good < t:count() then
+    c.fail('%s: %d entries of %s are not finite; needs finite ones', who, t:count() - good, name)
+  end
   return t
 end
 
@@ -70,16 +77,20 @@ local function rows(t) return t:transpose():clone() end
 function M.matmul(a, b)
   floating('matmul', 'a', a)
   floating('matmul', 'b', b)
-  if a.ndim < 1 or a.ndim > 2 or b.ndim < 1 or b.ndim > 2 then c.fail('matmul: a is %s, b is %s; needs matrices or vectors', text(a), text(b)) end
+  if a.ndim < 1 or a.ndim > 2 or b.ndim < 1 or b.ndim > 2 then
+    c.fail('matmul: a is %s, b is %s; needs matrices or vectors', text(a), text(b))
+  end
   local dtype = common(a, b)
   local k = a:size(a.ndim)
   if b:size(1) ~= k then
-    c.fail('matmul: a is %s, b is %s; the columns of a must be as many as the rows of b', tensor.shape_text(a), tensor.shape_text(b))
+    c.fail('matmul: a is %s, b is %s; the columns of a must be as many as the rows of b', tensor.shape_text(a),
+      tensor.shape_text(b))
   end
   local m, n = a.ndim == 2 and a:size(1) or 1, b.ndim == 2 and b:size(2) or 1
   local x, y = a:to(dtype), b:to(dtype)
   local out = tensor.empty({ m, n }, dtype)
-  blas.gemm('matmul', dtype)(blas.row_major, blas.as_is, blas.as_is, m, n, k, 1, x:pointer(), k, y:pointer(), n, 0, out:pointer(), n)
+  blas.gemm('matmul', dtype)(blas.row_major, blas.as_is, blas.as_is, m, n, k, 1, x:pointer(), k, y:pointer(), n, 0,
+    out:pointer(), n)
   if a.ndim == 1 and b.ndim == 1 then return out:item() end
   return a.ndim == 1 and out:reshape { n } or b.ndim == 1 and out:reshape { m } or out
 end
@@ -100,8 +111,11 @@ function M.solve(a, b)
   local dtype, count = common(a, b), side:size(2)
   local left, x = columns(a, dtype), columns(side, dtype)
   local info = int(0)
-  blas.lapack('solve', 'gesv', dtype)(int(n), int(count), left:pointer(), int(n), ffi.new('int[?]', n), x:pointer(), int(n), info)
-  if info_of(info, 'gesv') > 0 then c.fail('solve: a is singular (pivot %d is zero); needs an invertible matrix, or hz.lstsq', info[0]) end
+  blas.lapack('solve', 'gesv', dtype)(int(n), int(count), left:pointer(), int(n), ffi.new('int[?]', n), x:pointer(),
+    int(n), info)
+  if info_of(info, 'gesv') > 0 then
+    c.fail('solve: a is singular (pivot %d is zero); needs an invertible matrix, or hz.lstsq', info[0])
+  end
   x = rows(x)
   return b.ndim == 1 and x:reshape { n } or x
 end
@@ -116,28 +130,37 @@ function M.lstsq(a, b)
   x:slice(2, 1, m):copy(side:transpose())
   local least = math.min(m, n)
   local info, rank, s = int(0), int(0), array(dtype, least)
-  local f, rcond = blas.lapack('lstsq', 'gelsd', dtype), ffi.new(blas.types[dtype] .. '[1]', -1)      -- -1: machine precision
+  -- -1: machine precision
+  local f, rcond = blas.lapack('lstsq', 'gelsd', dtype), ffi.new(blas.types[dtype] .. '[1]', -1)
   local iwork = ffi.new('int[?]', 3 * least * 32 + 11 * least)      -- 3 n levels + 11 n; at most 32 levels
   with_work(dtype, function(work, lwork)
-    f(int(m), int(n), int(count), left:pointer(), int(m), x:pointer(), int(longer), s, rcond, rank, work, lwork, iwork, info)
+    f(int(m), int(n), int(count), left:pointer(), int(m), x:pointer(), int(longer), s, rcond, rank, work, lwork,
+      iwork, info)
   end)
-  if info_of(info, 'gelsd') > 0 then c.fail('lstsq: the singular values of a did not converge; needs a better scaled matrix') end
+  if info_of(info, 'gelsd') > 0 then
+    c.fail('lstsq: the singular values of a did not converge; needs a better scaled matrix')
+  end
   x = rows(x:slice(2, 1, n))
   return b.ndim == 1 and x:reshape { n } or x, rank[0]
 end
 
 -- ---- factorisations ----
 
--- u (m,k), s (k), vt (k,n) with a = u diag(s) vt, k = min(m,n). LAPACK is given the transpose of a, whose u and v change places.
+-- u (m,k), s (k), vt (k,n) with a = u diag(s) vt, k = min(m,n). LAPACK is given the transpose of a, whose
+-- u and v change places.
 function M.svd(a)
   local _, m, n = matrix('svd', a)
   local dtype, k = a:type(), math.min(m, n)
-  local left, u, s, vt = a:clone(), tensor.empty({ m, k }, dtype), tensor.empty({ k }, dtype), tensor.empty({ k, n }, dtype)
+  local left, u, s, vt = a:clone(), tensor.empty({ m, k }, dtype), tensor.empty({ k }, dtype),
+    tensor.empty({ k, n }, dtype)
   local info, iwork, f = int(0), ffi.new('int[?]', 8 * k), blas.lapack('svd', 'gesdd', dtype)
   with_work(dtype, function(work, lwork)
-    f('S', int(n), int(m), left:pointer(), int(n), s:pointer(), vt:pointer(), int(n), u:pointer(), int(k), work, lwork, iwork, info, 1)
+    f('S', int(n), int(m), left:pointer(), int(n), s:pointer(), vt:pointer(), int(n), u:pointer(), int(k), work, lwork,
+      iwork, info, 1)
   end)
-  if info_of(info, 'gesdd') > 0 then c.fail('svd: the singular values did not converge; needs a better scaled matrix') end
+  if info_of(info, 'gesdd') > 0 then
+    c.fail('svd: the singular values did not converge; needs a better scaled matrix')
+  end
   return u, s, vt
 end
 
@@ -148,13 +171,16 @@ function M.eigh(a)
   local _, n = square('eigh', a)
   local dtype = a:type()
   local apart = (a - a:transpose()):abs():max()
-  if apart > tolerance[dtype] * a:abs():max() then c.fail('eigh: a differs from its transpose by %.3g; needs a symmetric matrix', apart) end
+  if apart > tolerance[dtype] * a:abs():max() then
+    c.fail('eigh: a differs from its transpose by %.3g; needs a symmetric matrix', apart)
+  end
   local v, w, info = a:clone(), tensor.empty({ n }, dtype), int(0)
   local f, isize = blas.lapack('eigh', 'syevd', dtype), int(0)
   f('V', 'U', int(n), v:pointer(), int(n), w:pointer(), array(dtype, 1), int(-1), isize, int(-1), info, 1, 1)
   local iwork = ffi.new('int[?]', isize[0])
   with_work(dtype, function(work, lwork)
-    f('V', 'U', int(n), v:pointer(), int(n), w:pointer(), work, lwork, iwork, lwork[0] < 0 and int(-1) or isize, info, 1, 1)
+    f('V', 'U', int(n), v:pointer(), int(n), w:pointer(), work, lwork, iwork, lwork[0] < 0 and int(-1) or isize,
+      info, 1, 1)
   end)
   if info_of(info, 'syevd') > 0 then c.fail('eigh: the eigenvalues did not converge; needs a better scaled matrix') end
   return w, rows(v)
@@ -193,7 +219,8 @@ function M.cholesky(a)
   local l, info = a:clone(), int(0)
   blas.lapack('cholesky', 'potrf', a:type())('U', int(n), l:pointer(), int(n), info, 1)
   if info_of(info, 'potrf') > 0 then
-    c.fail('cholesky: the leading %d x %d part of a is not positive definite; needs a positive definite matrix', info[0], info[0])
+    c.fail('cholesky: the leading %d x %d part of a is not positive definite; needs a positive definite matrix',
+      info[0], info[0])
   end
   return triangle(l, false)
 end
@@ -211,7 +238,9 @@ function M.inv(a)
   if zero > 0 then c.fail('inv: a is singular (pivot %d is zero); needs an invertible matrix', zero) end
   local info, f = int(0), blas.lapack('inv', 'getri', a:type())
   with_work(a:type(), function(work, lwork) f(int(n), lu:pointer(), int(n), pivots, work, lwork, info) end)
-  if info_of(info, 'getri') > 0 then c.fail('inv: a is singular (pivot %d is zero); needs an invertible matrix', info[0]) end
+  if info_of(info, 'getri') > 0 then
+    c.fail('inv: a is singular (pivot %d is zero); needs an invertible matrix', info[0])
+  end
   return lu
 end
 

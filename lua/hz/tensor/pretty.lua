@@ -1,5 +1,6 @@
--- pretty.lua: how values look at the prompt. Tensors as a header line and their edges, tables as sorted, nested, cut lists.
--- short(v) fits in a line; value(v) is the full form. What tensors can do is tensor.lua's, which asks here how they look.
+-- pretty.lua: how values look at the prompt. Tensors as a header line and their edges, tables as sorted, nested,
+-- cut lists. short(v) fits in a line; value(v) is the full form. What tensors can do is tensor.lua's, which
+-- asks here how they look.
 local c = require 'hz.c'
 
 local M = {}
@@ -142,7 +143,8 @@ end
 
 local function quoted(s)
   return '"' .. s:gsub('[%c"\\]', function(ch)
-    return ch == '\n' and '\\n' or ch == '\t' and '\\t' or ch == '"' and '\\"' or ch == '\\' and '\\\\' or ('\\%d'):format(ch:byte())
+    return ch == '\n' and '\\n' or ch == '\t' and '\\t' or ch == '"' and '\\"' or ch == '\\' and '\\\\'
+      or ('\\%d'):format(ch:byte())
   end) .. '"'
 end
 
@@ -223,7 +225,8 @@ function list(v, depth, open)
       break
     end
     local k = keys[i - n]
-    parts[#parts + 1] = i <= n and nested(v[i], depth, open) or key_text(k) .. ' = ' .. nested(rawget(v, k), depth, open)
+    parts[#parts + 1] = i <= n and nested(v[i], depth, open)
+      or key_text(k) .. ' = ' .. nested(rawget(v, k), depth, open)
   end
   open[v] = nil
   local line = '{ ' .. table.concat(parts, ', ') .. ' }'

@@ -1,9 +1,10 @@
--- safetensors.lua: named tensors and string metadata in one file, in the safetensors format: 8 bytes header length (little
--- endian), a JSON header, the data. Nothing in such a file is executable. Written as a whole or not at all (file.lua).
+-- safetensors.lua: named tensors and string metadata in one file, in the safetensors format: 8 bytes header
+-- length (little endian), a JSON header, the data. Nothing in such a file is executable. Written as a whole
+-- or not at all (file.lua).
 --
--- The metadata key hz.sha256 holds a digest of all that the file says: the header without that key, encoded canonically by
--- json.lua, then the data. A file of ours that was changed anywhere is named and not loaded. Files without the key (of other
--- programs) are read after the same checks of their form.
+-- The metadata key hz.sha256 holds a digest of all that the file says: the header without that key, encoded
+-- canonically by json.lua, then the data. A file of ours that was changed anywhere is named and not loaded. Files
+-- without the key (of other programs) are read after the same checks of their form.
 local ffi = require 'ffi'
 local c = require 'hz.c'
 local crypto = require 'hz.ext.crypto'
@@ -21,11 +22,14 @@ for ours, theirs in pairs(dtypes) do own_names[theirs] = ours end
 
 -- ---- writing ----
 
--- Wider types first, then by name: each tensor starts at a multiple of its own size, and equal contents are equal bytes.
+-- Wider types first, then by name: each tensor starts at a multiple of its own size, and equal contents
+-- are equal bytes.
 local function ordered(tensors)
   local list = {}
   for name, t in pairs(tensors) do
-    if type(name) ~= 'string' or name == '__metadata__' then c.fail("safetensors: the name '%s' was given; needs another string", tostring(name)) end
+    if type(name) ~= 'string' or name == '__metadata__' then
+      c.fail("safetensors: the name '%s' was given; needs another string", tostring(name))
+    end
     if not tensor.is(t) then c.fail("safetensors: '%s' is a %s; needs a tensor", name, type(t)) end
     list[#list + 1] = { name = name, t = t:contiguous(), dtype = dtypes[t:type()] }
   end
@@ -101,11 +105,17 @@ local function check_entry(path, name, e)
   if type(e) ~= 'table' or type(e.shape) ~= 'table' or type(e.data_offsets) ~= 'table' then
     bad(path, at, "tensor '%s' lacks dtype, shape or data_offsets", name)
   end
-  if not own_names[e.dtype] then bad(path, at, "tensor '%s' has dtype %s; have F32 BF16 U8 I32 F64", name, tostring(e.dtype)) end
-  if #e.shape > c.C.HZ_MAXDIM then bad(path, at, "tensor '%s' has %d dimensions; needs at most %d", name, #e.shape, c.C.HZ_MAXDIM) end
+  if not own_names[e.dtype] then
+    bad(path, at, "tensor '%s' has dtype %s; have F32 BF16 U8 I32 F64", name, tostring(e.dtype))
+  end
+  if #e.shape > c.C.HZ_MAXDIM then
+    bad(path, at, "tensor '%s' has %d dimensions; needs at most %d", name, #e.shape, c.C.HZ_MAXDIM)
+  end
   local bytes = sizes[e.dtype]
   for _, extent in ipairs(e.shape) do
-    if not whole(extent) then bad(path, at, "tensor '%s' has extent %s; needs a whole number", name, tostring(extent)) end
+    if not whole(extent) then
+      bad(path, at, "tensor '%s' has extent %s; needs a whole number", name, tostring(extent))
+    end
     bytes = bytes * extent
   end
   local from, to = e.data_offsets[1], e.data_offsets[2]
@@ -128,10 +138,13 @@ local function check_cover(path, list, start, bytes)
   local at = 0
   for _, e in ipairs(list) do
     if e.from ~= at then
-      bad(path, start + e.from, "tensor '%s' %s; needs to start at byte %d", e.name, e.from < at and 'overlaps the one before it' or 'leaves a gap', start + at)
+      bad(path, start + e.from, "tensor '%s' %s; needs to start at byte %d", e.name,
+        e.from < at and 'overlaps the one before it' or 'leaves a gap', start + at)
     end
     at = at + e.bytes
-    if at > bytes then bad(path, start + bytes, "the file ends in tensor '%s'; needs %.0f bytes more", e.name, at - bytes) end
+    if at > bytes then
+      bad(path, start + bytes, "the file ends in tensor '%s'; needs %.0f bytes more", e.name, at - bytes)
+    end
   end
   if at < bytes then bad(path, start + at, '%d bytes belong to no tensor', bytes - at) end
 end
@@ -150,7 +163,9 @@ local function read_header(path, read, size)
   local word = ffi.new 'uint64_t[1]'
   read(word, 8)
   local length = tonumber(word[0])
-  if length > max_header then bad(path, 0, 'the header is said to have %.0f bytes; needs at most %d', length, max_header) end
+  if length > max_header then
+    bad(path, 0, 'the header is said to have %.0f bytes; needs at most %d', length, max_header)
+  end
   if 8 + length > size then bad(path, size, 'the file ends in the header; needs %.0f bytes of it', length) end
   local buffer = ffi.new('char[?]', length)
   read(buffer, length)
@@ -181,7 +196,8 @@ function M.read(path)
       tensors[e.name] = t
     end
     if digest and digest:hex() ~= wanted then
-      c.fail('safetensors: %s: the contents do not have the checksum the file was written with; needs an undamaged copy', path)
+      c.fail('safetensors: %s: the contents do not have the checksum the file was written with; '
+        .. 'needs an undamaged copy', path)
     end
     metadata[CHECK] = nil
     return { tensors, metadata }

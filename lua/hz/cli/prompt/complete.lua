@@ -1,6 +1,7 @@
--- complete.lua: what could follow the text before the cursor: names of globals and of hz, fields of tables, methods of objects.
--- Looks without running code of the objects: at tables, their metatables' __index tables, what a metatable's __names says (a table
--- with the names as keys, or a function(v) that returns such tables), and at the lists given here.
+-- complete.lua: what could follow the text before the cursor: names of globals and of hz, fields of tables,
+-- methods of objects. Looks without running code of the objects: at tables, their metatables' __index tables,
+-- what a metatable's __names says (a table with the names as keys, or a function(v) that returns such tables),
+-- and at the lists given here.
 local tensor = require 'hz.tensor.tensor'
 
 local M = {}
@@ -11,8 +12,8 @@ M.kinds = {
   { is = function(v) return v == require 'hz' end, list = require 'hz'.names },
 }
 
-local keywords = { 'and', 'break', 'do', 'else', 'elseif', 'end', 'false', 'for', 'function', 'if', 'in', 'local', 'nil', 'not', 'or',
-                   'repeat', 'return', 'then', 'true', 'until', 'while' }
+local keywords = { 'and', 'break', 'do', 'else', 'elseif', 'end', 'false', 'for', 'function', 'if', 'in', 'local',
+  'nil', 'not', 'or', 'repeat', 'return', 'then', 'true', 'until', 'while' }
 
 -- The metatable's __index if that is a table, and the tables of its __names.
 local function index_of(v)
@@ -67,12 +68,15 @@ local function resolve(path, globals)
   return v
 end
 
--- Sorted candidates for the last word, and the length of the word typed so far. `more` lists tables whose names count as globals.
+-- Sorted candidates for the last word, and the length of the word typed so far. `more` lists tables whose
+-- names count as globals.
 function M.complete(text, globals, more)
   local path, mark, word = text:match '([%a_][%w_%.%[%]]*)([%.:])([%w_]*)$'
   local list, seen = {}, {}
   local function offer(name, value)
-    if type(name) ~= 'string' or not name:find '^[%a_][%w_]*$' or seen[name] or name:sub(1, #word) ~= word then return end
+    if type(name) ~= 'string' or not name:find '^[%a_][%w_]*$' or seen[name] or name:sub(1, #word) ~= word then
+      return
+    end
     if word == '' and name:sub(1, 1) == '_' then return end
     if mark == ':' and type(value) ~= 'function' then return end
     seen[name] = true

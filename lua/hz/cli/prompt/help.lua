@@ -1,5 +1,6 @@
--- help.lua: one line of help for every public function: `? name` at the prompt shows it, the test suite runs the examples.
--- Rows stand in help/*.lua, one file a subject: { subject = '...', { 'name', 'usage', 'what it does', 'example' }, ... }.
+-- help.lua: one line of help for every public function: `? name` at the prompt shows it, the test suite runs the
+-- examples. Rows stand in help/*.lua, one file a subject: { subject = '...', { 'name', 'usage', 'what it does',
+-- 'example' }, ... }.
 local M = {}
 
 local subjects = { 'prompt', 'net', 'data', 'sweep', 'tensor', 'linalg', 'codec' }
@@ -76,7 +77,8 @@ function M.text(name)
     if k:find(short, 1, true) or short:find(k, 1, true) then near[#near + 1] = k end
   end
   table.sort(near)
-  return ("help: nothing about '%s'; %s"):format(name, #near > 0 and 'see ' .. table.concat(near, ', ') or '? alone lists what there is')
+  return ("help: nothing about '%s'; %s"):format(name,
+    #near > 0 and 'see ' .. table.concat(near, ', ') or '? alone lists what there is')
 end
 
 return M

@@ -1,6 +1,6 @@
 -- repl.lua: the prompt. Values print without '=', mistakes are messages, Ctrl-C ends what runs and Ctrl-D the session.
--- Lines run with the compiler off: a hook is the one thing that stops a Lua loop, and compiled code runs no hooks. What is heavy
--- runs in C anyway. A script run from the prompt is slower where it loops over numbers in Lua.
+-- Lines run with the compiler off: a hook is the one thing that stops a Lua loop, and compiled code runs no hooks.
+-- What is heavy runs in C anyway. A script run from the prompt is slower where it loops over numbers in Lua.
 local c = require 'hz.c'
 local edit = require 'hz.ext.edit'
 local pretty = require 'hz.tensor.pretty'
@@ -19,15 +19,17 @@ local _, stop = pcall(c.interrupt, SIGINT)      -- the error value that Ctrl-C r
 
 -- ---- compiling ----
 
--- The chunk of `text`; nil and a message; or nil and true where the text is not complete yet. An expression's chunk returns its
--- values after a first one to be dropped: with one value alone the expression would be a tail call, whose line errors cannot name.
+-- The chunk of `text`; nil and a message; or nil and true where the text is not complete yet. An expression's chunk
+-- returns its values after a first one to be dropped: with one value alone the expression would be a tail call,
+-- whose line errors cannot name.
 local function compile(text)
   local chunk = loadstring('return nil, ' .. text, '=prompt')
   if chunk then return chunk end
   local message
   chunk, message = loadstring(text, '=prompt')
   if chunk then return chunk end
-  local open = message:find "'<eof>'$" and (not message:find 'unfinished string' or text:find '\\$')      -- a string ends with its line
+  -- a string ends with its line
+  local open = message:find "'<eof>'$" and (not message:find 'unfinished string' or text:find '\\$')
   return nil, open and true or message
 end
 
@@ -121,7 +123,8 @@ end
 
 local function banner()
   local C, text = c.C, c.ffi.string
-  print(('hz %s  %s, %d threads  (? for help, Ctrl-D leaves)'):format(text(C.hz_version()), text(C.hz_cpu_isa()), C.hz_cpu_threads()))
+  print(('hz %s  %s, %d threads  (? for help, Ctrl-D leaves)'):format(text(C.hz_version()), text(C.hz_cpu_isa()),
+    C.hz_cpu_threads()))
 end
 
 -- What lines see: globals, then the names of hz and of layers without a prefix. Anything else was mistyped.
