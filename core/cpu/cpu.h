@@ -25,7 +25,8 @@ enum { TEAM_MAX = 256 };
 /* --- instruction sets --- */
 typedef struct cpu_micro cpu_micro;                           /* micro.h: micro-kernels and tile sizes of one level */
 const cpu_micro *cpu_micro_now(void);                         /* of the current level; lent for ever */
-hz_status cpu_isa_check(void);                                /* HZ_ISA names a level, HZ_CPU a vendor, else message set */
+hz_status cpu_isa_check(void);                                /* HZ_ISA names a level, HZ_CPU a vendor,
+                                                                 else message set */
 
 /* --- kernels --- */
 typedef struct cpu_call {

@@ -112,8 +112,8 @@ struct cpu_micro {
     const struct cpu_wino *winopairs; /* the same over bf16 with planes in bf16; NULL without instructions
                                          for their products */
     const struct cpu_pairs *pairs;    /* products of bf16: pairs.h; NULL without instructions for them */
-    /* Products of bf16 per second beside those of f32 multiply-adds, by which kernels are chosen: of vdpbf16ps (known of the core's maker
-       before the levels fill their rows), and of `pairs`. */
+    /* Products of bf16 per second beside those of f32 multiply-adds, by which kernels are chosen: of vdpbf16ps
+       (known of the core's maker before the levels fill their rows), and of `pairs`. */
     double dot_rate, pairs_rate;
     int lanes;                /* f32 per vector */
     int max_nv;               /* widest panel, vectors */

@@ -1,5 +1,6 @@
-/* arena_test.c: values whose lives overlap never share memory. Asked of random graphs twice: by arithmetic over the plan's offsets,
-   with lives worked out here anew, and by running the plan with memory reused and with all memory kept. */
+/* arena_test.c: values whose lives overlap never share memory. Asked of random graphs twice: by arithmetic
+   over the plan's offsets, with lives worked out here anew, and by running the plan with memory reused and
+   with all memory kept. */
 #include "made.h"
 
 enum { BATCH = 3, SIDE = 4, CLASSES = 5, MAXVALUES = 400 };
@@ -24,7 +25,9 @@ static int image_node(made *m, uint64_t *state, const char *name)
     case 1:  return node(m->graph, "add", name, NONE, x, y, -1);
     case 2:  return node(m->graph, "maxpool", name, WINDOW(3, 1, HZ_SAME), x, -1, -1);
     case 3:  return node(m->graph, "avgpool", name, WINDOW(2, 1, HZ_SAME), x, -1, -1);
-    default: return node(m->graph, "conv2d", name, WINDOW(3, 1, HZ_SAME), x, weight(m, name, SHAPE(4, 3, 3, 4)), weight(m, name, SHAPE(4)));
+    default:
+        return node(m->graph, "conv2d", name, WINDOW(3, 1, HZ_SAME), x, weight(m, name, SHAPE(4, 3, 3, 4)),
+                    weight(m, name, SHAPE(4)));
     }
 }
 
@@ -105,14 +108,16 @@ static int64_t bytes_of(const hz_value *v)
     return n;
 }
 
-/* From the first node that touches a value (as a view or itself) to the last; kept ones for ever, entries from before the start. */
+/* From the first node that touches a value (as a view or itself) to the last; kept ones for ever, entries
+   from before the start. */
 static int lives_of(const hz_plan *p, life *lives)
 {
     const hz_graph *g = hz_plan_graph(p);
     int n = hz_graph_values(g), nodes = hz_graph_nodes(g);
     ck_assert(n <= MAXVALUES);
     for (int v = 0; v < n; v++)
-        lives[v] = (life){ .first = nodes, .last = -1, .at = hz_plan_offset(p, v), .bytes = bytes_of(hz_graph_value(g, v)) };
+        lives[v] = (life){ .first = nodes, .last = -1, .at = hz_plan_offset(p, v),
+                           .bytes = bytes_of(hz_graph_value(g, v)) };
     for (int i = 0; i < nodes; i++) {
         const hz_node *k = hz_graph_node(g, i);
         for (int j = 0; !k->dead && j < k->nin + k->nout; j++) {
@@ -138,8 +143,8 @@ static int lives_of(const hz_plan *p, life *lives)
 static int inherits(const hz_graph *g, const life *lives, int a, int b)
 {
     const hz_node *k = hz_graph_node(g, lives[b].first < 0 ? 0 : lives[b].first);
-    return lives[a].last == lives[b].first && k->nin > 0 && k->nout > 0 && k->in[0] >= 0 && root(g, k->in[0]) == a && k->out[0] == b
-           && lives[a].at == lives[b].at && lives[a].bytes == lives[b].bytes;
+    return lives[a].last == lives[b].first && k->nin > 0 && k->nout > 0 && k->in[0] >= 0 && root(g, k->in[0]) == a
+           && k->out[0] == b && lives[a].at == lives[b].at && lives[a].bytes == lives[b].bytes;
 }
 
 START_TEST(overlapping_lives_have_memory_of_their_own)
@@ -154,17 +159,20 @@ START_TEST(overlapping_lives_have_memory_of_their_own)
         for (int a = 0; a < n; a++) {
             if (root(g, a) != a || hz_graph_value(g, a)->kind == HZ_BOUND || lives[a].last < lives[a].first)
                 continue;
-            ck_assert(lives[a].at >= 0 && lives[a].at % 64 == 0 && lives[a].at + lives[a].bytes <= hz_plan_arena_bytes(p));
+            ck_assert(lives[a].at >= 0 && lives[a].at % 64 == 0
+                      && lives[a].at + lives[a].bytes <= hz_plan_arena_bytes(p));
             for (int b = 0; b < n; b++) {
-                if (a == b || root(g, b) != b || hz_graph_value(g, b)->kind == HZ_BOUND || lives[b].last < lives[b].first)
+                if (a == b || root(g, b) != b || hz_graph_value(g, b)->kind == HZ_BOUND
+                    || lives[b].last < lives[b].first)
                     continue;
                 if (lives[a].at >= lives[b].at + lives[b].bytes || lives[b].at >= lives[a].at + lives[a].bytes)
                     continue;
                 shared++;
                 int apart = lives[a].last < lives[b].first || lives[b].last < lives[a].first;
                 ck_assert_msg(apart || inherits(g, lives, a, b) || inherits(g, lives, b, a),
-                              "graph %d: '%s' (nodes %d..%d) and '%s' (%d..%d) share memory", (int)seed, hz_graph_value(g, a)->name, lives[a].first,
-                              lives[a].last, hz_graph_value(g, b)->name, lives[b].first, lives[b].last);
+                              "graph %d: '%s' (nodes %d..%d) and '%s' (%d..%d) share memory", (int)seed,
+                              hz_graph_value(g, a)->name, lives[a].first, lives[a].last, hz_graph_value(g, b)->name,
+                              lives[b].first, lives[b].last);
             }
         }
         hz_plan_free(p);
@@ -213,7 +221,8 @@ START_TEST(reused_memory_gives_the_same_bits)
                 continue;
             hz_tensor *x = hz_plan_peek(a, v, -1), *y = hz_plan_peek(b, v, -1);
             ck_assert(x && y);
-            ck_assert_msg(!memcmp(x->data, y->data, (size_t)bytes_of(value)), "graph %d: '%s' differs", (int)seed, value->name);
+            ck_assert_msg(!memcmp(x->data, y->data, (size_t)bytes_of(value)), "graph %d: '%s' differs", (int)seed,
+                          value->name);
             hz_tensor_free(x);
             hz_tensor_free(y);
         }

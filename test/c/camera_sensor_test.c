@@ -1,6 +1,6 @@
-/* camera_sensor_test.c: the sensor of the embedded data set and the functions under it. The tabulated distribution and its
-   entropy stand against two independent computations: direct sums with libm in long double, and simulated electrons.
-   The sensor is included as source: it is not exported. */
+/* camera_sensor_test.c: the sensor of the embedded data set and the functions under it. The tabulated distribution
+   and its entropy stand against two independent computations: direct sums with libm in long double, and simulated
+   electrons. The sensor is included as source: it is not exported. */
 #include "camera/sensor.c"
 #include "hz/philox.h"
 #include "suite.h"
@@ -52,7 +52,8 @@ static sensor *made(int i)
     return s;
 }
 
-/* The definition, in long double with libm: P(electrons = n) by logarithms of factorials, P(Y <= k) by summing over n. */
+/* The definition, in long double with libm: P(electrons = n) by logarithms of factorials, P(Y <= k)
+   by summing over n. */
 typedef struct brute { long double mass[40000]; long first, count; } brute;
 
 static void brute_poisson(brute *b, long double mean)
@@ -97,7 +98,8 @@ START_TEST(table_is_the_exact_distribution)
                 bits -= (p - last) * log2l(p - last);
             last = p > last ? p : last;
         }
-        ck_assert_msg(fabsl(bits - s->entropy[level]) < 1e-6L, "level %d: %.9f bits, not %.9Lf", level, s->entropy[level], bits);
+        ck_assert_msg(fabsl(bits - s->entropy[level]) < 1e-6L, "level %d: %.9f bits, not %.9Lf", level,
+                      s->entropy[level], bits);
     }
     free(s);
 }

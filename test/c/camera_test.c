@@ -1,5 +1,5 @@
-/* camera_test.c: the embedded data set: equal bytes always, entropy recorded for the right scene, knobs, and classes that
-   cannot be told by colour. The parts are included as source: they are not exported. */
+/* camera_test.c: the embedded data set: equal bytes always, entropy recorded for the right scene, knobs, and classes
+   that cannot be told by colour. The parts are included as source: they are not exported. */
 #include "camera/sensor.c"
 #include "camera/scene.c"
 #include "camera/shape.c"
@@ -75,7 +75,7 @@ START_TEST(noise_is_independent_per_sample)
         double sum = 0;
         for (int i = 0; i + lags[l] < N * IMAGE; i++)
             sum += (noisy[i] - clean[i]) * (noisy[i + lags[l]] - clean[i + lags[l]]);
-        ck_assert_msg(fabs(sum / power) < 0.012, "lag %d: correlation %g", lags[l], sum / power);      /* five deviations */
+        ck_assert_msg(fabs(sum / power) < 0.012, "lag %d: correlation %g", lags[l], sum / power);  /* five deviations */
     }
 }
 END_TEST
@@ -85,8 +85,8 @@ END_TEST
 static const struct { hz_camera_spec spec; uint64_t digest; } golden[] = {
     { { 0 }, 0x606be3269a917c5e },
     { { .noise_free = 1 }, 0x41077d5c1a5e4f4a },
-    { { .seed = 123456789012345, .height = 24, .width = 40, .noise = 2.5, .texture = 1.5, .exposure = -0.7, .gain = 1.1 },
-      0x95b391d3a241be6d },
+    { { .seed = 123456789012345, .height = 24, .width = 40, .noise = 2.5, .texture = 1.5, .exposure = -0.7,
+        .gain = 1.1 }, 0x95b391d3a241be6d },
 };
 
 /* Recorded with gcc 12 on x86-64; any other compiler, option or machine must yield the same bytes. */
@@ -98,8 +98,8 @@ START_TEST(golden_bytes)
     memset(pixels, 0, sizeof pixels);
     render(golden[_i].spec, 12345, N, pixels, entropy);
     uint64_t digest = fnv(pixels, sizeof pixels) ^ fnv(entropy, sizeof entropy);
-    ck_assert_msg(digest == golden[_i].digest, "case %d: digest 0x%016llx, not 0x%016llx", _i, (unsigned long long)digest,
-                  (unsigned long long)golden[_i].digest);
+    ck_assert_msg(digest == golden[_i].digest, "case %d: digest 0x%016llx, not 0x%016llx", _i,
+                  (unsigned long long)digest, (unsigned long long)golden[_i].digest);
 }
 END_TEST
 

@@ -1,11 +1,13 @@
 /* codec_fuzz.c: feeds streams to the decoder of one codec; what decodes is encoded and decoded again. For libFuzzer:
 
      make build/libhz.so && mkdir -p build/fuzz
-     clang -g -fPIC -shared -fsanitize=fuzzer-no-link,address -Icore plugins/jpeg/{jpeg,setup,account,bench}.c -ljpeg -o build/fuzz/jpeg.so
+     clang -g -fPIC -shared -fsanitize=fuzzer-no-link,address -Icore -o build/fuzz/jpeg.so \
+       plugins/jpeg/{jpeg,setup,account,bench}.c -ljpeg
      clang -g -fsanitize=fuzzer,address -Icore -o build/fuzz/run test/c/codec_fuzz.c -Lbuild -lhz -Wl,-rpath,$PWD/build
      HZ_FUZZ_CODEC=jpeg HZ_PLUGIN_PATH=build/fuzz build/fuzz/run CORPUS_FOLDER
 
-   CORPUS_FOLDER holds some good streams to start from. A library that decodes is only looked into if it is built in the same way. */
+   CORPUS_FOLDER holds some good streams to start from. A library that decodes is only looked into if it is
+   built in the same way. */
 #include "hz/codec.h"
 #include <stdio.h>
 #include <stdlib.h>

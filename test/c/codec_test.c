@@ -1,5 +1,5 @@
-/* codec_test.c: what codecs do with images: accounts that add up, lossless round trips, bulk recoding against one by one, streams that are
-   damaged. Codecs whose library is missing are left out; plugin_test.c has the door itself. */
+/* codec_test.c: what codecs do with images: accounts that add up, lossless round trips, bulk recoding against one by
+   one, streams that are damaged. Codecs whose library is missing are left out; plugin_test.c has the door itself. */
 #define _GNU_SOURCE
 #include "hz/codec.h"
 #include "plugins.h"
@@ -22,7 +22,8 @@ static uint8_t *picture(int64_t h, int64_t w, int c, int number)
     for (int64_t y = 0; y < h; y++)
         for (int64_t x = 0; x < w; x++)
             for (int k = 0; k < c; k++)
-                p[(y * w + x) * c + k] = (uint8_t)(128 + 40 * ((x + number) % 13 > 6) + (y * (3 + k) + 5 * number) % 60 + draw() % 24);
+                p[(y * w + x) * c + k] = (uint8_t)(128 + 40 * ((x + number) % 13 > 6) + (y * (3 + k) + 5 * number) % 60
+                                                   + draw() % 24);
     return p;
 }
 
@@ -43,13 +44,17 @@ static hz_media image_of(const uint8_t *p, int64_t h, int64_t w, int c)
 /* ---- every byte of every stream has one name ---- */
 
 static const struct { const char *name, *values; } specs[] = {
-    { "jpeg", "" }, { "jpeg", "quality=1" }, { "jpeg", "quality=100;subsampling=444" }, { "jpeg", "subsampling=422;optimize=true" },
-    { "jpeg", "progressive=true;quality=90" }, { "jpeg", "restart=1" }, { "jpeg", "arithmetic=true" }, { "jpeg", "dct=float;quality=30" },
+    { "jpeg", "" }, { "jpeg", "quality=1" }, { "jpeg", "quality=100;subsampling=444" },
+    { "jpeg", "subsampling=422;optimize=true" },
+    { "jpeg", "progressive=true;quality=90" }, { "jpeg", "restart=1" }, { "jpeg", "arithmetic=true" },
+    { "jpeg", "dct=float;quality=30" },
     { "jpeg", "arithmetic=true;progressive=true;restart=2" }, { "png", "" }, { "png", "level=0;filter=none" },
-    { "png", "filter=smallest" }, { "png", "strategy=rle;filter=paeth" }, { "skeleton", "bits=1" }, { "skeleton", "bits=3" },
+    { "png", "filter=smallest" }, { "png", "strategy=rle;filter=paeth" }, { "skeleton", "bits=1" },
+    { "skeleton", "bits=3" },
     { "skeleton", "bits=8" },
 };
-static const int sizes[][2] = { { 1, 1 }, { 1, 7 }, { 7, 1 }, { 8, 8 }, { 9, 17 }, { 16, 16 }, { 31, 33 }, { 32, 32 }, { 64, 48 },
+static const int sizes[][2] = { { 1, 1 }, { 1, 7 }, { 7, 1 }, { 8, 8 }, { 9, 17 }, { 16, 16 }, { 31, 33 }, { 32, 32 },
+                                { 64, 48 },
                                 { 130, 257 } };
 
 static void check_account(const hz_stream *s)
@@ -75,7 +80,8 @@ static void check_round_trip(hz_codec *c, int64_t h, int64_t w, int channels)
     hz_stream s;
     ck_assert_msg(hz_codec_encode(c, &in, &s) == HZ_OK, "%s", hz_message());
     check_account(&s);
-    ck_assert_msg(hz_codec_decode(c, s.data, s.bytes, &out) == HZ_OK, "%s %s: %s", hz_codec_name(c), hz_codec_text(c), hz_message());
+    ck_assert_msg(hz_codec_decode(c, s.data, s.bytes, &out) == HZ_OK, "%s %s: %s", hz_codec_name(c), hz_codec_text(c),
+                  hz_message());
     ck_assert(out.kind == HZ_IMAGE && out.height == h && out.width == w && out.channels == channels);
     if (hz_codec_find(hz_codec_name(c))->lossless || strstr(hz_codec_text(c), "bits=8"))
         ck_assert_int_eq(memcmp(p, out.data, (size_t)(h * w * channels)), 0);
@@ -92,8 +98,8 @@ START_TEST(accounts_add_up)
 }
 END_TEST
 
-/* Baseline JPEG with standard tables: DQT segments of 69 bytes, DHT of 33 (DC) and 183 (AC), one of each for grey, two for colour;
-   SOI 2, JFIF 18, SOF 11 + 2 a component more than 8, SOS 8 and 2 a component more, EOI 2. */
+/* Baseline JPEG with standard tables: DQT segments of 69 bytes, DHT of 33 (DC) and 183 (AC), one of each for grey,
+   two for colour; SOI 2, JFIF 18, SOF 11 + 2 a component more than 8, SOS 8 and 2 a component more, EOI 2. */
 START_TEST(jpeg_account_by_the_standard)
 {
     hz_codec *c = codec_or_null("jpeg", "quality=10");
@@ -181,7 +187,8 @@ START_TEST(misbehaving_plugins)
     hz_media in = image_of(p, 2, 2, 3);
     hz_stream s;
     ck_assert_int_eq(hz_codec_encode(c, &in, &s), HZ_ESTATE);
-    ck_assert_str_eq(hz_message(), "odd_account: its account names 19 bytes, the stream has 20; the plugin must name each byte once");
+    ck_assert_str_eq(hz_message(),
+                     "odd_account: its account names 19 bytes, the stream has 20; the plugin must name each byte once");
     hz_codec_free(c);
     ck_assert_int_ne(recode_odd("odd_silent", p, 2), HZ_OK);
     SAYS("recode: image 0 of 2: odd_silent: failed without a reason");
@@ -240,7 +247,8 @@ START_TEST(recode_equals_one_by_one)
         hz_media in = image_of(p + i * BYTES, H, W, C), out;
         hz_stream s;
         ck_assert_int_eq(hz_codec_encode(c, &in, &s), HZ_OK);
-        want[i] = (hz_recoded){ s.account.bytes[HZ_PAYLOAD], s.account.bytes[HZ_TABLES], s.account.bytes[HZ_CONTAINER] };
+        want[i] = (hz_recoded){ s.account.bytes[HZ_PAYLOAD], s.account.bytes[HZ_TABLES],
+                                s.account.bytes[HZ_CONTAINER] };
         count_distinct(&s, seen, lengths, &distinct, &distinct_bytes);
         ck_assert_int_eq(hz_codec_decode(c, s.data, s.bytes, &out), HZ_OK);
         memcpy(one + i * BYTES, out.data, BYTES);
@@ -254,7 +262,7 @@ START_TEST(recode_equals_one_by_one)
         ck_assert_int_eq(memcmp(want, got, sizeof got), 0);
         ck_assert_int_eq(hz_tables_count(t), distinct);
         ck_assert_int_eq(hz_tables_bytes(t), distinct_bytes);
-        ck_assert_int_eq(recode(c, p, N, H, W, C, bulk, NULL, t, threads), HZ_OK);      /* the same set again adds none */
+        ck_assert_int_eq(recode(c, p, N, H, W, C, bulk, NULL, t, threads), HZ_OK);    /* the same set again adds none */
         ck_assert_int_eq(hz_tables_count(t), distinct);
         hz_tables_free(t);
     }
@@ -357,8 +365,8 @@ static void damage(hz_codec *c, const hz_stream *good, const uint8_t *pixels)
         size_t length = i < 200 ? n * (size_t)i / 200 : n;
         for (int flips = i < 200 ? 0 : 1 + (int)(draw() % 4); flips; flips--)
             bad[draw() % n] ^= (uint8_t)(1u << draw() % 8);
-        hz_status e = hz_codec_decode(c, bad, (int64_t)length, &out);
-        if (e)
+        hz_status status = hz_codec_decode(c, bad, (int64_t)length, &out);
+        if (status)
             SAYS(hz_codec_name(c));
         else
             ck_assert_int_eq(i < 200, 0);                    /* a stream that was cut is an error for all codecs here */

@@ -1,7 +1,9 @@
-/* cpu_cases.h: one row per case: op, values in, values out, attributes, tolerance. The kinds of values stand in cpu_work.h. */
+/* cpu_cases.h: one row per case: op, values in, values out, attributes, tolerance. The kinds of values stand
+   in cpu_work.h. */
 #include "cpu_work.h"
 
-#define CONV(kernel, stride, padding, ...) { .window = { .kh = kernel, .kw = kernel, .sh = stride, .sw = stride, .pad = padding, __VA_ARGS__ } }
+#define CONV(kernel, stride, padding, ...) \
+    { .window = { .kh = kernel, .kw = kernel, .sh = stride, .sw = stride, .pad = padding, __VA_ARGS__ } }
 #define ACT(which) { .act = { .act = which } }
 
 static const wcase cases[] = {
@@ -108,7 +110,8 @@ static const wcase cases[] = {
     { OP_meanpool_grad, "n2,128", "o2,5,7,128", { .act = { 0 } } },
 
     { OP_norm, "n4,6,5,32 N32 N32 P32 P32", "o4,6,5,32 O32 O32", { .norm = { 0 } }, 2e-6 },
-    { OP_norm, "n4,6,5,7 N6 N6 P6 P6", "o4,6,5,7 O6 O6", { .norm = { .axis = 1, .epsilon = 1e-5f, .momentum = 0.9f } }, 2e-6 },
+    { OP_norm, "n4,6,5,7 N6 N6 P6 P6", "o4,6,5,7 O6 O6",
+      { .norm = { .axis = 1, .epsilon = 1e-5f, .momentum = 0.9f } }, 2e-6 },
     { OP_norm, "n4,6,5,33 N33 N33 P33 P33", "o4,6,5,33 O33 O33", { .norm = { .frozen = 1 } }, 2e-6 },
     { OP_norm, "n50,19 N19 N19 P19 P19", "o50,19 O19 O19", { .norm = { 0 } }, 2e-6 },
     { OP_norm_grad, "n4,6,5,32 n4,6,5,32 N32 N32 P32", "o4,6,5,32 O32 O32", { .norm = { 0 } }, 2e-6 },
@@ -120,14 +123,17 @@ static const wcase cases[] = {
     { OP_norm_grad, "n3,7,9,11 n3,7,9,11 N7 N7 P7", "o3,7,9,11 O7 O7", { .norm = { .axis = 1 } }, 2e-6 },
     { OP_norm_grad, "n40,3,100 n40,3,100 N100 N100 P100", "o40,3,100 O100 O100", { .norm = { 0 } }, 2e-6 },
     /* with what fusion puts behind them */
-    { OP_dropout_grad, "n5,4,6,9 u5,27 n5,4,6,9", "o5,4,6,9", { .dropout = { .rate = 0.4f, .epilogue = { HZ_RELU, 0 } } } },
+    { OP_dropout_grad, "n5,4,6,9 u5,27 n5,4,6,9", "o5,4,6,9",
+      { .dropout = { .rate = 0.4f, .epilogue = { HZ_RELU, 0 } } } },
     { OP_maxpool_grad, "n2,5,4,33 m2,5,4,33 n2,9,7,33", "o2,9,7,33", CONV(3, 2, HZ_SAME, .act = HZ_ELU) },
     { OP_avgpool_grad, "n3,4,4,16 n3,8,8,16", "o3,8,8,16", CONV(2, 2, HZ_VALID, .act = HZ_LEAKY, .alpha = 0.2f) },
     { OP_meanpool_grad, "n2,19 n2,5,7,19", "o2,5,7,19", { .act = { HZ_TANH, 0 } } },
     { OP_norm, "n4,9,8,33 N33 N33 P33 P33", "o4,9,8,33 O33 O33", { .norm = { .epilogue = { HZ_ELU, 0 } } }, 2e-6 },
     { OP_norm, "n4,6,5,7 N6 N6 P6 P6", "o4,6,5,7 O6 O6", { .norm = { .axis = 1, .epilogue = { HZ_GELU, 0 } } }, 2e-6 },
-    { OP_norm_grad, "n4,9,8,33 n4,9,8,33 N33 N33 P33 - n4,9,8,33", "o4,9,8,33 O33 O33", { .norm = { .epilogue = { HZ_RELU, 0 } } }, 2e-6 },
-    { OP_norm_grad, "n3,7,9,11 n3,7,9,11 N7 N7 P7 - n3,7,9,11", "o3,7,9,11 O7 O7", { .norm = { .axis = 1, .epilogue = { HZ_SIGMOID, 0 } } }, 2e-6 },
+    { OP_norm_grad, "n4,9,8,33 n4,9,8,33 N33 N33 P33 - n4,9,8,33", "o4,9,8,33 O33 O33",
+      { .norm = { .epilogue = { HZ_RELU, 0 } } }, 2e-6 },
+    { OP_norm_grad, "n3,7,9,11 n3,7,9,11 N7 N7 P7 - n3,7,9,11", "o3,7,9,11 O7 O7",
+      { .norm = { .axis = 1, .epilogue = { HZ_SIGMOID, 0 } } }, 2e-6 },
 
     { OP_softmax, "n7,10", "o7,10", { .act = { 0 } } },
     { OP_softmax, "n3,4,37", "o3,4,37", { .act = { 0 } } },
@@ -138,10 +144,12 @@ static const wcase cases[] = {
     { OP_xent_grad, "p7,10 l7", "o7,10", { .xent = { 0 } } },
     { OP_xent_grad, "p130,33 l130", "o130,33", { .xent = { .smoothing = 0.1f } } },
 
-    { OP_input, "u40,8,8,3 L40", "o7,8,8,3 j7 j7", { .input = { .batch = 7, .shuffle = 1, .shift_y = 2, .shift_x = 3, .flip = 1 } } },
+    { OP_input, "u40,8,8,3 L40", "o7,8,8,3 j7 j7",
+      { .input = { .batch = 7, .shuffle = 1, .shift_y = 2, .shift_x = 3, .flip = 1 } } },
     { OP_input, "u40,9,7,1 L40", "o7,9,7,1 j7 j7", { .input = { .batch = 7, .shift_y = 9, .shift_x = 9 } } },
     { OP_input, "f40,8,8,3 L40", "o7,8,8,3 j7 j7",
-      { .input = { .batch = 7, .shuffle = 1, .flip = 1, .mean = { 0.5f, 0.4f, 0.3f }, .deviation = { 0.2f, 0.3f, 0.4f } } } },
+      { .input = { .batch = 7, .shuffle = 1, .flip = 1, .mean = { 0.5f, 0.4f, 0.3f },
+                   .deviation = { 0.2f, 0.3f, 0.4f } } } },
     { OP_input, "f40,33 L40", "o7,33 j7 j7", { .input = { .batch = 7, .scale = 2, .flip = 1 } } },
     { OP_input, "u40,32,32,3 L40", "o40,32,32,3 j40 j40",
       { .input = { .batch = 40, .shuffle = 1, .shift_y = 3, .shift_x = 3, .flip = 1, .mean = { 0.5f, 0.4f, 0.3f } } } },

@@ -1,5 +1,5 @@
-/* cpu_test.c: every kernel on every vector level against the plain loops in double; the same bits for any number of threads;
-   gradients against finite differences; the pool; messages. */
+/* cpu_test.c: every kernel on every vector level against the plain loops in double; the same bits for any number
+   of threads; gradients against finite differences; the pool; messages. */
 #define _GNU_SOURCE
 #include "cpu_cases.h"
 
@@ -20,7 +20,10 @@ static int64_t batch_of(const work *k)
     return k->w.op == OP_input ? k->w.attr.input.batch : k->w.in[0].kind == HZ_ACTIVATION ? k->w.in[0].shape[0] : 1;
 }
 
-static hz_step step_of(int64_t count) { return (hz_step){ .seed = 11, .offset = 3, .count = count, .epoch = 2, .step = 4, .rate = 0.05f, .version = 1 }; }
+static hz_step step_of(int64_t count)
+{
+    return (hz_step){ .seed = 11, .offset = 3, .count = count, .epoch = 2, .step = 4, .rate = 0.05f, .version = 1 };
+}
 
 /* Whether this kernel is chosen for the node. */
 static int chooses(const work *k, const char *kernel)
@@ -36,8 +39,8 @@ static int chooses(const work *k, const char *kernel)
 
 static double limit_bf16(const work *k) { return chooses(k, "winopairs") ? ROUNDED_PLANES : ROUNDED; }
 
-/* Runs the case in f64 and, at this level, with activations of this type; fails if they differ by more than the row allows, or in bf16
-   by more than its rounding. */
+/* Runs the case in f64 and, at this level, with activations of this type; fails if they differ by more than the row
+   allows, or in bf16 by more than its rounding. */
 static void compare(const wcase *t, int row, const char *level, int64_t count, int dtype)
 {
     work truth, fast;
@@ -54,7 +57,8 @@ static void compare(const wcase *t, int row, const char *level, int64_t count, i
         s.offset = 0;
     ck_assert_msg(work_run(&truth, &s) == HZ_OK, "case %d: %s", row, hz_message());
     ck_assert_msg(work_run(&fast, &s) == HZ_OK, "case %d: %s", row, hz_message());
-    double limit = dtype == HZ_BF16 ? limit_bf16(&fast) : t->tolerance > 0 ? t->tolerance : 1e-6, d = work_distance(&fast, &truth, count, batch_of(&fast));
+    double limit = dtype == HZ_BF16 ? limit_bf16(&fast) : t->tolerance > 0 ? t->tolerance : 1e-6;
+    double d = work_distance(&fast, &truth, count, batch_of(&fast));
     ck_assert_msg(d <= limit, "case %d (%s | %s), %s, %s, %lld rows: error %g, at most %g", row, t->in, t->out,
                   hz_dtype_name(dtype), level, (long long)count, d, limit);
     work_free(&truth);
@@ -94,14 +98,18 @@ START_TEST(random_convolutions)
         uint32_t r[8];
         hz_random4(5, (uint32_t)n, 0, 0, 0, HZ_FOR_INIT, r);
         hz_random4(5, (uint32_t)n, 1, 0, 0, HZ_FOR_INIT, r + 4);
-        int kh = 1 + (int)(r[0] % 5), kw = 1 + (int)(r[1] % 5), sh = 1 + (int)(r[2] % 3), sw = 1 + (int)(r[3] % 3), pad = r[2] >> 31;
-        int h = kh + (int)(r[4] % 12), w = kw + (int)(r[5] % 12), ci = 1 + (int)(r[6] % 40), co = 1 + (int)(r[7] % 70), b = 1 + (int)(r[7] >> 30);
-        int oh = pad == HZ_SAME ? (h + sh - 1) / sh : (h - kh) / sh + 1, ow = pad == HZ_SAME ? (w + sw - 1) / sw : (w - kw) / sw + 1;
+        int kh = 1 + (int)(r[0] % 5), kw = 1 + (int)(r[1] % 5);
+        int sh = 1 + (int)(r[2] % 3), sw = 1 + (int)(r[3] % 3), pad = r[2] >> 31;
+        int h = kh + (int)(r[4] % 12), w = kw + (int)(r[5] % 12);
+        int ci = 1 + (int)(r[6] % 40), co = 1 + (int)(r[7] % 70), b = 1 + (int)(r[7] >> 30);
+        int oh = pad == HZ_SAME ? (h + sh - 1) / sh : (h - kh) / sh + 1;
+        int ow = pad == HZ_SAME ? (w + sw - 1) / sw : (w - kw) / sw + 1;
         char x[64], y[64], k[64], in[200], out[200];
         snprintf(x, sizeof x, "%d,%d,%d,%d", b, h, w, ci);
         snprintf(y, sizeof y, "%d,%d,%d,%d", b, oh, ow, co);
         snprintf(k, sizeof k, "%d,%d,%d,%d", co, kh, kw, ci);
-        wcase t = { .in = in, .out = out, .attr.window = { .kh = kh, .kw = kw, .sh = sh, .sw = sw, .pad = pad }, .tolerance = 2e-6 };
+        wcase t = { .in = in, .out = out, .attr.window = { .kh = kh, .kw = kw, .sh = sh, .sw = sw, .pad = pad },
+                    .tolerance = 2e-6 };
         t.op = OP_conv2d;
         snprintf(in, sizeof in, "n%s N%s N%d", x, k, co);
         snprintf(out, sizeof out, "o%s", y);
@@ -142,8 +150,9 @@ START_TEST(threads_do_not_change_bits)
             if (i == 0)
                 continue;
             for (int a = 0; a < HZ_MAXIN + HZ_MAXOUT; a++)
-                ck_assert_msg(!k->base[a] || !memcmp(first.base[a], k->base[a], k->bytes[a]), "case %d (%s | %s), %s: %d threads yield other bits",
-                              row, cases[row].in, cases[row].out, level, threads[i]);
+                ck_assert_msg(!k->base[a] || !memcmp(first.base[a], k->base[a], k->bytes[a]),
+                              "case %d (%s | %s), %s: %d threads yield other bits", row, cases[row].in, cases[row].out,
+                              level, threads[i]);
             work_free(k);
         }
         work_free(&first);
@@ -154,12 +163,15 @@ END_TEST
 
 /* ---- gradients against finite differences, in double ---- */
 
-/* wiring: one character per input of the backward node: d = the seed, 0..5 = that input of the forward node, a..c = that output.
-   wrt: one digit per output of the backward node: the forward input whose derivative it is. */
+/* wiring: one character per input of the backward node: d = the seed, 0..5 = that input of the forward node,
+   a..c = that output. wrt: one digit per output of the backward node: the forward input whose derivative it is. */
 static const struct { wcase forward, backward; const char *wiring, *wrt; } slopes[] = {
-    { { OP_conv2d, "n2,5,6,3 N4,3,3,3 N4", "o2,5,6,4", CONV(3, 1, HZ_SAME) }, { OP_conv2d_dx, "n2,5,6,4 N4,3,3,3", "o2,5,6,3", CONV(3, 1, HZ_SAME) }, "d1", "0" },
-    { { OP_conv2d, "n2,5,6,3 N4,3,3,3 N4", "o2,3,3,4", CONV(3, 2, HZ_SAME) }, { OP_conv2d_dx, "n2,3,3,4 N4,3,3,3", "o2,5,6,3", CONV(3, 2, HZ_SAME) }, "d1", "0" },
-    { { OP_conv2d, "n2,5,6,3 N4,3,3,3 N4", "o2,3,3,4", CONV(3, 2, HZ_SAME) }, { OP_conv2d_dw, "n2,5,6,3 n2,3,3,4", "O4,3,3,3 O4", CONV(3, 2, HZ_SAME) }, "0d", "12" },
+    { { OP_conv2d, "n2,5,6,3 N4,3,3,3 N4", "o2,5,6,4", CONV(3, 1, HZ_SAME) },
+      { OP_conv2d_dx, "n2,5,6,4 N4,3,3,3", "o2,5,6,3", CONV(3, 1, HZ_SAME) }, "d1", "0" },
+    { { OP_conv2d, "n2,5,6,3 N4,3,3,3 N4", "o2,3,3,4", CONV(3, 2, HZ_SAME) },
+      { OP_conv2d_dx, "n2,3,3,4 N4,3,3,3", "o2,5,6,3", CONV(3, 2, HZ_SAME) }, "d1", "0" },
+    { { OP_conv2d, "n2,5,6,3 N4,3,3,3 N4", "o2,3,3,4", CONV(3, 2, HZ_SAME) },
+      { OP_conv2d_dw, "n2,5,6,3 n2,3,3,4", "O4,3,3,3 O4", CONV(3, 2, HZ_SAME) }, "0d", "12" },
     { { OP_dense, "n3,7 N5,7 N5", "o3,5", ACT(0) }, { OP_dense_dx, "n3,5 N5,7", "o3,7", ACT(0) }, "d1", "0" },
     { { OP_dense, "n3,7 N5,7 N5", "o3,5", ACT(0) }, { OP_dense_dw, "n3,7 n3,5", "O5,7 O5", ACT(0) }, "0d", "12" },
     { { OP_act, "n3,8", "o3,8", ACT(HZ_ELU) }, { OP_act_grad, "n3,8 n3,8", "o3,8", ACT(HZ_ELU) }, "da", "0" },
@@ -168,15 +180,22 @@ static const struct { wcase forward, backward; const char *wiring, *wrt; } slope
     { { OP_act, "n3,8", "o3,8", ACT(HZ_TANH) }, { OP_act_grad, "n3,8 n3,8", "o3,8", ACT(HZ_TANH) }, "da", "0" },
     { { OP_act, "n3,8", "o3,8", ACT(HZ_SIGMOID) }, { OP_act_grad, "n3,8 n3,8", "o3,8", ACT(HZ_SIGMOID) }, "da", "0" },
     { { OP_act, "n3,8", "o3,8", ACT(HZ_RELU) }, { OP_act_grad, "n3,8 n3,8", "o3,8", ACT(HZ_RELU) }, "da", "0" },
-    { { OP_dropout, "n3,9 i3", "o3,9 b3,2", { .dropout = { .rate = 0.4f } } }, { OP_dropout_grad, "n3,9 b3,2", "o3,9", { .dropout = { .rate = 0.4f } } }, "db", "0" },
-    { { OP_maxpool, "n2,5,5,3", "o2,3,3,3 b2,3,3,3", CONV(3, 2, HZ_SAME) }, { OP_maxpool_grad, "n2,3,3,3 b2,3,3,3", "o2,5,5,3", CONV(3, 2, HZ_SAME) }, "db", "0" },
-    { { OP_avgpool, "n2,5,5,3", "o2,3,3,3", CONV(3, 2, HZ_SAME) }, { OP_avgpool_grad, "n2,3,3,3", "o2,5,5,3", CONV(3, 2, HZ_SAME) }, "d", "0" },
+    { { OP_dropout, "n3,9 i3", "o3,9 b3,2", { .dropout = { .rate = 0.4f } } },
+      { OP_dropout_grad, "n3,9 b3,2", "o3,9", { .dropout = { .rate = 0.4f } } }, "db", "0" },
+    { { OP_maxpool, "n2,5,5,3", "o2,3,3,3 b2,3,3,3", CONV(3, 2, HZ_SAME) },
+      { OP_maxpool_grad, "n2,3,3,3 b2,3,3,3", "o2,5,5,3", CONV(3, 2, HZ_SAME) }, "db", "0" },
+    { { OP_avgpool, "n2,5,5,3", "o2,3,3,3", CONV(3, 2, HZ_SAME) },
+      { OP_avgpool_grad, "n2,3,3,3", "o2,5,5,3", CONV(3, 2, HZ_SAME) }, "d", "0" },
     { { OP_meanpool, "n2,5,5,3", "o2,3", ACT(0) }, { OP_meanpool_grad, "n2,3", "o2,5,5,3", ACT(0) }, "d", "0" },
-    { { OP_norm, "n4,3,2,5 N5 N5 P5 P5", "o4,3,2,5 O5 O5", { .norm = { 0 } } }, { OP_norm_grad, "n4,3,2,5 n4,3,2,5 N5 O5 O5", "o4,3,2,5 O5 O5", { .norm = { 0 } } }, "d01bc", "012" },
-    { { OP_norm, "n4,3,2,5 N3 N3 P3 P3", "o4,3,2,5 O3 O3", { .norm = { .axis = 1 } } }, { OP_norm_grad, "n4,3,2,5 n4,3,2,5 N3 O3 O3", "o4,3,2,5 O3 O3", { .norm = { .axis = 1 } } }, "d01bc", "012" },
-    { { OP_norm, "n4,5 N5 N5 P5 P5", "o4,5 O5 O5", { .norm = { .frozen = 1 } } }, { OP_norm_grad, "n4,5 n4,5 N5 O5 O5", "o4,5 O5 O5", { .norm = { .frozen = 1 } } }, "d01bc", "012" },
+    { { OP_norm, "n4,3,2,5 N5 N5 P5 P5", "o4,3,2,5 O5 O5", { .norm = { 0 } } },
+      { OP_norm_grad, "n4,3,2,5 n4,3,2,5 N5 O5 O5", "o4,3,2,5 O5 O5", { .norm = { 0 } } }, "d01bc", "012" },
+    { { OP_norm, "n4,3,2,5 N3 N3 P3 P3", "o4,3,2,5 O3 O3", { .norm = { .axis = 1 } } },
+      { OP_norm_grad, "n4,3,2,5 n4,3,2,5 N3 O3 O3", "o4,3,2,5 O3 O3", { .norm = { .axis = 1 } } }, "d01bc", "012" },
+    { { OP_norm, "n4,5 N5 N5 P5 P5", "o4,5 O5 O5", { .norm = { .frozen = 1 } } },
+      { OP_norm_grad, "n4,5 n4,5 N5 O5 O5", "o4,5 O5 O5", { .norm = { .frozen = 1 } } }, "d01bc", "012" },
     { { OP_softmax, "n3,6", "o3,6", ACT(0) }, { OP_softmax_grad, "n3,6 n3,6", "o3,6", ACT(0) }, "da", "0" },
-    { { OP_xent, "n5,6 l5", "O1 j5 o5,6", { .xent = { .smoothing = 0.1f } } }, { OP_xent_grad, "p5,6 l5", "o5,6", { .xent = { .smoothing = 0.1f } } }, "c1", "0" },
+    { { OP_xent, "n5,6 l5", "O1 j5 o5,6", { .xent = { .smoothing = 0.1f } } },
+      { OP_xent_grad, "p5,6 l5", "o5,6", { .xent = { .smoothing = 0.1f } } }, "c1", "0" },
 };
 
 static double seed_number(size_t i) { return normal(77, i); }
@@ -222,7 +241,8 @@ START_TEST(gradients_match_differences)
         for (size_t e = 0; e < arg_count(&back.w.out[o]); e++) {
             double h = 1e-5, slope = (objective(f, &start, input, e, h) - objective(f, &start, input, e, -h)) / (2 * h);
             double got = ((double *)back.w.out[o].data)[e];
-            ck_assert_msg(fabs(got - slope) <= 1e-7 * (1 + fabs(slope)), "row %d, output %d, element %zu: gradient %.10g, difference %.10g", _i, o, e, got, slope);
+            ck_assert_msg(fabs(got - slope) <= 1e-7 * (1 + fabs(slope)),
+                          "row %d, output %d, element %zu: gradient %.10g, difference %.10g", _i, o, e, got, slope);
         }
     }
     work_free(&start);
@@ -237,7 +257,8 @@ END_TEST
 START_TEST(bf16_rounds_to_nearest_even)
 {
     static const uint32_t special[] = {
-        0, 0x80000000, 1, 0x8000, 0x8001, 0x17fff, 0x18000, 0x7fffff, 0x3f808000, 0x3f808001, 0x3f818000, 0x3f817fff, 0xbf818000, 0x7f7fffff,
+        0, 0x80000000, 1, 0x8000, 0x8001, 0x17fff, 0x18000, 0x7fffff, 0x3f808000, 0x3f808001, 0x3f818000, 0x3f817fff,
+        0xbf818000, 0x7f7fffff,
         0xff7f8000, 0x7f7f7fff, 0x7f800000, 0xff800000, 0x7f800001, 0xff800001, 0x7fc00000, 0xffffffff, 0x7fbfffff };
     enum { SPECIAL = sizeof special / sizeof *special };
     if (!has_level(levels[_i]))
@@ -270,8 +291,8 @@ START_TEST(bf16_weights_are_refused)
     ck_assert(work_run(&k, &s) == HZ_OK);
     k.w.in[1].dtype = HZ_BF16;
     ck_assert(work_run(&k, &s) == HZ_EDTYPE);
-    ck_assert_str_eq(hz_message(), "cpu: 'test' is a node over (bf16, bf16, f32) that no kernel runs; its floating-point values must be all f32, "
-                                   "all f64, or bf16 activations with f32 parameters");
+    ck_assert_str_eq(hz_message(), "cpu: 'test' is a node over (bf16, bf16, f32) that no kernel runs; "
+                     "its floating-point values must be all f32, all f64, or bf16 activations with f32 parameters");
     work_free(&k);
 }
 END_TEST
@@ -349,7 +370,8 @@ START_TEST(kernel_can_be_forced)
     b->program_free(p);
     work_free(&k);
     work_make(&k, &cases[1], HZ_BF16);
-    static const char *const forced[] = { "ref", "gather", "wino" }, *const named[] = { "wide ref", "wide gather", "wino" };
+    static const char *const forced[] = { "ref", "gather", "wino" };
+    static const char *const named[] = { "wide ref", "wide gather", "wino" };
     for (int i = 0; i < 3; i++) {
         setenv("HZ_KERNEL", forced[i], 1);
         p = b->program_new(&k.w, 1, 1);

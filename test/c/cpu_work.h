@@ -1,5 +1,6 @@
 /* cpu_work.h: builds a node by hand from a line of text, runs it, compares. Used by cpu_test.c only.
-   Values are words like "n8,16,16,32": a letter for kind and contents, then the shape. Small letters have the batch in dimension 0.
+   Values are words like "n8,16,16,32": a letter for kind and contents, then the shape. Small letters have the
+   batch in dimension 0.
      n N  normal numbers      p P  uniform in [0.1,1.1)     u  bytes     f  normal numbers that stay f32 in an f64 node
      l  labels (classes: last extent of input 0)     i  item numbers     m  positions in a pooling window (made by maxpool)
      o O  float result        b  u8 result     j  i32 result     -  absent
@@ -73,7 +74,8 @@ static inline void fill_arg(work *k, int at)
     char letter = (char)tolower(k->letter[at]);
     size_t n = arg_count(a);
     for (size_t i = 0; i < n; i++) {
-        float v = letter == 'n' || letter == 'f' ? normal((uint32_t)at + 1, i) : 0.1f + hz_unit(hz_random(at + 1, i, 3, 0, 0, HZ_FOR_INIT));
+        float v = letter == 'n' || letter == 'f' ? normal((uint32_t)at + 1, i)
+                                                 : 0.1f + hz_unit(hz_random(at + 1, i, 3, 0, 0, HZ_FOR_INIT));
         uint32_t word = hz_random(99 + (uint64_t)at, i, 3, 0, 0, HZ_FOR_INIT);
         if (letter == 'o')
             v = 12345;                        /* rows beyond count must keep this */
@@ -108,7 +110,7 @@ static inline void parse_values(work *k, const char *text, int from, int real, i
         a->dtype = probs && real == HZ_BF16 ? HZ_F32 : dtype_of(letter, real);
         a->kind = islower((unsigned char)letter) ? HZ_ACTIVATION : HZ_BOUND;
         k->bytes[at] = arg_count(a) * hz_dtype_bytes(a->dtype);
-        k->base[at] = a->data = malloc(k->bytes[at] + 1);       /* exact, so that the address sanitizer sees an overrun */
+        k->base[at] = a->data = malloc(k->bytes[at] + 1);    /* exact, so that the address sanitizer sees an overrun */
     }
 }
 
@@ -132,9 +134,13 @@ static inline void work_make(work *k, const wcase *t, int real)
 #define ROUNDED (1 / 256.0)
 #define ROUNDED_PLANES (4.76 * sqrt(2) * ROUNDED)
 
-static inline int is_affine(int op) { return op == OP_conv2d || op == OP_conv2d_dx || op == OP_dense || op == OP_dense_dx; }
+static inline int is_affine(int op)
+{
+    return op == OP_conv2d || op == OP_conv2d_dx || op == OP_dense || op == OP_dense_dx;
+}
 
-/* A node over bf16, and over f64 with the same numbers. Weights are rounded to bf16 in both: some kernels multiply them so. */
+/* A node over bf16, and over f64 with the same numbers. Weights are rounded to bf16 in both: some kernels
+   multiply them so. */
 static inline void work_make_bf16(work *fast, work *truth, const wcase *t)
 {
     work_make(fast, t, HZ_BF16);
@@ -191,7 +197,10 @@ static inline void fill_positions(work *k)
     }
 }
 
-static inline double at(const hz_arg *a, size_t i) { return number_get((const char *)a->data + i * hz_dtype_bytes(a->dtype), a->dtype); }
+static inline double at(const hz_arg *a, size_t i)
+{
+    return number_get((const char *)a->data + i * hz_dtype_bytes(a->dtype), a->dtype);
+}
 
 /* Elements of the rows in use: results of a small letter that have the batch as dimension 0. */
 static inline size_t used(const hz_arg *a, int64_t count, int64_t batch)
@@ -200,7 +209,8 @@ static inline size_t used(const hz_arg *a, int64_t count, int64_t batch)
     return a->kind == HZ_ACTIVATION && a->ndim && a->shape[0] == batch ? n / (size_t)batch * (size_t)count : n;
 }
 
-/* Largest over all values of: relative L2 error where floats, number of differences where integers; counts touched rows beyond. */
+/* Largest over all values of: relative L2 error where floats, number of differences where integers; counts
+   touched rows beyond. */
 static inline double work_distance(work *a, work *b, int64_t count, int64_t batch)
 {
     double worst = 0;

@@ -64,5 +64,6 @@ static inline void drop(int n, hz_tensor *const *t)
     for (int i = 0; i < n; i++)
         hz_tensor_free(t[i]);
 }
-#define DROP(...) drop((int)(sizeof((hz_tensor *[]){ __VA_ARGS__ }) / sizeof(hz_tensor *)), (hz_tensor *[]){ __VA_ARGS__ })
+#define DROP(...) \
+    drop((int)(sizeof((hz_tensor *[]){ __VA_ARGS__ }) / sizeof(hz_tensor *)), (hz_tensor *[]){ __VA_ARGS__ })
 #endif

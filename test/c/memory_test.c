@@ -1,6 +1,6 @@
-/* memory_test.c: the n-th allocation fails, for n = 1, 2, 3 ... until the work succeeds (as Lua's own tests do). Each failure must be a
-   message and a status, leave nothing behind, and work when tried again. This program's allocator stands before the system's, so
-   the library calls it. Not under sanitizers: they have an allocator of their own. */
+/* memory_test.c: the n-th allocation fails, for n = 1, 2, 3 ... until the work succeeds (as Lua's own tests do). Each
+   failure must be a message and a status, leave nothing behind, and work when tried again. This program's allocator
+   stands before the system's, so the library calls it. Not under sanitizers: they have an allocator of their own. */
 #define _GNU_SOURCE
 #include "made.h"
 #include <errno.h>
@@ -58,7 +58,7 @@ static int tensors(void)
     TRY(wide = hz_tensor_expand(view, SHAPE(2, 6, 4)));
     TRY(out = hz_tensor_new(HZ_F64, SHAPE(2, 6, 4)));
     TRY(!hz_tensor_copy(out, view));
-    TRY(!hz_tensor_binary("add", out, wide, a) || strstr(hz_message(), "extent"));      /* shapes that do not fit, too */
+    TRY(!hz_tensor_binary("add", out, wide, a) || strstr(hz_message(), "extent"));    /* shapes that do not fit, too */
     TRY(!hz_tensor_binary("mul", out, wide, view));
     done = 1;
 end:
@@ -84,7 +84,8 @@ static int bind_new(hz_graph *g, const char *name, int dtype, int ndim, const in
 static int describe(hz_graph *g, int32_t *parameters)
 {
     int x = hz_graph_entry(g, "x", HZ_F32, SHAPE(3, 8, 8, 16)), labels = hz_graph_entry(g, "labels", HZ_I32, SHAPE(3));
-    int w = bind_new(g, "w", HZ_F32, SHAPE(32, 3, 3, 16)), b = bind_new(g, "b", HZ_F32, SHAPE(32)), v = bind_new(g, "v", HZ_F32, SHAPE(5, 512));
+    int w = bind_new(g, "w", HZ_F32, SHAPE(32, 3, 3, 16));
+    int b = bind_new(g, "b", HZ_F32, SHAPE(32)), v = bind_new(g, "v", HZ_F32, SHAPE(5, 512));
     parameters[0] = w, parameters[1] = b, parameters[2] = v;
     if (x < 0 || labels < 0 || w < 0 || b < 0 || v < 0)
         return -1;
@@ -137,7 +138,8 @@ end:
 
 static void ask(const char *who, int (*work)(void))
 {
-    ck_assert_msg(!work(), "%s: fails without a failing allocation: %s", who, hz_message());      /* threads and tables are made now */
+    /* threads and tables are made now */
+    ck_assert_msg(!work(), "%s: fails without a failing allocation: %s", who, hz_message());
     int64_t before = hz_live_bytes();
     long n = 0;
     for (int failed = 1; failed; ) {
@@ -150,8 +152,10 @@ static void ask(const char *who, int (*work)(void))
         long left = countdown;
         countdown = counting = 0;
         ck_assert_msg(failed || left > 0 || n > 1, "%s: allocation %ld failed and nobody noticed", who, n);
-        ck_assert_msg(!failed || strstr(hz_message(), "memory"), "%s: allocation %ld failed: message '%s'", who, n, hz_message());
-        ck_assert_msg(hz_live_bytes() == before, "%s: allocation %ld: %lld bytes left behind", who, n, (long long)(hz_live_bytes() - before));
+        ck_assert_msg(!failed || strstr(hz_message(), "memory"), "%s: allocation %ld failed: message '%s'", who, n,
+                      hz_message());
+        ck_assert_msg(hz_live_bytes() == before, "%s: allocation %ld: %lld bytes left behind", who, n,
+                      (long long)(hz_live_bytes() - before));
         ck_assert_msg(living == 0, "%s: allocation %ld: %ld blocks left behind", who, n, living);
         ck_assert_msg(n < 2000, "%s never succeeds", who);
         if (!failed && left <= 0)

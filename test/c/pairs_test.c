@@ -1,5 +1,6 @@
-/* pairs_test.c: convolutions and dense layers over bf16 by products of pairs and by fast convolution, forced by name, against the plain loops in double over the
-   same rounded numbers: the case table and random ones, part of a batch, the same bits for any number of threads. */
+/* pairs_test.c: convolutions and dense layers over bf16 by products of pairs and by fast convolution, forced by name,
+   against the plain loops in double over the same rounded numbers: the case table and random ones, part of a batch,
+   the same bits for any number of threads. */
 #define _GNU_SOURCE
 #include "cpu_cases.h"
 
@@ -28,7 +29,8 @@ static double error_of(const hz_arg *x, const hz_arg *y, size_t n)
 {
     double d2 = 0, n2 = 0;
     for (size_t e = 0; e < arg_count(x); e++) {
-        double v = x->dtype == HZ_BF16 ? bf16_to_f32(((uint16_t *)x->data)[e]) : ((float *)x->data)[e], r = ((double *)y->data)[e];
+        double v = x->dtype == HZ_BF16 ? bf16_to_f32(((uint16_t *)x->data)[e]) : ((float *)x->data)[e];
+        double r = ((double *)y->data)[e];
         if (e >= n)
             r = bf16_to_f32(f32_to_bf16(12345));
         d2 += (v - r) * (v - r);
@@ -55,8 +57,10 @@ static void compare(const wcase *t, const char *kernel, const char *level, int64
         hz_arg *x = work_arg(&fast, i), *y = work_arg(&truth, i);
         if (!x->data)
             continue;
-        double limit = limit_of(t->op, kernel), error = error_of(x, y, is_grad(t->op) ? arg_count(x) : arg_count(x) / (size_t)batch * (size_t)count);
-        ck_assert_msg(error <= limit, "%s | %s, %s, %s, %lld rows: error %g, at most %g", t->in, t->out, kernel, level, (long long)count, error, limit);
+        double limit = limit_of(t->op, kernel);
+        double error = error_of(x, y, is_grad(t->op) ? arg_count(x) : arg_count(x) / (size_t)batch * (size_t)count);
+        ck_assert_msg(error <= limit, "%s | %s, %s, %s, %lld rows: error %g, at most %g", t->in, t->out, kernel, level,
+                      (long long)count, error, limit);
     }
     work_free(&fast);
     work_free(&truth);
@@ -98,9 +102,12 @@ START_TEST(random_convolutions_match_reference)
         uint32_t r[8];
         hz_random4(6, n, 0, 0, 0, HZ_FOR_INIT, r);
         hz_random4(6, n, 1, 0, 0, HZ_FOR_INIT, r + 4);
-        int kh = 1 + (int)(r[0] % 5), kw = 1 + (int)(r[1] % 5), sh = 1 + (int)(r[2] % 2), sw = 1 + (int)(r[3] % 2), pad = r[2] >> 31;
-        int h = kh + (int)(r[4] % 12), w = kw + (int)(r[5] % 12), ci = 1 + (int)(r[6] % 70), co = 1 + (int)(r[7] % 70), b = 1 + (int)(r[7] >> 27);
-        int oh = pad == HZ_SAME ? (h + sh - 1) / sh : (h - kh) / sh + 1, ow = pad == HZ_SAME ? (w + sw - 1) / sw : (w - kw) / sw + 1;
+        int kh = 1 + (int)(r[0] % 5), kw = 1 + (int)(r[1] % 5);
+        int sh = 1 + (int)(r[2] % 2), sw = 1 + (int)(r[3] % 2), pad = r[2] >> 31;
+        int h = kh + (int)(r[4] % 12), w = kw + (int)(r[5] % 12);
+        int ci = 1 + (int)(r[6] % 70), co = 1 + (int)(r[7] % 70), b = 1 + (int)(r[7] >> 27);
+        int oh = pad == HZ_SAME ? (h + sh - 1) / sh : (h - kh) / sh + 1;
+        int ow = pad == HZ_SAME ? (w + sw - 1) / sw : (w - kw) / sw + 1;
         char x[64], y[64], k[64], in[200], out[200];
         snprintf(x, sizeof x, "%d,%d,%d,%d", b, h, w, ci);
         snprintf(y, sizeof y, "%d,%d,%d,%d", b, oh, ow, co);
@@ -174,7 +181,8 @@ static void same_bits(const wcase *t, const char *kernel)
     ck_assert_msg(run_by(&many, kernel, batch) == HZ_OK, "%s", hz_message());
     for (int a = HZ_MAXIN; a < HZ_MAXIN + HZ_MAXOUT; a++)
         if (one.base[a])
-            ck_assert_msg(!memcmp(work_arg(&one, a)->data, work_arg(&many, a)->data, arg_count(work_arg(&one, a)) * hz_dtype_bytes(work_arg(&one, a)->dtype)),
+            ck_assert_msg(!memcmp(work_arg(&one, a)->data, work_arg(&many, a)->data,
+                                  arg_count(work_arg(&one, a)) * hz_dtype_bytes(work_arg(&one, a)->dtype)),
                           "%s | %s, %s: other bits with 3 threads than with 1", t->in, t->out, kernel);
     work_free(&one);
     work_free(&many);

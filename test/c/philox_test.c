@@ -32,7 +32,8 @@ START_TEST(convention)
     for (uint32_t i = 0; i < 4; i++)
         ck_assert_uint_eq(hz_random(0x0123456789abcdef, 1232 + i, 7, 3, 5, HZ_FOR_DROPOUT), out[i]);
     for (uint32_t i = 0; i < 8; i++)
-        ck_assert_uint_eq(hz_random16(0x0123456789abcdef, 2464 + i, 7, 3, 5, HZ_FOR_DROPOUT), i % 2 ? out[i / 2] >> 16 : out[i / 2] & 0xffff);
+        ck_assert_uint_eq(hz_random16(0x0123456789abcdef, 2464 + i, 7, 3, 5, HZ_FOR_DROPOUT),
+                          i % 2 ? out[i / 2] >> 16 : out[i / 2] & 0xffff);
     ck_assert(hz_unit(0) == 0);
     ck_assert(hz_unit(0xffffffff) < 1);
     ck_assert(hz_unit(0x80000000) == 0.5f);
@@ -108,7 +109,8 @@ START_TEST(small_orders_are_even)
     free(count);
     ck_assert_int_eq(used, orders);
     double freedom = orders - 1, excess = chi2 - freedom;
-    ck_assert_msg(excess < 0 || excess * excess < 25 * 2 * freedom, "n = %u: chi square %g for %g degrees", n, chi2, freedom);
+    ck_assert_msg(excess < 0 || excess * excess < 25 * 2 * freedom, "n = %u: chi square %g for %g degrees", n,
+                  chi2, freedom);
 }
 END_TEST
 

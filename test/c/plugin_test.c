@@ -1,4 +1,5 @@
-/* plugin_test.c: the plugin door: what is refused and why, the grammar of declared parameters, values and their messages. */
+/* plugin_test.c: the plugin door: what is refused and why, the grammar of declared parameters, values and
+   their messages. */
 #define _GNU_SOURCE
 #include "plugins.h"
 #include "suite.h"

@@ -37,7 +37,8 @@ END_TEST
 
 START_TEST(views_see_the_same_numbers)
 {
-    hz_tensor *t = grid(4, 6), *odd = hz_tensor_slice(t, 1, 1, 6, 2), *turned = hz_tensor_permute(odd, (int32_t[]){ 1, 0 });
+    hz_tensor *t = grid(4, 6), *odd = hz_tensor_slice(t, 1, 1, 6, 2);
+    hz_tensor *turned = hz_tensor_permute(odd, (int32_t[]){ 1, 0 });
     ck_assert(odd->shape[1] == 3 && at(odd, 2, 2) == 25);
     ck_assert(turned->shape[0] == 3 && at(turned, 2, 3) == 35 && !hz_tensor_contiguous(turned));
     hz_tensor_put(turned, (int64_t[]){ 0, 0 }, -7);
@@ -65,11 +66,13 @@ START_TEST(what_does_not_fit_is_refused)
     ck_assert(!hz_tensor_new(HZ_F32, SHAPE((int64_t)1 << 50)));
     SAYS("bytes were asked for");
     ck_assert(!hz_tensor_new(99, SHAPE(1)) && !hz_tensor_new(HZ_F32, 7, (int64_t[]){ 1, 1, 1, 1, 1, 1, 1 }));
-    ck_assert(!hz_tensor_slice(t, 0, 2, 5, 1) && !hz_tensor_slice(t, 2, 0, 1, 1) && !hz_tensor_slice(t, 0, 0, 1, 0) && !hz_tensor_slice(t, 0, 2, 1, 1));
+    ck_assert(!hz_tensor_slice(t, 0, 2, 5, 1) && !hz_tensor_slice(t, 2, 0, 1, 1) && !hz_tensor_slice(t, 0, 0, 1, 0)
+              && !hz_tensor_slice(t, 0, 2, 1, 1));
     ck_assert(!hz_tensor_select(t, 0, 3) && !hz_tensor_select(t, 0, -1));
     SAYS("index: 0 of dimension 1; needs 1..3");
     ck_assert(!hz_tensor_permute(t, (int32_t[]){ 0, 0 }) && !hz_tensor_permute(t, (int32_t[]){ 0, 2 }));
-    ck_assert(!hz_tensor_reshape(t, SHAPE(5, -1)) && !hz_tensor_reshape(t, SHAPE(-1, -1)) && !hz_tensor_reshape(t, SHAPE(13)));
+    ck_assert(!hz_tensor_reshape(t, SHAPE(5, -1)) && !hz_tensor_reshape(t, SHAPE(-1, -1))
+              && !hz_tensor_reshape(t, SHAPE(13)));
     ck_assert(!hz_tensor_expand(t, SHAPE(3, 8)) && !hz_tensor_expand(t, SHAPE(4)));
     ck_assert(hz_tensor_copy(t, other) == HZ_ESHAPE);
     SAYS("copy: (4,3) was given; needs (3,4)");
@@ -93,13 +96,15 @@ static const struct { int from, to; double value, arrives; } conversions[] = {
 START_TEST(conversions_round_and_saturate)
 {
     for (size_t i = 0; i < sizeof conversions / sizeof *conversions; i++) {
-        hz_tensor *a = filled(conversions[i].from, conversions[i].value, SHAPE(3)), *b = hz_tensor_new(conversions[i].to, SHAPE(3));
+        hz_tensor *a = filled(conversions[i].from, conversions[i].value, SHAPE(3));
+        hz_tensor *b = hz_tensor_new(conversions[i].to, SHAPE(3));
         OK(hz_tensor_copy(b, a));
         double got = hz_tensor_at(b, (int64_t[]){ 2 });
         ck_assert_msg(got == conversions[i].arrives, "row %d: %.10g, needs %.10g", (int)i, got, conversions[i].arrives);
         DROP(a, b);
     }
-    hz_tensor *nan = filled(HZ_F32, NAN, SHAPE(1)), *b = hz_tensor_new(HZ_BF16, SHAPE(1)), *u = filled(HZ_U8, 9, SHAPE(1));
+    hz_tensor *nan = filled(HZ_F32, NAN, SHAPE(1));
+    hz_tensor *b = hz_tensor_new(HZ_BF16, SHAPE(1)), *u = filled(HZ_U8, 9, SHAPE(1));
     OK(hz_tensor_copy(b, nan));
     OK(hz_tensor_copy(u, nan));
     ck_assert(isnan(hz_tensor_at(b, (int64_t[]){ 0 })));
@@ -115,7 +120,8 @@ START_TEST(copies_between_any_strides)
         int64_t rows = 1 + pick(&state, 5), columns = 1 + pick(&state, 5);
         int types[] = { HZ_F32, HZ_F64, HZ_I32, HZ_U8, HZ_BF16 };
         hz_tensor *a = grid(rows, columns), *b = hz_tensor_new(types[pick(&state, 5)], SHAPE(columns, rows));
-        hz_tensor *to = pick(&state, 2) ? hz_tensor_permute(b, (int32_t[]){ 1, 0 }) : hz_tensor_reshape(b, SHAPE(rows, columns));
+        hz_tensor *to = pick(&state, 2) ? hz_tensor_permute(b, (int32_t[]){ 1, 0 })
+                                        : hz_tensor_reshape(b, SHAPE(rows, columns));
         OK(hz_tensor_copy(to, a));
         for (int64_t r = 0; r < rows; r++)
             for (int64_t c = 0; c < columns; c++)
@@ -132,7 +138,8 @@ START_TEST(arithmetic_broadcasts)
     ck_assert(at(out, 2, 3) == 23 * 13);
     OK(hz_tensor_unary("sqrt", out, out));
     ck_assert(fabs(at(out, 2, 3) - sqrt(23 * 13)) < 1e-15 * 20);
-    hz_tensor *sums = hz_tensor_new(HZ_F64, SHAPE(4)), *all = hz_tensor_new(HZ_F64, 0, NULL), *which = hz_tensor_new(HZ_I32, SHAPE(3));
+    hz_tensor *sums = hz_tensor_new(HZ_F64, SHAPE(4)), *all = hz_tensor_new(HZ_F64, 0, NULL);
+    hz_tensor *which = hz_tensor_new(HZ_I32, SHAPE(3));
     OK(hz_tensor_reduce("sum", sums, a, 0));
     ck_assert(hz_tensor_at(sums, (int64_t[]){ 3 }) == 3 + 13 + 23);
     OK(hz_tensor_reduce("var", all, row, -1));
@@ -146,7 +153,8 @@ END_TEST
 /* Element e of a stream is the same whatever the shape; streams and seeds differ. */
 START_TEST(random_contents_belong_to_seed_and_stream)
 {
-    hz_tensor *a = hz_tensor_new(HZ_F32, SHAPE(7, 11)), *b = hz_tensor_new(HZ_F32, SHAPE(70)), *c = hz_tensor_new(HZ_F64, SHAPE(70));
+    hz_tensor *a = hz_tensor_new(HZ_F32, SHAPE(7, 11));
+    hz_tensor *b = hz_tensor_new(HZ_F32, SHAPE(70)), *c = hz_tensor_new(HZ_F64, SHAPE(70));
     OK(hz_tensor_uniform(a, 0, 1, 3, 4));
     OK(hz_tensor_uniform(b, 0, 1, 3, 4));
     ck_assert(!memcmp(a->data, b->data, 70 * 4));

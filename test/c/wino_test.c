@@ -1,5 +1,6 @@
-/* wino_test.c: the fast convolutions, forced by name, against the plain loops in double: odd sizes, tails of channels, both paddings,
-   part of a batch; their promised accuracy on the layers of architecture A; the same bits for any number of threads. */
+/* wino_test.c: the fast convolutions, forced by name, against the plain loops in double: odd sizes, tails
+   of channels, both paddings, part of a batch; their promised accuracy on the layers of architecture A; the same
+   bits for any number of threads. */
 #define _GNU_SOURCE
 #include "cpu_work.h"
 
@@ -32,7 +33,8 @@ static wcase node_of(const shape *s, int op, int stride, char in[200], char out[
     snprintf(x, sizeof x, "%d,%d,%d,%d", s->batch, s->h, s->w, s->in);
     snprintf(y, sizeof y, "%d,%d,%d,%d", s->batch, oh, ow, s->out);
     snprintf(k, sizeof k, "%d,3,3,%d", s->out, s->in);
-    wcase t = { .op = op, .in = in, .out = out, .attr.window = { .kh = 3, .kw = 3, .sh = stride, .sw = stride, .pad = s->pad } };
+    wcase t = { .op = op, .in = in, .out = out,
+                .attr.window = { .kh = 3, .kw = 3, .sh = stride, .sw = stride, .pad = s->pad } };
     if (op == OP_conv2d) {
         t.attr.window.act = s->act;
         snprintf(in, 200, "n%s N%s N%d", x, k, s->out);
@@ -101,7 +103,8 @@ static void check_shapes(const char *level, int op, int stride)
             wcase t = node_of(&shapes[i], op, stride, in, out);
             double error = error_of(&t, "wino", count, shapes[i].batch, 0);
             taken += error >= 0;
-            ck_assert_msg(error <= 2e-6, "%s, stride %d, op %d, shape %d, %d rows: error %g", level, stride, op, i, (int)count, error);
+            ck_assert_msg(error <= 2e-6, "%s, stride %d, op %d, shape %d, %d rows: error %g", level, stride, op, i,
+                          (int)count, error);
         }
     ck_assert_msg(taken >= SHAPES, "%s, stride %d, op %d: only %d nodes were taken", level, stride, op, taken);
 }
@@ -125,7 +128,8 @@ END_TEST
 /* Layers of architecture A: N(0,1) inputs, Glorot weights. */
 START_TEST(accuracy_is_as_promised)
 {
-    static const shape layers[] = { { 2, 32, 32, 32, 64 }, { 3, 16, 16, 128, 128 }, { 8, 8, 8, 128, 128 }, { 2, 32, 32, 64, 128 }, { 3, 16, 16, 128, 128 } };
+    static const shape layers[] = { { 2, 32, 32, 32, 64 }, { 3, 16, 16, 128, 128 }, { 8, 8, 8, 128, 128 },
+                                    { 2, 32, 32, 64, 128 }, { 3, 16, 16, 128, 128 } };
     char in[200], out[200];
     if (hz_cpu_set_isa(levels[_i]))
         return;
@@ -137,7 +141,8 @@ START_TEST(accuracy_is_as_promised)
                 continue;
             wcase t = node_of(s, op, i < 3 ? 1 : 2, in, out);
             double error = error_of(&t, "wino", s->batch, s->batch, op == OP_conv2d_dw ? 0 : glorot);
-            ck_assert_msg(error >= 0 && error <= (op == OP_conv2d_dw ? 3e-6 : 1.1e-6), "%s, layer %d, op %d: error %g", levels[_i], i, op, error);
+            ck_assert_msg(error >= 0 && error <= (op == OP_conv2d_dw ? 3e-6 : 1.1e-6), "%s, layer %d, op %d: error %g",
+                          levels[_i], i, op, error);
         }
     }
 }
@@ -163,8 +168,8 @@ START_TEST(threads_do_not_change_bits)
                 ck_assert(hz_cpu_set_threads(threads[n]) == HZ_OK);
                 run_by(k, "wino", &s);
                 for (int o = HZ_MAXIN; n && o < HZ_MAXIN + HZ_MAXOUT; o++)
-                    ck_assert_msg(!k->base[o] || !memcmp(first.base[o], k->base[o], k->bytes[o]), "%s, op %d, shape %d: %d threads yield other bits",
-                                  levels[_i], op, i, threads[n]);
+                    ck_assert_msg(!k->base[o] || !memcmp(first.base[o], k->base[o], k->bytes[o]),
+                                  "%s, op %d, shape %d: %d threads yield other bits", levels[_i], op, i, threads[n]);
                 if (n)
                     work_free(k);
             }

@@ -1,5 +1,6 @@
-"""The training of test/tiny.lua once more, without hz: PyTorch autograd in double, and Philox, shuffle, augmentation, dropout masks and
-initial weights written anew from their definitions (core/hz/philox.h). Prints the losses that tiny_losses.txt keeps:
+"""The training of test/tiny.lua once more, without hz: PyTorch autograd in double, and Philox, shuffle, augmentation,
+dropout masks and initial weights written anew from their definitions (core/hz/philox.h). Prints the losses that
+tiny_losses.txt keeps:
     python test/golden/tiny.py > test/golden/tiny_losses.txt
 Needs torch and numpy; made with PyTorch 2.15, numpy 2.4."""
 import numpy as np
@@ -96,9 +97,10 @@ def glorot(shape, stream):
 def make_parameters():
     """Parameter i draws from stream i; biases, gamma and beta take a number of their own."""
     zeros = lambda n: torch.zeros(n, dtype=torch.float64)
-    p = {"conv1.w": glorot((8, 3, 3, 3), 1), "conv1.b": zeros(8), "gamma": torch.ones(8, dtype=torch.float64), "beta": zeros(8),
-         "conv2.w": glorot((12, 3, 3, 8), 5), "conv2.b": zeros(12), "conv3.w": glorot((10, 1, 1, 12), 7), "conv3.b": zeros(10),
-         "dense1.w": glorot((16, 90), 9), "dense1.b": zeros(16), "dense2.w": glorot((4, 16), 11), "dense2.b": zeros(4)}
+    p = {"conv1.w": glorot((8, 3, 3, 3), 1), "conv1.b": zeros(8), "gamma": torch.ones(8, dtype=torch.float64),
+         "beta": zeros(8), "conv2.w": glorot((12, 3, 3, 8), 5), "conv2.b": zeros(12),
+         "conv3.w": glorot((10, 1, 1, 12), 7), "conv3.b": zeros(10), "dense1.w": glorot((16, 90), 9),
+         "dense1.b": zeros(16), "dense2.w": glorot((4, 16), 11), "dense2.b": zeros(4)}
     for v in p.values():
         v.requires_grad_(True)
     return p
@@ -108,7 +110,8 @@ def dropout(x, rate, layer, items, epoch, seed):
     """x (N,C,H,W) or (N,C); elements are counted in H,W,C order."""
     channels_last = x.permute(0, 2, 3, 1) if x.ndim == 4 else x
     shape = channels_last.shape[1:]
-    kept = np.stack([halves(int(np.prod(shape)), seed, item, epoch, layer, DROPOUT).reshape(shape) >= f32(rate) for item in items])
+    kept = np.stack([halves(int(np.prod(shape)), seed, item, epoch, layer, DROPOUT).reshape(shape) >= f32(rate)
+                     for item in items])
     y = channels_last * torch.tensor(kept) / (1 - f32(rate))
     return y.permute(0, 3, 1, 2) if x.ndim == 4 else y
 

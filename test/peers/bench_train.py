@@ -1,10 +1,12 @@
-"""The same training step and inference by hz and by other programs, interleaved in one run: every round measures each contestant once, so
-that a busy or throttled machine slows all alike. Prints images/s (median, lowest, highest over the rounds) and the ratio of hz to each
-(median of the rounds' ratios); at the end hz beside the best whole step of each dtype, and beside oneDNN's convolutions alone.
+"""The same training step and inference by hz and by other programs, interleaved in one run: every round measures
+each contestant once, so that a busy or throttled machine slows all alike. Prints images/s (median, lowest, highest
+over the rounds) and the ratio of hz to each (median of the rounds' ratios); at the end hz beside the best whole step
+of each dtype, and beside oneDNN's convolutions alone.
     $HZ_TORCH_PYTHON test/peers/bench_train.py [--peers torch,onednn,tensorflow,openvino] [--net all-cnns] [--batch 128]
                                                [--dtype f32,bf16] [--pass train,infer] [--rounds 5]
-The step: input from resident bytes with shuffle, shift and flip on hz's side (a ready batch on the others'), forward with dropout,
-cross-entropy, backward, SGD with Nesterov momentum. Which programs, and how to get them: README.md beside this file."""
+The step: input from resident bytes with shuffle, shift and flip on hz's side (a ready batch on the others'),
+forward with dropout, cross-entropy, backward, SGD with Nesterov momentum. Which programs, and how to get them:
+README.md beside this file."""
 import argparse, json, os, subprocess, sys, tempfile
 from common import HZ, NETS, hz_name, median, table
 from contestants import CONVOLUTIONS, PEERS, complain, make_contestants
@@ -12,8 +14,9 @@ from contestants import CONVOLUTIONS, PEERS, complain, make_contestants
 
 def hz_round(o, dtype, which):
     """Images per second of hz, and its multiple of the FMA peak; None where this hz does not have the dtype."""
-    r = subprocess.run([HZ, "bench", "--net", hz_name(o.net), "--batch", str(o.batch), "--dtype", dtype, "--pass", which, "--threads", str(o.threads),
-                        "--seconds", str(o.seconds), "--json"], capture_output=True, text=True)
+    r = subprocess.run([HZ, "bench", "--net", hz_name(o.net), "--batch", str(o.batch), "--dtype", dtype, "--pass",
+                        which, "--threads", str(o.threads), "--seconds", str(o.seconds), "--json"], capture_output=True,
+                       text=True)
     if r.returncode:
         print(f"hz {dtype} {which}: {r.stderr.strip()}", file=sys.stderr)
         return None
@@ -22,7 +25,8 @@ def hz_round(o, dtype, which):
 
 
 def play(o, dtype, which, made):
-    """name -> rates of all rounds, and hz's multiples of the peak. A contestant that fails leaves with all its rounds."""
+    """name -> rates of all rounds, and hz's multiples of the peak. A contestant that fails leaves with
+    all its rounds."""
     rates, multiples = {"hz": []} | {name: [] for name in made}, []
     for _ in range(o.rounds):
         got = hz_round(o, dtype, which)
@@ -42,9 +46,9 @@ def play(o, dtype, which, made):
 def record_of(o, dtype, which, name, rates):
     ratios = [a / b for a, b in zip(rates["hz"], rates[name])]
     r = rates[name]
-    return {"net": o.net, "dtype": dtype, "pass": which, "batch": o.batch, "threads": o.threads, "who": name, "images_per_second": median(r),
-            "lowest": min(r), "highest": max(r), "ratio": median(ratios), "lowest_ratio": min(ratios), "highest_ratio": max(ratios),
-            "best_peer": False, "multiple_of_peak": None}
+    return {"net": o.net, "dtype": dtype, "pass": which, "batch": o.batch, "threads": o.threads, "who": name,
+            "images_per_second": median(r), "lowest": min(r), "highest": max(r), "ratio": median(ratios),
+            "lowest_ratio": min(ratios), "highest_ratio": max(ratios), "best_peer": False, "multiple_of_peak": None}
 
 
 def measure(o, dtype, which):
@@ -73,9 +77,10 @@ def show(o, records):
     first = records[0]
     print(f"\n{o.net}, batch {o.batch}, {first['dtype']}, {first['pass']}, {o.threads} threads, {o.rounds} rounds")
     table(("", "images/s", "lowest .. highest", "hz is", "lowest .. highest", ""), [
-        (r["who"], f"{r['images_per_second']:.0f}", f"{r['lowest']:.0f} .. {r['highest']:.0f}", f"{r['ratio']:.2f}",
-         f"{r['lowest_ratio']:.2f} .. {r['highest_ratio']:.2f}",
-         "best" if r["best_peer"] else f"{r['multiple_of_peak']:.2f}x peak" if r["multiple_of_peak"] else "") for r in records])
+        (r["who"], f"{r['images_per_second']:.0f}", f"{r['lowest']:.0f} .. {r['highest']:.0f}",
+         f"{r['ratio']:.2f}", f"{r['lowest_ratio']:.2f} .. {r['highest_ratio']:.2f}",
+         "best" if r["best_peer"] else f"{r['multiple_of_peak']:.2f}x peak" if r["multiple_of_peak"] else "")
+        for r in records])
 
 
 def close(records):
@@ -84,7 +89,8 @@ def close(records):
     for dtype, which in dict.fromkeys((r["dtype"], r["pass"]) for r in records):
         here = [r for r in records if (r["dtype"], r["pass"]) == (dtype, which)]
         best = next((r for r in here if r["best_peer"]), None)
-        convolutions = max((r for r in here if r["who"].startswith(CONVOLUTIONS)), key=lambda r: r["images_per_second"], default=None)
+        convolutions = max((r for r in here if r["who"].startswith(CONVOLUTIONS)), key=lambda r: r["images_per_second"],
+                           default=None)
         rows.append((f"{dtype} {which}", f"{here[0]['images_per_second']:.0f}", best["who"] if best else "-",
                      f"{best['ratio']:.2f}" if best else "-", f"{convolutions['ratio']:.2f}" if convolutions else "-"))
     print("\nhz beside the best whole step of each dtype, and beside oneDNN's convolutions alone")

@@ -1,5 +1,5 @@
-"""What the peer scripts share: safetensors without a library, the networks as one table with TensorFlow's padding and as PyTorch modules,
-medians, and how a contestant is timed."""
+"""What the peer scripts share: safetensors without a library, the networks as one table with TensorFlow's padding and
+as PyTorch modules, medians, and how a contestant is timed."""
 import json, os, struct, sys, time
 from collections import namedtuple
 import numpy as np
@@ -29,7 +29,8 @@ def median(values):
     return v[n // 2] if n % 2 else (v[n // 2 - 1] + v[n // 2]) / 2
 
 
-# name -> (filters, kernel, stride, activation) of the convolutions, 'drop', 'flat', ('dense', units, activation), 'mean'
+# name -> (filters, kernel, stride, activation) of the convolutions, 'drop', 'flat', ('dense', units, activation),
+# 'mean'
 STEM = [(32, 3, 1, 1), (64, 3, 1, 1), (128, 3, 2, 0), "drop"]
 BLOCK = [(128, 3, 1, 1), (128, 3, 1, 1), (128, 3, 2, 0), "drop"]
 ALL_CONV = [(128, 3, 1, 1), (128, 1, 1, 1), (10, 1, 1, 0), "mean"]
@@ -46,8 +47,8 @@ NETS = {
     "cnns-x2-dense-128": STEM + BLOCK + BLOCK + dense_head(128, 256),
     "cnns-dense-128": STEM + BLOCK + dense_head(128, 256),
     "cnns-dense-128-256": STEM + BLOCK + dense_head(128, 256, 256),
-    "all-cnn-c": ["drop2", (96, 3, 1, 1), (96, 3, 1, 1), (96, 3, 2, 1), "drop", (192, 3, 1, 1), (192, 3, 1, 1), (192, 3, 2, 1), "drop",
-                  (192, 3, "valid", 1), (192, 1, 1, 1), (10, 1, 1, 1), "mean"],
+    "all-cnn-c": ["drop2", (96, 3, 1, 1), (96, 3, 1, 1), (96, 3, 2, 1), "drop", (192, 3, 1, 1), (192, 3, 1, 1),
+                  (192, 3, 2, 1), "drop", (192, 3, "valid", 1), (192, 1, 1, 1), (10, 1, 1, 1), "mean"],
     "conv32": [(32, 3, 1, 1)] * 5 + [(10, 1, 1, 0), "mean"],
 }
 
@@ -58,8 +59,9 @@ def hz_name(net):
     return path if os.path.exists(path) else net
 
 
-# One layer with its shapes. kind: conv, dense, drop (rate), mean, flat; inputs, outputs: channels or units; side: of the square input in
-# pixels; before, after: rows of zeros above and below, columns left and right; act: ReLU behind it.
+# One layer with its shapes. kind: conv, dense, drop (rate), mean, flat; inputs, outputs: channels or units;
+# side: of the square input in pixels; before, after: rows of zeros above and below, columns left and right;
+# act: ReLU behind it.
 Layer = namedtuple("Layer", "kind inputs outputs side kernel stride before after act rate", defaults=(0,) * 9)
 
 
@@ -108,7 +110,8 @@ def make_torch(name, dropout=True):
             for l in layers(name):
                 layer = None
                 if l.kind == "conv":
-                    layer = torch.nn.Conv2d(l.inputs, l.outputs, l.kernel, l.stride, l.before if l.before == l.after else 0)
+                    layer = torch.nn.Conv2d(l.inputs, l.outputs, l.kernel, l.stride,
+                                            l.before if l.before == l.after else 0)
                 elif l.kind == "dense":
                     layer = torch.nn.Linear(l.inputs, l.outputs)
                 if layer:
@@ -152,8 +155,8 @@ def rate(step, batch, seconds):
 
 
 def serve(title, step, batch, seconds):
-    """A contestant in a process of its own: says on standard output what it is, then answers each line "round" with its images per
-    second; see Child in contestants.py. Both as JSON, one line each."""
+    """A contestant in a process of its own: says on standard output what it is, then answers each line "round" with
+    its images per second; see Child in contestants.py. Both as JSON, one line each."""
     print(json.dumps({"title": title}), flush=True)
     for line in sys.stdin:
         if line.strip() == "round":

@@ -1,5 +1,6 @@
-"""Whom bench_train.py measures beside hz. A contestant is built once, is measured once a round by round() -> images per second, and ends
-by close(). PEERS names the programs: each row makes the contestants of one dtype and pass, or raises Missing."""
+"""Whom bench_train.py measures beside hz. A contestant is built once, is measured once a round by round() -> images
+per second, and ends by close(). PEERS names the programs: each row makes the contestants of one dtype and
+pass, or raises Missing."""
 import json, os, shutil, subprocess, sys, tempfile
 from common import ROOT, layers, make_torch, rate
 
@@ -60,8 +61,8 @@ class Child:
 
     def __init__(self, command, **environment):
         self.errors = tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen([str(a) for a in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
-                                        text=True, env=os.environ | environment)
+        self.process = subprocess.Popen([str(a) for a in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=self.errors, text=True, env=os.environ | environment)
         self.title = self.answer()["title"]
 
     def answer(self):
@@ -95,7 +96,8 @@ def torch_peer(o, dtype, which):
         modes += [("compile", "channels_last")]
     if which == "infer":
         modes += [("freeze", "channels_last")]
-    return {f"torch {mode} {layout}": lambda mode=mode, layout=layout: Torch(o, dtype, which, layout, mode) for mode, layout in modes}
+    return {f"torch {mode} {layout}": lambda mode=mode, layout=layout: Torch(o, dtype, which, layout, mode)
+            for mode, layout in modes}
 
 
 def compile_onednn(folder):
@@ -109,7 +111,8 @@ def compile_onednn(folder):
     r = subprocess.run([compiler, "-std=c++17", "-O2", os.path.join(HERE, "onednn.cpp"), "-ldnnl", "-o", program],
                        capture_output=True, text=True)
     if r.returncode:
-        said = [line for line in r.stderr.splitlines() if "error" in line or "cannot find" in line] or ["the compiler failed"]
+        said = [line for line in r.stderr.splitlines() if "error" in line or "cannot find" in line]
+        said = said or ["the compiler failed"]
         raise Missing(f"needs oneDNN (apt-get install libdnnl-dev): {said[0]}")
     return program
 
@@ -118,9 +121,9 @@ def onednn_peer(o, dtype, which):
     program = compile_onednn(o.folder)
     shapes = [",".join(map(str, (l.inputs, l.outputs, l.side, l.kernel, l.stride, l.before, l.after, l.act)))
               for l in layers(o.net) if l.kind == "conv"]
-    algorithms = ["direct"] + (["auto"] if dtype == "f32" else [])       # auto may choose Winograd, which exists in f32 only
-    return {f"{CONVOLUTIONS} {a}": lambda a=a: Child([program, dtype, which, a, o.batch, o.seconds, *shapes], OMP_NUM_THREADS=str(o.threads))
-            for a in algorithms}
+    algorithms = ["direct"] + (["auto"] if dtype == "f32" else [])  # auto may choose Winograd, which exists in f32 only
+    return {f"{CONVOLUTIONS} {a}": lambda a=a: Child([program, dtype, which, a, o.batch, o.seconds, *shapes],
+                                                     OMP_NUM_THREADS=str(o.threads)) for a in algorithms}
 
 
 CONVOLUTIONS = "onednn convolutions"        # not a whole step, so never "the best peer"

@@ -1,9 +1,11 @@
-// onednn.cpp: oneDNN's convolutions alone, the bound that no step built upon them can pass: no input, no other layer, no loss, no
-// optimiser, and no reorders between convolutions, each of which has the layouts it likes best (format any). A ReLU is fused where the
-// network has one. Convolutions of a training step: forward, gradient of the input (not for the first), gradient of the weights and bias.
+// onednn.cpp: oneDNN's convolutions alone, the bound that no step built upon them can pass: no input, no other
+// layer, no loss, no optimiser, and no reorders between convolutions, each of which has the layouts it likes best
+// (format any). A ReLU is fused where the network has one. Convolutions of a training step: forward, gradient of the
+// input (not for the first), gradient of the weights and bias.
 //     onednn f32|bf16 train|infer direct|auto BATCH SECONDS LAYER...
-// LAYER: inputs,outputs,side,kernel,stride,before,after,act (see Layer in common.py). Threads: OMP_NUM_THREADS. Says what it is, then
-// answers each line "round" with images per second, by the median over SECONDS. Builds with oneDNN 2 and 3.
+// LAYER: inputs,outputs,side,kernel,stride,before,after,act (see Layer in common.py). Threads: OMP_NUM_THREADS.
+// Says what it is, then answers each line "round" with images per second, by the median over SECONDS. Builds
+// with oneDNN 2 and 3.
 #include <dnnl.hpp>
 
 #include <algorithm>
@@ -39,7 +41,8 @@ struct Net {
   std::vector<Call> calls;
 };
 
-// Shapes and paddings of one convolution: x (N,C,H,W), w (O,C,K,K), y (N,O,H',W') in the type of the net; sums of gradients in f32.
+// Shapes and paddings of one convolution: x (N,C,H,W), w (O,C,K,K), y (N,O,H',W') in the type of the net; sums
+// of gradients in f32.
 struct Conv {
   Desc x, w, b, y, dw, db;
   memory::dims stride, before, after;
@@ -90,7 +93,8 @@ using BackwardWeights = dnnl::convolution_backward_weights;
 
 // The two interfaces differ only in that oneDNN 2 makes an operation descriptor first.
 #if DNNL_VERSION_MAJOR >= 3
-static Forward::primitive_desc forward_of(const Net &n, const Conv &c, dnnl::prop_kind kind, const dnnl::primitive_attr &attr) {
+static Forward::primitive_desc forward_of(const Net &n, const Conv &c, dnnl::prop_kind kind,
+                                          const dnnl::primitive_attr &attr) {
   return {n.engine, kind, n.algorithm, c.x, c.w, c.b, c.y, c.stride, c.before, c.after, attr};
 }
 static BackwardData::primitive_desc data_of(const Net &n, const Conv &c, const Forward::primitive_desc &hint) {
@@ -100,7 +104,8 @@ static BackwardWeights::primitive_desc weights_of(const Net &n, const Conv &c, c
   return {n.engine, n.algorithm, c.x, c.dw, c.db, c.y, c.stride, c.before, c.after, hint};
 }
 #else
-static Forward::primitive_desc forward_of(const Net &n, const Conv &c, dnnl::prop_kind kind, const dnnl::primitive_attr &attr) {
+static Forward::primitive_desc forward_of(const Net &n, const Conv &c, dnnl::prop_kind kind,
+                                          const dnnl::primitive_attr &attr) {
   return {Forward::desc(kind, n.algorithm, c.x, c.w, c.b, c.y, c.stride, c.before, c.after), attr, n.engine};
 }
 static BackwardData::primitive_desc data_of(const Net &n, const Conv &c, const Forward::primitive_desc &hint) {
@@ -115,8 +120,10 @@ static void add_layer(Net &n, const Layer &l, bool first) {
   const Conv c = describe(n, l);
   const auto kind = n.train ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference;
   const auto f = forward_of(n, c, kind, fused_relu(l));
-  n.calls.push_back({Forward(f), {{DNNL_ARG_SRC, fill(n, f.src_desc(), n.type)}, {DNNL_ARG_WEIGHTS, fill(n, f.weights_desc(), n.type)},
-                                  {DNNL_ARG_BIAS, fill(n, f.bias_desc(), Type::f32)}, {DNNL_ARG_DST, fill(n, f.dst_desc(), n.type)}}});
+  n.calls.push_back({Forward(f), {{DNNL_ARG_SRC, fill(n, f.src_desc(), n.type)},
+                                  {DNNL_ARG_WEIGHTS, fill(n, f.weights_desc(), n.type)},
+                                  {DNNL_ARG_BIAS, fill(n, f.bias_desc(), Type::f32)},
+                                  {DNNL_ARG_DST, fill(n, f.dst_desc(), n.type)}}});
   if (!n.train) return;
   const auto hint = forward_of(n, c, kind, dnnl::primitive_attr());
   if (!first) {
@@ -158,7 +165,8 @@ static void round_of(Net &n, double seconds) {
 
 static Layer parse(const char *text) {
   Layer l;
-  if (sscanf(text, "%d,%d,%d,%d,%d,%d,%d,%d", &l.inputs, &l.outputs, &l.side, &l.kernel, &l.stride, &l.before, &l.after, &l.act) != 8)
+  if (sscanf(text, "%d,%d,%d,%d,%d,%d,%d,%d", &l.inputs, &l.outputs, &l.side, &l.kernel, &l.stride, &l.before, &l.after,
+             &l.act) != 8)
     throw std::runtime_error(std::string("layer '") + text + "': needs eight numbers");
   return l;
 }
@@ -168,7 +176,8 @@ static int run(int argc, char **argv) {
   Net n;
   n.type = argv[1] == std::string("bf16") ? Type::bf16 : Type::f32;
   n.train = argv[2] == std::string("train");
-  n.algorithm = argv[3] == std::string("auto") ? dnnl::algorithm::convolution_auto : dnnl::algorithm::convolution_direct;
+  n.algorithm = argv[3] == std::string("auto") ? dnnl::algorithm::convolution_auto
+                                               : dnnl::algorithm::convolution_direct;
   n.batch = std::stoi(argv[4]);
   const double seconds = std::stod(argv[5]);
   for (int i = 6; i < argc; i++) add_layer(n, parse(argv[i]), i == 6);

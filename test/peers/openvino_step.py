@@ -1,5 +1,5 @@
-"""OpenVINO's contestant of bench_train.py, in a Python of its own: inference only, the network built from its operations with random
-weights, one batch at a time over all threads. bf16 is INFERENCE_PRECISION_HINT.
+"""OpenVINO's contestant of bench_train.py, in a Python of its own: inference only, the network built from its
+operations with random weights, one batch at a time over all threads. bf16 is INFERENCE_PRECISION_HINT.
     $HZ_OPENVINO_PYTHON test/peers/openvino_step.py NET f32|bf16 BATCH THREADS SECONDS"""
 import sys
 import numpy as np

@@ -4,8 +4,9 @@
     python3 -m venv peers && peers/bin/pip install pillow numpy scikit-image
     peers/bin/python test/peers/pillow_jpeg.py [build/hz]
 
-For odd sizes, grey and colour, every published quality: hz encodes, Pillow encodes with save(quality=q); the streams' quantisers
-and entropy-coded data must be equal, and the pixels both decode from either stream. Pillow brings a libjpeg-turbo of its own.
+For odd sizes, grey and colour, every published quality: hz encodes, Pillow encodes with save(quality=q); the
+streams' quantisers and entropy-coded data must be equal, and the pixels both decode from either stream. Pillow brings
+a libjpeg-turbo of its own.
 """
 import io
 import subprocess
@@ -20,7 +21,8 @@ HZ = sys.argv[1] if len(sys.argv) > 1 else "build/hz"
 QUALITIES = [1, 5, 10, 15, 20, 25, 50, 75, 100]
 SIZES = [(32, 32), (1, 1), (7, 13), (33, 17), (64, 40), (96, 130)]
 
-# hz reads raw pixels, writes its stream, the pixels it decodes from its own and from Pillow's stream, and the SSIM of its own.
+# hz reads raw pixels, writes its stream, the pixels it decodes from its own and from Pillow's stream, and
+# the SSIM of its own.
 SCRIPT = r"""
 local d, tensor, ffi = arg[1], require 'hz.tensor.tensor', require 'ffi'
 local function read(n) local f = assert(io.open(d .. n, 'rb')); local s = f:read '*a'; f:close(); return s end
@@ -79,7 +81,8 @@ def main():
         wrong, worst = 0, 0.0
         for n, (image, pillow, name) in enumerate(cases):
             read = lambda kind: open(f"{d}/{n}.{kind}", "rb").read()
-            decoded = {k: np.asarray(Image.open(io.BytesIO(s))).tobytes() for k, s in (("own", read("jpg")), ("pil", pillow))}
+            decoded = {k: np.asarray(Image.open(io.BytesIO(s))).tobytes()
+                       for k, s in (("own", read("jpg")), ("pil", pillow))}
             checks = {"tables and payload": segments(read("jpg")) == segments(pillow),
                       "pixels of hz's stream": decoded["own"] == read("own"),
                       "pixels of Pillow's stream": decoded["pil"] == read("pil")}
@@ -91,11 +94,13 @@ def main():
                 back = np.frombuffer(read("own"), np.uint8).reshape(image.shape)
                 peer = 0.0
                 for k in range(image.shape[2]):
-                    full = structural_similarity(image[..., k].astype(float), back[..., k].astype(float), gaussian_weights=True, sigma=1.5,
-                                                 use_sample_covariance=False, truncate=3.5, data_range=255, full=True)[1]
+                    full = structural_similarity(image[..., k].astype(float), back[..., k].astype(float),
+                                                 gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
+                                                 truncate=3.5, data_range=255, full=True)[1]
                     peer += full[5:-5, 5:-5].mean() / image.shape[2]
                 worst = max(worst, abs(peer - float(read("ssim"))))
-    print(f"Pillow's libjpeg-turbo {features.version('libjpeg_turbo')}: {len(cases)} images, {wrong} differences; SSIM within {worst:.2g} of scikit-image")
+    print(f"Pillow's libjpeg-turbo {features.version('libjpeg_turbo')}: {len(cases)} images, {wrong} differences; "
+          f"SSIM within {worst:.2g} of scikit-image")
     return 1 if wrong or worst > 1e-6 else 0
 
 

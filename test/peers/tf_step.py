@@ -1,5 +1,5 @@
-"""TensorFlow's contestant of bench_train.py, in a Python of its own: Keras layers with 'same' padding, the whole step as one tf.function,
-compiled by XLA in mode xla. A ready batch, (N,32,32,3) f32; bf16 is the policy mixed_bfloat16.
+"""TensorFlow's contestant of bench_train.py, in a Python of its own: Keras layers with 'same' padding, the whole step
+as one tf.function, compiled by XLA in mode xla. A ready batch, (N,32,32,3) f32; bf16 is the policy mixed_bfloat16.
     $HZ_TF_PYTHON test/peers/tf_step.py NET f32|bf16 train|infer graph|xla BATCH THREADS SECONDS"""
 import os, sys
 
@@ -14,7 +14,8 @@ def make_layer(l):
     k = tf.keras.layers
     act = "relu" if l.act else None
     if l.kind == "conv":
-        return k.Conv2D(l.outputs, l.kernel, l.stride, "same" if l.before + l.after or l.kernel == 1 else "valid", activation=act)
+        return k.Conv2D(l.outputs, l.kernel, l.stride, "same" if l.before + l.after or l.kernel == 1 else "valid",
+                        activation=act)
     if l.kind == "dense":
         return k.Dense(l.outputs, activation=act)
     return {"drop": lambda: k.Dropout(l.rate), "mean": k.GlobalAveragePooling2D, "flat": k.Flatten}[l.kind]()

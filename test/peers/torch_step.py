@@ -1,10 +1,13 @@
-"""Ten training steps by hz and by PyTorch from the same weights over the same batches, dropout off, TensorFlow's padding.
+"""Ten training steps by hz and by PyTorch from the same weights over the same batches, dropout off,
+TensorFlow's padding.
 Losses must agree within 1e-4, the gradients of the first step within 1e-3 (relative L2, each tensor); status 1 if not.
     $HZ_TORCH_PYTHON test/peers/torch_step.py [--net all-cnns] [--steps 10] [--batch 128]
-Beside them PyTorch in double, which says whose rounding is larger. A pre-activation within rounding of zero passes its gradient in one
-program and not in the other: one such among millions costs some 1e-4 of the gradient, in PyTorch against its own double as well.
-Adam divides by the root of tiny squared gradients, so at rate 0.001 rounding grows tenfold every few steps and PyTorch strays 1e-4 to 1e-3
-from its own double: those losses are printed, not judged; Adam is judged at rate 0.0001."""
+Beside them PyTorch in double, which says whose rounding is larger. A pre-activation within rounding of zero passes
+its gradient in one program and not in the other: one such among millions costs some 1e-4 of the gradient, in PyTorch
+against its own double as well.
+Adam divides by the root of tiny squared gradients, so at rate 0.001 rounding grows tenfold every few steps
+and PyTorch strays 1e-4 to 1e-3 from its own double: those losses are printed, not judged; Adam is judged
+at rate 0.0001."""
 import argparse, json, os, subprocess, sys, tempfile
 import numpy as np
 import torch
@@ -70,7 +73,8 @@ def main():
         subprocess.run([HZ, script, path, hz_name(o.net), str(o.steps), str(o.batch)], check=True)
         arrays, meta = read_safetensors(path)
     record, names = json.loads(meta["record"]), names_in_order(arrays)
-    print(f"hz {record['version']}, PyTorch {torch.__version__}, {o.net} on {record['data']}, batch {o.batch}, dropout off")
+    print(f"hz {record['version']}, PyTorch {torch.__version__}, {o.net} on {record['data']}, "
+          f"batch {o.batch}, dropout off")
     bad = 0
     optimizers = {
         "sgd": ("SGD, Nesterov 0.9, rate 0.01", lambda q: torch.optim.SGD(q, lr=0.01, momentum=0.9, nesterov=True)),
@@ -96,7 +100,8 @@ def main():
         for i, (a, b, c) in enumerate(zip(record[key], single, double)):
             ok = abs(a - b) <= LOSS_LIMIT or not judged
             bad += not ok
-            rows.append((i + 1, f"{a:.6f}", f"{b:.6f}", f"{a - b:+.1e}", f"{a - c:+.1e}", f"{b - c:+.1e}", "" if ok else "FAIL"))
+            rows.append((i + 1, f"{a:.6f}", f"{b:.6f}", f"{a - b:+.1e}", f"{a - c:+.1e}", f"{b - c:+.1e}",
+                         "" if ok else "FAIL"))
         table(("step", "hz", "torch", "hz - torch", "hz - double", "torch - double", ""), rows)
     print("\nok" if not bad else f"\n{bad} out of tolerance")
     return 1 if bad else 0

@@ -199,7 +199,8 @@ static double cost(const hz_work *w, const cpu_micro *m, const cpu_wino *k)
     double tiles = (double)(w->in[0].shape[0] * r.x_image.down * r.x_image.across);
     for (int i = 0; i < r.sum->parts; i++)
         planes += r.sum->planes[i];
-    double cycles = tiles * planes * (o * a / 2 / 0.68 / wino_rate(m, k) + 7 * a + 6 * b) + 200 * (double)r.slots * o * a;
+    double cycles = tiles * planes * (o * a / 2 / 0.68 / wino_rate(m, k) + 7 * a + 6 * b)
+                    + 200 * (double)r.slots * o * a;
     return 1e-6 + wino_caution(k) * cycles * 4 * m->lanes / 118e9;
 }
 
