@@ -2,7 +2,7 @@
    Values are words like "n8,16,16,32": a letter for kind and contents, then the shape. Small letters have the
    batch in dimension 0.
      n N  normal numbers      p P  uniform in [0.1,1.1)     u  bytes     f  normal numbers that stay f32 in an f64 node
-     l  labels (classes: last extent of input 0)     i  item numbers     m  positions in a pooling window (made by maxpool)
+     l  labels (classes: last extent of input 0)     i  item numbers     m  positions in a pooling window, of maxpool
      o O  float result        b  u8 result     j  i32 result     -  absent
    A node over bf16 has its floats of small letters in bf16, but for xent's probabilities. */
 #ifndef CPU_WORK_H
