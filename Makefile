@@ -21,7 +21,8 @@ LUAJIT_LIBS   := $(shell pkg-config --libs luajit 2>/dev/null)
 # Public headers in the order of the ladder: each may include only those above it.
 HEADERS = base memory tensor op graph backend cpu plan camera plugin codec measure
 PUBLIC  = $(wildcard $(HEADERS:%=core/hz/%.h))
-ROOMS   = tensor graph op codec measure audio camera device cpu cpu/program cpu/ref cpu/conv cpu/wino cpu/pairs cpu/pointwise cpu/isa
+ROOMS   = tensor graph op codec measure audio camera device cpu \
+          $(addprefix cpu/,program ref conv wino pairs pointwise isa)
 CORE    = $(filter-out core/main.c,$(wildcard core/*.c)) $(wildcard $(ROOMS:%=core/%/*.c))
 OBJ     = $(CORE:core/%.c=$(BUILD)/%.o)
 
@@ -31,7 +32,8 @@ include $(wildcard plugins/plugins.mk)
 plugins:
 
 tools:
-	@command -v $(CC) >/dev/null && pkg-config --exists luajit || { echo "hz: a C compiler, pkg-config or LuaJIT is missing; run 'make deps'"; exit 1; }
+	@command -v $(CC) >/dev/null && pkg-config --exists luajit || \
+	 { echo "hz: a C compiler, pkg-config or LuaJIT is missing; run 'make deps'"; exit 1; }
 
 $(BUILD)/cdef.inc: $(PUBLIC) Makefile
 	@mkdir -p $(@D)
@@ -62,7 +64,8 @@ HAVE_CHECK := $(shell pkg-config --exists check 2>/dev/null && echo yes)
 
 $(BUILD)/test/%: test/c/%.c $(BUILD)/libhz.so
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(shell pkg-config --cflags check) -MMD -MP -MF $@.d -o $@ $< $(SAN) -L$(BUILD) -lhz $(shell pkg-config --libs check) $(LDLIBS) -Wl,-rpath,'$$ORIGIN/..'
+	$(CC) $(CFLAGS) $(shell pkg-config --cflags check) -MMD -MP -MF $@.d -o $@ $< $(SAN) -L$(BUILD) -lhz \
+	  $(shell pkg-config --libs check) $(LDLIBS) -Wl,-rpath,'$$ORIGIN/..'
 
 # Devices for the tests: one that opens, and one for each way to be refused.
 DEVICES = tin other draft bare short refuses
@@ -79,7 +82,8 @@ $(FAULTS): test/fixtures/faults.c
 ctests: $(if $(SAN),,$(FAULTS)) $(if $(HAVE_CHECK),$(CTEST)) $(DEVICES:%=$(BUILD)/test/devices/libhz_%.so)
 	@mkdir -p $(BUILD)/test; rm -f $(BUILD)/test/no-check; $(if $(HAVE_CHECK),:,touch $(BUILD)/test/no-check)
 
-PEER = p="$(HZ_TORCH_PYTHON)"; [ -x "$$p" ] || { echo "peers: HZ_TORCH_PYTHON is '$$p'; needs a python with torch (see test/peers/README.md)"; exit 1; }; "$$p"
+PEER = p="$(HZ_TORCH_PYTHON)"; [ -x "$$p" ] || \
+  { echo "peers: HZ_TORCH_PYTHON is '$$p'; needs a python with torch (see test/peers/README.md)"; exit 1; }; "$$p"
 
 run: deps  ## install what is missing, build, and run a small compression sweep on the embedded data
 	@$(MAKE) --no-print-directory all
@@ -107,18 +111,20 @@ lint: $(BUILD)/hz  ## the dependency rules and the house rules that a program ca
 	@$(BUILD)/hz test/lint.lua
 asan:  ## the tests under the address and undefined-behaviour sanitizers, in build-asan
 	@HZ_SANITIZER=address ASAN_OPTIONS=allocator_may_return_null=1 \
-	 $(MAKE) BUILD=build-asan SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer' check
+	 $(MAKE) BUILD=build-asan check \
+	  SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer'
 tsan:  ## the tests under the thread sanitizer, in build-tsan
 	@HZ_SANITIZER=thread TSAN_OPTIONS=allocator_may_return_null=1:ignore_noninstrumented_modules=1 \
 	 $(MAKE) BUILD=build-tsan SAN='-fsanitize=thread -fno-omit-frame-pointer' check
 peers: all  ## the same training steps by PyTorch, compared (HZ_TORCH_PYTHON, see test/peers/README.md)
 	@$(PEER) test/peers/torch_step.py
-bench-peers: all  ## speed beside PyTorch and, where they are, oneDNN, TensorFlow, OpenVINO, interleaved in one run (see test/peers/README.md)
+bench-peers: all  ## speed beside PyTorch, oneDNN, TensorFlow, OpenVINO, interleaved (see test/peers/README.md)
 	@$(PEER) test/peers/bench_train.py
 loc:  ## lines of code by folder
-	@git ls-files | grep -E '\.(c|h|lua|inc|def|cu|sh|mk)$$|Makefile$$' | xargs wc -l | awk '$$2 != "total" { n = split($$2, p, "/"); \
-	 d = n == 1 ? "." : n == 2 ? p[1] : p[1] "/" p[2]; l[d] += $$1; f[d]++; L += $$1; F++ } \
-	 END { for (d in l) printf "%-18s %4d files %7d lines\n", d, f[d], l[d] | "sort"; close("sort"); printf "%-18s %4d files %7d lines\n", "all", F, L }'
+	@git ls-files | grep -E '\.(c|h|lua|inc|def|cu|sh|mk)$$|Makefile$$' | xargs wc -l | awk '$$2 != "total" { \
+	 n = split($$2, p, "/"); d = n == 1 ? "." : n == 2 ? p[1] : p[1] "/" p[2]; l[d] += $$1; f[d]++; L += $$1; F++ } \
+	 END { row = "%-18s %4d files %7d lines\n"; for (d in l) printf row, d, f[d], l[d] | "sort"; \
+	 close("sort"); printf row, "all", F, L }'
 install: all  ## copy hz to PREFIX (bin, lib/hz, share/hz)
 	@sh .ci/install.sh "$(DESTDIR)$(PREFIX)" $(BUILD)
 
@@ -127,6 +133,7 @@ help:  ## this list
 clean:  ## remove what was built
 	rm -rf build build-*
 FORCE:
-.PHONY: all plugins tools ctests deps run repl test check test-isa test-hard test-far fuzz faults lint asan tsan peers bench-peers loc install help clean FORCE
+.PHONY: all plugins tools ctests deps run repl test check test-isa test-hard test-far fuzz faults lint asan tsan peers \
+        bench-peers loc install help clean FORCE
 
 -include $(OBJ:.o=.d) $(BUILD)/main.d $(CTEST:=.d)

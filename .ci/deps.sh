@@ -1,12 +1,13 @@
 #!/bin/sh
-# deps.sh: looks for what hz needs, says what is missing and why, and installs exactly that through the system's package manager.
+# deps.sh: looks for what hz needs, says what is missing and why, and installs exactly that through the system's
+# package manager.
 # One row each: probe | Debian and Ubuntu | Fedora | Arch | needed or useful | why
 # Probes: cmd NAME (a command), pc NAME (pkg-config), so NAME (a shared library).
 table='
 cmd gcc           | gcc libc6-dev      | gcc                  | gcc            | needed | compiles the core
 cmd make          | make               | make                 | make           | needed | builds
 cmd pkg-config    | pkg-config         | pkgconf              | pkgconf        | needed | finds libraries
-cmd git           | git                | git                  | git            | useful | the commit in every record; make lint
+cmd git           | git                | git                  | git            | useful | commits in records; make lint
 pc luajit         | libluajit-5.1-dev  | luajit-devel         | luajit         | needed | the language
 pc libjpeg        | libjpeg-dev        | libjpeg-turbo-devel  | libjpeg-turbo  | useful | the JPEG codec
 pc libpng         | libpng-dev         | libpng-devel         | libpng         | useful | the PNG codec
@@ -29,7 +30,9 @@ has() {
     esac
 }
 
-if command -v apt-get >/dev/null; then column=2 update='apt-get update -q' install='env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends'
+if command -v apt-get >/dev/null; then
+    column=2 update='apt-get update -q'
+    install='env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends'
 elif command -v dnf >/dev/null; then column=3 update=true install='dnf install -y'
 elif command -v pacman >/dev/null; then column=4 update=true install='pacman -S --needed --noconfirm'
 else column=0
@@ -61,8 +64,8 @@ if [ "$(id -u)" != 0 ]; then
     root=sudo
 fi
 echo "deps: installing$missing"
-# A fresh machine has no package lists; only then, or when a package is not found, they are fetched. Useful ones may fail singly.
-# shellcheck disable=SC2086
+# A fresh machine has no package lists; only then, or when a package is not found, they are fetched. Useful ones may
+# fail singly. shellcheck disable=SC2086
 $root $install $missing || { $root $update && $root $install $missing; } || {
     for package in $missing; do $root $install "$package" || echo "deps: $package could not be installed"; done
     exit $needed

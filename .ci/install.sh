@@ -1,6 +1,6 @@
 #!/bin/sh
-# install.sh PREFIX BUILD: copies what `make` built, and the Lua that it runs, below PREFIX. Paths are found from the executable,
-# so the tree may be moved as a whole afterwards.
+# install.sh PREFIX BUILD: copies what `make` built, and the Lua that it runs, below PREFIX. Paths are found from the
+# executable, so the tree may be moved as a whole afterwards.
 set -e
 prefix=$1
 build=$2

@@ -1,5 +1,5 @@
-# Plugins: each folder plugins/NAME with C files becomes build/plugins/NAME.so if the pkg-config packages in NEEDS_NAME are there.
-# A plugin includes hz/plugin.h and its library's headers, and links its library only.
+# Plugins: each folder plugins/NAME with C files becomes build/plugins/NAME.so if the pkg-config packages in
+# NEEDS_NAME are there. A plugin includes hz/plugin.h and its library's headers, and links its library only.
 NEEDS_jpeg = libjpeg
 NEEDS_png  = libpng zlib
 
@@ -12,7 +12,8 @@ plugin_pkg    = $(if $(NEEDS_$1),$(shell pkg-config $2 $(NEEDS_$1) 2>/dev/null))
 define plugin_rule
 $(BUILD)/$2/$1.so: $(wildcard plugins/$1/*.c plugins/$1/*.h) core/hz/plugin.h plugins/plugins.mk
 	@mkdir -p $$(@D)
-	$(CC) $$(PLUGIN_CFLAGS) $$(call plugin_pkg,$1,--cflags) -shared -o $$@ $$(filter %.c,$$^) $$(call plugin_pkg,$1,--libs) -Wl,--no-undefined
+	$(CC) $$(PLUGIN_CFLAGS) $$(call plugin_pkg,$1,--cflags) -shared -o $$@ $$(filter %.c,$$^) \
+	  $$(call plugin_pkg,$1,--libs) -Wl,--no-undefined
 endef
 $(foreach p,$(PLUGINS),$(eval $(call plugin_rule,$p,plugins)))
 $(eval $(call plugin_rule,skeleton,test/plugins))

@@ -1,6 +1,6 @@
--- graph.lua: a row of ops.lua as a running plan. One node of the row's op (and an activation behind it, where the row says so)
--- over made-up values, with the gradient of sum(y*seed) where asked. Contents depend on the row alone: the f64 plan sees the very
--- numbers the f32 plan sees, and a smaller batch sees the first rows of the larger one.
+-- graph.lua: a row of ops.lua as a running plan. One node of the row's op (and an activation behind it, where the row
+-- says so) over made-up values, with the gradient of sum(y*seed) where asked. Contents depend on the row alone: the
+-- f64 plan sees the very numbers the f32 plan sees, and a smaller batch sees the first rows of the larger one.
 local c = require 'hz.c'
 local tensor = require 'hz.tensor.tensor'
 local ffi, C = c.ffi, c.C
@@ -12,7 +12,8 @@ Bench.__index = Bench
 
 M.SENTINEL = 77            -- stands in every output before a run
 
--- Per op: the member of hz_attr, and what its inputs are (role: 'entry' in the arena, 'wanted' bound with a gradient, 'bound').
+-- Per op: the member of hz_attr, and what its inputs are (role: 'entry' in the arena, 'wanted' bound with
+-- a gradient, 'bound').
 local known = {
   input    = { 'input', { 'data', 'labels' } },
   conv2d   = { 'window', { 'x', 'w', 'bias' } },       dense   = { 'act', { 'x', 'w', 'bias' } },
@@ -99,7 +100,8 @@ end
 function Bench:input(i, role, shape)
   local values = contents(self.row, i, role, shape)
   if self.rounded and rounded[role] then values = to_bf16(values) end
-  local dtype = integer[role] and 'i32' or role == 'data' and values:type() or role ~= 'x' and self.dtype == 'bf16' and 'f32' or self.dtype
+  local dtype = integer[role] and 'i32' or role == 'data' and values:type() or role ~= 'x' and self.dtype == 'bf16'
+    and 'f32' or self.dtype
   local name = role .. i
   if entry[role] then
     local s = role == 'dp' and shape or cut(shape, self.batch)
@@ -143,15 +145,19 @@ function Bench:gradient(y)
   end
 end
 
--- o: dtype, batch (default: the row's), grad, fuse (default true), keep, rounded (numbers as a bf16 plan has them; bf16 implies it).
+-- o: dtype, batch (default: the row's), grad, fuse (default true), keep, rounded (numbers as a bf16 plan has
+-- them; bf16 implies it).
 function M.bench(row, o)
-  local self = setmetatable({ row = row, dtype = o.dtype or 'f32', rounded = o.rounded or o.dtype == 'bf16', batch = o.batch or row.batch, entries = {}, bound = {}, wrt = {}, outputs = {} }, Bench)
+  local self = setmetatable({ row = row, dtype = o.dtype or 'f32', rounded = o.rounded or o.dtype == 'bf16',
+    batch = o.batch or row.batch, entries = {}, bound = {}, wrt = {}, outputs = {} }, Bench)
   self.graph = ffi.gc(C.hz_graph_new 'test', C.hz_graph_free)
   local attr, inputs = attr_of(row.op, row.attr), {}
   if row.op == 'input' then attr.input.batch, attr.input.dtype = self.batch, c.dtype(self.dtype) end
   for i, shape in ipairs(row.inputs) do inputs[i] = self:input(i, known[row.op][2][i], shape) end
   local y = self:node(row.op, 'op', attr, inputs)
-  for k = 0, output_count(self.graph, 0) - 1 do self.outputs[k + 1] = { name = ffi.string(C.hz_graph_value(self.graph, y + k).name), value = y + k } end
+  for k = 0, output_count(self.graph, 0) - 1 do
+    self.outputs[k + 1] = { name = ffi.string(C.hz_graph_value(self.graph, y + k).name), value = y + k }
+  end
   if row.act then
     self.pre = y
     y = self:node('act', 'then', attr_of('act', { act = row.act, alpha = row.alpha }), { y })
@@ -171,7 +177,8 @@ end
 
 -- What the plan shows of a value: outputs and entries are fetched once, as views.
 function Bench:plan(o)
-  local po = ffi.new('hz_plan_options', { device = DEVICE, train = o.grad and 1 or 0, keep = o.keep and 1 or 0, no_fuse = o.fuse == false and 1 or 0 })
+  local po = ffi.new('hz_plan_options',
+    { device = DEVICE, train = o.grad and 1 or 0, keep = o.keep and 1 or 0, no_fuse = o.fuse == false and 1 or 0 })
   local graph = ffi.gc(self.graph, nil)
   self.graph = nil
   self.handle = c.own_taking(C.hz_plan_new, C.hz_plan_free, graph, po)
@@ -191,7 +198,7 @@ end
 function Bench:run(step)
   for _, b in ipairs(self.bound) do b.tensor:copy(b.original) end
   for _, out in ipairs(self.outputs) do out.view:fill(M.SENTINEL) end
-  for _, e in ipairs(self.entries) do e.view:copy(e.contents) end      -- a gradient may be the seed itself: outputs first
+  for _, e in ipairs(self.entries) do e.view:copy(e.contents) end    -- a gradient may be the seed itself: outputs first
   self:again(step)
 end
 
@@ -201,7 +208,8 @@ function Bench:again(step)
   c.check(C.hz_plan_run(self.handle, 0, -1, s))
 end
 
--- Copies of everything the last run computed: name -> { tensor, maker }, rows in use only. State that an op writes counts too.
+-- Copies of everything the last run computed: name -> { tensor, maker }, rows in use only. State that an op
+-- writes counts too.
 function Bench:results(rows)
   local found = {}
   for _, out in ipairs(self.outputs) do
@@ -219,7 +227,10 @@ end
 -- Rows beyond `rows` that no longer hold the sentinel: the name of the first such output.
 function Bench:touched(rows)
   for _, out in ipairs(self.outputs) do
-    if out.rows and out.computed and rows < self.batch and out.view:slice(1, rows + 1, self.batch):ne(M.SENTINEL):max() ~= 0 then return out.name end
+    if out.rows and out.computed and rows < self.batch
+        and out.view:slice(1, rows + 1, self.batch):ne(M.SENTINEL):max() ~= 0 then
+      return out.name
+    end
   end
 end
 
@@ -232,7 +243,8 @@ function Bench:kernels()
   for i = 0, C.hz_graph_nodes(self.graph) - 1 do
     c.check(C.hz_plan_stat(self.handle, i, stat))
     local kernel = ffi.string(stat.kernel)
-    used[#used + 1] = { op = ffi.string(C.hz_op_name(C.hz_graph_node(self.graph, i).op)), kernel = (kernel:gsub('^wide ', '')), wide = kernel:find '^wide ' ~= nil }
+    used[#used + 1] = { op = ffi.string(C.hz_op_name(C.hz_graph_node(self.graph, i).op)),
+      kernel = (kernel:gsub('^wide ', '')), wide = kernel:find '^wide ' ~= nil }
   end
   return used
 end

@@ -2,16 +2,19 @@
 -- Each rule is one row; floors.lua says which room of lua/hz may require which. Prints every breach as
 -- file:line: reason, then one closing line; status 1 if there is one.
 
--- Rules over names: in files that match `where` (and not `except`), what `what` finds (include: "hz/x.h", require: 'hz.x', text:
--- a Lua pattern on the line) must not match `never`, or must match one of `only`.
+-- Rules over names: in files that match `where` (and not `except`), what `what` finds (include: "hz/x.h", require:
+-- 'hz.x', text: a Lua pattern on the line) must not match `never`, or must match one of `only`.
 local rules = {
-  { where = '^core/.*%.[ch]$', except = '^core/main%.c$', what = 'include', never = 'lua', why = 'the core knows no Lua except in main.c' },
-  { where = '^core/hz/', what = 'include', only = { '^hz/', '^std[a-z]+%.h$' }, why = 'public headers include public headers only' },
+  { where = '^core/.*%.[ch]$', except = '^core/main%.c$', what = 'include', never = 'lua',
+    why = 'the core knows no Lua except in main.c' },
+  { where = '^core/hz/', what = 'include', only = { '^hz/', '^std[a-z]+%.h$' },
+    why = 'public headers include public headers only' },
   { where = '^core/cpu/', what = 'include', never = 'cuda', why = 'backends do not know each other' },
   { where = '^core/cuda/', what = 'include', never = '^cpu', why = 'backends do not know each other' },
   { where = '^core/c[pu][ud]a?/', what = 'include', never = '^hz/plan%.h$', why = 'a backend knows nothing of plans' },
   { where = '^core/device/', what = 'include', never = 'plan', why = 'a backend knows nothing of plans' },
-  { where = '^core/c[pu][ud]a?/', what = 'include', never = '^hz/data%.h$', why = 'a backend knows nothing of the loader' },
+  { where = '^core/c[pu][ud]a?/', what = 'include', never = '^hz/data%.h$',
+    why = 'a backend knows nothing of the loader' },
   { where = '^core/', what = 'include', never = 'plugins/', why = 'the core knows no plugin' },
   { where = '^core/', what = 'include', never = 'sqlite', why = 'the core knows no SQLite' },
   { where = '^core/', what = 'include', never = '^test/', why = 'nothing requires test/' },
@@ -19,8 +22,10 @@ local rules = {
   { where = '^plugins/.*%.[ch]$', what = 'include', never = '^hz/p[^l]', why = 'plugins include hz/plugin.h only' },
   { where = '^plugins/.*%.[ch]$', what = 'include', never = '^hz/pla', why = 'plugins include hz/plugin.h only' },
   { where = '^plugins/', what = 'text', never = '%-lhz', why = 'plugins do not link the core' },
-  { where = '^lua/', except = '^lua/hz/c%.lua$', ext = true, what = 'text', never = 'ffi%.load', why = 'only c.lua and ext/ open libraries' },
-  { where = '^lua/', except = '^lua/hz/c%.lua$', ext = true, what = 'text', never = 'ffi%.cdef', why = 'only c.lua and ext/ declare C' },
+  { where = '^lua/', except = '^lua/hz/c%.lua$', ext = true, what = 'text', never = 'ffi%.load',
+    why = 'only c.lua and ext/ open libraries' },
+  { where = '^lua/', except = '^lua/hz/c%.lua$', ext = true, what = 'text', never = 'ffi%.cdef',
+    why = 'only c.lua and ext/ declare C' },
   { where = '^experiments/', what = 'require', never = '^ffi$', why = 'experiments require hz only' },
   { where = '^experiments/', what = 'require', never = '^hz%.c$', why = 'experiments require hz only' },
   { where = '^experiments/', what = 'require', only = { '^hz' }, why = 'experiments require hz only' },
@@ -77,7 +82,9 @@ local function check(path, text)
     n = n + 1
     for _, rule in ipairs(mine) do
       local found = finders[rule.what](line)
-      if found and breaks(rule, found) then breach(path, n, rule.why .. (rule.what ~= 'text' and ': ' .. found or '')) end
+      if found and breaks(rule, found) then
+        breach(path, n, rule.why .. (rule.what ~= 'text' and ': ' .. found or ''))
+      end
     end
   end
   local kind = path:match '%.(%w+)$'

@@ -1,11 +1,12 @@
--- ops.lua: the op case table. One row per case: op, shapes of its inputs, attributes, what follows. lua/ops_test.lua asks of every
--- row: equals the plain loops in double, by every kernel of every vector level? gradient equals finite differences? fused equals
--- unfused? the same bits for any number of threads? do rows beyond count stay as they were?
+-- ops.lua: the op case table. One row per case: op, shapes of its inputs, attributes, what follows. lua/ops_test.lua
+-- asks of every row: equals the plain loops in double, by every kernel of every vector level? gradient equals finite
+-- differences? fused equals unfused? the same bits for any number of threads? do rows beyond count stay as they were?
 local M = { rows = {} }
 
 -- Relative L2 error against the plain loops in double, by the op that made the value.
 M.tolerance = {
-  conv2d = { 1.5e-6, 'Winograd F(4x4,3x3) in f32 is allowed 1.1e-6 (worst of N(0,1) inputs); a margin for small shapes' },
+  conv2d = { 1.5e-6,
+    'Winograd F(4x4,3x3) in f32 is allowed 1.1e-6 (worst of N(0,1) inputs); a margin for small shapes' },
   conv2d_dx = { 1.5e-6, 'the same algorithm as forward' },
   conv2d_dw = { 3e-6, 'Winograd weight gradient is allowed 3e-6; sums over the whole batch' },
   dense = { 5e-7, 'sums of up to 600 terms in f32: about 1.1e-7 times the square root of their number, over lanes' },
@@ -13,13 +14,14 @@ M.tolerance = {
   dense_dw = { 1e-6, 'as dense, with a longer sum over the batch' },
   norm = { 2e-6, 'two sums over batch and image, then a difference of nearly equal numbers' },
   norm_grad = { 4e-6, 'as norm, with differences of means' },
-  adam = { 2e-6, 'a quotient of two moving averages and a root' }, adamw = { 2e-6, 'as adam' }, adadelta = { 2e-6, 'as adam' },
+  adam = { 2e-6, 'a quotient of two moving averages and a root' }, adamw = { 2e-6, 'as adam' },
+  adadelta = { 2e-6, 'as adam' },
   input = { 1e-6, 'x*scale - mean cancels: a few roundings of f32' },
   other = { 1e-6, 'a few roundings of f32 (6e-8 each), or polynomial approximations good to that' },
 }
 
--- In bf16 plans: relative L2 error against the plain loops in double over the same numbers, activations and weights rounded to bf16
--- beforehand. A result that stays f32 and sees no rounded one is held to the f32 tolerance above.
+-- In bf16 plans: relative L2 error against the plain loops in double over the same numbers, activations and weights
+-- rounded to bf16 beforehand. A result that stays f32 and sees no rounded one is held to the f32 tolerance above.
 -- Kernel winopairs multiplies planes of which both factors are rounded. F(4x4,3x3) makes 4.76 of that error: the sum
 -- over its points of |A_p|^2 |B_p|^2 |G_p|^2 / 12, rows of the three matrices (wino.h), once per axis and under one
 -- root; F(4,2) of stride 2 makes 4.6.
@@ -45,14 +47,16 @@ local function extents(text)
   return list
 end
 
--- op, 'shape | shape', attributes, more: act and alpha of an activation behind it, tolerance, slow (no finite differences).
+-- op, 'shape | shape', attributes, more: act and alpha of an activation behind it, tolerance, slow
+-- (no finite differences).
 local function row(op, shapes, attr, more)
   local r = { op = op, attr = attr, inputs = {}, stream = #M.rows + 1 }
   for s in shapes:gmatch '[^|]+' do r.inputs[#r.inputs + 1] = extents(s) end
   for k, v in pairs(more or {}) do r[k] = v end
   r.batch = r.batch or r.inputs[1][1]
   r.title = ('%s %s'):format(op, shapes:gsub('%s', ''))
-  for _, k in ipairs { 'kh', 'kw', 'sh', 'sw', 'pad', 'act', 'rate', 'axis', 'frozen', 'smoothing', 'momentum', 'nesterov', 'decay' } do
+  for _, k in ipairs { 'kh', 'kw', 'sh', 'sw', 'pad', 'act', 'rate', 'axis', 'frozen', 'smoothing', 'momentum',
+      'nesterov', 'decay' } do
     if attr and attr[k] and attr[k] ~= 0 then r.title = ('%s %s=%s'):format(r.title, k, attr[k]) end
   end
   if r.act then r.title = r.title .. ' then ' .. r.act end
@@ -69,7 +73,8 @@ end
 local function conv(x, filters, kernel, stride, pad, act, more)
   more = more or {}
   more.act = act
-  row('conv2d', weights(x, filters, kernel[1], kernel[2], more.bias), { kh = kernel[1], kw = kernel[2], sh = stride[1], sw = stride[2], pad = pad }, more)
+  row('conv2d', weights(x, filters, kernel[1], kernel[2], more.bias),
+    { kh = kernel[1], kw = kernel[2], sh = stride[1], sw = stride[2], pad = pad }, more)
 end
 
 local function square(n) return { n, n } end
@@ -108,8 +113,9 @@ conv('33,4,5,20', 72, square(3), square(1), 'same', 'relu', { slow = true })
 conv('2,7,6,130', 100, square(3), square(1), 'same', 'relu', { slow = true })
 
 -- The layers of architecture A: their numerics are promised (lua/ops_test.lua).
-for _, r in ipairs { { '2,32,32,3', 32, 3, 1 }, { '1,32,32,32', 64, 3, 1 }, { '1,32,32,64', 128, 3, 2 }, { '1,16,16,128', 128, 3, 1 },
-                     { '2,16,16,128', 128, 3, 2 }, { '2,8,8,128', 128, 3, 1 }, { '2,8,8,128', 128, 1, 1 }, { '2,8,8,128', 10, 1, 1 } } do
+for _, r in ipairs { { '2,32,32,3', 32, 3, 1 }, { '1,32,32,32', 64, 3, 1 }, { '1,32,32,64', 128, 3, 2 },
+    { '1,16,16,128', 128, 3, 1 }, { '2,16,16,128', 128, 3, 2 }, { '2,8,8,128', 128, 3, 1 },
+    { '2,8,8,128', 128, 1, 1 }, { '2,8,8,128', 10, 1, 1 } } do
   conv(r[1], r[2], square(r[3]), square(r[4]), 'same', nil, { slow = true, published = true, bias = false })
 end
 
@@ -118,7 +124,8 @@ end
 local function dense(x, units, act, more)
   more = more or {}
   more.act = act
-  row('dense', ('%s | %d,%s'):format(x, units, x:match '(%d+)$') .. (more.bias == false and '' or ' | ' .. units), {}, more)
+  row('dense', ('%s | %d,%s'):format(x, units, x:match '(%d+)$') .. (more.bias == false and '' or ' | ' .. units), {},
+    more)
 end
 dense('8,200', 64, 'relu')
 dense('1,37', 10, nil, { bias = false })
@@ -227,7 +234,8 @@ end
 for _ = 1, 10 do
   dense(('%d,%d'):format(pick(40), pick(300)), pick(150), acts[pick(7)])
   local kh, kw = pick(4), pick(4)
-  row(pick(2) == 1 and 'maxpool' or 'avgpool', ('%d,%d,%d,%d'):format(pick(4), kh + pick(9) - 1, kw + pick(9) - 1, pick(50)),
+  row(pick(2) == 1 and 'maxpool' or 'avgpool',
+    ('%d,%d,%d,%d'):format(pick(4), kh + pick(9) - 1, kw + pick(9) - 1, pick(50)),
     { kh = kh, kw = kw, sh = pick(3), sw = pick(3), pad = pick(2) == 1 and 'same' or 'valid' })
 end
 

@@ -1,11 +1,13 @@
--- run.lua: the Lua tests. hz test/run.lua [PATTERN] runs test/lua/*_test.lua, or the cases whose "file: name" matches the pattern.
--- A test file gets the helpers of test/t.lua as its argument and registers cases, or returns a table of name -> function:
+-- run.lua: the Lua tests. hz test/run.lua [PATTERN] runs test/lua/*_test.lua, or the cases whose "file: name"
+-- matches the pattern. A test file gets the helpers of test/t.lua as its argument and registers cases, or returns
+-- a table of name -> function:
 --
 --   local t = ...
 --   t.case('two and two', function() t.equal(2 + 2, 4) end)
 --   t.case('needs a terminal', function() if not t.tool 'script' then t.skip 'script is not installed' end ... end)
 --
--- Ends with one line, "N passed, N failed, N skipped"; status 1 if one failed. HZ_TEST_COUNTS=FILE gets the three numbers.
+-- Ends with one line, "N passed, N failed, N skipped"; status 1 if one failed. HZ_TEST_COUNTS=FILE gets
+-- the three numbers.
 local pattern = ...
 local here = arg[0]:match '^(.*/)' or './'
 

@@ -1,4 +1,5 @@
--- sweeps.lua: the smallest sweep that has everything, as a script in a folder of its own, and what its cells say; for tests of sweeps.
+-- sweeps.lua: the smallest sweep that has everything, as a script in a folder of its own, and what its cells
+-- say; for tests of sweeps.
 local t = ...
 local file, json, safetensors = require 'hz.base.file', require 'hz.base.json', require 'hz.tensor.safetensors'
 local M = {}
@@ -9,22 +10,28 @@ M.net = [[
 -- A net so small that a cell takes a tenth of a second.
 local hz = require 'hz'
 local l = hz.layers
-return function(o) return hz.net 'tiny' { l.conv{4, 3, stride=2}, l.relu, l.dropout{0.2}, l.conv{o.classes, 1}, l.meanpool } end
+return function(o)
+  return hz.net 'tiny' { l.conv{4, 3, stride=2}, l.relu, l.dropout{0.2}, l.conv{o.classes, 1}, l.meanpool }
+end
 ]]
 
 local script = [[
 local hz = require 'hz'
 local knob = hz.args({
-  { 'runs', 'runs', 'string', '' }, { 'epochs', 12, 'int', '' }, { 'seed', { 1, 2 }, 'int', '', list = true }, { 'rate', 0.01, 'float', '' },
-  { 'quality', { 20, 'raw' }, 'float', '', list = true, also = { 'raw' } }, { 'quality_test', nil, 'float', '', list = true, also = { 'raw' } },
-  { 'weights', nil, 'string', '' }, { 'protocol', 'strict', 'string', '' }, { 'train', 60, 'int', '' }, { 'dry', false, 'bool', '' },
-  { 'model', { 'net.lua' }, 'string', '', list = true }, { 'optimizer', 'adam', 'string', '' }, { 'codec', { 'jpeg' }, 'string', '', list = true },
+  { 'runs', 'runs', 'string', '' }, { 'epochs', 12, 'int', '' }, { 'seed', { 1, 2 }, 'int', '', list = true },
+  { 'rate', 0.01, 'float', '' }, { 'quality', { 20, 'raw' }, 'float', '', list = true, also = { 'raw' } },
+  { 'quality_test', nil, 'float', '', list = true, also = { 'raw' } }, { 'weights', nil, 'string', '' },
+  { 'protocol', 'strict', 'string', '' }, { 'train', 60, 'int', '' }, { 'dry', false, 'bool', '' },
+  { 'model', { 'net.lua' }, 'string', '', list = true }, { 'optimizer', 'adam', 'string', '' },
+  { 'codec', { 'jpeg' }, 'string', '', list = true },
   { 'parallel', 1, 'int', '', also = { 'auto' } }, { 'tune', false, 'bool', '' },
 }, ...)
 local train, test = hz.data('camera', { size = 8, train = 160, test = 40 })
-local sweep = hz.sweep { name = 'tiny', runs = knob.runs, dry = knob.dry, parallel = knob.parallel, tune = knob.tune, data = { { name = 'camera', train = train, test = test } }, quality = knob.quality,
-  quality_test = knob.quality_test, codec = knob.codec, model = knob.model, seed = knob.seed, epochs = knob.epochs, weights = knob.weights, protocol = knob.protocol,
-  batch = 16, train = knob.train, test = 40, optimizer = function() return hz.optimizer(knob.optimizer, { rate = knob.rate, schedule = 'cosine' }) end,
+local sweep = hz.sweep { name = 'tiny', runs = knob.runs, dry = knob.dry, parallel = knob.parallel, tune = knob.tune,
+  data = { { name = 'camera', train = train, test = test } }, quality = knob.quality,
+  quality_test = knob.quality_test, codec = knob.codec, model = knob.model, seed = knob.seed, epochs = knob.epochs,
+  weights = knob.weights, protocol = knob.protocol, batch = 16, train = knob.train, test = 40,
+  optimizer = function() return hz.optimizer(knob.optimizer, { rate = knob.rate, schedule = 'cosine' }) end,
   augment = { shift = 1, flip = true } }
 if knob.dry then return end
 print(sweep)
@@ -37,7 +44,9 @@ function M.place()
   t.write(dir .. '/net.lua', M.net)
   t.write(dir .. '/sweep.lua', script)
   local env = ('cd %s && export HZ_CACHE=%s/cache; '):format(t.quote(dir), t.quote(dir))
-  return dir, function(args, before) return t.sh(env .. (before or '') .. t.quote(t.hz) .. ' sweep.lua ' .. (args or '') .. '; exit $?') end, env
+  return dir, function(args, before)
+    return t.sh(env .. (before or '') .. t.quote(t.hz) .. ' sweep.lua ' .. (args or '') .. '; exit $?')
+  end, env
 end
 
 -- What a folder of cells says, without times: name -> text of everything else.
@@ -52,7 +61,8 @@ function M.contents(runs)
       table.sort(names)
       for _, k in ipairs(names) do
         local x = tensors[k]
-        parts[#parts + 1] = k .. ' ' .. x:type() .. ' ' .. require 'ffi'.string(x:pointer 'read', x:count() * element_bytes[x:type()])
+        parts[#parts + 1] = k .. ' ' .. x:type() .. ' '
+          .. require 'ffi'.string(x:pointer 'read', x:count() * element_bytes[x:type()])
       end
       out[name], n = table.concat(parts, '\n'), n + 1
     end

@@ -1,4 +1,5 @@
--- t.lua: what a test file works with: cases, skips, comparisons that raise at the caller's line, commands and scratch folders.
+-- t.lua: what a test file works with: cases, skips, comparisons that raise at the caller's line, commands
+-- and scratch folders.
 local here = ...
 local t = {}
 
@@ -58,14 +59,18 @@ function t.near(got, wanted, tolerance, note)
 end
 
 function t.match(got, pattern, note)
-  if type(got) ~= 'string' or not got:find(pattern) then fail(2, note, 'got %s; needs a match of %s', text(got), text(pattern)) end
+  if type(got) ~= 'string' or not got:find(pattern) then
+    fail(2, note, 'got %s; needs a match of %s', text(got), text(pattern))
+  end
 end
 
 -- f(...) must raise an error whose text holds `part` (plain). Returns the text.
 function t.raises(part, f, ...)
   local ok, e = pcall(f, ...)
   if ok then fail(2, nil, 'no error; needs one with %s', text(part)) end
-  if not tostring(e):find(part, 1, true) then fail(2, nil, 'got error %s; needs %s in it', text(tostring(e)), text(part)) end
+  if not tostring(e):find(part, 1, true) then
+    fail(2, nil, 'got error %s; needs %s in it', text(tostring(e)), text(part))
+  end
   return tostring(e)
 end
 
@@ -125,15 +130,18 @@ function t.run(args, input)
   return t.sh(t.quote(t.hz) .. ' ' .. args, input)
 end
 
--- A command (a program, variables set before it) on a pseudo-terminal: send(keys), expect(text, seconds) waits until the output since the last call holds the text and
--- returns what came, finish() ends it and returns its status.
+-- A command (a program, variables set before it) on a pseudo-terminal: send(keys), expect(text, seconds) waits until
+-- the output since the last call holds the text and returns what came, finish() ends it and returns its status.
 function t.terminal(command)
   if not t.tool 'script' then t.skip 'script (util-linux) is not installed' end
-  if os.execute 'script -qec true /dev/null >/dev/null 2>&1 </dev/null' ~= 0 then t.skip 'no pseudo-terminal can be opened here' end
+  if os.execute 'script -qec true /dev/null >/dev/null 2>&1 </dev/null' ~= 0 then
+    t.skip 'no pseudo-terminal can be opened here'
+  end
   local d = t.folder()
   -- The program replaces the shell: a shell that waits for it would take Ctrl-C for itself as well and end with 130.
   command = 'exec env ' .. command
-  local pipe = io.popen(("TERM=xterm timeout 60 script -qfec %s %s/out >/dev/null 2>&1; echo $? >%s/status"):format(t.quote(command), d, d), 'w')
+  local pipe = io.popen(("TERM=xterm timeout 60 script -qfec %s %s/out >/dev/null 2>&1; "
+    .. "echo $? >%s/status"):format(t.quote(command), d, d), 'w')
   local seen = 0
   local s = {}
   function s.send(keys) pipe:write(keys); pipe:flush() end

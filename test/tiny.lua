@@ -1,6 +1,7 @@
--- tiny.lua: the smallest training that has everything: 44 images of 6x6x3 (no multiple of the batch), convolutions of stride 1 and 2,
--- batch normalisation, dropout, augmentation, a dense head, an optimiser with state. Used by tests of training, and as a script
--- (hz test/tiny.lua RESUME [KILL]) that trains, is killed after KILL steps of its own, and prints a digest when it ends.
+-- tiny.lua: the smallest training that has everything: 44 images of 6x6x3 (no multiple of the batch), convolutions
+-- of stride 1 and 2, batch normalisation, dropout, augmentation, a dense head, an optimiser with state. Used by tests
+-- of training, and as a script (hz test/tiny.lua RESUME [KILL]) that trains, is killed after KILL steps of its own,
+-- and prints a digest when it ends.
 local hz = require 'hz'
 local layers = require 'hz.net.layer'.kinds
 local tensor = require 'hz.tensor.tensor'
@@ -21,16 +22,17 @@ end
 
 function M.net(seed)
   local l = layers
-  local net = hz.net 'tiny' { l.conv{8, 3}, l.norm, l.relu, l.conv{12, 3, stride=2}, l.dropout{0.3}, l.conv{10, 1}, l.elu, l.maxpool{3, pad='same', stride=1},
-    l.flatten, l.dense{16}, l.relu, l.dropout{0.5}, l.dense{4} }
+  local net = hz.net 'tiny' { l.conv{8, 3}, l.norm, l.relu, l.conv{12, 3, stride=2}, l.dropout{0.3}, l.conv{10, 1},
+    l.elu, l.maxpool{3, pad='same', stride=1}, l.flatten, l.dense{16}, l.relu, l.dropout{0.5}, l.dense{4} }
   return net:init { seed = seed or 1, input = { 6, 6, 3 } }
 end
 
 -- Arguments of hz.train; `o` overrides.
 function M.training(o)
   local watch = M.set(20, 2)
-  local a = { net = M.net(), train = M.set(44, 1), watch = watch, test = watch, epochs = 3, batch = 16, optimizer = hz.adam { rate = 0.01 }, seed = 5,
-    smoothing = 0.05, augment = { shift = 1, flip = true }, mean = { 0.5, 0.4, 0.3 }, deviation = { 0.25, 0.25, 0.25 } }
+  local a = { net = M.net(), train = M.set(44, 1), watch = watch, test = watch, epochs = 3, batch = 16,
+    optimizer = hz.adam { rate = 0.01 }, seed = 5, smoothing = 0.05, augment = { shift = 1, flip = true },
+    mean = { 0.5, 0.4, 0.3 }, deviation = { 0.25, 0.25, 0.25 } }
   for k, v in pairs(o or {}) do a[k] = v end
   return a
 end
@@ -38,7 +40,9 @@ end
 -- Every bit that a training leaves behind, as text.
 function M.digest(a, result)
   local parts = {}
-  local function bytes(name, t) parts[#parts + 1] = name .. ':' .. require 'ffi'.string(t:pointer 'read', t:count() * (t:type() == 'u8' and 1 or 4)) end
+  local function bytes(name, t)
+    parts[#parts + 1] = name .. ':' .. require 'ffi'.string(t:pointer 'read', t:count() * (t:type() == 'u8' and 1 or 4))
+  end
   for _, p in ipairs(a.net:tensors()) do bytes(p.name, p.tensor) end
   local state = {}
   for name in pairs(a.optimizer.state) do state[#state + 1] = name end
@@ -46,7 +50,8 @@ function M.digest(a, result)
   for _, name in ipairs(state) do bytes(name, a.optimizer.state[name]) end
   if result.bits then bytes('bits', result.bits) end
   for _, row in ipairs(result.curve) do
-    parts[#parts + 1] = ('%d %.17g %.17g %.17g %.17g'):format(row.epoch, row.loss, row.accuracy, row.watch_loss or 0, row.watch_accuracy or 0)
+    parts[#parts + 1] = ('%d %.17g %.17g %.17g %.17g'):format(row.epoch, row.loss, row.accuracy, row.watch_loss or 0,
+      row.watch_accuracy or 0)
   end
   parts[#parts + 1] = ('%d %.17g %.17g'):format(a.optimizer.steps, result.test.loss, result.test.accuracy)
   return require 'hz.ext.crypto'.sha256(table.concat(parts, '\n'))

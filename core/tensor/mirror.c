@@ -1,8 +1,8 @@
 /* mirror.c: which side of a mirror holds what is newest, as ranges of bytes.
    newer: the device wrote them, the host lacks them; in at most one mirror of a storage.
    stale: the device lacks them; the host has them, or gets them from the mirror in which they are newer.
-   A byte is never both in one mirror. Lists are short: where one is full, bytes that are alike on both sides, or were made
-   so, join two ranges. */
+   A byte is never both in one mirror. Lists are short: where one is full, bytes that are alike on both sides,
+   or were made so, join two ranges. */
 #include "tensor/mirror.h"
 #include "memory.h"
 #include <stdlib.h>

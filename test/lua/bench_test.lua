@@ -6,7 +6,8 @@ local quick = '--net small --batch 2 --seconds 0.01 --pass infer'
 
 t.case('hz bench --grow: a row per value, and a plot of the same points', function()
   local dir = t.folder()
-  for _, case in ipairs { { 'channels', 6, '--json' }, { 'threads', 2, '--threads 2 --json' }, { 'threads', 2, '--threads 2' } } do
+  for _, case in ipairs { { 'channels', 6, '--json' }, { 'threads', 2, '--threads 2 --json' },
+      { 'threads', 2, '--threads 2' } } do
     local svg = ('%s/%s.svg'):format(dir, case[1])
     local status, out, err = t.run(('bench %s --grow %s --svg %s %s'):format(quick, case[1], svg, case[3]))
     t.equal(status, 0, err)

@@ -54,8 +54,10 @@ end)
 t.case('damage is named by file and byte', function()
   local code = "data 'cifar10'"
   for _, row in ipairs {
-    { 'data_batch_3.bin', function(s) return s:sub(1, 3073 + 100) end, 'data_batch_3.bin: ends at byte 3173, 100 bytes into record 2; needs whole records of 3073 bytes' },
-    { 'data_batch_2.bin', function(s) return s:sub(1, 3073) .. '\17' .. s:sub(3075) end, 'data_batch_2.bin: byte 3073: label 17 in record 2; needs 0..9' },
+    { 'data_batch_3.bin', function(s) return s:sub(1, 3073 + 100) end,
+      'data_batch_3.bin: ends at byte 3173, 100 bytes into record 2; needs whole records of 3073 bytes' },
+    { 'data_batch_2.bin', function(s) return s:sub(1, 3073) .. '\17' .. s:sub(3075) end,
+      'data_batch_2.bin: byte 3073: label 17 in record 2; needs 0..9' },
     { 'test_batch.bin', function() return '' end, 'test_batch.bin: is empty; needs records of 3073 bytes' },
     { 'data_batch_4.bin', function() return nil end, 'data_batch_4.bin: No such file' },
   } do
@@ -67,7 +69,9 @@ t.case('damage is named by file and byte', function()
 end)
 
 t.case('the real images have the recorded digests', function()
-  if not dataset.available 'cifar10' then t.skip 'CIFAR-10 is not here; HZ_DATA names the folder that holds cifar-10-batches-bin/' end
+  if not dataset.available 'cifar10' then
+    t.skip 'CIFAR-10 is not here; HZ_DATA names the folder that holds cifar-10-batches-bin/'
+  end
   local spec = dataset.describe 'cifar10'
   local train, test = dataset 'cifar10'
   t.equal({ #train, #test }, { 50000, 10000 })

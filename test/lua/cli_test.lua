@@ -99,15 +99,17 @@ end)
 
 -- Runs a script in the background, sends the signals when it has said 'ready', and returns its status and stderr.
 local function interrupted(text, ...)
-  if os.getenv 'HZ_SANITIZER' == 'thread' then t.skip 'the thread sanitizer keeps signals back until the next system call' end
+  if os.getenv 'HZ_SANITIZER' == 'thread' then
+    t.skip 'the thread sanitizer keeps signals back until the next system call'
+  end
   local d = t.folder()
   local path = t.write(d .. '/s.lua', "io.stdout:write 'ready'; io.stdout:flush()\n" .. text)
   local kills = {}
   for i, name in ipairs { ... } do kills[i] = ('kill -%s $pid; sleep 0.3; '):format(name) end
   -- A shell without job control starts background commands with SIGINT ignored; hz sets its own handler all the same.
-  local _, out = t.sh(('%s %s >%s/out 2>%s/err & pid=$!; for i in $(seq 100); do grep -q ready %s/out && break; sleep 0.05; done; sleep 0.2; '
-    .. '%s (sleep 20; kill -9 $pid) 2>/dev/null & guard=$!; wait $pid; s=$?; kill $guard; echo $s')
-    :format(t.quote(t.hz), path, d, d, d, table.concat(kills)))
+  local _, out = t.sh(('%s %s >%s/out 2>%s/err & pid=$!; for i in $(seq 100); do grep -q ready %s/out && break; '
+    .. 'sleep 0.05; done; sleep 0.2; %s (sleep 20; kill -9 $pid) 2>/dev/null & guard=$!; wait $pid; s=$?; '
+    .. 'kill $guard; echo $s'):format(t.quote(t.hz), path, d, d, d, table.concat(kills)))
   return tonumber(out), t.read(d .. '/err')
 end
 
@@ -147,7 +149,8 @@ end)
 
 t.case('without its Lua files hz says what to set', function()
   local d = t.folder()
-  local status, _, err = t.sh(('cp %s %s/hz && LD_LIBRARY_PATH=%s HZ_ROOT= %s/hz; echo $?'):format(t.quote(t.hz), d, t.quote(t.hz:match '^(.*)/[^/]*$'), d))
+  local status, _, err = t.sh(('cp %s %s/hz && LD_LIBRARY_PATH=%s HZ_ROOT= %s/hz; echo $?'):format(t.quote(t.hz), d,
+    t.quote(t.hz:match '^(.*)/[^/]*$'), d))
   t.equal(status, 0)
   t.match(err, 'set HZ_ROOT')
 end)

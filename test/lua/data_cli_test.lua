@@ -18,7 +18,9 @@ local function description(train, test, extra)
       for i, r in ipairs(rows[name]) do items:pointer()[4 * i - 4], labels:pointer()[i - 1] = r[1], r[2] end
       return dataset.new { name = 'own', part = name, items = items, labels = labels, classes = { 'a', 'b' } }
     end
-    return { name = 'own', about = 'x', %s read = function(_, _, want) return { train = want.train and part 'train', test = want.test and part 'test' } end }
+    return { name = 'own', about = 'x', %s read = function(_, _, want)
+      return { train = want.train and part 'train', test = want.test and part 'test' }
+    end }
   ]]):format(list(train), list(test), extra or ''))
 end
 
@@ -44,10 +46,12 @@ t.case('verify compares contents with the recorded digest', function()
   local rows, status = rows_of { 'data', 'verify', description(train, test), '--json' }
   t.equal({ status, rows['train contents'].state }, { 0, 'note' })
   local digest = rows['train contents'].text:match 'digest (%x+)'
-  rows, status = rows_of { 'data', 'verify', description(train, test, ("digest = { train = '%s' },"):format(digest)), '--json' }
+  rows, status = rows_of { 'data', 'verify', description(train, test, ("digest = { train = '%s' },"):format(digest)),
+    '--json' }
   t.equal({ status, rows['train contents'].state }, { 0, 'ok' })
   train[1][1] = 9
-  rows, status = rows_of { 'data', 'verify', description(train, test, ("digest = { train = '%s' },"):format(digest)), '--json' }
+  rows, status = rows_of { 'data', 'verify', description(train, test, ("digest = { train = '%s' },"):format(digest)),
+    '--json' }
   t.equal({ status, rows['train contents'].state }, { 1, 'bad' })
   t.match(rows['train contents'].text, 'edited or recoded copy')
 end)
@@ -63,14 +67,17 @@ t.case('verify names missing and short files', function()
 end)
 
 t.case('doctor finds duplicates, leaks, empty classes and blank items', function()
-  local rows, status = rows_of { 'data', 'doctor', description({ { 1, 0 }, { 1, 1 }, { 2, 0 }, { 0, 1 } }, { { 2, 0 }, { 3, 0 } }), '--json' }
+  local rows, status = rows_of { 'data', 'doctor',
+    description({ { 1, 0 }, { 1, 1 }, { 2, 0 }, { 0, 1 } }, { { 2, 0 }, { 3, 0 } }), '--json' }
   t.equal(status, 1)
-  t.equal({ rows['train duplicates'].state, rows['train duplicates'].text }, { 'bad', '1 items equal another, 1 of them with another label' })
+  t.equal({ rows['train duplicates'].state, rows['train duplicates'].text },
+    { 'bad', '1 items equal another, 1 of them with another label' })
   t.equal({ rows['leak'].state, rows['leak'].text }, { 'bad', '1 of 2 test items are in the training set' })
   t.equal({ rows['test classes'].state, rows['test classes'].text }, { 'bad', "class 'b' has no items" })
   t.equal({ rows['train blanks'].state, rows['test blanks'].state }, { 'note', 'ok' })
   rows, status = rows_of { 'data', 'doctor', description({ { 1, 0 }, { 2, 1 } }, { { 3, 0 }, { 4, 1 } }), '--json' }
-  t.equal({ status, rows.leak.state, rows['train duplicates'].state, rows['train classes'].state }, { 0, 'ok', 'ok', 'ok' })
+  t.equal({ status, rows.leak.state, rows['train duplicates'].state, rows['train classes'].state },
+    { 0, 'ok', 'ok', 'ok' })
 end)
 
 t.case('doctor looks at the machine, and options reach a set', function()
@@ -84,9 +91,13 @@ end)
 
 t.case('mistakes', function()
   for _, row in ipairs {
-    { { 'data' }, 2, 'no verb was given; have list' }, { { 'data', 'frob' }, 2, "'frob' is unknown; have list, fetch, verify, doctor" }, { { 'data', 'list', 'x' }, 2, "'x' is unknown; takes --json" },
-    { { 'data', 'verify', '--x' }, 2, "'--x' is unknown; takes [NAME ...], key=value, --json" }, { { 'data', 'verify', 'nope' }, 1, "'nope' is unknown; have camera, cifar10" },
-    { { 'data', 'doctor', 'camera', 'trian=3' }, 1, "option 'trian' is unknown" }, { { 'data', 'doctor', '/nowhere/x.lua' }, 1, 'cannot open /nowhere/x.lua' },
+    { { 'data' }, 2, 'no verb was given; have list' },
+    { { 'data', 'frob' }, 2, "'frob' is unknown; have list, fetch, verify, doctor" },
+    { { 'data', 'list', 'x' }, 2, "'x' is unknown; takes --json" },
+    { { 'data', 'verify', '--x' }, 2, "'--x' is unknown; takes [NAME ...], key=value, --json" },
+    { { 'data', 'verify', 'nope' }, 1, "'nope' is unknown; have camera, cifar10" },
+    { { 'data', 'doctor', 'camera', 'trian=3' }, 1, "option 'trian' is unknown" },
+    { { 'data', 'doctor', '/nowhere/x.lua' }, 1, 'cannot open /nowhere/x.lua' },
   } do
     local status, out, err = t.run(row[1])
     t.equal(status, row[2], table.concat(row[1], ' '))

@@ -52,8 +52,10 @@ t.case('the digest is what it is said to be', function()
   end
   table.sort(rows)
   t.equal(set.digest, crypto.sha256('hz set 1\nu8 2x2x1\na\nb\nc\n' .. table.concat(rows)))
-  t.equal(crypto.sha256 'abc', 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad')      -- FIPS 180-2, appendix B.1
-  t.equal(crypto.md5 'abc', '900150983cd24fb0d6963f7d28e17f72')                                         -- RFC 1321, appendix A.5
+  -- FIPS 180-2, appendix B.1
+  t.equal(crypto.sha256 'abc', 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad')
+  -- RFC 1321, appendix A.5
+  t.equal(crypto.md5 'abc', '900150983cd24fb0d6963f7d28e17f72')
 end)
 
 t.case('indices, items and printing', function()
@@ -74,11 +76,13 @@ t.case('subset and select keep rows together', function()
   local part = set:subset(11, 20)
   t.equal(#part, 20)
   t.equal({ part:item(1) == nil, part.labels[1], part.entropy[1] }, { false, set.labels[11], set.entropy[11] })
-  t.equal(content(part), content(set:select((function() local l = {} for i = 11, 30 do l[#l + 1] = i end return l end)())))
+  t.equal(content(part),
+    content(set:select((function() local l = {} for i = 11, 30 do l[#l + 1] = i end return l end)())))
   t.equal(part.digest, set:subset(11, 20).digest)
   t.ok(part.digest ~= set.digest)
   t.equal(set:select { 3, 3, 1 }.labels[2], set.labels[3])
-  t.raises('subset: first 1, count 51 of small train were given; needs whole numbers within 1..50', set.subset, set, 1, 51)
+  t.raises('subset: first 1, count 51 of small train were given; needs whole numbers within 1..50', set.subset,
+    set, 1, 51)
   t.raises('index 51', set.select, set, { 51 })
 end)
 
@@ -114,17 +118,21 @@ end)
 
 t.case('equal items are ordered by label, then stay', function()
   local items = tensor.zeros({ 4, 2 }, 'u8')
-  local set = dataset.new { name = 'equal', items = items, labels = tensor.from({ 2, 0, 1, 0 }, 'i32'), classes = { 'a', 'b', 'c' } }
+  local set = dataset.new { name = 'equal', items = items, labels = tensor.from({ 2, 0, 1, 0 }, 'i32'),
+    classes = { 'a', 'b', 'c' } }
   t.equal({ set.labels[1], set.labels[2], set.labels[3], set.labels[4] }, { 0, 0, 1, 2 })
 end)
 
 t.case('raw data that do not fit together', function()
   local items, labels = tensor.zeros({ 3, 2 }, 'u8'), tensor.zeros({ 3 }, 'i32')
   local function made(o) return function() return dataset.new(o) end end
-  t.raises('labels is (2); needs a tensor of 3 numbers', made { name = 'x', items = items, labels = tensor.zeros({ 2 }, 'i32'), classes = { 'a' } })
-  t.raises('item 2 has label 1; needs 0..0', made { name = 'x', items = items, labels = tensor.from({ 0, 1, 0 }, 'i32'), classes = { 'a' } })
+  t.raises('labels is (2); needs a tensor of 3 numbers',
+    made { name = 'x', items = items, labels = tensor.zeros({ 2 }, 'i32'), classes = { 'a' } })
+  t.raises('item 2 has label 1; needs 0..0',
+    made { name = 'x', items = items, labels = tensor.from({ 0, 1, 0 }, 'i32'), classes = { 'a' } })
   t.raises('items is nil', made { name = 'x', labels = labels, classes = { 'a' } })
-  t.raises('has no items', made { name = 'x', items = tensor.zeros({ 0, 2 }, 'u8'), labels = tensor.zeros({ 0 }, 'i32'), classes = { 'a' } })
+  t.raises('has no items',
+    made { name = 'x', items = tensor.zeros({ 0, 2 }, 'u8'), labels = tensor.zeros({ 0 }, 'i32'), classes = { 'a' } })
   t.raises('classes is nil', made { name = 'x', items = items, labels = labels })
 end)
 
@@ -136,16 +144,20 @@ t.case('names, options and files that are not there', function()
   local s = t.write(t.folder() .. '/s.lua', "require 'hz.data.dataset'.data 'cifar10'")
   local status, _, err = t.sh(('HZ_DATA=/nowhere/a XDG_DATA_HOME=/nowhere/b %s %s'):format(t.quote(t.hz), s))
   t.equal(status, 1)
-  t.match(err, '^hz: [^\n]*s%.lua:1: data: cifar10 was not found; looked for /nowhere/a/cifar%-10%-batches%-bin and /nowhere/b/hz/cifar%-10%-batches%-bin; '
+  t.match(err, '^hz: [^\n]*s%.lua:1: data: cifar10 was not found; looked for /nowhere/a/cifar%-10%-batches%-bin and '
+    .. '/nowhere/b/hz/cifar%-10%-batches%-bin; '
     .. 'fetch it with: hz data fetch cifar10, or set HZ_DATA[^\n]*\n$')
 end)
 
 t.case('a description of one\'s own, by its path', function()
   local path = t.write(t.folder() .. '/mine.lua', [[
     local dataset, tensor = require 'hz.data.dataset', require 'hz.tensor.tensor'
-    return { name = 'mine', options = { count = { default = 4, min = 1, whole = true } }, read = function(where, o, want)
-      local function part(name) return dataset.new { name = 'mine', part = name, items = tensor.zeros({ o.count, 2 }, 'u8'),
-                                                     labels = tensor.zeros({ o.count }, 'i32'), classes = { 'one' } } end
+    local options = { count = { default = 4, min = 1, whole = true } }
+    return { name = 'mine', options = options, read = function(where, o, want)
+      local function part(name)
+        return dataset.new { name = 'mine', part = name, items = tensor.zeros({ o.count, 2 }, 'u8'),
+          labels = tensor.zeros({ o.count }, 'i32'), classes = { 'one' } }
+      end
       return { train = want.train and part 'train', test = want.test and part 'test' }
     end }
   ]])
@@ -161,7 +173,8 @@ t.case('the camera set: counts, knobs, entropy beside each image', function()
   local train, test = dataset('camera', { train = 60, test = 20 })
   t.equal({ #train, #test, train[1]:size(), train.classes[1] }, { 60, 20, { 32, 32, 3 }, 'ball' })
   t.equal(train:per_class(), { 6, 6, 6, 6, 6, 6, 6, 6, 6, 6 })
-  t.equal(dataset('camera', { train = 30, test = 20, split = 'test' }).digest, test.digest, 'the test set does not depend on the training set')
+  t.equal(dataset('camera', { train = 30, test = 20, split = 'test' }).digest, test.digest,
+    'the test set does not depend on the training set')
   t.ok(dataset('camera', { train = 60, split = 'train', seed = 1 }).digest ~= train.digest)
   -- the entropies stand beside the images they belong to
   local items, labels, entropy = require 'hz.data.camera'.render({}, 0, 60)
@@ -179,7 +192,8 @@ t.case('the camera set: counts, knobs, entropy beside each image', function()
   t.equal(dataset('camera', { train = 10, split = 'train', noise = 0 }).entropy:max(), 0)
   t.equal(dataset('camera', { train = 10, split = 'train', size = 16 })[1]:size(), { 16, 16, 3 })
   t.raises('data camera: train is 5; needs a whole number within 10..1e+06', dataset.data, 'camera', { train = 5 })
-  t.raises("option 'train_count' is unknown; have noise, seed, size, split, test, texture, train", dataset.data, 'camera', { train_count = 5 })
+  t.raises("option 'train_count' is unknown; have noise, seed, size, split, test, texture, train", dataset.data,
+    'camera', { train_count = 5 })
   t.raises('camera: noise is 0.05', dataset.data, 'camera', { noise = 0.05 })
 end)
 

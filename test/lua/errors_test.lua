@@ -1,12 +1,17 @@
--- errors_test.lua: what a user gets for a mistake: a message "who: what was given; what is needed" at the user's line, never a
--- crash. One row per mistake: code as a user would write it (its last line is the guilty one), and what the message must match.
+-- errors_test.lua: what a user gets for a mistake: a message "who: what was given; what is needed" at the user's
+-- line, never a crash. One row per mistake: code as a user would write it (its last line is the guilty one), and
+-- what the message must match.
 local t = ...
 local hz = require 'hz'
 
 -- Names a user's line may use.
-local world = setmetatable({ hz = hz, set = nil }, { __index = function(_, k) return require 'hz.net.layer'.kinds[k] or _G[k] end })
+local world = setmetatable({ hz = hz, set = nil },
+  { __index = function(_, k) return require 'hz.net.layer'.kinds[k] or _G[k] end })
 world.set = { items = hz.rand({ 12, 8, 8, 3 }, 0, 255, { stream = 1 }):to 'u8', labels = hz.zeros({ 12 }, 'i32') }
-world.small = function() return hz.net 'small' { world.conv{4, 3}, world.relu, world.conv{5, 3, stride=2}, world.meanpool, input = { 8, 8, 3 } } end
+world.small = function()
+  return hz.net 'small' { world.conv{4, 3}, world.relu, world.conv{5, 3, stride=2}, world.meanpool,
+    input = { 8, 8, 3 } }
+end
 
 local cases = {
   -- layers
@@ -31,11 +36,16 @@ local cases = {
   { 'hz.net "x" { relu }:summary()', "net 'x': the input shape is not known; needs input=" },
   { 'small()[9] = relu', "net 'small': layer 9 cannot be set; needs a layer and a number 1..4" },
   { 'small()[1] = "conv"', "net 'small': layer 1 cannot be set; needs a layer" },
-  { 'hz.net "deep" { conv{4,3,pad="valid"}, conv{4,3,pad="valid"}, conv{4,3,pad="valid"}, conv{4,3,pad="valid"}, input={8,8,3} }:init()',
-    "net 'deep', layer 4 'conv4': conv2d: the input is 2x2, the kernel 3x3 without padding; needs an input at least as large" },
-  { 'hz.net "deep" { maxpool, maxpool, maxpool, maxpool, input={8,8,3} }:init()', "net 'deep', layer 4 'maxpool4': maxpool: the input is 1x1, the kernel 2x2" },
-  { 'hz.net "x" { dense{3}, conv{4, 3}, input={8,8,3} }:init()', "net 'x', layer 2 'conv1': conv: the input is %(3%); needs an image" },
-  { 'hz.net "x" { meanpool, maxpool, input={8,8,3} }:init()', "net 'x', layer 2 'maxpool1': maxpool: the input is %(1,3%); needs an image" },
+  { 'hz.net "deep" { conv{4,3,pad="valid"}, conv{4,3,pad="valid"}, conv{4,3,pad="valid"}, '
+    .. 'conv{4,3,pad="valid"}, input={8,8,3} }:init()',
+    "net 'deep', layer 4 'conv4': conv2d: the input is 2x2, the kernel 3x3 without padding; "
+    .. "needs an input at least as large" },
+  { 'hz.net "deep" { maxpool, maxpool, maxpool, maxpool, input={8,8,3} }:init()',
+    "net 'deep', layer 4 'maxpool4': maxpool: the input is 1x1, the kernel 2x2" },
+  { 'hz.net "x" { dense{3}, conv{4, 3}, input={8,8,3} }:init()',
+    "net 'x', layer 2 'conv1': conv: the input is %(3%); needs an image" },
+  { 'hz.net "x" { meanpool, maxpool, input={8,8,3} }:init()',
+    "net 'x', layer 2 'maxpool1': maxpool: the input is %(1,3%); needs an image" },
   { 'small():init{input={8,8}}', "net 'small', layer 1 'conv1': conv: the input is %(8,8%); needs an image" },
   { 'small():init{input={8,-8,3}}', 'extent 3 is %-8; needs 0 or more' },
   { 'small():init{input="cifar"}', 'input is string; needs' },
@@ -45,7 +55,9 @@ local cases = {
   -- running a net at the prompt
   { 'small()(3)', "net 'small': number was given; needs a tensor" },
   { 'small()(hz.zeros{8})', "net 'small': the input is %(8%); needs %(batch, ...%)" },
-  { 'local n = small():init()\nn(hz.zeros{2, 8, 8, 4})', "net 'small', layer 1 'conv1': weight is %(4,3,3,3%), this input would need %(4,3,3,4%); needs the input the net was made for" },
+  { 'local n = small():init()\nn(hz.zeros{2, 8, 8, 4})',
+    "net 'small', layer 1 'conv1': weight is %(4,3,3,3%), this input would need %(4,3,3,4%); "
+    .. "needs the input the net was made for" },
   { 'conv{4, 3}(hz.zeros{2, 8})', 'the input is %(8%); needs an image' },
   -- plans
   { 'small():plan{bach=3}', "plan: 'bach' is unknown; have augment, batch" },
@@ -60,23 +72,34 @@ local cases = {
   { 'small():plan{device="tpu"}', "device: 'tpu' is not known; have cpu" },
   { 'small():plan{data=set, batch=13}', 'batch is 13; the set has 12 items' },
   { 'small():plan{data=set, batch=4, augment={rotate=3}}', "augment: 'rotate' is unknown; have shift" },
-  { 'small():plan{data=set, batch=4, augment={shift=8}}', 'shift is 8, 8 pixels; needs 0 or more and less than the image' },
+  { 'small():plan{data=set, batch=4, augment={shift=8}}',
+    'shift is 8, 8 pixels; needs 0 or more and less than the image' },
   { 'small():plan{data=set, batch=4, train=true, smoothing=1}', 'smoothing is 1; needs 0 <= smoothing < 1' },
-  { 'hz.net "x" { conv{4, 3} }:plan{data=set, batch=4, train=true}', 'logits are %(4,8,8,4%); needs %(batch,classes%): end the net in' },
-  { 'hz.net "x" { meanpool }:plan{data={items=hz.zeros{4,8,8,3}, labels=hz.zeros({5},"i32")}, batch=2}', 'labels are i32 %(5%); needs i32 %(4%)' },
-  { 'hz.net "x" { meanpool }:plan{data={items=hz.zeros{4,8,8,3}, labels=hz.zeros{4}}, batch=2}', 'labels are f32 %(4%); needs i32' },
-  { 'hz.net "x" { meanpool }:plan{data={items=hz.zeros({4,8,8,3}, "f64"), labels=hz.zeros({4},"i32")}, batch=2}', 'data is f64 .*; needs u8 or f32' },
-  { 'local s = { items = set.items, labels = hz.full({12}, 5, "i32") }\nsmall():plan{data=s, batch=4}', 'labels run from 5 to 5; the net has 5 outputs and needs labels 0..4' },
+  { 'hz.net "x" { conv{4, 3} }:plan{data=set, batch=4, train=true}',
+    'logits are %(4,8,8,4%); needs %(batch,classes%): end the net in' },
+  { 'hz.net "x" { meanpool }:plan{data={items=hz.zeros{4,8,8,3}, labels=hz.zeros({5},"i32")}, batch=2}',
+    'labels are i32 %(5%); needs i32 %(4%)' },
+  { 'hz.net "x" { meanpool }:plan{data={items=hz.zeros{4,8,8,3}, labels=hz.zeros{4}}, batch=2}',
+    'labels are f32 %(4%); needs i32' },
+  { 'hz.net "x" { meanpool }:plan{data={items=hz.zeros({4,8,8,3}, "f64"), labels=hz.zeros({4},"i32")}, batch=2}',
+    'data is f64 .*; needs u8 or f32' },
+  { 'local s = { items = set.items, labels = hz.full({12}, 5, "i32") }\nsmall():plan{data=s, batch=4}',
+    'labels run from 5 to 5; the net has 5 outputs and needs labels 0..4' },
   { 'local p = small():plan{data=set, batch=4}\np:step()', 'plan: it is for evaluation; a step needs train=true' },
-  { 'local p = small():plan{data=set, batch=4, train=true}\np:evaluate()', 'plan: evaluation needs data and train=false' },
+  { 'local p = small():plan{data=set, batch=4, train=true}\np:evaluate()',
+    'plan: evaluation needs data and train=false' },
   { 'local p = small():plan{batch=4}\np:loss()', "plan: it has no loss; needs loss='xent'" },
-  { 'local p = small():plan{data=set, batch=4}\np:write(hz.zeros{4,8,8,3})', 'plan: it reads its own data; write needs a plan without data=' },
+  { 'local p = small():plan{data=set, batch=4}\np:write(hz.zeros{4,8,8,3})',
+    'plan: it reads its own data; write needs a plan without data=' },
   { 'local p = small():plan{batch=4}\np:write(hz.zeros{4,8,8,4})', 'copy: %(4,8,8,4%) was given; needs %(4,8,8,3%)' },
   { 'local p = small():plan{batch=4}\np:peek "conv9"', "plan: no value 'conv9'" },
   { 'local p = small():plan{batch=4}\np:peek "conv1.y"', "peek: 'conv1.y' was fused away; needs a plan with keep" },
-  { 'local p = small():plan{batch=4}\np:run("conv1", "conv9")', "plan: no layer 'conv9'; have conv1 relu1 conv2 meanpool1" },
-  { 'local p = small():plan{batch=4}\np:gradient "conv1.weight"', "plan: no gradient of 'conv1.weight'; needs a trainable parameter of a training plan" },
-  { 'local n = small()\nlocal p = n:plan{batch=4}\nn[2] = elu\np:run()', "plan: the layers of net 'small' have changed since; needs net:plan again" },
+  { 'local p = small():plan{batch=4}\np:run("conv1", "conv9")',
+    "plan: no layer 'conv9'; have conv1 relu1 conv2 meanpool1" },
+  { 'local p = small():plan{batch=4}\np:gradient "conv1.weight"',
+    "plan: no gradient of 'conv1.weight'; needs a trainable parameter of a training plan" },
+  { 'local n = small()\nlocal p = n:plan{batch=4}\nn[2] = elu\np:run()',
+    "plan: the layers of net 'small' have changed since; needs net:plan again" },
   -- optimisers
   { 'hz.adam{rate=-1}', 'adam: rate is %-1; needs a number above 0' },
   { 'hz.adam{rate="fast"}', 'adam: rate is fast; needs a number' },
@@ -85,11 +108,13 @@ local cases = {
   { 'hz.sgd{rate=0/0}', 'sgd: rate is %-?nan; needs' },
   { 'hz.sgd{warmup=-3}', 'sgd: warmup is %-3; needs a whole number' },
   { 'hz.optimizer("lion", {})', "optimizer: 'lion' is unknown; have adadelta, adam, adamw, sgd" },
-  { 'small():plan{data=set, batch=4, train=true, optimizer=hz.sgd{momentum=1}}', 'momentum is 1; needs 0 <= momentum < 1' },
+  { 'small():plan{data=set, batch=4, train=true, optimizer=hz.sgd{momentum=1}}',
+    'momentum is 1; needs 0 <= momentum < 1' },
   { 'small():plan{data=set, batch=4, train=true, optimizer=hz.adam{beta1=1}}', 'beta 1 and' },
   -- training
   { 'hz.train{net=small()}', 'train: .* is missing; needs net, train %(a set%), optimizer and epochs' },
-  { 'hz.train{net=small(), train=set, optimizer=hz.sgd{}, epochs=0}', 'train: epochs is 0; needs a whole number of at least 1' },
+  { 'hz.train{net=small(), train=set, optimizer=hz.sgd{}, epochs=0}',
+    'train: epochs is 0; needs a whole number of at least 1' },
   { 'hz.train{net=small(), train=set, optimizer=hz.sgd{}, epochs=1, lr=3}', "train: 'lr' is unknown" },
   { 'hz.train{net=small(), train=set, optimizer=hz.sgd{}, epochs=1, batch=100}', 'batch is 100; the set has 12 items' },
   { 'hz.train{net=3, train=set, optimizer=hz.sgd{}, epochs=1}', 'net is number; needs a net' },
@@ -107,7 +132,8 @@ local cases = {
   { 'hz.tensor{{1, 2}, {3}}', 'tensor: row %[2%] has 1 entries; needs 2 like the first' },
   { 'hz.tensor{1, "a"}', 'tensor: entry %[2%] is string; needs a number' },
   { 'hz.tensor "a"', 'tensor: string was given; needs a number or nested tables' },
-  { 'local a, b = hz.zeros{2, 3}, hz.zeros{4}\nreturn a + b', 'add: a is %(2,3%), b is %(4%); extents must agree or be 1' },
+  { 'local a, b = hz.zeros{2, 3}, hz.zeros{4}\nreturn a + b',
+    'add: a is %(2,3%), b is %(4%); extents must agree or be 1' },
   { 'return hz.zeros{2} + "x"', 'add: string was given; needs a tensor' },
   { 'return hz.zeros{2}[3]', 'index: 3 of dimension 1; needs 1..2' },
   { 'return hz.zeros{2}[0]', 'index: 0 of dimension 1; needs 1..2' },
@@ -135,7 +161,8 @@ for _, case in ipairs(cases) do
     local chunk = assert(loadstring(code, '@user.lua'))
     setfenv(chunk, world)
     local line = select(2, code:gsub('\n', '\n')) + 1
-    local ok, e = pcall(function() local r = chunk() return r end)       -- no tail call: the frame of the user's line must be there
+    -- no tail call: the frame of the user's line must be there
+    local ok, e = pcall(function() local r = chunk() return r end)
     t.ok(not ok, 'no error')
     e = tostring(e)
     t.match(e, pattern)
@@ -158,8 +185,10 @@ local commands = {
   { 'data=camera model=nosuch.lua', 1, 'model: cannot open nosuch.lua' },
   { 'data=camera model=%s', 1, 'model: .*broken.lua:1: ', 'return hz.net {' },
   { 'data=camera model=%s', 1, 'broken.lua returned number; needs a net', 'return 3' },
-  { 'data=camera train=64 test=64 batch=16 epochs=1 model=%s', 1, "net 'deep', layer 6 'maxpool6': maxpool: the input is 1x1, the kernel 2x2",
-    "local l = require 'hz'.layers\nlocal m = l.maxpool\nreturn require 'hz'.net 'deep' { m, m, m, m, m, m, l.conv{10, 1}, l.meanpool }" },
+  { 'data=camera train=64 test=64 batch=16 epochs=1 model=%s', 1,
+    "net 'deep', layer 6 'maxpool6': maxpool: the input is 1x1, the kernel 2x2",
+    "local l = require 'hz'.layers\nlocal m = l.maxpool\n"
+    .. "return require 'hz'.net 'deep' { m, m, m, m, m, m, l.conv{10, 1}, l.meanpool }" },
   { 'data=camera train=64 test=64 batch=128', 1, 'batch is 128; the set has 64 items' },
   { 'data=camera train=99999999', 1, 'train is 99999999; needs' },
 }
@@ -168,8 +197,8 @@ for _, case in ipairs(commands) do
   t.case('cifar_train.lua ' .. case[1] .. (case[4] and ' (' .. case[4]:gsub('%s+', ' ') .. ')' or ''), function()
     local d = t.folder()
     if case[4] then t.write(d .. '/broken.lua', case[4]) end
-    local status, out, err = t.sh(('HZ_DATA=%s/none XDG_DATA_HOME=%s HZ_RUNS=%s/runs %s %s %s'):format(d, d, d, t.quote(t.hz),
-      t.quote(t.here .. '../experiments/cifar_train.lua'), (case[1]:gsub('%%s', d .. '/broken.lua'))))
+    local status, out, err = t.sh(('HZ_DATA=%s/none XDG_DATA_HOME=%s HZ_RUNS=%s/runs %s %s %s'):format(d, d, d,
+      t.quote(t.hz), t.quote(t.here .. '../experiments/cifar_train.lua'), (case[1]:gsub('%%s', d .. '/broken.lua'))))
     t.equal(status, case[2], err)
     t.match(err, case[3])
     t.match(err, '^hz: ')

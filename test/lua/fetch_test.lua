@@ -9,15 +9,20 @@ local function serve(certificate)
   if not require 'hz.ext.curl'.present() then t.skip 'libcurl is not installed' end
   if not require 'hz.ext.archive'.present() then t.skip 'libarchive is not installed' end
   local d = t.folder()
-  if t.sh(('python3 %sfixtures/archives.py %s'):format(t.here, d)) ~= 0 then t.skip 'python3 cannot make the archives' end
-  local p = io.popen(('exec python3 %sfixtures/server.py %s %s/log %s 2>%s/err & echo $!; wait'):format(t.here, d, d, certificate or '', d))
+  if t.sh(('python3 %sfixtures/archives.py %s'):format(t.here, d)) ~= 0 then
+    t.skip 'python3 cannot make the archives'
+  end
+  local p = io.popen(('exec python3 %sfixtures/server.py %s %s/log %s 2>%s/err & echo $!; wait'):format(t.here, d, d,
+    certificate or '', d))
   local pid, port = p:read '*l', p:read '*l'
   if not port then error('the server did not start: ' .. tostring(t.read(d .. '/err'))) end
-  return { certificate = certificate, url = (certificate and 'https://localhost:' or 'http://127.0.0.1:') .. port, folder = d,
-           log = function() return t.read(d .. '/log') or '' end, stop = function() os.execute('kill ' .. pid); p:close() end }
+  return { certificate = certificate, url = (certificate and 'https://localhost:' or 'http://127.0.0.1:') .. port,
+    folder = d, log = function() return t.read(d .. '/log') or '' end,
+    stop = function() os.execute('kill ' .. pid); p:close() end }
 end
 
--- Runs f(server, describe, hz): describe(archive, how) writes a description file and gives its path; hz(path, more) runs the fetch.
+-- Runs f(server, describe, hz): describe(archive, how) writes a description file and gives its path; hz(path, more)
+-- runs the fetch.
 local function case(name, f, certificate)
   t.case(name, function()
     local server = serve(certificate and certificate())
@@ -26,12 +31,17 @@ local function case(name, f, certificate)
       local path = server.folder .. '/' .. archive .. '.tar.gz'
       local spec = { bytes = file.size(path), sha256 = fetch.digests(path, { 'sha256' }).sha256 }
       for k, v in pairs(change or {}) do spec[k] = v end
-      return t.write(t.folder() .. '/standin.lua', ([[return { name = 'standin', about = 'a stand-in', url = '%s/%s/%s.tar.gz', bytes = %d, sha256 = '%s',
-        folder = 'standin', files = { { 'a.bin', 300000 }, { 'b.txt' } }, read = function() error 'not read here' end }]]):format(
-        server.url, how or 'range', archive, spec.bytes, spec.sha256))
+      return t.write(t.folder() .. '/standin.lua',
+        ([[return { name = 'standin', about = 'a stand-in', url = '%s/%s/%s.tar.gz', bytes = %d, sha256 = '%s',
+          folder = 'standin', files = { { 'a.bin', 300000 }, { 'b.txt' } },
+          read = function() error 'not read here' end }]]):format(
+          server.url, how or 'range', archive, spec.bytes, spec.sha256))
     end
-    local function hz(path, more) return t.sh(('%s HZ_DATA=%s %s data fetch %s'):format(more or '', base, t.quote(t.hz), path)) end
-    local ok, e = xpcall(f, function(e) return type(e) == 'string' and debug.traceback(e) or e end, server, describe, hz, base)
+    local function hz(path, more)
+      return t.sh(('%s HZ_DATA=%s %s data fetch %s'):format(more or '', base, t.quote(t.hz), path))
+    end
+    local function traced(e) return type(e) == 'string' and debug.traceback(e) or e end
+    local ok, e = xpcall(f, traced, server, describe, hz, base)
     server.stop()
     if not ok then error(e, 0) end
   end)
@@ -82,7 +92,8 @@ end)
 case('an interrupt leaves a part that is carried on', function(_, describe, hz, base)
   local path = describe('good', 'slow')
   -- in the foreground timeout signals once, else hz and then its group: a second Ctrl-C while hz is leaving silences it
-  local status, _, err = t.sh(('HZ_DATA=%s timeout --foreground --preserve-status -s INT 0.7 %s data fetch %s'):format(base, t.quote(t.hz), path))
+  local status, _, err = t.sh(('HZ_DATA=%s timeout --foreground --preserve-status -s INT 0.7 %s data fetch '
+    .. '%s'):format(base, t.quote(t.hz), path))
   t.match(err, 'interrupted')
   t.equal(status, 130)
   local have = file.size(base .. '/good.tar.gz.part')
@@ -135,9 +146,12 @@ end)
 
 case('archives that would leave their folder or play tricks are refused', function(_, describe, hz, base)
   for _, row in ipairs {
-    { 'absolute', "the entry '/tmp/hz%-escaped' leads out of the folder" }, { 'dots', "the entry 'standin/../../hz%-escaped' leads out" },
-    { 'symlink', "'standin/evil' is a symbolic link" }, { 'hardlink', "'standin/evil' is a hard link" }, { 'device', "'standin/evil' is a special file" },
-    { 'bomb', 'a%.bin holds more than 300000 bytes' }, { 'short', 'a%.bin has 299999 bytes; needs 300000' }, { 'lacking', 'holds no standin/b%.txt' },
+    { 'absolute', "the entry '/tmp/hz%-escaped' leads out of the folder" },
+    { 'dots', "the entry 'standin/../../hz%-escaped' leads out" },
+    { 'symlink', "'standin/evil' is a symbolic link" }, { 'hardlink', "'standin/evil' is a hard link" },
+    { 'device', "'standin/evil' is a special file" },
+    { 'bomb', 'a%.bin holds more than 300000 bytes' }, { 'short', 'a%.bin has 299999 bytes; needs 300000' },
+    { 'lacking', 'holds no standin/b%.txt' },
     { 'torn', 'unpack: ' }, { 'none', 'unpack: ' },
   } do
     local status, _, err = hz(describe(row[1]))
@@ -160,8 +174,9 @@ end)
 local function certificate()
   if not t.tool 'openssl' then t.skip 'openssl is not installed' end
   local d = t.folder()
-  local status = t.sh(("openssl req -x509 -newkey rsa:2048 -nodes -keyout %s/key -out %s/cert -days 2 -subj /CN=localhost "
-    .. "-addext subjectAltName=DNS:localhost && cat %s/key %s/cert > %s/both"):format(d, d, d, d, d))
+  local status = t.sh(("openssl req -x509 -newkey rsa:2048 -nodes -keyout %s/key -out %s/cert -days 2 "
+    .. "-subj /CN=localhost -addext subjectAltName=DNS:localhost "
+    .. "&& cat %s/key %s/cert > %s/both"):format(d, d, d, d, d))
   if status ~= 0 then t.skip 'openssl cannot make a certificate' end
   return d .. '/both'
 end

@@ -31,7 +31,8 @@ t.case('folders', function()
   file.remove(d .. '/a')
   file.remove(d .. '/a')
   t.equal(file.exists(d .. '/a'), nil)
-  t.equal({ file.folder_of '/a/b', file.folder_of 'a', file.folder_of '/a', file.folder_of 'a/b/c' }, { '/a', '.', '/', 'a/b' })
+  t.equal({ file.folder_of '/a/b', file.folder_of 'a', file.folder_of '/a', file.folder_of 'a/b/c' },
+    { '/a', '.', '/', 'a/b' })
 end)
 
 t.case('errors name the path and the reason', function()
@@ -115,8 +116,12 @@ end)
 
 t.case('XDG folders', function()
   local s = script [[ local f = require 'hz.base.file' print(f.data_home(), f.state_home(), f.cache_home()) ]]
-  local function run(env) return select(2, t.sh('env -u XDG_DATA_HOME -u XDG_STATE_HOME -u XDG_CACHE_HOME -u HZ_CACHE ' .. env .. ' ' .. t.quote(t.hz) .. ' ' .. s)) end
+  local function run(env)
+    return select(2, t.sh('env -u XDG_DATA_HOME -u XDG_STATE_HOME -u XDG_CACHE_HOME -u HZ_CACHE ' .. env .. ' '
+      .. t.quote(t.hz) .. ' ' .. s))
+  end
   t.equal(run 'HOME=/h', '/h/.local/share/hz\t/h/.local/state/hz\t/h/.cache/hz\n')
-  t.equal(run 'HOME=/h XDG_DATA_HOME=/d XDG_STATE_HOME=relative XDG_CACHE_HOME=/c', '/d/hz\t/h/.local/state/hz\t/c/hz\n')
+  t.equal(run 'HOME=/h XDG_DATA_HOME=/d XDG_STATE_HOME=relative XDG_CACHE_HOME=/c',
+    '/d/hz\t/h/.local/state/hz\t/c/hz\n')
   t.equal(run 'HOME=/h HZ_CACHE=/cache XDG_CACHE_HOME=/c', '/h/.local/share/hz\t/h/.local/state/hz\t/cache\n')
 end)

@@ -39,7 +39,10 @@ local function merged(a, b)
 end
 
 t.case('one sub-folder per class: a share is held out by content', function()
-  local d = folder(function() return merged(pngs('', { 'cat', 'dog' }, 10, 0), { ['cat/notes.txt'] = 'x', ['.hidden/x.png'] = 'x', ['dog/.x.png'] = 'x' }) end)
+  local d = folder(function()
+    return merged(pngs('', { 'cat', 'dog' }, 10, 0),
+      { ['cat/notes.txt'] = 'x', ['.hidden/x.png'] = 'x', ['dog/.x.png'] = 'x' })
+  end)
   local train, test = dataset('folder', { path = d })
   t.equal({ #train, #test, train.part, test.part, train.classes }, { 16, 4, 'train', 'test', { 'cat', 'dog' } })
   t.equal(train[1]:size(), { 8, 8, 3 })
@@ -52,7 +55,9 @@ t.case('one sub-folder per class: a share is held out by content', function()
 end)
 
 t.case('pixels and labels are those of the files', function()
-  local d = folder(function() return merged(pngs('train/', { 'cat', 'dog' }, 3, 0), pngs('test/', { 'cat', 'dog' }, 1, 50)) end)
+  local d = folder(function()
+    return merged(pngs('train/', { 'cat', 'dog' }, 3, 0), pngs('test/', { 'cat', 'dog' }, 1, 50))
+  end)
   local train, test = dataset('folder', { path = d })
   t.equal({ #train, #test }, { 6, 2 })
   local seen = 0
@@ -75,7 +80,8 @@ t.case('JPEG beside PNG, grey beside colour, a wrong extension', function()
   if not have 'jpeg' then t.skip 'the jpeg codec is not built' end
   local d = folder(function()
     local grey = stream('png', 5, 8, 8, 1)
-    return merged(pngs('train/', { 'a', 'b' }, 2, 0), { ['test/a/x.jpg'] = (stream('jpeg', 3)), ['test/b/y.jpg'] = (stream('png', 4)), ['test/b/grey.png'] = grey })
+    return merged(pngs('train/', { 'a', 'b' }, 2, 0),
+      { ['test/a/x.jpg'] = (stream('jpeg', 3)), ['test/b/y.jpg'] = (stream('png', 4)), ['test/b/grey.png'] = grey })
   end)
   local test = dataset('folder', { path = d, split = 'test' })
   t.equal(test.items:size(), { 3, 8, 8, 3 })
@@ -90,14 +96,19 @@ end)
 t.case('what is odd is named', function()
   local two = { 'cat', 'dog' }
   for _, row in ipairs {
-    { function() return merged(pngs('', two, 2, 0), { ['dog/wide.png'] = (stream('png', 1, 8, 9)) }) end, '/dog/wide.png is 9x8, ' },
-    { function() return merged(pngs('', two, 2, 0), { ['dog/x.webp'] = 'RIFF' }) end, '/dog/x.webp is WEBP; needs JPEG or PNG' },
-    { function() return merged(pngs('', two, 2, 0), { ['dog/x.png'] = 'text' }) end, '/dog/x.png is neither JPEG nor PNG inside' },
-    { function() return merged(pngs('', two, 2, 0), { ['dog/x.png'] = (stream('png', 1)):sub(1, 60) }) end, '/dog/x.png: ' },
+    { function() return merged(pngs('', two, 2, 0), { ['dog/wide.png'] = (stream('png', 1, 8, 9)) }) end,
+      '/dog/wide.png is 9x8, ' },
+    { function() return merged(pngs('', two, 2, 0), { ['dog/x.webp'] = 'RIFF' }) end,
+      '/dog/x.webp is WEBP; needs JPEG or PNG' },
+    { function() return merged(pngs('', two, 2, 0), { ['dog/x.png'] = 'text' }) end,
+      '/dog/x.png is neither JPEG nor PNG inside' },
+    { function() return merged(pngs('', two, 2, 0), { ['dog/x.png'] = (stream('png', 1)):sub(1, 60) }) end,
+      '/dog/x.png: ' },
     { function() return merged(pngs('', two, 2, 0), { ['empty/notes.txt'] = 'x' }) end, '/empty holds no JPEG or PNG' },
     { function() return pngs('', { 'cat' }, 2, 0) end, 'has 1 sub-folders; needs one for each class' },
     { function() return pngs('train/', two, 2, 0) end, 'has train/ but no test/ with classes' },
-    { function() return merged(pngs('train/', two, 2, 0), pngs('test/', { 'cow' }, 2, 0)) end, "has the class 'cow', train/ has not" },
+    { function() return merged(pngs('train/', two, 2, 0), pngs('test/', { 'cow' }, 2, 0)) end,
+      "has the class 'cow', train/ has not" },
   } do
     t.raises(row[2], dataset.data, 'folder', { path = folder(row[1]) })
   end

@@ -1,4 +1,5 @@
--- input_test.lua: the node that begins a step: order of items, shift, flip, normalisation; and dropout, the other user of chance.
+-- input_test.lua: the node that begins a step: order of items, shift, flip, normalisation; and dropout, the
+-- other user of chance.
 local t = ...
 local c = require 'hz.c'
 local tensor = require 'hz.tensor.tensor'
@@ -70,7 +71,8 @@ end)
 
 t.case('the batch size does not change what an epoch shows', function()
   local data, labels = set()
-  local x = plan(data, labels, { batch = 40, shuffle = 1, shift_y = 2, shift_x = 2, flip = 1 }) { seed = 9, epoch = 1 }:clone()
+  local x = plan(data, labels, { batch = 40, shuffle = 1, shift_y = 2, shift_x = 2, flip = 1 }) { seed = 9,
+    epoch = 1 }:clone()
   local small = plan(data, labels, { batch = 7, shuffle = 1, shift_y = 2, shift_x = 2, flip = 1 })
   for offset = 0, ITEMS - 1, 7 do
     local count = math.min(7, ITEMS - offset)
@@ -148,7 +150,8 @@ local function dropout(x, items, o)
   local attr = ffi.new 'hz_attr'
   attr.dropout.rate, attr.dropout.layer = o.rate, o.layer or 0
   local g = C.hz_graph_new 'test'
-  local y = c.index(C.hz_graph_add(g, 'dropout', 'drop', attr, ffi.new('int32_t[6]', C.hz_graph_bind(g, 'x', x, 0), C.hz_graph_bind(g, 'item', items, 0)), 2))
+  local y = c.index(C.hz_graph_add(g, 'dropout', 'drop', attr,
+    ffi.new('int32_t[6]', C.hz_graph_bind(g, 'x', x, 0), C.hz_graph_bind(g, 'item', items, 0)), 2))
   C.hz_graph_keep(g, y)
   local handle = c.own_taking(C.hz_plan_new, C.hz_plan_free, g, ffi.new('hz_plan_options', { device = DEVICE }))
   c.check(C.hz_plan_run(handle, 0, -1, ffi.new('hz_step', { count = #x, seed = o.seed or 1, epoch = o.epoch or 0 })))

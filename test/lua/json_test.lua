@@ -3,7 +3,8 @@ local t = ...
 local json = require 'hz.base.json'
 
 t.case('values come back', function()
-  local v = { name = 'é "x"\\\n\0\127', list = { 1, 2.5, -0.25, 1e300, 5e-324, 2 ^ 53 }, yes = true, no = false, none = json.null, empty = json.array {}, object = {} }
+  local v = { name = 'é "x"\\\n\0\127', list = { 1, 2.5, -0.25, 1e300, 5e-324, 2 ^ 53 }, yes = true, no = false,
+    none = json.null, empty = json.array {}, object = {} }
   local text = json.encode(v)
   t.equal(json.decode(text), v)
   t.equal(json.encode(json.decode(text)), text)
@@ -11,7 +12,8 @@ t.case('values come back', function()
 end)
 
 t.case('numbers are the shortest that read back equal', function()
-  t.equal(json.encode { 0.1, 1 / 3, 100, -0.0, 1e22, 123456789012345678 }, '[0.1,0.3333333333333333,100,-0,1e+22,1.2345678901234568e+17]')
+  t.equal(json.encode { 0.1, 1 / 3, 100, -0.0, 1e22, 123456789012345678 },
+    '[0.1,0.3333333333333333,100,-0,1e+22,1.2345678901234568e+17]')
   math.randomseed(1)
   for _ = 1, 2000 do
     local v = (math.random() - 0.5) * 10 ^ math.random(-300, 300)
@@ -41,13 +43,20 @@ end)
 
 t.case('what is no JSON is refused at its byte', function()
   for _, row in ipairs {
-    { '', 'byte 0: the text ends' }, { '[1,]', "byte 3: found ']'" }, { '[1 2]', "byte 3: found '2'" }, { '{"a":1,"a":2}', "byte 7: the key 'a' is there twice" },
-    { '01', 'byte 0: not a number' }, { '1.', 'byte 0: not a number' }, { '.5', "byte 0: found '.'" }, { '+1', "byte 0: found '+'" }, { '1e', 'byte 0: not a number' },
-    { '-', 'byte 0: not a number' }, { '[1', 'byte 2: the text ends in a list' }, { '{a:1}', "byte 1: found 'a'; needs a key" }, { '{"a" 1}', "byte 5: found '1' after a key" },
-    { '"abc', 'byte 0: a string does not end' }, { '"a\nb"', 'byte 2: a control character' }, { '"\\x"', 'byte 1: an unknown escape' },
-    { '"\\u12g4"', 'byte 1: the escape' }, { '"\\ud800"', 'byte 1: half of a surrogate' }, { '"\\udc00"', 'byte 1: half of a surrogate' },
-    { '"\255"', 'byte 1: not UTF-8' }, { '"\192\128"', 'byte 1: not UTF-8' }, { 'nul', "byte 0: found 'n'" }, { 'NaN', "byte 0: found 'N'" },
-    { '1 x', "byte 2: found 'x' after the value" }, { ('['):rep(300), 'levels deep' }, { "{'a':1}", "byte 1: found '''" },
+    { '', 'byte 0: the text ends' }, { '[1,]', "byte 3: found ']'" }, { '[1 2]', "byte 3: found '2'" },
+    { '{"a":1,"a":2}', "byte 7: the key 'a' is there twice" },
+    { '01', 'byte 0: not a number' }, { '1.', 'byte 0: not a number' }, { '.5', "byte 0: found '.'" },
+    { '+1', "byte 0: found '+'" }, { '1e', 'byte 0: not a number' },
+    { '-', 'byte 0: not a number' }, { '[1', 'byte 2: the text ends in a list' },
+    { '{a:1}', "byte 1: found 'a'; needs a key" }, { '{"a" 1}', "byte 5: found '1' after a key" },
+    { '"abc', 'byte 0: a string does not end' }, { '"a\nb"', 'byte 2: a control character' },
+    { '"\\x"', 'byte 1: an unknown escape' },
+    { '"\\u12g4"', 'byte 1: the escape' }, { '"\\ud800"', 'byte 1: half of a surrogate' },
+    { '"\\udc00"', 'byte 1: half of a surrogate' },
+    { '"\255"', 'byte 1: not UTF-8' }, { '"\192\128"', 'byte 1: not UTF-8' }, { 'nul', "byte 0: found 'n'" },
+    { 'NaN', "byte 0: found 'N'" },
+    { '1 x', "byte 2: found 'x' after the value" }, { ('['):rep(300), 'levels deep' },
+    { "{'a':1}", "byte 1: found '''" },
   } do t.raises(row[2], json.decode, row[1]) end
   t.raises('x.json: byte 0', json.decode, '?', 'x.json')
 end)

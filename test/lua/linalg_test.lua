@@ -1,4 +1,5 @@
--- Linear algebra: every result is checked by the identity that defines it, for both dtypes and odd shapes; mistakes by message.
+-- Linear algebra: every result is checked by the identity that defines it, for both dtypes and odd shapes;
+-- mistakes by message.
 local t = ...
 local la = require 'hz.tensor.linalg'
 local tensor = require 'hz.tensor.tensor'
@@ -68,13 +69,15 @@ function checks.lstsq(dtype, m, n)
   t.equal(x:size(), { n, 2 })
   t.equal(rank, math.min(m, n))
   local rest = la.matmul(a, x) - b
-  t.near(apart(la.matmul(a:transpose(), rest), tensor.zeros { n, 2 }), 0, 10 * tolerance[dtype], 'rest is orthogonal to a')
+  t.near(apart(la.matmul(a:transpose(), rest), tensor.zeros { n, 2 }), 0, 10 * tolerance[dtype],
+    'rest is orthogonal to a')
 end
 
 function checks.solve(dtype, _, n)
   local a, b = random({ n, n }, dtype) + eye(n, dtype) * 5, random({ n, 3 }, dtype, 2)
   t.near(apart(la.matmul(a, la.solve(a, b)), b), 0, tolerance[dtype])
-  t.near(apart(la.solve(a, b:slice(2, 1, 1):reshape { n }), la.solve(a, b):slice(2, 1, 1):reshape { n }), 0, tolerance[dtype], 'vector')
+  t.near(apart(la.solve(a, b:slice(2, 1, 1):reshape { n }), la.solve(a, b):slice(2, 1, 1):reshape { n }), 0,
+    tolerance[dtype], 'vector')
   t.near(apart(la.matmul(la.inv(a), a), eye(n, dtype)), 0, tolerance[dtype], 'inv')
 end
 
@@ -101,7 +104,9 @@ for _, name in ipairs(names) do
   for _, dtype in ipairs { 'f32', 'f64' } do
     t.case(name .. ' ' .. dtype, function()
       need_blas()
-      for _, shape in ipairs { { 1, 1 }, { 3, 3 }, { 7, 4 }, { 4, 7 }, { 33, 20 } } do checks[name](dtype, shape[1], shape[2]) end
+      for _, shape in ipairs { { 1, 1 }, { 3, 3 }, { 7, 4 }, { 4, 7 }, { 33, 20 } } do
+        checks[name](dtype, shape[1], shape[2])
+      end
     end)
   end
 end
@@ -128,7 +133,8 @@ end)
 
 local z = tensor.zeros
 local mistakes = {
-  { 'matmul: a is (2,3), b is (2,3); the columns of a must be as many as the rows of b', 'matmul', z { 2, 3 }, z { 2, 3 } },
+  { 'matmul: a is (2,3), b is (2,3); the columns of a must be as many as the rows of b', 'matmul', z { 2, 3 },
+    z { 2, 3 } },
   { "matmul: a is i32 (2,2); needs f32 or f64, such as a:to 'f32'", 'matmul', z({ 2, 2 }, 'i32'), z { 2, 2 } },
   { 'matmul: b is number; needs a tensor', 'matmul', z { 2, 2 }, 3 },
   { 'matmul: a is f32 (2,2,2), b is f32 (2,2); needs matrices or vectors', 'matmul', z { 2, 2, 2 }, z { 2, 2 } },

@@ -23,7 +23,9 @@ local function children(pid)
   local list = {}
   for _, name in ipairs(file.list '/proc') do
     local ok, stat = pcall(file.read_all, '/proc/' .. name .. '/stat')
-    if name:find '^%d+$' and ok and tonumber(stat:match '^.*%) %a (%d+)') == pid then list[#list + 1] = tonumber(name) end
+    if name:find '^%d+$' and ok and tonumber(stat:match '^.*%) %a (%d+)') == pid then
+      list[#list + 1] = tonumber(name)
+    end
   end
   return list
 end
@@ -31,7 +33,8 @@ end
 -- Starts the script in the background: { pid, status() (nil while it runs), err() }.
 local function launch(env, args)
   local d = t.folder()
-  os.execute(('%s ( %s sweep.lua %s >%s/out 2>%s/err & p=$!; echo $p >%s/pid; wait $p; echo $? >%s/status ) >/dev/null 2>&1 &'):format(env, t.quote(t.hz), args, d, d, d, d))
+  os.execute(('%s ( %s sweep.lua %s >%s/out 2>%s/err & p=$!; echo $p >%s/pid; wait $p; '
+    .. 'echo $? >%s/status ) >/dev/null 2>&1 &'):format(env, t.quote(t.hz), args, d, d, d, d))
   return { pid = await(function() return tonumber(t.read(d .. '/pid') or '') end),
            status = function() return tonumber(t.read(d .. '/status') or '') end,
            err = function() return t.read(d .. '/err') end }
@@ -41,7 +44,9 @@ end
 local function at_work(dir, n)
   return await(function()
     local count = 0
-    for _, name in ipairs(file.exists(dir) and file.list(dir) or {}) do count = count + (name:find '^[^.].*%.resume%.safetensors$' and 1 or 0) end
+    for _, name in ipairs(file.exists(dir) and file.list(dir) or {}) do
+      count = count + (name:find '^[^.].*%.resume%.safetensors$' and 1 or 0)
+    end
     return count >= n
   end, 20)
 end
@@ -59,7 +64,8 @@ t.case('parallel: the same cells as one after the other, each trained once', fun
   t.equal((run 'runs=a'), 0)
   for _, how in ipairs { 'parallel=2', 'parallel=3 HZ_THREADS=1', 'parallel=auto' } do
     local runs = how:match '^%w+=(%w+)'
-    local status, out, err = run(('runs=%s parallel=%s'):format(runs, runs), how:match 'HZ.*' and how:match 'HZ.*' .. ' ')
+    local status, out, err = run(('runs=%s parallel=%s'):format(runs, runs),
+      how:match 'HZ.*' and how:match 'HZ.*' .. ' ')
     t.equal(status, 0, err)
     same_cells(dir .. '/a', dir .. '/' .. runs)
     t.match(out, 'jpeg 20 .*raw ')
@@ -86,7 +92,8 @@ end)
 t.case('parallel: Ctrl-C on the terminal ends all with 130, and the same command goes on', function()
   local dir, run, env = place()
   t.equal((run 'runs=a epochs=200 seed=1'), 0)
-  local s = t.terminal(('sh -c %s'):format(t.quote(env .. 'exec ' .. t.hz .. ' sweep.lua runs=b epochs=200 seed=1 parallel=2')))
+  local s = t.terminal(('sh -c %s'):format(t.quote(env .. 'exec ' .. t.hz
+    .. ' sweep.lua runs=b epochs=200 seed=1 parallel=2')))
   s.expect('of 2 cells done, 2 running', 20 * patience)
   t.ok(at_work(dir .. '/b/cells', 1))
   s.send '\3'
@@ -155,7 +162,8 @@ t.case('parallel: a failed cell is named, the others go on, status 3', function(
   t.match(out, 'failed: jpeg 20, net, seed 2')
   t.match(err, '2 of 2 cells failed')
   t.equal((run 'runs=b'), 0)
-  for _, name in ipairs(file.list(dir .. '/b/cells')) do                     -- as if one training were half done, and its resume point damaged
+  -- as if one training were half done, and its resume point damaged
+  for _, name in ipairs(file.list(dir .. '/b/cells')) do
     if name:find '%.weights%.' then
       file.mkdir(dir .. '/c/cells')
       t.write(dir .. '/c/cells/' .. name:gsub('%.weights%.', '.resume.'), 'damaged')
@@ -174,7 +182,10 @@ t.case('parallel: a cell that ends every process that computes it is failed', fu
   local script = t.read(dir .. '/sweep.lua')
   t.write(dir .. '/sweep.lua', [[
     local asked, kill = 0, os.getenv 'HZ_SWEEP_WORKER'
-    local function spoil() asked = asked + 1; if kill and asked > 2 then require 'ffi'.C.kill(require 'hz.ext.posix'.pid(), 9) end end
+    local function spoil()
+      asked = asked + 1
+      if kill and asked > 2 then require 'ffi'.C.kill(require 'hz.ext.posix'.pid(), 9) end
+    end
   ]] .. script:gsub('optimizer = function%(%)', 'optimizer = function() spoil()'))
   local status, out, err = run 'runs=a seed=1 parallel=2'
   t.equal(status, 3, err)
@@ -185,7 +196,8 @@ end)
 
 t.case('parallel: a script that does something else the second time is told so', function()
   local dir, run = place()
-  t.write(dir .. '/sweep.lua', "if os.getenv 'HZ_SWEEP_WORKER' then error 'not again' end\n" .. t.read(dir .. '/sweep.lua'))
+  t.write(dir .. '/sweep.lua',
+    "if os.getenv 'HZ_SWEEP_WORKER' then error 'not again' end\n" .. t.read(dir .. '/sweep.lua'))
   local status, _, err = run 'runs=a parallel=2'
   t.equal(status, 1)
   t.match(err, 'not again')
@@ -216,7 +228,8 @@ end)
 t.case('parallel: a full disk ends it with a message', function()
   local dir, run, env = place()
   t.equal((run 'runs=a seed=1'), 0)
-  local status, _, err = t.sh(env .. ("trap '' XFSZ; ulimit -f 8; exec %s sweep.lua runs=b seed=1 parallel=2"):format(t.quote(t.hz)))
+  local status, _, err = t.sh(env
+    .. ("trap '' XFSZ; ulimit -f 8; exec %s sweep.lua runs=b seed=1 parallel=2"):format(t.quote(t.hz)))
   if status == 0 then t.skip('ulimit -f does not hold here') end
   t.equal(status, 1, err)
   t.match(err, 'write: [^\n]*b/cells/[^\n]*: File too large')
@@ -227,7 +240,8 @@ end)
 t.case('parallel: the predicted time is that of jobs taken in order by whoever is free', function()
   local predict, share = require 'hz.sweep.predict', require 'hz.sweep.threads'.share
   local jobs = { { left = 3 }, { left = 1 }, { left = 0 }, { left = 1 }, { left = 2 } }
-  t.equal({ predict.span(jobs, 1), predict.span(jobs, 2), predict.span(jobs, 3), predict.span(jobs, 8) }, { 7, 4, 3, 3 })
+  t.equal({ predict.span(jobs, 1), predict.span(jobs, 2), predict.span(jobs, 3), predict.span(jobs, 8) },
+    { 7, 4, 3, 3 })
   t.equal({ share(8, 3, 1), share(8, 3, 2), share(8, 3, 3), share(2, 4, 1) }, { 3, 3, 2, 1 })
   local dir, run = place()
   local status, out = run 'runs=a dry=true parallel=2'

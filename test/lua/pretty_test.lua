@@ -26,7 +26,8 @@ local rows = {
   { 'empty tensor', tensor.zeros { 0, 3 }, 'f32 (0,3)  empty' },
   { 'vector', tensor.range(1, 3), 'f32 (3)  min 1  mean 2  max 3\n  1  2  3' },
   { 'long vector', tensor.range(1, 100), 'f32 (100)  min 1  mean 50.5  max 100\n    1    2    3  ...   98   99  100' },
-  { 'matrix of fractions', tensor.from { { 1, -0.5 }, { 0.25, 2 } }, 'f32 (2,2)  min -0.5  mean 0.6875  max 2\n   1.0000  -0.5000\n   0.2500   2.0000' },
+  { 'matrix of fractions', tensor.from { { 1, -0.5 }, { 0.25, 2 } },
+    'f32 (2,2)  min -0.5  mean 0.6875  max 2\n   1.0000  -0.5000\n   0.2500   2.0000' },
   { 'not finite', tensor.from { 1, 0 / 0, math.huge }, 'f32 (3)  2 of 3 not finite\n    1  nan  inf' },
   { 'bytes', tensor.full({ 2 }, 200, 'u8'), 'u8 (2)  min 200  mean 200  max 200\n  200  200' },
   { 'a tensor inside a table', { x = tensor.zeros { 2, 3 } }, '{ x = f32 (2,3) }' },
@@ -42,7 +43,8 @@ end
 
 t.case('more dimensions: first and last matrix', function()
   local x = tensor.range(1, 24):reshape { 2, 3, 4 }
-  t.equal(tostring(x), 'f32 (2,3,4)  min 1  mean 12.5  max 24\n [1,:,:]\n   1   2   3   4\n   5   6   7   8\n   9  10  11  12\n'
+  t.equal(tostring(x),
+    'f32 (2,3,4)  min 1  mean 12.5  max 24\n [1,:,:]\n   1   2   3   4\n   5   6   7   8\n   9  10  11  12\n'
     .. ' [2,:,:]\n  13  14  15  16\n  17  18  19  20\n  21  22  23  24')
 end)
 

@@ -18,7 +18,8 @@ local rows = {
   { 'a syntax error', 'x = = 1\n2', '2\n', "unexpected symbol near '='\n" },
   { 'an unfinished string', '"abc\n3', '3\n', "unfinished string near '<eof>'\n" },
   { 'the input ends inside a command', 'for i = 1, 2 do', '', "'end' expected near '<eof>'\n" },
-  { 'an error value that is a table', 'error(setmetatable({}, {__tostring = function() return "special" end}))', '', 'special\n' },
+  { 'an error value that is a table', 'error(setmetatable({}, {__tostring = function() return "special" end}))', '',
+    'special\n' },
   { 'a broken __tostring', 'setmetatable({}, {__tostring = function() error "deep" end})\n4', '4\n', 'deep\n' },
   { 'a usage error of a script', 'require "hz.exit".stop(2, "knob: wrong")\n5', '5\n', 'knob: wrong\n' },
   { 'a tensor', 'tensor{1,2}', 'f32 (2)  min 1  mean 1.5  max 2\n  1  2\n', '' },
@@ -59,9 +60,11 @@ end)
 
 local Class = { area = function() end, side = 3 }
 Class.__index = Class
-local globals = setmetatable({ table = table, tools = { hammer = 1, hook = print, deep = { x = 1 } }, shape = setmetatable({ own = 1 }, Class),
-  list = { { name = 1 } }, lively = setmetatable({ own = 1 }, { __index = function() error 'ran' end, __names = { method = print } }),
-  small = require 'hz'.net 'small' { require 'hz'.layers.relu }, tens = require 'hz.tensor.tensor'.zeros { 2 } }, { __index = { layered = 1 } })
+local globals = setmetatable({ table = table, tools = { hammer = 1, hook = print, deep = { x = 1 } },
+  shape = setmetatable({ own = 1 }, Class), list = { { name = 1 } },
+  lively = setmetatable({ own = 1 }, { __index = function() error 'ran' end, __names = { method = print } }),
+  small = require 'hz'.net 'small' { require 'hz'.layers.relu },
+  tens = require 'hz.tensor.tensor'.zeros { 2 } }, { __index = { layered = 1 } })
 
 local words = {
   { 'tab', { 'table' } },
@@ -88,10 +91,12 @@ end
 
 -- ---- on a terminal ----
 
--- Leaks are not judged: Ctrl-C may fall between the making of a tensor and its hand-over to the collector, which then never frees it.
+-- Leaks are not judged: Ctrl-C may fall between the making of a tensor and its hand-over to the collector,
+-- which then never frees it.
 local function session()
   local folder = t.folder()
-  local s = t.terminal(('XDG_STATE_HOME=%s ASAN_OPTIONS=%s:detect_leaks=0 %s'):format(folder, os.getenv 'ASAN_OPTIONS' or '', t.hz))
+  local s = t.terminal(('XDG_STATE_HOME=%s ASAN_OPTIONS=%s:detect_leaks=0 %s'):format(folder,
+    os.getenv 'ASAN_OPTIONS' or '', t.hz))
   s.history = folder .. '/hz/history'
   s.expect('? for help')
   s.expect('hz> ')
@@ -113,7 +118,9 @@ t.case('Ctrl-D leaves with status 0, Ctrl-C does not', function()
 end)
 
 t.case('Ctrl-C ends loops in Lua', function()
-  if os.getenv 'HZ_SANITIZER' == 'thread' then t.skip 'the thread sanitizer keeps signals back until the next system call' end
+  if os.getenv 'HZ_SANITIZER' == 'thread' then
+    t.skip 'the thread sanitizer keeps signals back until the next system call'
+  end
   local s = session()
   for _, line in ipairs { 'while true do end', 'local x = 0; for i = 1, 1e15 do x = x + i end',
                           'while true do pcall(function() while true do end end) end',

@@ -1,5 +1,5 @@
--- train_test.lua: promises of a whole training: the same bits for any number of threads, after any interruption, with memory
--- reused or kept; a loss that is not finite names epoch and layer; layers can be replaced.
+-- train_test.lua: promises of a whole training: the same bits for any number of threads, after any interruption, with
+-- memory reused or kept; a loss that is not finite names epoch and layer; layers can be replaced.
 local t = ...
 local c = require 'hz.c'
 local hz = require 'hz'
@@ -27,7 +27,8 @@ case_of_each_dtype('it learns', function(dtype)
   local curve = result.curve
   t.equal(#curve, 40)
   t.ok(curve[40].loss < 0.75 * curve[1].loss, ('loss %.3f after %.3f'):format(curve[40].loss, curve[1].loss))
-  -- 20 images, and a bias in front of the norm whose gradient is rounding noise that Adam blows up: kernels differ by 3 images
+  -- 20 images, and a bias in front of the norm whose gradient is rounding noise that Adam blows up: kernels
+  -- differ by 3 images
   t.ok(result.test.accuracy > 0.3, ('accuracy %.2f of four classes'):format(result.test.accuracy))
 end)
 
@@ -46,19 +47,23 @@ end)
 -- Plans are made anew for every number of threads: the choice of kernels must not depend on it either.
 case_of_each_dtype('architecture A: the same weights after two steps for 1, 2, 3 and 5 threads', function(dtype)
   local before, first = C.hz_cpu_threads(), nil
-  local data = { items = hz.rand({ 20, 32, 32, 3 }, 0, 256, { seed = 1, stream = 1 }):floor():to 'u8', labels = hz.zeros({ 20 }, 'i32') }
+  local data = { items = hz.rand({ 20, 32, 32, 3 }, 0, 256, { seed = 1, stream = 1 }):floor():to 'u8',
+    labels = hz.zeros({ 20 }, 'i32') }
   for i = 0, 19 do data.labels:pointer()[i] = i % 10 end
   for _, n in ipairs { 1, 2, 3, 5 } do
     c.check(C.hz_cpu_set_threads(n))
     local net = hz.nets.make('all-cnns'):init { seed = 1 }
-    local plan = net:plan { batch = 10, train = true, data = data, augment = { shift = 3, flip = true }, optimizer = hz.adam {}, seed = 1, dtype = dtype }
+    local plan = net:plan { batch = 10, train = true, data = data, augment = { shift = 3, flip = true },
+      optimizer = hz.adam {}, seed = 1, dtype = dtype }
     local ok, e = pcall(function() plan:step() plan:step() end)
     C.hz_cpu_set_threads(before)
     t.ok(ok, e)
     local weights = {}
     for i, p in ipairs(net:tensors()) do weights[i] = ffi.string(p.tensor:pointer 'read', 4 * p.tensor:count()) end
     first = first or weights
-    for i, w in ipairs(weights) do t.ok(w == first[i], ('%s has other bits with %d threads'):format(net:tensors()[i].name, n)) end
+    for i, w in ipairs(weights) do
+      t.ok(w == first[i], ('%s has other bits with %d threads'):format(net:tensors()[i].name, n))
+    end
   end
 end)
 
@@ -68,7 +73,8 @@ end)
 
 -- ---- resuming ----
 
--- Trains until `signal` is raised after step `at`, in the way an epoch's end or a step lets it; the error is the interrupt.
+-- Trains until `signal` is raised after step `at`, in the way an epoch's end or a step lets it; the error
+-- is the interrupt.
 local function interrupted(resume, at, signal, dtype)
   local steps = 0
   local function count()
@@ -135,7 +141,8 @@ t.case('a resume point that does not fit is refused', function()
   t.raises('it belongs to another training', hz.train, tiny.training { resume = resume, key = 'other' })
   local other = hz.net 'other' { layers.conv{4, 3}, layers.meanpool }
   t.raises("no tensor 'conv1.bias'", function()
-    hz.safetensors.write(resume, { ['net.conv1.weight'] = hz.zeros { 4, 3, 3, 3 } }, { ['hz.resume'] = hz.json.encode { key = '', epoch = 0 } })
+    hz.safetensors.write(resume, { ['net.conv1.weight'] = hz.zeros { 4, 3, 3, 3 } },
+      { ['hz.resume'] = hz.json.encode { key = '', epoch = 0 } })
     hz.train(tiny.training { resume = resume, net = other })
   end)
   t.write(resume, 'no safetensors at all')
@@ -265,10 +272,15 @@ end)
 t.case('a bf16 plan: activations in bf16, parameters, probabilities and checkpoints in f32', function()
   local net, data = tiny.net(), tiny.set(44, 1)
   local before = net:state()
-  local plan = net:plan { batch = 16, train = true, data = data, dtype = 'bf16', keep = true, optimizer = hz.sgd { rate = 0.01, momentum = 0.9 } }
+  local plan = net:plan { batch = 16, train = true, data = data, dtype = 'bf16', keep = true,
+    optimizer = hz.sgd { rate = 0.01, momentum = 0.9 } }
   plan:step()
-  for _, name in ipairs { 'x', 'logits', 'conv1.y', 'norm1.y', 'dropout1.y', 'maxpool1.y', 'flatten1.y' } do t.equal(plan:value(name):type(), 'bf16', name) end
-  for _, name in ipairs { 'probs', 'loss', 'conv1.dw', 'dense1.db', 'norm1.batchmean', 'norm1.dgamma' } do t.equal(plan:value(name):type(), 'f32', name) end
+  for _, name in ipairs { 'x', 'logits', 'conv1.y', 'norm1.y', 'dropout1.y', 'maxpool1.y', 'flatten1.y' } do
+    t.equal(plan:value(name):type(), 'bf16', name)
+  end
+  for _, name in ipairs { 'probs', 'loss', 'conv1.dw', 'dense1.db', 'norm1.batchmean', 'norm1.dgamma' } do
+    t.equal(plan:value(name):type(), 'f32', name)
+  end
   t.equal(plan:value 'conv2.dx':type(), 'bf16')
   for name, tensor in pairs(net:state()) do
     t.equal(tensor:type(), 'f32', name)
@@ -276,7 +288,8 @@ t.case('a bf16 plan: activations in bf16, parameters, probabilities and checkpoi
   end
   for name, tensor in pairs(plan.optimizer.state) do t.equal(tensor:type(), 'f32', name) end
   t.match(tostring(plan), 'training, bf16, arena')
-  t.ok(plan:digest() ~= net:plan { batch = 16, train = true, data = data, keep = true, optimizer = hz.sgd { rate = 0.01, momentum = 0.9 } }:digest())
+  t.ok(plan:digest() ~= net:plan { batch = 16, train = true, data = data, keep = true,
+    optimizer = hz.sgd { rate = 0.01, momentum = 0.9 } }:digest())
   local eval = net:plan { batch = 16, data = data, dtype = 'bf16' }
   local half, whole = eval:evaluate(), net:plan { batch = 16, data = data }:evaluate()
   t.near(half.loss, whole.loss, 0.05)

@@ -7,14 +7,20 @@ local sweeps = assert(loadfile(t.here .. 'sweeps.lua'))(t)
 local script = [[
 local hz = require 'hz'
 local l = hz.layers
-local knob = hz.args({ { 'tune', true, 'bool', '' }, { 'epochs', 3, 'int', '' }, { 'resume', nil, 'string', '' }, { 'kill', 0, 'int', '' } }, ...)
-local train = { items = hz.rand({ 20, 8, 8, 3 }, 0, 255, { seed = 1, stream = 1 }):floor():to 'u8', labels = hz.zeros({ 20 }, 'i32') }
+local knob = hz.args({ { 'tune', true, 'bool', '' }, { 'epochs', 3, 'int', '' }, { 'resume', nil, 'string', '' },
+  { 'kill', 0, 'int', '' } }, ...)
+local train = { items = hz.rand({ 20, 8, 8, 3 }, 0, 255, { seed = 1, stream = 1 }):floor():to 'u8',
+  labels = hz.zeros({ 20 }, 'i32') }
 for i = 1, 20 do train.labels[i] = i % 4 end
-local net = hz.net 'n' { l.conv{16, 3}, l.relu, l.conv{16, 3}, l.relu, l.conv{16, 3, stride=2}, l.relu, l.conv{4, 1}, l.meanpool }
+local net = hz.net 'n' { l.conv{16, 3}, l.relu, l.conv{16, 3}, l.relu, l.conv{16, 3, stride=2}, l.relu,
+  l.conv{4, 1}, l.meanpool }
 net:init { seed = 1, input = { 8, 8, 3 } }
 local steps = 0
-local result = hz.train { net = net, train = train, test = train, epochs = knob.epochs, batch = 10, seed = 1, optimizer = hz.adam { rate = 0.01 }, tune = knob.tune, resume = knob.resume,
-  on_epoch = function() steps = steps + 1; if steps == knob.kill then os.execute('kill -9 ' .. require 'hz.ext.posix'.pid()) end end }
+local result = hz.train { net = net, train = train, test = train, epochs = knob.epochs, batch = 10, seed = 1,
+  optimizer = hz.adam { rate = 0.01 }, tune = knob.tune, resume = knob.resume, on_epoch = function()
+    steps = steps + 1
+    if steps == knob.kill then os.execute('kill -9 ' .. require 'hz.ext.posix'.pid()) end
+  end }
 for _, r in ipairs(result.plan:nodes()) do io.write(r.op, ' ', r.kernel, '\n') end
 for _, row in ipairs(result.curve) do io.write(('%.17g\n'):format(row.loss)) end
 print(('%.17g'):format(result.test.loss))
@@ -25,7 +31,8 @@ local function place()
   local dir = t.folder()
   t.write(dir .. '/train.lua', script)
   return dir, function(args, before)
-    return t.sh(('cd %s && HZ_CACHE=%s/cache %s %s train.lua %s; exit $?'):format(dir, dir, before or '', t.hz, args or ''))
+    return t.sh(('cd %s && HZ_CACHE=%s/cache %s %s train.lua %s; exit $?'):format(dir, dir, before or '', t.hz,
+      args or ''))
   end, dir .. '/cache/kernels.jsonl'
 end
 
@@ -85,9 +92,11 @@ t.case('tune: trials leave weights, state and memory as they were', function()
   local tiny = assert(loadfile(t.here .. 'tiny.lua'))()
   local function train(trials)
     local l, set = require 'hz.net.layer'.kinds, tiny.set(44, 1)
-    local net = require 'hz'.net 'n' { l.conv{16, 3}, l.norm, l.relu, l.conv{16, 3}, l.dropout{0.3}, l.conv{16, 3, stride=2}, l.flatten, l.dense{4} }
+    local net = require 'hz'.net 'n' { l.conv{16, 3}, l.norm, l.relu, l.conv{16, 3}, l.dropout{0.3},
+      l.conv{16, 3, stride=2}, l.flatten, l.dense{4} }
     net:init { seed = 1, input = { 6, 6, 3 } }
-    local plan = net:plan { batch = 16, train = true, data = set, optimizer = require 'hz'.adam {}, augment = { shift = 1 }, seed = 3, total = 9 }
+    local plan = net:plan { batch = 16, train = true, data = set, optimizer = require 'hz'.adam {},
+      augment = { shift = 1 }, seed = 3, total = 9 }
     collectgarbage()
     local trial, live, n = c.ffi.new('hz_trial[?]', c.C.HZ_TRIALS), tonumber(c.C.hz_live_bytes()), 0
     for i = 0, trials and c.C.hz_graph_nodes(plan.graph) - 1 or -1 do
@@ -163,15 +172,18 @@ t.case('tune: a frozen kernel that does not run here is an error that names both
   local trial = c.ffi.new('hz_trial[?]', c.C.HZ_TRIALS)
   t.ok(c.C.hz_plan_trials(plan.handle, 0, 0, trial) >= 2)
   choices.nodes[choices_of.node_text(plan, 0)] = 'vanished'
-  t.raises('kernels were chosen on a machine of old: cpu: kernel \'vanished\' does not run', function() net:plan(options) end)
-  t.raises('tune is 3; needs true or false', function() net:plan { batch = 4, input = { 8, 8, 16 }, loss = false, tune = 3 } end)
+  t.raises('kernels were chosen on a machine of old: cpu: kernel \'vanished\' does not run',
+    function() net:plan(options) end)
+  t.raises('tune is 3; needs true or false',
+    function() net:plan { batch = 4, input = { 8, 8, 16 }, loss = false, tune = 3 } end)
   for k = 0, 1 do
     choices.nodes[choices_of.node_text(plan, 0)] = c.ffi.string(trial[k].kernel)
     t.equal(net:plan(options):nodes()[1].kernel, c.ffi.string(trial[k].kernel))
   end
 end)
 
-t.case('tune: all cells of a sweep compute by the same kernels, also with another cache, resumed, or in several processes', function()
+t.case('tune: all cells of a sweep compute by the same kernels, also with another cache, resumed, '
+    .. 'or in several processes', function()
   local dir, run = sweeps.place()
   t.write(dir .. '/net.lua', (sweeps.net:gsub('conv{4, 3, stride=2}', 'conv{16, 3}, l.conv{16, 3}')))
   local st, o, e = run 'runs=a tune=true seed=1'; t.equal(st, 0, e)

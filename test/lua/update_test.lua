@@ -5,8 +5,8 @@ local tensor = require 'hz.tensor.tensor'
 local C, ffi = c.C, c.ffi
 local DEVICE = require 'hz.net.plan'.default_device()
 
--- p (parameter), g (gradient), s (state tensors of one element), o (attributes), rate, n (steps done before, counts from 0).
--- Each returns the new p; state is a table that stays.
+-- p (parameter), g (gradient), s (state tensors of one element), o (attributes), rate, n (steps done before, counts
+-- from 0). Each returns the new p; state is a table that stays.
 local formulas = {
   sgd = function(p, g, s, o, rate)
     g = g + o.decay * p
@@ -44,7 +44,8 @@ local rows = {
   { 'sgd', { momentum = 0.9, nesterov = 1 }, { momentum = 0.9, nesterov = 1, decay = 0 }, 1, 0.01 },
   { 'sgd', { momentum = 0.5, nesterov = 1, decay = 0.1 }, { momentum = 0.5, nesterov = 1, decay = 0.1 }, 1, 0.05 },
   { 'adam', {}, { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, decay = 0 }, 2, 0.001 },
-  { 'adam', { beta1 = 0.8, beta2 = 0.95, epsilon = 1e-3, decay = 0.1 }, { beta1 = 0.8, beta2 = 0.95, epsilon = 1e-3, decay = 0.1 }, 2, 0.1 },
+  { 'adam', { beta1 = 0.8, beta2 = 0.95, epsilon = 1e-3, decay = 0.1 },
+    { beta1 = 0.8, beta2 = 0.95, epsilon = 1e-3, decay = 0.1 }, 2, 0.1 },
   { 'adamw', {}, { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, decay = 0 }, 2, 0.001 },
   { 'adamw', { decay = 0.1 }, { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, decay = 0.1 }, 2, 0.01 },
   { 'adadelta', {}, { beta1 = 0.95, epsilon = 1e-7, decay = 0 }, 2, 1 },

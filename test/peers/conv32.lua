@@ -1,4 +1,5 @@
--- conv32.lua: convolutions of 32 to 32 channels, as audio networks have them, over pictures of 32x32; the same as in common.py.
+-- conv32.lua: convolutions of 32 to 32 channels, as audio networks have them, over pictures of 32x32; the
+-- same as in common.py.
 local hz = require 'hz'
 
 return function(o)
