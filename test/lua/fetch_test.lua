@@ -204,5 +204,5 @@ t.case('sets that cannot be fetched', function()
   t.match(err, '0 names were given; needs one of camera, cifar10')
   status, _, err = t.run { 'data', 'fetch', 'cifar10', 'uri=x' }
   t.equal(status, 2)
-  t.match(err, "option 'uri' is unknown; has url")
+  t.match(err, "'uri=x' is unknown, did you mean 'url='; takes NAME, url=ADDRESS")
 end)
