@@ -65,7 +65,7 @@ t.case('report: other parameters than quality are named in table, plot and files
   t.equal({ list[2].quality, list[2].parameter, list[2].encoding, list[2].values },
     { 10, 'quality', 'jpeg 10 subsampling=444', 'quality=10;subsampling=444' })
   t.equal({ list[3].quality, list[3].parameter, list[3].encoding_test }, { 32, 'bitrate', 'mp3 bitrate=32' })
-  t.match(export.csv(r), ',bitrate,mp3 bitrate=32,bitrate=32,bitrate,mp3 bitrate=32,bitrate=32\n')
+  t.match(export.csv(r), ',bitrate,mp3 bitrate=32,bitrate=32,bitrate,mp3 bitrate=32,bitrate=32,x,,\n')
   t.equal(#r.groups, 4)
 end)
 
@@ -101,7 +101,9 @@ t.case('report: JSON is one array of cells with exactly the promised fields', fu
   local wanted = {}
   for name in ([[data split protocol codec quality model params seed dtype epochs accuracy best last convergence_epoch bytes_payload bytes_tables
       bytes_container bits_per_sample bits_per_sample_file psnr ssim seconds curve codec_test quality_test
-      parameter parameter_test encoding encoding_test values values_test]]):gmatch '%S+' do wanted[name] = true end
+      isa vendor kernels parameter parameter_test encoding encoding_test values values_test]]):gmatch '%S+' do
+    wanted[name] = true
+  end
   for _, cell in ipairs(list) do
     for name in pairs(cell) do t.ok(wanted[name], name) end
     for name in pairs(wanted) do t.ok(cell[name] ~= nil, name) end
@@ -119,7 +121,7 @@ t.case('report: CSV has a line per cell and the same numbers', function()
   t.equal(#lines, 6)
   t.equal(lines[1], table.concat(rows_of.fields, ','))
   t.match(lines[2], '^fake,train=8 validation=2 test=10,strict,jpeg,10,jpeg,10,small,1234,1,f32,3,0%.5,0%.5,0%.5,3,100,570,55,'
-    .. '.*,0%.2 0%.4 0%.5,quality,jpeg 10,,quality,jpeg 10,$')
+    .. '.*,0%.2 0%.4 0%.5,quality,jpeg 10,,quality,jpeg 10,,x,,$')
   t.equal(require 'hz.base.table'.csv({ 'a', 'b' }, { { a = 'x,"y"' }, { b = 0.1 } }), 'a,b\n"x,""y""",\n,0.1\n')
 end)
 
@@ -184,4 +186,39 @@ t.case('report: one cell, and cells of equal accuracy, can be drawn', function()
     t.ok(not shown:find 'nan' and not shown:find 'inf', shown)
     t.ok(not picture.svg(report.new('id', list)):find 'nan')
   end
+end)
+
+-- A record of a cell whose `run` says more.
+local function ran(o, run)
+  local r = record(o)
+  for k, v in pairs(run) do r.run[k] = v end
+  return r
+end
+
+t.case('report: cells that were computed otherwise are said to differ, and in what', function()
+  local a = { isa = 'amx', vendor = 'intel', kernels = 'aaaaaaaaaaaa',
+    scored = { isa = 'amx', vendor = 'intel', kernels = 'bbbbbbbbbbbb' } }
+  local function with(change)
+    local b = {}
+    for k, v in pairs(a) do b[k] = v end
+    for k, v in pairs(change) do b[k] = v end
+    return b
+  end
+  local function notes(o, change)
+    return report.new('id', { ran({ seed = 1, accuracy = 0.6 }, a), ran(o, with(change)) }).notes
+  end
+  local alike = { quality = 10, seed = 2, accuracy = 0.5 }
+  t.equal(notes(alike, {}), {})
+  local large = { quality = 10, seed = 2, accuracy = 0.5, model = 'large' }
+  t.equal(notes(large, { kernels = 'c' }), {}, 'another net has other nodes')
+  t.equal(notes(alike, { kernels = 'cccccccccccc' }),
+    { 'cells differ in: kernels aaaaaaaa/bbbbbbbb, cccccccc/bbbbbbbb' })
+  t.equal(notes(alike, { isa = 'avx2', vendor = 'amd' }), { 'cells differ in: isa amx, avx2; vendor amd, intel' })
+  t.equal(notes(alike, { scored = { isa = 'avx2', vendor = 'intel', kernels = 'bbbbbbbbbbbb' } }),
+    { 'cells differ in: isa amx, avx2' })
+  t.equal(notes(alike, { kernels_changed = { 'from epoch 1 on: isa amx -> avx2' } }),
+    { 'cells differ in: what computed them on the way (1 cell)' })
+  local before = report.new('id', { ran(alike, a), record { seed = 1, accuracy = 0.6 } })    -- one of them tells less
+  t.equal(before.notes, { 'cells differ in: isa amx, x' })
+  t.match(text.text(before), '\ncells differ in: isa amx, x')
 end)

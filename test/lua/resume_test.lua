@@ -1,16 +1,17 @@
--- A training that goes on elsewhere: at another vector level, for the cores of another vendor, by other kernels. It computes
--- the bits of one that was never interrupted, or says what changed and records it.
+-- A training that goes on elsewhere: at another vector level, for the cores of another vendor, by other kernels. It
+-- computes the bits of one that was never interrupted, or says what changed and records it.
 local t = ...
 local c, json, safetensors = require 'hz.c', require 'hz.base.json', require 'hz.tensor.safetensors'
 local sweeps = assert(loadfile(t.here .. 'sweeps.lua'))(t)
 local levels = assert(loadfile(t.here .. 'levels.lua'))()
 
--- Prints every digit of the losses, then what the training says of itself. In bf16 its convolutions run by other kernels
--- for other cores, from avx512bf16 on.
+-- Prints every digit of the losses, then what the training says of itself. In bf16 its convolutions run by other
+-- kernels for other cores, from avx512bf16 on.
 local script = [[
 local hz = require 'hz'
 local l = hz.layers
-local knob = hz.args({ { 'resume', nil, 'string', '' }, { 'kill', 0, 'int', '' }, { 'dtype', 'bf16', 'string', '' } }, ...)
+local knob = hz.args({ { 'resume', nil, 'string', '' }, { 'kill', 0, 'int', '' },
+  { 'dtype', 'bf16', 'string', '' } }, ...)
 local train = { items = hz.rand({ 20, 8, 8, 3 }, 0, 255, { seed = 1, stream = 1 }):floor():to 'u8',
   labels = hz.zeros({ 20 }, 'i32') }
 for i = 1, 20 do train.labels[i] = i % 4 end
@@ -68,7 +69,9 @@ t.case('resume: kernels that were preferred stay, unless others are', function()
   local _, run = place()
   local level = 'HZ_ISA=avx512bf16 HZ_CPU=amd '
   local _, whole = run(level .. 'HZ_KERNEL=pairs')
-  for _, name in ipairs { 'r', 's' } do t.equal((run(level .. 'HZ_KERNEL=pairs', 'resume=' .. name .. ' kill=2')), 137) end
+  for _, name in ipairs { 'r', 's' } do
+    t.equal((run(level .. 'HZ_KERNEL=pairs', 'resume=' .. name .. ' kill=2')), 137)
+  end
   local _, resumed, said = run(level, 'resume=r')
   t.equal(resumed, whole)
   t.equal(said, '')
@@ -139,4 +142,27 @@ t.case('resume: a cell names what computed it, and what changed on the way', fun
   r = only_cell(other)
   t.equal({ r.isa, r.scored.isa, #r.kernels_changed }, { 'portable', 'portable', 1 })
   t.match(r.kernels_changed[1], '^from epoch [%d.]+ on: isa avx2 %-> portable')
+end)
+
+t.case('resume: reports and comparisons say where cells were computed otherwise', function()
+  needs 'avx2'
+  local _, run, env = sweeps.place()
+  local function hz(args) return t.sh(env .. t.quote(t.hz) .. ' ' .. args .. '; exit $?') end
+  t.equal((run('quality=20,raw seed=1', 'HZ_ISA=avx2 ')), 0)
+  local _, alone = hz 'report'
+  t.ok(not alone:find 'cells differ', alone)
+  t.equal((run('quality=20,50,raw seed=1', 'HZ_ISA=portable ')), 0)
+  local said = 'cells differ in: isa avx2, portable\n'
+  local list = json.decode((select(2, hz 'runs --json')))
+  local a, b = list[1].id, list[2].id
+  if list[1].cells ~= 2 then a, b = b, a end               -- both may have begun in one second
+  t.match(select(2, hz('report ' .. b)), '\n' .. said)
+  local _, cells, notes = hz('report --json ' .. b)
+  t.match(notes, '^hz: ' .. said)
+  local isas = {}
+  for _, cell in ipairs(json.decode(cells)) do isas[cell.isa] = (isas[cell.isa] or 0) + 1 end
+  t.equal(isas, { avx2 = 2, portable = 1 })
+  local _, text = hz(('compare %s %s'):format(a, b))
+  t.match(text, 'differs: isa: avx2 | avx2, portable\n')
+  t.match(text, '\n' .. said)
 end)

@@ -5,6 +5,7 @@ local encoding = require 'hz.codec.encoding'
 local export = require 'hz.report.export'
 local file = require 'hz.base.file'
 local json = require 'hz.base.json'
+local machines = require 'hz.report.machines'
 local manifest = require 'hz.sweep.manifest'
 local picture = require 'hz.report.picture'
 local report = require 'hz.report.report'
@@ -98,12 +99,20 @@ end
 -- ---- compare ----
 
 local varying = { 'data', 'split', 'protocol', 'epochs', 'dtype' }
-local machine = { 'isa', 'version', 'commit', 'host', 'plan' }
+local machine = { 'isa', 'vendor', 'version', 'commit', 'host', 'plan' }
 
--- Settings and machines in which two reports differ, one line each.
+local function joined(a, b)
+  local list = {}
+  for _, rows in ipairs { a, b } do
+    for _, row in ipairs(rows) do list[#list + 1] = row end
+  end
+  return list
+end
+
+-- Settings and machines in which two reports differ, one line each; and what is not alike among all their cells.
 local function print_differences(a, b)
   local function all(r, get)
-    local list = rows_of.distinct(r.rows, function(row) return tostring(get(row)) end)
+    local list = rows_of.distinct(r.rows, function(row) return tostring(get(row) or 'not recorded') end)
     table.sort(list)
     return table.concat(list, ', ')
   end
@@ -113,6 +122,8 @@ local function print_differences(a, b)
   end
   for _, name in ipairs(varying) do one(name, function(row) return row[name] end) end
   for _, name in ipairs(machine) do one(name, function(row) return row.record.run[name] end) end
+  local note = machines.note(joined(a.rows, b.rows))
+  if note then print(note) end
 end
 
 -- The group of r that is to be held against g: the same model on equal encodings, else on those of the same text (a

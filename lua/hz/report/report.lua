@@ -1,6 +1,7 @@
 -- report.lua: a report joins what a sweep found: r = { id, rows (a cell each, sweep/rows.lua), groups (over seeds,
 -- stats.lua), missing (cells not there), notes }. text.lua, picture.lua and export.lua show it.
 local index = require 'hz.sweep.index'
+local machines = require 'hz.report.machines'
 local rows_of = require 'hz.sweep.rows'
 local stats = require 'hz.report.stats'
 
@@ -9,7 +10,9 @@ local M = {}
 -- labels: by key, what the sweep calls its cells; nil: as their files do.
 function M.new(id, records, missing, notes, labels)
   local rows = rows_of.cells(records, labels)
-  return { id = id, rows = rows, groups = stats.groups(rows), missing = missing or 0, notes = notes or {} }
+  notes = notes or {}
+  notes[#notes + 1] = machines.note(rows)
+  return { id = id, rows = rows, groups = stats.groups(rows), missing = missing or 0, notes = notes }
 end
 
 -- Of a sweep in this process.

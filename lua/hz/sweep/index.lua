@@ -11,13 +11,13 @@ local sqlite = require 'hz.ext.sqlite'
 
 local M = {}
 
-local VERSION = 2                  -- of the tables below
+local VERSION = 3                  -- of the tables below
 
 -- Columns of the table `cells`, for queries: name, type, value of a flat row (rows.lua).
 local numbers = { 'quality', 'quality_test', 'params', 'seed', 'epochs', 'accuracy', 'best', 'last', 'bytes_payload',
   'bytes_tables', 'bytes_container', 'bits_per_sample', 'bits_per_sample_file', 'psnr', 'ssim', 'seconds' }
 local texts = { 'data', 'split', 'protocol', 'codec', 'codec_test', 'model', 'dtype', 'parameter', 'parameter_test',
-  'encoding', 'encoding_test' }
+  'encoding', 'encoding_test', 'isa', 'vendor', 'kernels' }
 
 -- Beside them a column for each parameter that a codec of some cell has, and NAME_test: all its values, walked or not.
 local function columns()

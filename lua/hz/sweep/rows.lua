@@ -8,11 +8,12 @@ local M = {}
 -- The fields of --json and --csv, in the order of the latter. quality is the value of the walked parameter that is
 -- named `parameter`, encoding the text for people, values all that the codec was given; raw has none of the three
 -- values. Bytes and bits are over all items of the cell (training, validation and test images, each as it was encoded);
--- best, last and curve are of the watch split, accuracy is what the protocol says.
+-- best, last and curve are of the watch split, accuracy is what the protocol says. isa, vendor and kernels (a digest)
+-- say what computed the training: with others the same cell has other bits.
 M.fields = { 'data', 'split', 'protocol', 'codec', 'quality', 'codec_test', 'quality_test', 'model', 'params', 'seed',
   'dtype', 'epochs', 'accuracy', 'best', 'last', 'convergence_epoch', 'bytes_payload', 'bytes_tables',
   'bytes_container', 'bits_per_sample', 'bits_per_sample_file', 'psnr', 'ssim', 'seconds', 'curve',
-  'parameter', 'encoding', 'values', 'parameter_test', 'encoding_test', 'values_test' }
+  'parameter', 'encoding', 'values', 'parameter_test', 'encoding_test', 'values_test', 'isa', 'vendor', 'kernels' }
 
 local copied = { 'data', 'split', 'protocol', 'model', 'params', 'seed', 'dtype', 'epochs', 'accuracy', 'best', 'last' }
 
@@ -39,6 +40,7 @@ local function flat(record, labels)
   describe(row, row.trained, '')
   describe(row, row.tested, '_test')
   for _, name in ipairs(copied) do row[name] = record[name] end
+  for _, name in ipairs { 'isa', 'vendor', 'kernels' } do row[name] = record.run[name] end
   for name, v in pairs(recode.means(record.accounts.all)) do row[name] = v end
   return row
 end
