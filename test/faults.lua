@@ -1,7 +1,7 @@
 -- faults.lua: kills, full disks, disks in error and failing allocations; nothing may be lost by any of them.
 --   hz test/faults.lua library=build/test/faults.so            every call, every allocation: minutes
 --   hz test/faults.lua library=... calls=4 kills=2 share=3   some calls, some kills, allocations in growing steps
---   hz test/faults.lua library=... case=sweep:kill:17          one alone (as a loss names it)
+--   hz test/faults.lua library=... case=sweep:kill:17          one alone (as a loss names it); case=sweep: all of those
 -- Prints how many were tried and each loss with the command that repeats it; status 1 if something was lost.
 local here = arg[0]:match '^(.*/)' or './'
 local hz = require 'hz'
@@ -89,7 +89,7 @@ end
 
 -- ---- all, or the one that was asked for ----
 
-local kind, rest = knob.case:match '^(%a+):(.*)$'
+local kind, rest = knob.case:match '^(%a+):?(.*)$'
 if knob.case == '' then
   for _, name in ipairs(files.names) do try_files(name) end
   try_memory ''
@@ -97,7 +97,7 @@ elseif kind == 'memory' then
   try_memory(rest)
 else
   local mode, n = rest:match '^(%a+):(%d+)$'
-  if not files.works[kind] or not words[mode] then
+  if not files.works[kind] or (rest ~= '' and not words[mode]) then
     hz.fail("faults: case '%s' was given; needs sweep:MODE:N, train:MODE:N or memory:WORK:MODE:N", knob.case)
   end
   try_files(kind, mode, tonumber(n))

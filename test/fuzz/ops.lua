@@ -22,7 +22,7 @@ local function alpha_of(d) return d:chance(0.5) and d:between(0.05, 1.5) or nil 
 -- A window that fits, or with a small chance one that does not: shape inference has to say so. Returns it and the
 -- extents of an image, up to `room` larger.
 local function window(d, most, room)
-  local square = d:chance(0.5)
+  local square = d:chance(room > 13 and 0.9 or 0.5)
   local kh = square and 3 or d:whole(1, most)
   local kw = square and 3 or d:whole(1, most)
   local sh = d:chance(0.6) and 1 or d:whole(1, 4)
@@ -35,9 +35,10 @@ end
 local makers = {}
 
 function makers.conv2d(d)
-  local large = d:chance(0.02)
-  local a, h, w = window(d, 6, large and 32 or 13)
-  local n, ci, co = d:whole(1, large and 24 or 6), d:channels(large and 24), d:channels(large and 24)
+  local large = d:chance(0.08)
+  local a, h, w = window(d, 6, large and 36 or 13)
+  local n, ci, co = d:whole(1, 6), d:channels(), d:channels()
+  if large then n, ci, co = d:whole(6, 24), d:of { 4, 5, 8, 16, 17 }, d:of { 4, 7, 8, 16, 19 } end
   while n * h * w * ci * co * a.kh * a.kw / (a.sh * a.sw) > (large and LARGE or MOST) do
     if n > 1 and d:chance(0.5) then n = n - 1
     elseif d:chance(0.5) then ci = math.ceil(ci * 0.7)

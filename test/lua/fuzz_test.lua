@@ -3,7 +3,7 @@ local t = ...
 local sanitizer = os.getenv 'HZ_SANITIZER'
 
 t.case('random ops and nets equal the plain loops in double', function()
-  local ops, nets = 200, 200
+  local ops, nets = 350, 250
   if sanitizer then ops, nets = 12, 12 end
   local status, out, err = t.run(('%sfuzz.lua seed=2026 ops=%d nets=%d'):format(t.here, ops, nets))
   t.equal(status, 0, out .. err)
