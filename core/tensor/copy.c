@@ -1,6 +1,7 @@
 /* copy.c: single elements, copies between strides and dtypes, and what needs such a copy: reshaping. Values that change
    their dtype pass through a double. */
 #include "number.h"
+#include "tensor/storage.h"
 #include "tensor/walk.h"
 #include <stdio.h>
 #include <string.h>
@@ -15,12 +16,12 @@ static char *element(const hz_tensor *t, const int64_t *index)
 
 double hz_tensor_at(const hz_tensor *t, const int64_t *index)
 {
-    return hz_tensor_host(t, HZ_READ) ? NAN : number_get(element(t, index), t->dtype);
+    return is_mirrored(t) && hz_tensor_host(t, HZ_READ) ? NAN : number_get(element(t, index), t->dtype);
 }
 
 hz_status hz_tensor_put(hz_tensor *t, const int64_t *index, double value)
 {
-    hz_status status = hz_tensor_host(t, HZ_WRITE);
+    hz_status status = is_mirrored(t) ? hz_tensor_host(t, HZ_WRITE) : HZ_OK;
     if (!status)
         number_put(element(t, index), t->dtype, value);
     return status;
@@ -117,19 +118,22 @@ hz_status hz_tensor_copy(hz_tensor *to, const hz_tensor *from)
     if (!spreads(from, to))
         return hz_fail(HZ_ESHAPE, "copy: (%s) was given; needs (%s), or extents of 1", shape_text(given, from),
                        shape_text(needed, to));
-    hz_status status = count ? at_host(to, from, NULL) : HZ_OK;
-    if (status || !count)
-        return status;
+    if (!count)
+        return HZ_OK;
     if (to->dtype == from->dtype && same_shape(to, from) && hz_tensor_contiguous(to) && hz_tensor_contiguous(from)) {
+        hz_status status = at_host(to, from, NULL);
+        if (status)
+            return status;
         memmove(to->data, from->data, (size_t)count * hz_dtype_bytes(to->dtype));
         return HZ_OK;
     }
     hz_tensor *source = hz_tensor_expand(from, to->ndim, to->shape);
     if (!source)
         return hz_fail_in(HZ_EMEM, "copy: ");
-    if (may_overlap(to, source))
+    hz_status status = at_host(to, source, NULL);
+    if (!status && may_overlap(to, source))
         status = convert_apart(to, source);
-    else
+    else if (!status)
         convert(to, source);
     hz_tensor_free(source);
     return status;

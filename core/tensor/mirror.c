@@ -217,7 +217,7 @@ region region_of(const hz_tensor *t)
 
 hz_status hz_tensor_host(const hz_tensor *t, int use)
 {
-    if (!t->storage || !t->storage->mirrors)
+    if (!is_mirrored(t))
         return HZ_OK;
     return region_home(region_of(t), use == HZ_OVERWRITE && !hz_tensor_contiguous(t) ? HZ_WRITE : use);
 }

@@ -15,6 +15,8 @@ struct hz_storage {
 hz_storage *storage_new(size_t bytes, void *(*alloc)(size_t), void (*release)(void *, size_t));
 hz_storage *storage_hold(hz_storage *s);
 void storage_drop(hz_storage *s);                        /* NULL is fine */
+/* Whether some device may have newer bytes or lack some: else the host has nothing to ask for. */
+static inline int is_mirrored(const hz_tensor *t) { return t->storage && t->storage->mirrors; }
 /* A contiguous tensor at byte `offset` of `s`; takes a use of its own. NULL, message set. */
 hz_tensor *storage_tensor(hz_storage *s, size_t offset, int dtype, int ndim, const int64_t *shape);
 #endif
