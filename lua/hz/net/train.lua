@@ -66,8 +66,8 @@ local function save(path, run)
   if #run.bits > 0 then named['watch.bits'] = stack(run.bits) end
   for _, name in ipairs(outcomes) do named['best.' .. name] = run.best and run.best[name] end
   local state = { key = run.key, epoch = run.plan.epoch, offset = run.plan.offset, steps = run.optimizer.steps,
-    kernels = run.kernels, kernels_changed = run.kernels_changed, loss_sum = run.loss_sum, correct = run.correct, seen = run.seen,
-    seconds = run.seconds, epoch_seconds = run.epoch_seconds, curve = json.array(run.curve),
+    kernels = run.kernels, kernels_changed = run.kernels_changed, loss_sum = run.loss_sum, correct = run.correct,
+    seen = run.seen, seconds = run.seconds, epoch_seconds = run.epoch_seconds, curve = json.array(run.curve),
     best_epoch = run.best and run.best.epoch, best_accuracy = run.best and run.best.accuracy }
   safetensors.write(path, named, { ['hz.resume'] = json.encode(state) })
 end
@@ -87,7 +87,8 @@ local function restore(path, run)
   end
   run.net:assign(own, path)
   run.plan.epoch, run.plan.offset, run.optimizer.steps = state.epoch, state.offset, state.steps
-  run.loss_sum, run.correct, run.seen, run.seconds, run.epoch_seconds = state.loss_sum, state.correct, state.seen, state.seconds, state.epoch_seconds
+  run.loss_sum, run.correct, run.seen = state.loss_sum, state.correct, state.seen
+  run.seconds, run.epoch_seconds = state.seconds, state.epoch_seconds
   run.curve = state.curve
   if state.best_epoch then
     run.best = { epoch = state.best_epoch, accuracy = state.best_accuracy }
@@ -107,8 +108,8 @@ local function state_of(resume)
   return meta['hz.resume'] and json.decode(meta['hz.resume'], resume)
 end
 
--- Kernels are chosen once: a training that is resumed goes on with those of its resume point, at its level, as far as they
--- run here. Else it goes on with what does, and remembers from where on.
+-- Kernels are chosen once: a training that is resumed goes on with those of its resume point, at its level, as far
+-- as they run here. Else it goes on with what does, and remembers from where on.
 local function make_plans(run, settings, o)
   local before = state_of(o.resume) or {}
   if settings.tune == true and before.kernels then settings = settings:with { tune = false } end

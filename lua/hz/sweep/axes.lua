@@ -54,7 +54,8 @@ local function weights_digest(path)
   table.sort(names)
   for _, name in ipairs(names) do
     local t = tensors[name]:contiguous()
-    digest:add(('%s %s\n'):format(name, tensor.shape_text(t))):add(t:pointer 'read', element_bytes[t:type()] * t:count())
+    digest:add(('%s %s\n'):format(name, tensor.shape_text(t))):add(t:pointer 'read',
+      element_bytes[t:type()] * t:count())
   end
   return digest:hex()
 end
