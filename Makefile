@@ -105,7 +105,7 @@ test-far: all ctests  ## the tests on a device whose memory the host cannot touc
 	@HZ_DEVICE=far sh test/all.sh $(BUILD)
 fuzz: all  ## random ops and nets against f64 for SECONDS=300 from SEED=n on; CASE=ops:17 (as a failure names it) alone
 	@$(BUILD)/hz test/fuzz.lua seed=$(or $(SEED),$(shell date +%s)) $(if $(CASE),case=$(CASE),seconds=$(or $(SECONDS),300))
-faults: all $(FAULTS)  ## kills, full disks and failing allocations, all of them (minutes); CASE=sweep:kill:17 (as a loss names it) alone
+faults: all $(FAULTS)  ## kills, full disks, failing allocations (minutes); CASE=sweep:kill:17 (a loss names it) alone
 	@$(BUILD)/hz test/faults.lua library=$(FAULTS) seed=$(or $(SEED),1) $(if $(CASE),case=$(CASE))
 lint: $(BUILD)/hz  ## the dependency rules and the house rules that a program can check
 	@$(BUILD)/hz test/lint.lua

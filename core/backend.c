@@ -93,8 +93,8 @@ static hz_status check_device(const char *path, const hz_device *d)
     if (!d)
         return hz_fail(HZ_EDEVICE, "device: '%s' exports no hz_device_main; it is no device of hz", path);
     if (d->size != sizeof *d || d->draft != HZ_BACKEND_DRAFT)
-        return hz_fail(HZ_EDEVICE, "device: '%s' speaks draft %u with %u bytes; this hz speaks draft %d with %zu: %s", path,
-                       d->draft, d->size, HZ_BACKEND_DRAFT, sizeof *d, REBUILD);
+        return hz_fail(HZ_EDEVICE, "device: '%s' speaks draft %u with %u bytes; this hz speaks draft %d with %zu: %s",
+                       path, d->draft, d->size, HZ_BACKEND_DRAFT, sizeof *d, REBUILD);
     if (!d->build || strcmp(d->build, hz_commit()))
         return hz_fail(HZ_EDEVICE, "device: '%s' was built from %s; this hz from %s: %s", path,
                        d->build ? d->build : "nothing it names", hz_commit(), REBUILD);
@@ -111,7 +111,8 @@ static const hz_backend *open_object(const char *path, const char *which)
     const hz_device *d = dlsym(so, "hz_device_main");
     const hz_backend *b = check_device(path, d) ? NULL : d->open("hz.backend/0", &core, which);
     if (b && b->size != sizeof *b) {
-        hz_fail(HZ_EDEVICE, "device: '%s' offers a backend of %u bytes; needs %zu: %s", path, b->size, sizeof *b, REBUILD);
+        hz_fail(HZ_EDEVICE, "device: '%s' offers a backend of %u bytes; needs %zu: %s", path, b->size,
+                sizeof *b, REBUILD);
         b = NULL;
     }
     if (!b)

@@ -1,4 +1,5 @@
-/* memory.c: memory of the host. Large blocks lie in huge pages; what is alive is counted, so that Lua's collector can feel it. */
+/* memory.c: memory of the host. Large blocks lie in huge pages; what is alive is counted, so that Lua's
+   collector can feel it. */
 #define _GNU_SOURCE
 #include "memory.h"
 #include <stdatomic.h>

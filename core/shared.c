@@ -1,5 +1,5 @@
-/* shared.c: opens shared objects. The loader of the system maps what a file's headers promise: one cut short would end in
-   SIGBUS, so its length is checked first. */
+/* shared.c: opens shared objects. The loader of the system maps what a file's headers promise: one cut short would
+   end in SIGBUS, so its length is checked first. */
 #define _GNU_SOURCE
 #include "shared.h"
 #include <dlfcn.h>

@@ -45,6 +45,8 @@ local rules = {
 }
 
 local longest = 450        -- lines of a source file
+local widest = 120         -- columns of a line, in all texts but data that programs write
+local data = { svg = true, txt = true }
 local headed = { c = '^/%*', h = '^/%*', lua = '^%-%-' }      -- a file opens with what it is for
 
 local breaches, files = 0, 0
@@ -72,14 +74,20 @@ local function applies(rule, path)
     and not (rule.ext and path:find '^lua/hz/ext/')
 end
 
+-- Code points of UTF-8: all bytes but those that continue one.
+local function columns(line) return select(2, line:gsub('[^\128-\191]', '')) end
+
 local function check(path, text)
-  local mine = {}
+  local mine, kind = {}, path:match '%.(%w+)$'
   for _, rule in ipairs(rules) do
     if applies(rule, path) then mine[#mine + 1] = rule end
   end
   local n = 0
   for line in (text:gsub('\n$', '') .. '\n'):gmatch '([^\n]*)\n' do
     n = n + 1
+    if columns(line) > widest and not data[kind] then
+      breach(path, n, ('%d columns; needs at most %d'):format(columns(line), widest))
+    end
     for _, rule in ipairs(mine) do
       local found = finders[rule.what](line)
       if found and breaks(rule, found) then
@@ -87,7 +95,6 @@ local function check(path, text)
       end
     end
   end
-  local kind = path:match '%.(%w+)$'
   if headed[kind] then
     if n > longest then breach(path, n, ('%d lines; needs at most %d'):format(n, longest)) end
     if not text:find(headed[kind]) then breach(path, 1, 'opens without saying what it is for') end

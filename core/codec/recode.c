@@ -3,6 +3,7 @@
    finished: the lowest failing item is the same for any number of threads. Decoders of images write straight into the
    result; sounds are cut to their original's length on the way there. */
 #include "codec/door.h"
+#include "bounds.h"
 #include "spread.h"
 #include <pthread.h>
 #include <stdatomic.h>
@@ -178,9 +179,7 @@ static hz_status set_up(job *j, hz_codec *c, const hz_media *items, int64_t n, v
     *j = (job){ .row = row, .values = hz_codec_values(c), .items = items, .decoded = decoded, .n = n };
     j->stride = stride;
     j->chunk = kinds[row->api->kind].chunk;
-    j->threads = spread_threads(threads);
-    if (j->threads > (n + j->chunk - 1) / j->chunk)
-        j->threads = (int)((n + j->chunk - 1) / j->chunk);
+    j->threads = (int)min(spread_threads(threads), ceil_div(n, j->chunk));
     hz_status status = check_places(j);
     if (status)
         return status;

@@ -1,7 +1,7 @@
-/* far.c: the "far" device runs the CPU's kernels over pages that nobody may touch between calls, as if they were on a card:
-   whoever reads or writes them past hz_memory dies at once. What is copied out arrives only when it is waited for. So all that
-   plans, training and mirrors do on a device with memory of its own is proved without one, to the same bits as on the CPU.
-   A block is followed by a page that is never opened. */
+/* far.c: the "far" device runs the CPU's kernels over pages that nobody may touch between calls, as if they were on
+   a card: whoever reads or writes them past hz_memory dies at once. What is copied out arrives only when it is waited
+   for. So all that plans, training and mirrors do on a device with memory of its own is proved without one, to the
+   same bits as on the CPU. A block is followed by a page that is never opened. */
 #define _GNU_SOURCE
 #include "device/device.h"
 #include "hz/cpu.h"
@@ -36,7 +36,8 @@ static void *get(size_t bytes)
 {
     size_t lines = (bytes + LINE - 1) / LINE * LINE, room = (lines + PAGE - 1) / PAGE * PAGE;
     block *b = lines < bytes ? NULL : malloc(sizeof *b);
-    char *pages = b ? mmap(NULL, room + PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) : MAP_FAILED;
+    char *pages = b ? mmap(NULL, room + PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+                    : MAP_FAILED;
     if (pages == MAP_FAILED) {
         free(b);
         hz_fail(HZ_EMEM, "far: %zu bytes of memory were asked for; the system has no more", bytes);

@@ -9,6 +9,7 @@
          |        [ conv3.y             ]
          +------------------------------------- node */
 #include "graph/planner.h"
+#include "bounds.h"
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,7 +115,7 @@ static int64_t lowest_gap(life *const *placed, int n, const life *l)
                 break;
             int64_t end = placed[i]->offset + placed[i]->bytes + GAP;
             if (end > at)
-                at = (end + ALIGN - 1) / ALIGN * ALIGN;
+                at = round_up(end, ALIGN);
         }
     return at;
 }

@@ -1,5 +1,5 @@
-/* device.c: what a plan keeps on its device and what it borrows. Where the device's memory is the host's, mirrors are the tensors
-   themselves and all of this costs a look at a pointer each.
+/* device.c: what a plan keeps on its device and what it borrows. Where the device's memory is the host's, mirrors are
+   the tensors themselves and all of this costs a look at a pointer each.
    Every bound tensor's storage has a mirror; before a run what the host wrote is copied in, afterwards what nodes wrote
    (parameters, the optimiser's state, running statistics, the arena) counts as newer on the device. */
 #include "graph/device.h"

@@ -1,4 +1,5 @@
-/* device.h: a plan's dealings with the memory of its device; core only. The host touches none of it but through hz_memory. */
+/* device.h: a plan's dealings with the memory of its device; core only. The host touches none of it but
+   through hz_memory. */
 #ifndef GRAPH_DEVICE_H
 #define GRAPH_DEVICE_H
 #include "graph/planner.h"

@@ -1,6 +1,7 @@
-/* hard.c: HZ_HARD=1 makes life hard for plans, so that a wrong lifetime or an overrun shows at once. Nodes run one by one; around each:
-   - a value's memory is filled with NaN before the node that makes it runs, and again when its last reader has run: whoever reads
-     too early, too late, or rows that are not in use gets NaN. Entries and kept values are left alone.
+/* hard.c: HZ_HARD=1 makes life hard for plans, so that a wrong lifetime or an overrun shows at once. Nodes run
+   one by one; around each:
+   - a value's memory is filled with NaN before the node that makes it runs, and again when its last reader has run:
+     whoever reads too early, too late, or rows that are not in use gets NaN. Entries and kept values are left alone.
    - the gap behind each living value holds a pattern that must still be there afterwards: an overrun names the node.
    Values computed in the place of another are part of that one's life. */
 #include "graph/planner.h"

@@ -1,5 +1,6 @@
-/* plan.c: the life of a plan. Made: fuse -> place -> bind pointers -> the backend chooses kernels. Run: nodes from..to in
-   order. The plan owns its graph, its arena (a counted storage: peeked tensors keep it alive) and the backend's program. */
+/* plan.c: the life of a plan. Made: fuse -> place -> bind pointers -> the backend chooses kernels. Run: nodes
+   from..to in order. The plan owns its graph, its arena (a counted storage: peeked tensors keep it alive) and
+   the backend's program. */
 #include "graph/device.h"
 #include <math.h>
 #include <stdlib.h>
@@ -46,13 +47,13 @@ static hz_status build(hz_plan *p, const hz_plan_options *o)
         return HZ_EDEVICE;
     if (!o || !(o->no_fuse || o->keep))
         graph_fuse(p->graph, p->backend);
-    hz_status st = arena_place(p->graph, o && o->keep, &p->map);
-    if (st)
-        return st;
-    st = device_make(&p->device, p->graph, p->backend->memory, (size_t)p->map.bytes);
-    st = st ? st : make_works(p);
-    if (st)
-        return st;
+    hz_status status = arena_place(p->graph, o && o->keep, &p->map);
+    if (status)
+        return status;
+    status = device_make(&p->device, p->graph, p->backend->memory, (size_t)p->map.bytes);
+    status = status ? status : make_works(p);
+    if (status)
+        return status;
     p->train = o && o->train;
     p->hard = hard_wanted();
     p->program = p->backend->program_new(p->works, p->nworks, p->train);
@@ -92,15 +93,15 @@ void hz_plan_free(hz_plan *p)
 /* Node by node, see hard.c. */
 static hz_status run_hard(hz_plan *p, int from, int to, const hz_step *step)
 {
-    hz_status st = HZ_OK;
-    for (int i = from; i < to && !st; i++) {
-        st = hard_before(p->graph, &p->map, p->device.memory, p->device.base, i);
-        if (!st)
-            st = p->backend->run(p->program, p->first_work[i], p->first_work[i + 1], step, p->timed);
-        if (!st)
-            st = hard_after(p->graph, &p->map, p->device.memory, p->device.base, i);
+    hz_status status = HZ_OK;
+    for (int i = from; i < to && !status; i++) {
+        status = hard_before(p->graph, &p->map, p->device.memory, p->device.base, i);
+        if (!status)
+            status = p->backend->run(p->program, p->first_work[i], p->first_work[i + 1], step, p->timed);
+        if (!status)
+            status = hard_after(p->graph, &p->map, p->device.memory, p->device.base, i);
     }
-    return st;
+    return status;
 }
 
 hz_status hz_plan_run(hz_plan *p, int from, int to, const hz_step *step)
@@ -119,7 +120,7 @@ hz_status hz_plan_run(hz_plan *p, int from, int to, const hz_step *step)
         status = run_hard(p, from, to, step);
     else
         status = p->backend->run(p->program, p->first_work[from], p->first_work[to], step, p->timed);
-    hz_status after = device_after(&p->device, from, to);          /* also what a run that failed half-way has written */
+    hz_status after = device_after(&p->device, from, to);      /* also what a run that failed half-way has written */
     return status ? status : after;
 }
 
@@ -217,7 +218,8 @@ hz_status hz_plan_stat(const hz_plan *p, int node, hz_node_stat *out)
 static int work_for_trial(const hz_plan *p, int node)
 {
     int i = node >= 0 && node < p->graph->nnodes ? p->first_work[node] : 0;
-    if (node < 0 || node >= p->graph->nnodes || i == p->first_work[node + 1] || p->works[i].nout == 0 || !p->backend->trials)
+    if (node < 0 || node >= p->graph->nnodes || i == p->first_work[node + 1] || p->works[i].nout == 0
+        || !p->backend->trials)
         return -1;
     return i;
 }

@@ -20,7 +20,7 @@ typedef struct hz_step {
 typedef struct hz_arg {
     void *data;           /* NULL when absent */
     int32_t dtype, ndim;
-    int64_t shape[HZ_MAXDIM];     /* dimension 0 of an activation: the plan's batch; the rows in use are hz_step.count */
+    int64_t shape[HZ_MAXDIM];    /* dimension 0 of an activation: the plan's batch; the rows in use are hz_step.count */
     int32_t kind;         /* hz_kind */
 } hz_arg;
 
@@ -31,7 +31,8 @@ typedef struct hz_work {
     hz_attr attr;
     int32_t tails;
     hz_tail tail[HZ_TAILS];
-    hz_arg in[HZ_MAXIN], out[HZ_MAXOUT];  /* out[0] is what tails begin with; its data are NULL where it is not stored */
+    /* out[0] is what tails begin with; its data are NULL where it is not stored */
+    hz_arg in[HZ_MAXIN], out[HZ_MAXOUT];
 } hz_work;
 
 typedef struct hz_program hz_program;     /* private to each backend */
@@ -56,29 +57,29 @@ typedef struct hz_backend {
     const hz_memory *memory;              /* in which the data of works lie */
     /* 1 if some kernel runs this node (used by fusion before it rewrites) */
     int (*accepts)(const hz_work *w);
-    /* new; chooses kernels, allocates scratch. Data pointers in `works` stay valid for the program's life. NULL, message
-       set */
+    /* new; chooses kernels, allocates scratch. Data pointers in `works` stay valid for the program's life.
+       NULL, message set */
     hz_program *(*program_new)(const hz_work *works, int count, int train);
     void (*program_free)(hz_program *p);
     /* Runs works from..to-1 in order. timed: fill the statistics. In memory that is not the host's it may return before
        they are done: memory->synchronise waits. */
     hz_status (*run)(hz_program *p, int from, int to, const hz_step *s, int timed);
-    /* From now on works from `from` on do nothing while `number`, a float of one of the works before them, is not finite:
-       the device looks for itself, the host learns it when it reads the number. */
+    /* From now on works from `from` on do nothing while `number`, a float of one of the works before them, is not
+       finite: the device looks for itself, the host learns it when it reads the number. */
     void (*gate)(hz_program *p, int from, const hz_arg *number);
     hz_status (*stat)(const hz_program *p, int i, hz_node_stat *out);
-    /* Kernels that run work i, each timed `repeats` times over the work's own memory, whose outputs are spoilt; memory of
-       the kernels' own is freed again. repeats 0 only names them. Returns how many; -1, message set. NULL: this backend has
-       nothing to choose from */
+    /* Kernels that run work i, each timed `repeats` times over the work's own memory, whose outputs are spoilt;
+       memory of the kernels' own is freed again. repeats 0 only names them. Returns how many; -1, message set. NULL:
+       this backend has nothing to choose from */
     int (*trials)(const hz_program *p, int i, const hz_step *s, int repeats, hz_trial out[HZ_TRIALS]);
     /* Work i runs by this kernel from now on, unless HZ_KERNEL names another. HZ_EARG if the kernel does not run it */
     hz_status (*use)(hz_program *p, int i, const char *kernel);
 } hz_backend;
 
 /* --- devices by name --- */
-/* "cpu", "null", "far", or what a shared object libhz_NAME.so offers (in the folders of HZ_BACKEND_PATH, then beside libhz.so);
-   "NAME:WHICH" asks it for one of several. Lent for ever; NULL, message set: unknown, of another build, or unusable here.
-   [main] */
+/* "cpu", "null", "far", or what a shared object libhz_NAME.so offers (in the folders of HZ_BACKEND_PATH, then
+   beside libhz.so); "NAME:WHICH" asks it for one of several. Lent for ever; NULL, message set: unknown, of another
+   build, or unusable here. [main] */
 const hz_backend *hz_backend_named(const char *name);
 /* Name of the i-th device that hz_backend_named may know, whether or not it opens; lent until the next call. NULL past
    the end. [main] */
@@ -95,7 +96,8 @@ typedef struct hz_core {
     hz_status (*fail)(hz_status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 } hz_core;
 
-/* The one symbol of libhz_NAME.so, hz_device_main. A device belongs to one build of the core: nothing of it is stable. */
+/* The one symbol of libhz_NAME.so, hz_device_main. A device belongs to one build of the core: nothing
+   of it is stable. */
 typedef struct hz_device {
     uint32_t size;                        /* sizeof *this */
     uint32_t draft;                       /* HZ_BACKEND_DRAFT */

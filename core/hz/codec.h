@@ -114,8 +114,8 @@ hz_status hz_codec_recode(hz_codec *c, const hz_media *items, int64_t n, void *d
                           hz_tables *tables, int threads);
 
 /* Seconds for the same work (encode, decode, all pixels written) by hz_codec_recode and by the library's plain loop,
-   one loop per thread over an equal share. pixels, decoded: uint8_t (n,height,width,channels). Fails if the codec offers
-   no "hz.codec.bench/0". [main] */
+   one loop per thread over an equal share. pixels, decoded: uint8_t (n,height,width,channels). Fails if the codec
+   offers no "hz.codec.bench/0". [main] */
 hz_status hz_codec_race(hz_codec *c, const uint8_t *pixels, int64_t n, int64_t height, int64_t width, int channels,
                         uint8_t *decoded, int threads, double *recode_seconds, double *plain_seconds);
 

@@ -26,7 +26,8 @@ typedef struct hz_peak {
     double best, median;
     int32_t windows;
 } hz_peak;
-/* Measures for about `seconds`, in windows of 2 ms or more, `threads` threads at once. dtype HZ_F32 or HZ_BF16. [main] */
+/* Measures for about `seconds`, in windows of 2 ms or more, `threads` threads at once. dtype HZ_F32
+   or HZ_BF16. [main] */
 hz_status hz_cpu_peak_windows(int dtype, int threads, double seconds, hz_peak *out);
 double hz_cpu_peak(int dtype, int threads, double seconds);      /* its best window; 0 on failure (message set) */
 

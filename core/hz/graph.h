@@ -37,8 +37,8 @@ typedef struct hz_node {
     hz_tail tail[HZ_TAILS];
 } hz_node;
 
-/* new; `name` begins messages: "net 'name', layer ...: ". NULL, message set; values of a graph that is NULL fail with the
-   same message. */
+/* new; `name` begins messages: "net 'name', layer ...: ". NULL, message set; values of a graph that is NULL
+   fail with the same message. */
 hz_graph *hz_graph_new(const char *name);
 void hz_graph_free(hz_graph *g);                           /* taken; NULL is fine */
 

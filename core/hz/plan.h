@@ -20,13 +20,14 @@ void hz_plan_free(hz_plan *p);                             /* taken; NULL is fin
 /* Runs nodes from..to-1 (to = -1: the end). [main] */
 hz_status hz_plan_run(hz_plan *p, int from, int to, const hz_step *step);
 
-/* Nodes from `node` on do nothing while `value`, a float in the arena that nodes before them yield, is not finite. [main] */
+/* Nodes from `node` on do nothing while `value`, a float in the arena that nodes before them yield, is not
+   finite. [main] */
 hz_status hz_plan_gate(hz_plan *p, int value, int node);
 
 /* Numbers are asked for and answered: a device may be late, and other runs may be asked for meanwhile. */
 enum { HZ_ASKS = 8 };
-/* Asks for a value of the arena as the runs asked for so far leave it, an activation's rows 0..rows-1 alone (-1: all), under
-   a number of the caller's, 0 .. HZ_ASKS-1. Allocates the first time. [main] */
+/* Asks for a value of the arena as the runs asked for so far leave it, an activation's rows 0..rows-1 alone
+   (-1: all), under a number of the caller's, 0 .. HZ_ASKS-1. Allocates the first time. [main] */
 hz_status hz_plan_ask(hz_plan *p, int number, int value, int64_t rows);
 /* Waits for the answer; lent until the number is asked with again. NULL, message set: a run before it failed. [main] */
 const void *hz_plan_answer(hz_plan *p, int number);
@@ -34,20 +35,22 @@ const void *hz_plan_answer(hz_plan *p, int number);
 int hz_plan_nodes(const hz_plan *p);
 const hz_graph *hz_plan_graph(const hz_plan *p);           /* lent with the plan */
 int64_t hz_plan_arena_bytes(const hz_plan *p);
-/* Value as a tensor. With rows >= 0, dimension 0 of an activation is cut to that many rows. new (a view of the arena, which
-   lives as long as any view); valid until the next run, or longer where the value is kept. Look through hz_tensor_host. */
+/* Value as a tensor. With rows >= 0, dimension 0 of an activation is cut to that many rows. new
+   (a view of the arena, which lives as long as any view); valid until the next run, or longer where the value
+   is kept. Look through hz_tensor_host. */
 hz_tensor *hz_plan_peek(hz_plan *p, int value, int64_t rows);
 /* Offset of a value in the arena in bytes, -1 for bound values. */
 int64_t hz_plan_offset(const hz_plan *p, int value);
 hz_status hz_plan_stat(const hz_plan *p, int node, hz_node_stat *out);
 void hz_plan_timed(hz_plan *p, int on);                    /* time each node */
-/* Index of the first node whose output holds a number that is not finite after the last run (all memory kept), -1 if none,
-   -2, message set, where it cannot be told. */
+/* Index of the first node whose output holds a number that is not finite after the last run (all memory kept), -1
+   if none, -2, message set, where it cannot be told. */
 int hz_plan_not_finite(hz_plan *p, int64_t rows);
-/* Times every kernel that runs a node, `repeats` times each; only before the first run, as the arena is zeroed afterwards. Returns how many
-   there are (0: the node has none, or writes to what is not the plan's); with repeats 0 they are only named. -1, message set. [main] */
+/* Times every kernel that runs a node, `repeats` times each; only before the first run, as the arena is zeroed
+   afterwards. Returns how many there are (0: the node has none, or writes to what is not the plan's); with repeats 0
+   they are only named. -1, message set. [main] */
 int hz_plan_trials(hz_plan *p, int node, int repeats, hz_trial out[HZ_TRIALS]);
-hz_status hz_plan_use(hz_plan *p, int node, const char *kernel);      /* the node runs by this kernel from now on [main] */
+hz_status hz_plan_use(hz_plan *p, int node, const char *kernel);  /* the node runs by this kernel from now on [main] */
 uint64_t hz_plan_digest(const hz_plan *p);                 /* of nodes, shapes, types and kernels chosen */
 
 #pragma GCC visibility pop

@@ -12,7 +12,8 @@ typedef struct hz_storage hz_storage;       /* reference-counted memory; freed w
 
 typedef struct hz_tensor {
     hz_storage *storage;         /* one count of it is ours */
-    void *data;                  /* first element on the host; inside storage. Whoever looks asks hz_tensor_host first */
+    void *data;                  /* first element on the host; inside storage. Whoever looks asks
+                                    hz_tensor_host first */
     int32_t dtype;               /* hz_dtype */
     int32_t ndim;                /* 0 (a scalar) .. HZ_MAXDIM */
     int64_t shape[HZ_MAXDIM];    /* each >= 0 */

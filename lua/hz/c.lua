@@ -1,5 +1,5 @@
--- c.lua: the one door to the core. Loads libhz, declares what it declares of itself, turns status codes into errors at the
--- user's line, and lets Lua's collector feel native memory.
+-- c.lua: the one door to the core. Loads libhz, declares what it declares of itself, turns status codes into errors
+-- at the user's line, and lets Lua's collector feel native memory.
 local ffi = require 'ffi'
 
 local host = rawget(_G, '_HZ') or {}       -- set by the hz executable: root, library
@@ -13,9 +13,9 @@ local C = ffi.load(M.library)
 ffi.cdef(ffi.string(C.hz_cdef()))
 M.C, M.ffi = C, ffi
 
-for _, name in ipairs { 'hz_tensor', 'hz_attr', 'hz_tail', 'hz_value', 'hz_node', 'hz_step', 'hz_node_stat', 'hz_trial', 'hz_plan_options', 'hz_peak',
-                       'hz_camera_spec', 'hz_media', 'hz_stream', 'hz_recoded', 'hz_param', 'hz_plugin_row',
-                       'hz_measure' } do
+for _, name in ipairs { 'hz_tensor', 'hz_attr', 'hz_tail', 'hz_value', 'hz_node', 'hz_step', 'hz_node_stat', 'hz_trial',
+    'hz_plan_options', 'hz_peak', 'hz_camera_spec', 'hz_media', 'hz_stream', 'hz_recoded', 'hz_param', 'hz_plugin_row',
+    'hz_measure' } do
   local core, own = tonumber(C.hz_sizeof(name)), ffi.sizeof(name)
   if core ~= own then
     error(("hz: struct %s is %d bytes in %s and %d here; rebuild hz"):format(name, core, M.library, own), 0)
@@ -25,7 +25,9 @@ end
 -- An interrupt is a value of its own, so that no pcall takes it for a mistake.
 local Interrupt = { __tostring = function(e) return e.message end }
 function M.is_interrupt(e) return getmetatable(e) == Interrupt end
-function M.interrupt(signal, message) error(setmetatable({ signal = signal, message = message or 'interrupted' }, Interrupt), 0) end
+function M.interrupt(signal, message)
+  error(setmetatable({ signal = signal, message = message or 'interrupted' }, Interrupt), 0)
+end
 
 -- The library's own folder: frames from there are not the user's.
 local here = debug.getinfo(1, 'S').source:match '^@(.*/)' or '@'
@@ -114,7 +116,9 @@ end
 function M.own(make, free, ...) return ffi.gc(M.new(make, ...), free) end
 
 function M.shape(list, who)
-  if type(list) ~= 'table' then M.fail('%s: a shape is a table of extents; %s was given', who or 'tensor', type(list)) end
+  if type(list) ~= 'table' then
+    M.fail('%s: a shape is a table of extents; %s was given', who or 'tensor', type(list))
+  end
   local n = #list
   if n > C.HZ_MAXDIM then M.fail('%s: %d dimensions were given; needs at most %d', who or 'tensor', n, C.HZ_MAXDIM) end
   local shape = ffi.new 'int64_t[6]'

@@ -1,5 +1,6 @@
--- exit.lua: ends a script with a chosen status from anywhere: an error value that lua/hz/cli/main.lua turns into a message and an
--- exit status, and that the prompt shows as a message. 0 done, 1 error, 2 usage, 3 partial sweep, 75 requeue me, 130 interrupted.
+-- exit.lua: ends a script with a chosen status from anywhere: an error value that lua/hz/cli/main.lua turns into
+-- a message and an exit status, and that the prompt shows as a message. 0 done, 1 error, 2 usage, 3 partial sweep,
+-- 75 requeue me, 130 interrupted.
 local M = {}
 
 local Exit = { __tostring = function(e) return e.message or 'exit ' .. e.status end }

@@ -1,5 +1,5 @@
--- strict.lua: after require 'hz.strict', reading or writing a global that was never declared is an error. Declared are those that
--- exist when this loads and those set with rawset. For tests; the prompt and scripts stay plain Lua.
+-- strict.lua: after require 'hz.strict', reading or writing a global that was never declared is an error. Declared
+-- are those that exist when this loads and those set with rawset. For tests; the prompt and scripts stay plain Lua.
 local allowed = { hz = true, arg = true }
 
 setmetatable(_G, {

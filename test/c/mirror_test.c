@@ -1,5 +1,6 @@
-/* mirror_test.c: tensors bound by plans on devices with memory of their own: what one side writes the others see, what did not
-   change is not copied, and all of it is given back in any order. Beside "far" stands "tin" (test/devices), which counts. */
+/* mirror_test.c: tensors bound by plans on devices with memory of their own: what one side writes the others
+   see, what did not change is not copied, and all of it is given back in any order. Beside "far" stands "tin"
+   (test/devices), which counts. */
 #define _GNU_SOURCE
 #include "made.h"
 #include <unistd.h>
@@ -128,7 +129,7 @@ START_TEST(only_what_changed_is_copied)
     need_copies("tin: 1920 in, 4 out");
     put(t, 5, 3);
     run(&a, 0, -1);
-    need_copies("tin: 1924 in, 8 out");                  /* what was there came out before it was written over in part */
+    need_copies("tin: 1924 in, 8 out");      /* what was there came out before it was written over in part */
     hz_tensor *all = filled(HZ_F32, 9, SHAPE(COUNT));
     OK(hz_tensor_copy(t, all));                          /* written over as a whole: nothing comes out */
     run(&a, 0, 1);
@@ -195,6 +196,6 @@ int main(void)
     devices[n] = 0;
     strcpy(strrchr(devices, '/'), "/devices");
     setenv("HZ_BACKEND_PATH", devices, 1);
-    return RUN_SUITE("mirror", RANGE(all_sides_agree, 0, 8), ONCE(only_what_changed_is_copied), ONCE(frees_in_any_order),
-                     ONCE(views_of_the_arena));
+    return RUN_SUITE("mirror", RANGE(all_sides_agree, 0, 8), ONCE(only_what_changed_is_copied),
+                     ONCE(frees_in_any_order), ONCE(views_of_the_arena));
 }

@@ -264,7 +264,8 @@ START_TEST(answers_and_gates)
 {
     hz_plan *p = planned(net(1), (hz_plan_options){ .train = 1 });
     const hz_graph *g = hz_plan_graph(p);
-    int loss = hz_graph_find(g, "loss.loss"), logits = hz_graph_find(g, "two.y"), w = hz_graph_find(g, "w"), forward = 0;
+    int loss = hz_graph_find(g, "loss.loss"), logits = hz_graph_find(g, "two.y");
+    int w = hz_graph_find(g, "w"), forward = 0;
     while (hz_graph_node(g, forward)->op != hz_op_named("xent"))
         forward++;
     forward++;
@@ -294,7 +295,8 @@ START_TEST(answers_and_gates)
 
     ck_assert(hz_plan_ask(p, 8, loss, -1) == HZ_EARG && hz_plan_ask(p, 0, w, -1) == HZ_EARG);
     SAYS("'w' is not in the plan's memory");
-    ck_assert(hz_plan_gate(p, hz_graph_find(g, "loss.correct"), forward) == HZ_EARG && hz_plan_gate(p, -1, 0) == HZ_EARG);
+    ck_assert(hz_plan_gate(p, hz_graph_find(g, "loss.correct"), forward) == HZ_EARG
+              && hz_plan_gate(p, -1, 0) == HZ_EARG);
     ck_assert(!hz_plan_answer(p, 3) && !hz_plan_answer(p, -1));
     SAYS("was not asked for");
     OK(hz_plan_ask(p, 1, loss, -1));                    /* freed with a question open */

@@ -1,6 +1,6 @@
-/* device.c: devices in shared objects for the tests, compiled once per DEVICE_name into libhz_name.so: one that opens, and
-   one for each way to be refused. What opens accepts every node, runs sgd over f32 and nothing else, and describes itself by
-   the bytes that were copied so far: "tin: 40 in, 8 out". */
+/* device.c: devices in shared objects for the tests, compiled once per DEVICE_name into libhz_name.so: one that
+   opens, and one for each way to be refused. What opens accepts every node, runs sgd over f32 and nothing else, and
+   describes itself by the bytes that were copied so far: "tin: 40 in, 8 out". */
 #include "hz/backend.h"
 #include <stdio.h>
 #include <stdlib.h>

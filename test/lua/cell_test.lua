@@ -1,8 +1,10 @@
 -- Cells: what names them, what their files hold, and hz.show, which looks at what they saw.
 local t = ...
-local axes, cell, dataset, file, safetensors = require 'hz.sweep.axes', require 'hz.sweep.cell', require 'hz.data.dataset', require 'hz.base.file', require 'hz.tensor.safetensors'
+local axes, cell = require 'hz.sweep.axes', require 'hz.sweep.cell'
+local dataset, file, safetensors = require 'hz.data.dataset', require 'hz.base.file', require 'hz.tensor.safetensors'
 
-local net = "local l = require 'hz'.layers\nreturn function(o) return require 'hz'.net 'n' { l.conv{4, 3, stride=2}, l.relu, l.conv{o.classes, 1}, l.meanpool } end\n"
+local net = "local l = require 'hz'.layers\nreturn function(o) return require 'hz'.net 'n' { "
+  .. "l.conv{4, 3, stride=2}, l.relu, l.conv{o.classes, 1}, l.meanpool } end\n"
 
 local train, test
 local function sets()
@@ -14,8 +16,9 @@ end
 local function jobs(dir, change)
   sets()
   if not file.exists(dir .. '/net.lua') then t.write(dir .. '/net.lua', net) end
-  local o = { data = { { name = 'camera', train = train, test = test } }, codec = { 'png' }, quality = { 'raw' }, model = { dir .. '/net.lua' }, seed = { 1 }, epochs = 3,
-    batch = 16, train = 60, test = 40, protocol = 'strict', dtype = 'f32', device = 'cpu', smoothing = 0, augment = { shift = 1 },
+  local o = { data = { { name = 'camera', train = train, test = test } }, codec = { 'png' }, quality = { 'raw' },
+    model = { dir .. '/net.lua' }, seed = { 1 }, epochs = 3, batch = 16, train = 60, test = 40, protocol = 'strict',
+    dtype = 'f32', device = 'cpu', smoothing = 0, augment = { shift = 1 },
     optimizer = function() return require 'hz.net.optim'.adam {} end }
   for k, v in pairs(change or {}) do o[k] = v end
   return axes.jobs(o)
@@ -32,8 +35,10 @@ t.case('cell: the key follows from what decides the result, and from nothing els
   t.equal(jobs(other)[1].key, base.key, 'another folder, the same net')
   t.write(other .. '/net.lua', (net:gsub('conv{4', 'conv{5')))
   local seen = { [base.key] = true }
-  local changes = { { seed = { 2 } }, { epochs = 4 }, { batch = 8 }, { train = 50 }, { test = 30 }, { protocol = 'paper' }, { smoothing = 0.1 }, { augment = {} }, { dtype = 'bf16' }, { device = 'cuda' },
-    { model = { other .. '/net.lua' } }, { quality = { 1 } }, { optimizer = function() return require 'hz.net.optim'.adam { rate = 0.002 } end },
+  local changes = { { seed = { 2 } }, { epochs = 4 }, { batch = 8 }, { train = 50 }, { test = 30 },
+    { protocol = 'paper' }, { smoothing = 0.1 }, { augment = {} }, { dtype = 'bf16' }, { device = 'cuda' },
+    { model = { other .. '/net.lua' } }, { quality = { 1 } },
+    { optimizer = function() return require 'hz.net.optim'.adam { rate = 0.002 } end },
     { data = { { name = 'camera', train = test, test = test } }, train = 20 } }
   for i, change in ipairs(changes) do
     local key = jobs(dir, change)[1].key
@@ -47,7 +52,8 @@ t.case('cell: the test set decides the cell, but not its training', function()
   local a, b = jobs(dir)[1], jobs(dir, { test = 30 })[1]
   t.equal(a.training_key, b.training_key)
   t.ok(a.key ~= b.key)
-  t.ok(jobs(dir, { protocol = 'paper' })[1].training_key ~= jobs(dir, { protocol = 'paper', test = 30 })[1].training_key, 'paper watches the test set')
+  t.ok(jobs(dir, { protocol = 'paper' })[1].training_key
+    ~= jobs(dir, { protocol = 'paper', test = 30 })[1].training_key, 'paper watches the test set')
 end)
 
 t.case('cell: a finished cell holds outcomes per item that agree with what is reported', function()
@@ -58,11 +64,13 @@ t.case('cell: a finished cell holds outcomes per item that agree with what is re
     file.mkdir(cell.folder(runs))
     t.ok(cell.run(runs, job))
     local record, tensors = cell.read(runs, job.key)
-    t.equal({ record.status, record.seed, record.model, record.codec, #record.curve.watch_accuracy }, { 'done', 1, 'net', 'raw', 3 })
+    t.equal({ record.status, record.seed, record.model, record.codec, #record.curve.watch_accuracy },
+      { 'done', 1, 'net', 'raw', 3 })
     t.near(tensors['test.correct']:to 'f64':mean(), record.test_accuracy, 1e-12)
     t.equal({ #tensors['test.class'], #tensors['test.confidence'] }, { 40, 40 })
     local watched = protocol == 'paper' and 40 or 100
-    t.equal(tensors['watch.bits']:size(), { 3, watched / 8 == math.floor(watched / 8) and watched / 8 or math.ceil(watched / 8) })
+    t.equal(tensors['watch.bits']:size(),
+      { 3, watched / 8 == math.floor(watched / 8) and watched / 8 or math.ceil(watched / 8) })
     for e = 1, 3 do
       local n, p = 0, tensors['watch.bits'][e]:contiguous():pointer()
       for i = 0, watched - 1 do n = n + bit.band(bit.rshift(p[math.floor(i / 8)], i % 8), 1) end

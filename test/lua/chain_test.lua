@@ -1,5 +1,5 @@
--- chain_test.lua: gradients through a graph in which values are read more than once, against central differences in double; and
--- fused, unfused and kept plans of it agree.
+-- chain_test.lua: gradients through a graph in which values are read more than once, against central differences
+-- in double; and fused, unfused and kept plans of it agree.
 local t = ...
 local c = require 'hz.c'
 local hz = require 'hz'
@@ -20,7 +20,9 @@ local function make(dtype, o)
     made.bound[#made.bound + 1] = { name = name, tensor = value, value = c.index(C.hz_graph_bind(g, name, value, 1)) }
     return made.bound[#made.bound].value
   end
-  local function node(op, attr, ...) return c.index(C.hz_graph_add(g, op, op, attr, ffi.new('int32_t[6]', ...), select('#', ...))) end
+  local function node(op, attr, ...)
+    return c.index(C.hz_graph_add(g, op, op, attr, ffi.new('int32_t[6]', ...), select('#', ...)))
+  end
   local function act(name, x)
     local a = ffi.new 'hz_attr'
     a.act.act = C.hz_act_named(name)

@@ -1,4 +1,5 @@
--- codec_test.lua: hz.codec at the prompt: streams and pixels equal to cjpeg's and djpeg's, accounts, messages, printing, hz plugin.
+-- codec_test.lua: hz.codec at the prompt: streams and pixels equal to cjpeg's and djpeg's, accounts, messages,
+-- printing, hz plugin.
 local t = ...
 local plugins = require 'hz.codec.plugins'
 local codec = require 'hz.codec.codec'
@@ -65,7 +66,8 @@ for _, v in ipairs(variants) do
         t.equal((t.sh(('djpeg -pnm %s -outfile %s/out.pnm %s/a.jpg'):format(djpeg_options(v[1]), d, d))), 0, 'djpeg')
         local stream = x:encode(image)
         t.ok(stream == t.read(d .. '/a.jpg'), ('stream of (%d,%d,%d)'):format(size[1], size[2], channels))
-        t.ok(pnm(x:decode(stream)) == t.read(d .. '/out.pnm'), ('pixels of (%d,%d,%d)'):format(size[1], size[2], channels))
+        t.ok(pnm(x:decode(stream)) == t.read(d .. '/out.pnm'),
+          ('pixels of (%d,%d,%d)'):format(size[1], size[2], channels))
       end
     end
   end)
@@ -213,7 +215,8 @@ end)
 
 t.case('hz plugin: mistakes', function()
   for args, part in pairs {
-    ['plugin'] = 'plugin: no verb was given; have list, info', ['plugin dance'] = "plugin: 'dance' is unknown; have list",
+    ['plugin'] = 'plugin: no verb was given; have list, info',
+    ['plugin dance'] = "plugin: 'dance' is unknown; have list",
     ['plugin list all'] = "'all' is unknown; takes --json", ['plugin new 9'] = "the name is '9'",
     ['plugin info'] = 'plugin info: 0 names were given; needs one of ',
   } do

@@ -1,5 +1,5 @@
--- device_test.lua: a device whose memory the host cannot touch ("far") computes what the CPU computes, bit for bit, and both sides
--- see what the other wrote. Whatever touches its memory past the door ends the whole test run at once.
+-- device_test.lua: a device whose memory the host cannot touch ("far") computes what the CPU computes, bit for bit,
+-- and both sides see what the other wrote. Whatever touches its memory past the door ends the whole test run at once.
 local t = ...
 local c = require 'hz.c'
 local hz = require 'hz'
@@ -38,8 +38,8 @@ local function state(net, optimizer, list)
 end
 
 local function training(device, o)
-  local a = { batch = 16, train = true, data = tiny.set(44, 1), augment = { shift = 1, flip = true }, seed = 4, device = device,
-    optimizer = hz.adam { rate = 0.01 }, net = tiny.net(3) }
+  local a = { batch = 16, train = true, data = tiny.set(44, 1), augment = { shift = 1, flip = true }, seed = 4,
+    device = device, optimizer = hz.adam { rate = 0.01 }, net = tiny.net(3) }
   for k, v in pairs(o or {}) do a[k] = v end
   local net = a.net
   a.net = nil
@@ -89,7 +89,8 @@ t.case('a whole training with watch and test sets; evaluations', function()
   on_both(function(device)
     local a = tiny.training { device = device, keep_best = true }
     local result = hz.train(a)
-    return { tiny.digest(a, result), result.test.correct, result.test.class, result.test.confidence, result.best.confidence }
+    return { tiny.digest(a, result), result.test.correct, result.test.class, result.test.confidence,
+      result.best.confidence }
   end)
 end)
 
@@ -204,7 +205,8 @@ t.case('stopped on one device and resumed on the other: the same bits', function
         if steps == at then ffi.C.raise(2) end
       end
       c.C.hz_signal_catch()
-      local ok, e = pcall(hz.train, tiny.training { device = devices[1], resume = resume, on_step = count, on_epoch = count })
+      local ok, e = pcall(hz.train,
+        tiny.training { device = devices[1], resume = resume, on_step = count, on_epoch = count })
       t.ok(not ok and c.is_interrupt(e), tostring(e))
       local b = tiny.training { device = devices[2], resume = resume, net = tiny.net(99) }
       t.equal(tiny.digest(b, hz.train(b)), whole, ('%s, then %s from step %d'):format(devices[1], devices[2], at))
@@ -243,7 +245,8 @@ t.case('a loss that is not finite: the same message, the weights as they were', 
   on_both(function(device)
     local net = tiny.net(3)
     net.parameters['conv2.weight']:fill(0 / 0)
-    return { t.raises("'conv2.weight' already was not finite", function() training(device, { net = net }):step() end):gsub('^.-net', 'net') }
+    local function step() training(device, { net = net }):step() end
+    return { t.raises("'conv2.weight' already was not finite", step):gsub('^.-net', 'net') }
   end)
 end)
 
@@ -272,7 +275,8 @@ t.case('HZ_DEVICE and device= name it; cells say so', function()
     t.equal(cell.decides.training.device, 'far')
     t.equal(near[i].decides.training.device, 'cpu')
     t.ok(cell.key ~= near[i].key)
-    t.equal({ cell.test_loss, cell.test_accuracy, cell.curve }, { near[i].test_loss, near[i].test_accuracy, near[i].curve })
+    t.equal({ cell.test_loss, cell.test_accuracy, cell.curve },
+      { near[i].test_loss, near[i].test_accuracy, near[i].curve })
   end
 end)
 

@@ -37,7 +37,8 @@ end
 
 local kinked = { relu = true, leaky = true, elu = true }
 
--- An activation with a kink must see no pre-activation near it, or a rounding turns a whole gradient: another stream of numbers then.
+-- An activation with a kink must see no pre-activation near it, or a rounding turns a whole gradient: another
+-- stream of numbers then.
 local function away_from_kinks(row)
   local act = row.act or row.op == 'act' and row.attr.act
   if not kinked[act] then return end
@@ -62,7 +63,8 @@ local function truth(row, storage, batch)
   local known = truths[storage]
   known[row] = known[row] or {}
   if not known[row][batch] then
-    local b = G.bench(row, { dtype = 'f64', rounded = storage == 'bf16', batch = batch, grad = not row.no_grad, fuse = false })
+    local b = G.bench(row,
+      { dtype = 'f64', rounded = storage == 'bf16', batch = batch, grad = not row.no_grad, fuse = false })
     b:run()
     known[row][batch] = b:results(batch)
   end
@@ -89,7 +91,8 @@ local function close(row, storage, bench, n, wanted, how)
     local maker = wanted[name].maker
     local most = limit(row, maker, storage, r.tensor:type(), used, seen)
     if not (d <= most) then
-      t.ok(false, ('%s, %s, %s: %s (made by %s) is off by %.3g; at most %.3g'):format(row.title, storage, how, name, maker, d, most))
+      t.ok(false, ('%s, %s, %s: %s (made by %s) is off by %.3g; at most %.3g'):format(row.title, storage, how, name,
+        maker, d, most))
     end
   end
 end
@@ -135,8 +138,9 @@ t.case('every kernel of every level equals the plain loops', function()
   end)
 end)
 
--- Relative L2 error on architecture A's layers: Winograd at most 1.1e-6 forward and for the data gradient, 3e-6 for the weight
--- gradient; other kernels at most 1.1e-7 times the square root of the channels summed over (and as Winograd for the weights).
+-- Relative L2 error on architecture A's layers: Winograd at most 1.1e-6 forward and for the data gradient,
+-- 3e-6 for the weight gradient; other kernels at most 1.1e-7 times the square root of the channels summed over
+-- (and as Winograd for the weights).
 local function promised(row, kernel, what)
   if kernel:find '^wino' then return what == 'd w2' and 3e-6 or 1.1e-6 end
   if what == 'd w2' then return 3e-6 end
@@ -156,8 +160,13 @@ t.case('numerics of architecture A', function()
         local got = b:results()
         for what, op in pairs(makers) do
           local d, most = G.distance(got[what].tensor, truth(row, 'f32')[what].tensor), promised(row, used[op], what)
-          if used[op] ~= 'ref' then t.ok(d <= most, ('%s, %s, %s %s: off by %.3g; promised %.3g'):format(row.title, level, op, used[op], d, most)) end
-          if os.getenv 'HZ_TEST_ROW' then print(('%-40s %-11s %-10s %-7s %.2e of %.2e'):format(row.title, level, op, used[op], d, most)) end
+          if used[op] ~= 'ref' then
+            t.ok(d <= most,
+              ('%s, %s, %s %s: off by %.3g; promised %.3g'):format(row.title, level, op, used[op], d, most))
+          end
+          if os.getenv 'HZ_TEST_ROW' then
+            print(('%-40s %-11s %-10s %-7s %.2e of %.2e'):format(row.title, level, op, used[op], d, most))
+          end
         end
         return b
       end
@@ -190,7 +199,9 @@ t.case('fused equals unfused', function()
         local a = G.bench(row, { dtype = storage, fuse = true, grad = grad and not row.no_grad })
         local b = G.bench(row, { dtype = storage, fuse = false, grad = grad and not row.no_grad })
         for _, k in ipairs(a:kernels()) do fused = fused + (k.kernel == 'fused' and 1 or 0) end
-        for _, k in ipairs(b:kernels()) do t.ok(k.kernel ~= 'fused', row.title .. ': fused although no_fuse was asked') end
+        for _, k in ipairs(b:kernels()) do
+          t.ok(k.kernel ~= 'fused', row.title .. ': fused although no_fuse was asked')
+        end
         a:run()
         b:run()
         close(row, storage, a, row.batch, truth(row, storage), level .. ', fused' .. (how or ''))
@@ -216,7 +227,9 @@ t.case('the same bits for 1, 2, 3 and 5 threads', function()
           local r = b:results(row.batch)
           first = first or r
           for what, v in pairs(r) do
-            t.ok(G.same_bits(v.tensor, first[what].tensor), ('%s, %s, %s, %s: %s has other bits with %d threads'):format(row.title, storage, level, name or 'chosen', what, n))
+            t.ok(G.same_bits(v.tensor, first[what].tensor),
+              ('%s, %s, %s, %s: %s has other bits with %d threads'):format(row.title, storage, level,
+              name or 'chosen', what, n))
           end
         end
         return b
@@ -240,7 +253,8 @@ t.case('count < batch leaves other rows alone', function()
         local b = G.bench(row, { dtype = storage, grad = not row.no_grad })
         b:run { count = n }
         local touched = b:touched(n)
-        t.ok(not touched, ('%s, %s, %s, %d rows: %s was written beyond them'):format(row.title, storage, level, n, tostring(touched)))
+        t.ok(not touched,
+          ('%s, %s, %s, %d rows: %s was written beyond them'):format(row.title, storage, level, n, tostring(touched)))
         local which = ('%s%s, %d of %d rows'):format(level, how or '', n, row.batch)
         close(row, storage, b, n, truth(row, storage, n), which)
       end

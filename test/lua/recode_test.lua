@@ -1,6 +1,7 @@
 -- Recoding: accounts that add up, and a cache that may be damaged, deleted or full.
 local t = ...
-local dataset, file, recode, tensor = require 'hz.data.dataset', require 'hz.base.file', require 'hz.codec.recode', require 'hz.tensor.tensor'
+local dataset, file = require 'hz.data.dataset', require 'hz.base.file'
+local recode, tensor = require 'hz.codec.recode', require 'hz.tensor.tensor'
 
 local function need_jpeg()
   if not require 'hz.codec.plugins'.has 'jpeg' then t.skip('the JPEG plugin is not built') end
@@ -8,7 +9,8 @@ local function need_jpeg()
 end
 
 local function set_of(n, seed, h, w, channels)
-  local items = tensor.rand({ n, h or 16, w or 16, channels or 3 }, 0, 255.99, { seed = seed, stream = 1 }):floor():to 'u8'
+  local shape = { n, h or 16, w or 16, channels or 3 }
+  local items = tensor.rand(shape, 0, 255.99, { seed = seed, stream = 1 }):floor():to 'u8'
   return dataset.new { name = 'noise', items = items, labels = tensor.zeros({ n }, 'i32'), classes = { 'a' } }
 end
 
@@ -30,7 +32,8 @@ t.case('recode: payload, tables and container add up to the encoded bytes of eve
   local jpeg = need_jpeg()
   with_cache(function(_, _, note)
     for _, case in ipairs { { 16, 16, 3 }, { 9, 13, 3 }, { 17, 8, 1 }, { 1, 1, 1 } } do
-      for _, values in ipairs { { quality = 10 }, { quality = 90, progressive = true }, { quality = 50, optimize = true } } do
+      for _, values in ipairs { { quality = 10 }, { quality = 90, progressive = true },
+          { quality = 50, optimize = true } } do
         local set, ok, codec = set_of(5, 3, unpack(case)), nil, nil
         ok, codec = pcall(jpeg, values)
         if ok then
@@ -69,7 +72,8 @@ t.case('recode: without a codec the data are as they were, 8 bits per sample', f
   local set = set_of(3, 1)
   local g = recode.group { set }
   t.ok(g.sets[1] == set)
-  t.equal(recode.means(g.account), { bytes_payload = 768, bytes_tables = 0, bytes_container = 0, bits_per_sample = 8, bits_per_sample_file = 8, ssim = 1 })
+  t.equal(recode.means(g.account), { bytes_payload = 768, bytes_tables = 0, bytes_container = 0, bits_per_sample = 8,
+    bits_per_sample_file = 8, ssim = 1 })
 end)
 
 t.case('recode: a damaged cache entry is named and made anew', function()
@@ -79,7 +83,8 @@ t.case('recode: a damaged cache entry is named and made anew', function()
     local first = recode.group({ set }, codec, note)
     local path = only(dir)
     local good = t.read(path)
-    for _, bad in ipairs { good:sub(1, -2) .. string.char((good:byte(-1) + 1) % 256), good:sub(1, 100), '', 'nonsense that is long enough' } do
+    for _, bad in ipairs { good:sub(1, -2) .. string.char((good:byte(-1) + 1) % 256), good:sub(1, 100), '',
+        'nonsense that is long enough' } do
       t.write(path, bad)
       recode.forget()
       local again = recode.group({ set }, codec, note)
@@ -101,13 +106,15 @@ t.case('recode: what is in memory or on disk is not encoded again, and other val
   with_cache(function(dir, _, note)
     local set = set_of(6, 1)
     local codec, calls = jpeg { quality = 20 }, 0
-    local spy = setmetatable({ recode = function(_, ...) calls = calls + 1; return codec:recode(...) end }, { __index = codec })
+    local spy = setmetatable({ recode = function(_, ...) calls = calls + 1; return codec:recode(...) end },
+      { __index = codec })
     recode.group({ set }, spy, note)
     recode.group({ set }, spy, note)
     recode.forget()
     recode.group({ set }, spy, note)
     t.equal(calls, 1)
-    t.ok(recode.group({ set }, jpeg { quality = 21 }, note).account.payload ~= recode.group({ set }, spy, note).account.payload)
+    t.ok(recode.group({ set }, jpeg { quality = 21 }, note).account.payload
+      ~= recode.group({ set }, spy, note).account.payload)
     recode.group({ set:subset(1, 3) }, spy, note)
     t.equal({ calls, #file.list(dir) }, { 2, 3 })
   end)
@@ -141,6 +148,7 @@ end)
 
 t.case('recode: sets that are no images are refused', function()
   local jpeg = need_jpeg()
-  local set = dataset.new { name = 'features', items = tensor.zeros({ 3, 4 }, 'f32'), labels = tensor.zeros({ 3 }, 'i32'), classes = { 'a' } }
+  local set = dataset.new { name = 'features', items = tensor.zeros({ 3, 4 }, 'f32'),
+    labels = tensor.zeros({ 3 }, 'i32'), classes = { 'a' } }
   t.raises('needs images', recode.group, { set }, jpeg { quality = 20 })
 end)

@@ -5,27 +5,34 @@ local export, picture = require 'hz.report.export', require 'hz.report.picture'
 local report, text = require 'hz.report.report', require 'hz.report.text'
 
 local function account(payload, exact)
-  return { items = 10, samples = 30720, payload = payload, tables = exact and 0 or 5700, container = exact and 0 or 550, tables_once = exact and 0 or 570,
-           squared_error = exact and 0 or 30720, ssim = exact and 10 or 9 }
+  return { items = 10, samples = 30720, payload = payload, tables = exact and 0 or 5700, container = exact and 0 or 550,
+    tables_once = exact and 0 or 570, squared_error = exact and 0 or 30720, ssim = exact and 10 or 9 }
 end
 
 -- A record as cell.read gives it.
 local function record(o)
   local curve = o.curve or { 0.2, 0.4, 0.5 }
-  return { status = 'done', data = 'fake', split = 'train=8 validation=2 test=10', protocol = o.protocol or 'strict', codec = o.quality and 'jpeg' or 'raw', quality = o.quality,
-    codec_test = o.quality and 'jpeg' or 'raw', quality_test = o.quality, model = o.model or 'small', params = 1234, seed = o.seed, dtype = o.dtype or 'f32', epochs = #curve,
-    accuracy = o.accuracy, best = 0.5, last = curve[#curve], curve = { watch_accuracy = json.array(curve) }, key = 'k',
+  return { status = 'done', data = 'fake', split = 'train=8 validation=2 test=10',
+    protocol = o.protocol or 'strict', codec = o.quality and 'jpeg' or 'raw', quality = o.quality,
+    codec_test = o.quality and 'jpeg' or 'raw', quality_test = o.quality, model = o.model or 'small',
+    params = 1234, seed = o.seed, dtype = o.dtype or 'f32', epochs = #curve, accuracy = o.accuracy,
+    best = 0.5, last = curve[#curve], curve = { watch_accuracy = json.array(curve) }, key = 'k',
     accounts = { all = account(o.quality and 100 * o.quality or 30720, not o.quality) },
-    run = { seconds = o.seconds or 2, version = '0', commit = 'c', isa = 'x', threads = 2, finished = '2026-01-01T00:00:00Z' } }
+    run = { seconds = o.seconds or 2, version = '0', commit = 'c', isa = 'x', threads = 2,
+      finished = '2026-01-01T00:00:00Z' } }
 end
 
 local some = {
-  record { quality = 10, seed = 1, accuracy = 0.50 }, record { quality = 10, seed = 2, accuracy = 0.54, curve = { 0.1, 0.2, 0.52 } },
-  record { seed = 1, accuracy = 0.60 }, record { seed = 2, accuracy = 0.62, seconds = 4 }, record { quality = 50, seed = 1, accuracy = 0.55 },
+  record { quality = 10, seed = 1, accuracy = 0.50 },
+  record { quality = 10, seed = 2, accuracy = 0.54, curve = { 0.1, 0.2, 0.52 } },
+  record { seed = 1, accuracy = 0.60 },
+  record { seed = 2, accuracy = 0.62, seconds = 4 },
+  record { quality = 50, seed = 1, accuracy = 0.55 },
 }
 
 t.case('report: the storage type is a column, and a series of its own, where it differs', function()
-  local r = report.new('id', { record { seed = 1, accuracy = 0.6 }, record { seed = 1, accuracy = 0.61, dtype = 'bf16' } })
+  local r = report.new('id',
+    { record { seed = 1, accuracy = 0.6 }, record { seed = 1, accuracy = 0.61, dtype = 'bf16' } })
   t.equal({ r.groups[1].dtype, r.groups[2].dtype }, { 'f32', 'bf16' })
   t.match(text.table(r.groups), 'dtype')
   t.equal({ picture.of(r).series[1].name, picture.of(r).series[2].name }, { 'small f32', 'small bf16' })
@@ -99,9 +106,10 @@ t.case('report: JSON is one array of cells with exactly the promised fields', fu
   local list = json.decode(export.json(report.new('id', some)))
   t.equal(#list, 5)
   local wanted = {}
-  for name in ([[data split protocol codec quality model params seed dtype epochs accuracy best last convergence_epoch bytes_payload bytes_tables
-      bytes_container bits_per_sample bits_per_sample_file psnr ssim seconds curve codec_test quality_test
-      isa vendor kernels parameter parameter_test encoding encoding_test values values_test]]):gmatch '%S+' do
+  for name in ([[data split protocol codec quality model params seed dtype epochs accuracy best last convergence_epoch
+      bytes_payload bytes_tables bytes_container bits_per_sample bits_per_sample_file psnr ssim seconds curve
+      codec_test quality_test isa vendor kernels parameter parameter_test encoding encoding_test values
+      values_test]]):gmatch '%S+' do
     wanted[name] = true
   end
   for _, cell in ipairs(list) do
@@ -120,7 +128,8 @@ t.case('report: CSV has a line per cell and the same numbers', function()
   for line in export.csv(report.new('id', some)):gmatch '[^\n]+' do lines[#lines + 1] = line end
   t.equal(#lines, 6)
   t.equal(lines[1], table.concat(rows_of.fields, ','))
-  t.match(lines[2], '^fake,train=8 validation=2 test=10,strict,jpeg,10,jpeg,10,small,1234,1,f32,3,0%.5,0%.5,0%.5,3,100,570,55,'
+  t.match(lines[2],
+    '^fake,train=8 validation=2 test=10,strict,jpeg,10,jpeg,10,small,1234,1,f32,3,0%.5,0%.5,0%.5,3,100,570,55,'
     .. '.*,0%.2 0%.4 0%.5,quality,jpeg 10,,quality,jpeg 10,,x,,$')
   t.equal(require 'hz.base.table'.csv({ 'a', 'b' }, { { a = 'x,"y"' }, { b = 0.1 } }), 'a,b\n"x,""y""",\n,0.1\n')
 end)
@@ -155,7 +164,8 @@ end)
 
 t.case('report: failed cells are named and do not count', function()
   local bad = record { quality = 10, seed = 3 }
-  bad.status, bad.failure, bad.accuracy, bad.best, bad.last = 'failed', { epoch = 2, layer = 'conv1', message = 'the loss is nan' }, nil, nil, nil
+  bad.status, bad.failure = 'failed', { epoch = 2, layer = 'conv1', message = 'the loss is nan' }
+  bad.accuracy, bad.best, bad.last = nil, nil, nil
   local r = report.new('id', { some[1], some[2], bad })
   t.near(r.groups[1].accuracy, 0.52, 1e-12)
   t.match(text.text(r), 'failed: jpeg 10, small, seed 3: epoch 2, layer conv1: the loss is nan')
@@ -181,7 +191,8 @@ t.case('report: the plot as SVG is well-formed and holds every point', function(
 end)
 
 t.case('report: one cell, and cells of equal accuracy, can be drawn', function()
-  for _, list in ipairs { { some[1] }, { record { quality = 1, seed = 1, accuracy = 0 }, record { quality = 2, seed = 1, accuracy = 0 } } } do
+  local low = { record { quality = 1, seed = 1, accuracy = 0 }, record { quality = 2, seed = 1, accuracy = 0 } }
+  for _, list in ipairs { { some[1] }, low } do
     local shown = text.text(report.new('id', list))
     t.ok(not shown:find 'nan' and not shown:find 'inf', shown)
     t.ok(not picture.svg(report.new('id', list)):find 'nan')

@@ -4,21 +4,26 @@ local file, json = require 'hz.base.file', require 'hz.base.json'
 
 local script = [[
 local hz = require 'hz'
-local knob = hz.args({ { 'quality', nil, 'float', '', list = true, also = { 'raw' } }, { 'seed', { 1 }, 'int', '', list = true }, { 'epochs', 2, 'int', '' } }, ...)
+local knob = hz.args({ { 'quality', nil, 'float', '', list = true, also = { 'raw' } },
+  { 'seed', { 1 }, 'int', '', list = true }, { 'epochs', 2, 'int', '' } }, ...)
 local train, test = hz.data('camera', { size = 8, train = 160, test = 40 })
-hz.sweep { name = 'tiny', request = { command = 'x' }, data = { { name = 'camera', train = train, test = test } }, quality = knob.quality, model = { 'net.lua' }, seed = knob.seed,
+hz.sweep { name = 'tiny', request = { command = 'x' }, data = { { name = 'camera', train = train, test = test } },
+  quality = knob.quality, model = { 'net.lua' }, seed = knob.seed,
   epochs = knob.epochs, batch = 16, train = 60, optimizer = function() return hz.adam {} end }
 ]]
 
 -- A folder with two sweeps that share the untouched cell; returns it and a function that runs hz there.
 local function place()
   local dir = t.folder()
-  t.write(dir .. '/net.lua', "local l = require 'hz'.layers\nreturn function(o) return require 'hz'.net 'n' { l.conv{4, 3, stride=2}, l.relu, l.conv{o.classes, 1}, l.meanpool } end\n")
+  t.write(dir .. '/net.lua', "local l = require 'hz'.layers\nreturn function(o) return require 'hz'.net 'n' { "
+    .. "l.conv{4, 3, stride=2}, l.relu, l.conv{o.classes, 1}, l.meanpool } end\n")
   t.write(dir .. '/sweep.lua', script)
-  local function hz(args) return t.sh(('cd %s; HZ_CACHE=cache HZ_RUNS= %s %s; exit $?'):format(t.quote(dir), t.quote(t.hz), args)) end
+  local function hz(args)
+    return t.sh(('cd %s; HZ_CACHE=cache HZ_RUNS= %s %s; exit $?'):format(t.quote(dir), t.quote(t.hz), args))
+  end
   for i, args in ipairs { 'quality=20,raw seed=1..2', 'quality=50,raw seed=1..2' } do
     local second = os.time()
-    while i > 1 and os.time() == second do t.sh 'sleep 0.1' end              -- sweeps of one second have no order in time
+    while i > 1 and os.time() == second do t.sh 'sleep 0.1' end      -- sweeps of one second have no order in time
     local status, _, err = hz('sweep.lua ' .. args)
     t.equal(status, 0, err)
   end
@@ -53,8 +58,10 @@ t.case('runs: sweeps are listed, reported, compared and queried', function()
   status, out = hz('compare ' .. a .. ' ' .. b)
   t.equal(status, 0)
   t.match(out, 'raw +8%.000 +8%.000 +[%d.]+ +[%d.]+ +%+0%.00')
-  t.match(select(2, hz [[-e "r = hz.results() print(r.n, #r:where{quality='raw'}:column 'accuracy', r:where{seed=1}:mean 'bits_per_sample' > 1)"]]), '^4\t2\ttrue\n')
-  t.match(select(2, hz [[-e "print(hz.query 'select codec, count(*) as n from cells group by codec order by codec')"]]), 'codec +n\n *jpeg +4\n *raw +2\n')
+  t.match(select(2, hz [[-e "r = hz.results() print(r.n, #r:where{quality='raw'}:column 'accuracy',
+    r:where{seed=1}:mean 'bits_per_sample' > 1)"]]), '^4\t2\ttrue\n')
+  t.match(select(2, hz [[-e "print(hz.query 'select codec, count(*) as n from cells group by codec order by codec')"]]),
+    'codec +n\n *jpeg +4\n *raw +2\n')
 end)
 
 t.case('runs: rm takes the cells that no other sweep needs', function()
@@ -75,15 +82,21 @@ t.case('runs: mistakes in calling are messages', function()
   local dir, hz = place()
   local a = ids(hz)
   for _, case in ipairs {
-    { 'report nothing', 1, "'nothing' is no sweep; have tiny%-" }, { 'report tiny', 1, 'the beginning of several sweeps' }, { 'report --wide', 2, 'unknown' }, { 'runs list', 2, 'have rm' },
-    { 'runs rm', 2, 'needs one' }, { 'compare ' .. a, 2, 'needs two' }, { 'report runs=nowhere', 1, 'no sweep is recorded' }, { 'report --svg', 2, 'needs %-%-svg FILE' },
-    { [[-e "hz.query 'select wrong from cells'"]], 1, 'no such column: wrong' }, { [[-e "hz.results('nothing')"]], 1, 'is no sweep' },
+    { 'report nothing', 1, "'nothing' is no sweep; have tiny%-" },
+    { 'report tiny', 1, 'the beginning of several sweeps' },
+    { 'report --wide', 2, 'unknown' }, { 'runs list', 2, 'have rm' },
+    { 'runs rm', 2, 'needs one' }, { 'compare ' .. a, 2, 'needs two' },
+    { 'report runs=nowhere', 1, 'no sweep is recorded' }, { 'report --svg', 2, 'needs %-%-svg FILE' },
+    { [[-e "hz.query 'select wrong from cells'"]], 1, 'no such column: wrong' },
+    { [[-e "hz.results('nothing')"]], 1, 'is no sweep' },
   } do
     local status, _, err = hz(case[1])
     t.equal(status, case[2], case[1] .. ': ' .. err)
     t.match(err, case[3], case[1])
   end
-  for _, verb in ipairs { 'runs', 'report', 'compare' } do t.match(select(2, hz(verb .. ' --help')), '^usage: hz ' .. verb) end
+  for _, verb in ipairs { 'runs', 'report', 'compare' } do
+    t.match(select(2, hz(verb .. ' --help')), '^usage: hz ' .. verb)
+  end
   t.match(select(2, hz 'runs runs=nowhere'), 'no sweep is recorded')
   t.ok(not file.exists(dir .. '/nowhere'))
 end)

@@ -31,7 +31,8 @@ t.case('sweep: two processes share a folder, one is killed again and again, each
   local dir, run, env = place()
   t.equal((run 'runs=a seed=1..3'), 0)
   local one = t.quote(t.hz) .. ' sweep.lua runs=b seed=1..3'
-  local status, _, err = t.sh(env .. ('(for s in 0.2 0.3 0.4; do timeout -s KILL $s %s >/dev/null 2>&1; done) & %s & wait $!'):format(one, one))
+  local status, _, err = t.sh(env
+    .. ('(for s in 0.2 0.3 0.4; do timeout -s KILL $s %s >/dev/null 2>&1; done) & %s & wait $!'):format(one, one))
   t.equal(status, 0, err)
   same_cells(dir .. '/a', dir .. '/b')
 end)
@@ -78,12 +79,15 @@ t.case('sweep: Ctrl-C ends it with 130, SIGTERM with 75, and the same command go
   local dir, run, env = place()
   for _, case in ipairs { { 'INT', 130 }, { 'TERM', 75 } } do
     local status, _, err = t.sh(env .. ([[rm -rf b; %s sweep.lua runs=b epochs=4000 seed=1 quality=20 & p=$!
-      i=0; while [ $i -lt 200 ] && ! ls b/cells/*.resume.safetensors >/dev/null 2>&1; do i=$((i+1)); sleep 0.05; done; sleep 0.1; kill -%s $p; wait $p]]):format(t.quote(t.hz), case[1]))
+      i=0
+      while [ $i -lt 200 ] && ! ls b/cells/*.resume.safetensors >/dev/null 2>&1; do i=$((i+1)); sleep 0.05; done
+      sleep 0.1; kill -%s $p; wait $p]]):format(t.quote(t.hz), case[1]))
     t.equal(status, case[2], err)
     t.match(err, 'resumes')
     t.ok(#file.list(dir .. '/b/cells') >= 1)
   end
-  local _, _, err = run('runs=b epochs=4000 seed=1 quality=20', ('timeout -s KILL %d '):format(os.getenv 'HZ_SANITIZER' and 10 or 1))
+  local _, _, err = run('runs=b epochs=4000 seed=1 quality=20',
+    ('timeout -s KILL %d '):format(os.getenv 'HZ_SANITIZER' and 10 or 1))
   local first = err:match 'epoch (%d+)/4000'
   t.ok(first and tonumber(first) > 1, 'it begins where it was')
 end)
@@ -108,7 +112,9 @@ t.case('sweep: the same seed sees the same weights, order and augmentation at ev
   t.equal((run 'runs=c seed=3 codec=png quality=1'), 0)      -- lossless: other bytes, the same pixels
   local function curve(runs)
     local path
-    for _, name in ipairs(file.list(dir .. '/' .. runs .. '/cells')) do path = name:find '^%x+%.safetensors$' and name or path end
+    for _, name in ipairs(file.list(dir .. '/' .. runs .. '/cells')) do
+      path = name:find '^%x+%.safetensors$' and name or path
+    end
     return json.decode(safetensors.metadata(dir .. '/' .. runs .. '/cells/' .. path)['hz.cell']).curve
   end
   t.equal(curve 'a', curve 'b')
@@ -133,7 +139,9 @@ t.case('sweep: weights=FILE epochs=0 scores saved weights at every quality', fun
   local dir, run = place()
   t.equal((run 'runs=a seed=1 quality=raw'), 0)
   local weights
-  for _, name in ipairs(file.list(dir .. '/a/cells')) do weights = name:find 'weights' and 'a/cells/' .. name or weights end
+  for _, name in ipairs(file.list(dir .. '/a/cells')) do
+    weights = name:find 'weights' and 'a/cells/' .. name or weights
+  end
   local status, out, err = run('runs=b epochs=0 quality=5,20,raw weights=' .. weights)
   t.equal(status, 0, err)
   t.match(out, '3 cells')
@@ -172,8 +180,10 @@ end)
 t.case('sweep: what cannot be is said before the first step', function()
   local _, run = place()
   for _, case in ipairs {
-    { 'quality=500', 'quality is 500; needs' }, { 'codec=mp9', "'mp9'" }, { 'model=nonet', "'nonet' is unknown; have" }, { 'train=159', 'train=159 was given; camera has 160' , ok = true },
-    { 'train=160', 'train=160 was given' }, { 'protocol=loose', "'loose' is unknown; have strict, paper" }, { 'train=8', 'batch=16 was given; 8 items train' },
+    { 'quality=500', 'quality is 500; needs' }, { 'codec=mp9', "'mp9'" }, { 'model=nonet', "'nonet' is unknown; have" },
+    { 'train=159', 'train=159 was given; camera has 160' , ok = true },
+    { 'train=160', 'train=160 was given' }, { 'protocol=loose', "'loose' is unknown; have strict, paper" },
+    { 'train=8', 'batch=16 was given; 8 items train' },
     { 'epochs=0', 'needs weights=FILE' }, { 'weights=nowhere', 'nowhere' },
   } do
     local status, _, err = run('dry=true ' .. case[1])
@@ -193,22 +203,30 @@ t.case('sweep: cifar_sweep.lua says which data it uses, and takes its keys over 
   local dir = t.folder()
   local path = t.sh 'pwd' == 0 and select(2, t.sh 'pwd'):match '[^\n]+' .. '/experiments/cifar_sweep.lua'
   local function run(args)
-    return t.sh(('cd %s; HZ_DATA= XDG_DATA_HOME=%s HZ_RUNS= %s %s %s; exit $?'):format(dir, dir, t.quote(t.hz), t.quote(path), args))
+    return t.sh(('cd %s; HZ_DATA= XDG_DATA_HOME=%s HZ_RUNS= %s %s %s; exit $?'):format(dir, dir, t.quote(t.hz),
+      t.quote(path), args))
   end
   local status, out, err = run 'dry=true train=80 test=20 batch=16'
   t.equal(status, 0, err)
   t.match(out, '^data: camera, %d+ training and 1000 test images, from the embedded camera %(cifar10 was not found')
   t.match(out, '10 cells, about')
   t.match(select(2, run 'dry=true train=80 test=20 batch=16 quality=5,raw seed=1..3 data=camera'), '6 cells')
-  t.match(select(2, run 'dry=true train=80 test=20 batch=16 quality=raw seed=1 data=camera dtype=bf16'), '1 cell, about')
-  t.match(select(2, run 'dry=true train=80 test=20 batch=16 quality=raw seed=1..3 data=camera dtype=f32,bf16'), '6 cells, about')
+  t.match(select(2, run 'dry=true train=80 test=20 batch=16 quality=raw seed=1 data=camera dtype=bf16'),
+    '1 cell, about')
+  t.match(select(2, run 'dry=true train=80 test=20 batch=16 quality=raw seed=1..3 data=camera dtype=f32,bf16'),
+    '6 cells, about')
   local small = 'dry=true train=80 test=20 batch=16 seed=1 data=camera '
-  t.match(select(2, run(small .. 'subsampling=420,444')), '9 cells')           -- beside the preset's four qualities and raw
+  t.match(select(2, run(small .. 'subsampling=420,444')), '9 cells')      -- beside the preset's four qualities and raw
   t.match(select(2, run(small .. 'subsampling=420,444 quality=5,raw')), '3 cells')
   t.match(select(2, run(small .. 'codec=png level=0,9')), '2 cells')           -- png has no quality
-  for _, case in ipairs { { 'qualty=5', 2, "did you mean 'quality'" }, { 'data=cifar11', 1, "'cifar11' is unknown; have camera, cifar10" }, { 'model=big', 1, "'big' is unknown; have all%-cnns" },
-    { 'quality=0', 1, 'quality is 0; needs' }, { 'data=cifar10', 1, 'cifar10 was not found' }, { 'test=5000', 1, 'test=5000 was given; camera has 1000' }, { 'epochs=-1', 2, '0%.%.100000' },
-    { 'subsampling=421', 2, 'needs one of 420, 422, 444' }, { 'bitrate=8', 2, "'bitrate' is no key; have .* subsampling" } } do
+  for _, case in ipairs {
+    { 'qualty=5', 2, "did you mean 'quality'" }, { 'data=cifar11', 1, "'cifar11' is unknown; have camera, cifar10" },
+    { 'model=big', 1, "'big' is unknown; have all%-cnns" },
+    { 'quality=0', 1, 'quality is 0; needs' }, { 'data=cifar10', 1, 'cifar10 was not found' },
+    { 'test=5000', 1, 'test=5000 was given; camera has 1000' }, { 'epochs=-1', 2, '0%.%.100000' },
+    { 'subsampling=421', 2, 'needs one of 420, 422, 444' },
+    { 'bitrate=8', 2, "'bitrate' is no key; have .* subsampling" },
+  } do
     local code, _, message = run('dry=true ' .. case[1])
     t.equal(code, case[2], case[1] .. ': ' .. message)
     t.match(message, case[3], case[1])
@@ -261,7 +279,8 @@ end)
 t.case('sweep: a full disk ends it with a message, and the same command goes on', function()
   local dir, run, env = place()
   t.equal((run 'runs=a seed=1 quality=20'), 0)
-  local status, _, err = t.sh(env .. ("trap '' XFSZ; ulimit -f 8; exec %s sweep.lua runs=b seed=1 quality=20"):format(t.quote(t.hz)))
+  local status, _, err = t.sh(env
+    .. ("trap '' XFSZ; ulimit -f 8; exec %s sweep.lua runs=b seed=1 quality=20"):format(t.quote(t.hz)))
   if status == 0 then t.skip('ulimit -f does not hold here') end
   t.equal(status, 1, err)
   t.match(err, 'write: [^\n]*b/cells/[^\n]*: File too large')
@@ -281,7 +300,8 @@ t.case('sweep: a read-only folder of finished cells is reported; new cells are r
   local dir, run, env = place()
   t.equal((run 'runs=a seed=1'), 0)
   local mount = ('mount --bind %s/a %s/a && mount -o remount,ro,bind %s/a'):format(dir, dir, dir)
-  local inside = ('unshare -m sh -c %s'):format(t.quote(('%s || exit 99; %s report runs=a; %s sweep.lua runs=a seed=1..2; echo status $?'):format(mount, t.hz, t.hz)))
+  local inside = ('unshare -m sh -c %s'):format(t.quote(('%s || exit 99; %s report runs=a; '
+    .. '%s sweep.lua runs=a seed=1..2; echo status $?'):format(mount, t.hz, t.hz)))
   local status, out, err = t.sh(env .. inside)
   if status ~= 0 then t.skip('a folder cannot be mounted read-only here') end
   t.match(out, 'jpeg 20 ')

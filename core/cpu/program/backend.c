@@ -1,6 +1,6 @@
-/* backend.c: the "cpu" backend. A program is the nodes with the kernel chosen for each, each kernel's own memory, and one
-   scratch area per worker that all nodes share; nodes over bf16 whose kernel computes over f32 share an area for the copies (wide.c).
-   Nothing is allocated in a run, unless there are more workers than before. */
+/* backend.c: the "cpu" backend. A program is the nodes with the kernel chosen for each, each kernel's own memory, and
+   one scratch area per worker that all nodes share; nodes over bf16 whose kernel computes over f32 share an area for
+   the copies (wide.c). Nothing is allocated in a run, unless there are more workers than before. */
 #include "cpu/program/program.h"
 #include "memory.h"
 #include <math.h>
@@ -20,7 +20,8 @@ static int listed(const char *names, const char *name)
     return 0;
 }
 
-/* Predicted seconds, negative if the kernel does not take the node. Tails are run only by a kernel that sees the node as it is stored. */
+/* Predicted seconds, negative if the kernel does not take the node. Tails are run only by a kernel that sees
+   the node as it is stored. */
 static double cost_of(choice c, const hz_work *w, const hz_work *wide, const cpu_micro *m)
 {
     if (w->tails && (c.wide || !c.kernel->tails || !c.kernel->tails(w, m)))
@@ -29,7 +30,10 @@ static double cost_of(choice c, const hz_work *w, const hz_work *wide, const cpu
     return cost < 0 || !c.wide ? cost : cost + wide_cost(w);
 }
 
-void choice_label(choice c, char label[KERNEL_LABEL]) { snprintf(label, KERNEL_LABEL, "%s%s", c.wide ? "wide " : "", c.kernel->name); }
+void choice_label(choice c, char label[KERNEL_LABEL])
+{
+    snprintf(label, KERNEL_LABEL, "%s%s", c.wide ? "wide " : "", c.kernel->name);
+}
 
 /* The first row that HZ_KERNEL names and that accepts, else the cheapest that accepts; kernel is NULL if none does. */
 static choice choose(const hz_work *w, const cpu_micro *m, int *is_forced)
@@ -101,9 +105,8 @@ static hz_status refuse(const hz_work *w)
     for (int i = 0; i < w->nin && n < sizeof text - 16; i++)
         n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", i ? ", " : "",
                               w->in[i].data ? hz_dtype_name(w->in[i].dtype) : "none");
-    return hz_fail(HZ_EDTYPE, "cpu: '%s' is a node over (%s) that no kernel runs; its floating-point values must be all f32, all f64, "
-                   "or bf16 activations with f32 parameters",
-                   w->name ? w->name : "?", text);
+    return hz_fail(HZ_EDTYPE, "cpu: '%s' is a node over (%s) that no kernel runs; its floating-point values must be "
+                   "all f32, all f64, or bf16 activations with f32 parameters", w->name ? w->name : "?", text);
 }
 
 /* ---- programs ---- */
@@ -204,7 +207,8 @@ hz_status program_run_node(hz_program *p, node *n, const hz_step *s)
 {
     const hz_work *w = &n->seen;
     const cpu_kernel *k = n->use.kernel;
-    cpu_call call = { .step = s, .micro = p->micro, .memory = n->memory, .scratch = p->scratch, .scratch_stride = p->stride };
+    cpu_call call = { .step = s, .micro = p->micro, .memory = n->memory, .scratch = p->scratch,
+                      .scratch_stride = p->stride };
     if (w->nin && w->in[0].kind == HZ_ACTIVATION && w->in[0].ndim && s->count > w->in[0].shape[0])
         return hz_fail(HZ_EARG, "%s: %lld rows were asked for; the plan's batch is %lld", w->name, (long long)s->count,
                        (long long)w->in[0].shape[0]);

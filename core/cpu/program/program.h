@@ -1,4 +1,5 @@
-/* program.h: what a program of the CPU backend is made of; shared by backend.c, which makes and runs it, and trial.c, which tries kernels. */
+/* program.h: what a program of the CPU backend is made of; shared by backend.c, which makes and runs it, and
+   trial.c, which tries kernels. */
 #ifndef CPU_PROGRAM_H
 #define CPU_PROGRAM_H
 #include "cpu/micro.h"
@@ -38,10 +39,12 @@ struct hz_program {
 };
 
 void choice_label(choice c, char label[KERNEL_LABEL]);
-/* Choices worth a trial: those that accept, the plain loops only where nothing else does. Returns how many, -1 where HZ_KERNEL forces out[0]. */
+/* Choices worth a trial: those that accept, the plain loops only where nothing else does. Returns how many, -1
+   where HZ_KERNEL forces out[0]. */
 int choice_list(const hz_work *w, const cpu_micro *m, choice out[HZ_TRIALS]);
 
-/* Gives a node its kernel and the kernel's memory, and says how much scratch and room for copies the program needs for it. */
+/* Gives a node its kernel and the kernel's memory, and says how much scratch and room for copies the program
+   needs for it. */
 hz_status program_prepare(hz_program *p, node *n, choice use);
 hz_status program_reserve(hz_program *p);              /* the scratch, for the threads there are now */
 hz_status program_place_copies(hz_program *p);         /* the area for copies; where the widened nodes see it */

@@ -34,7 +34,6 @@ typedef struct tail_row {
     void (*move)(part *p, const hz_tail *t);
 } tail_row;
 
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 static void *shifted(const part *p, int64_t elements)
 {
     return (char *)p->near + elements * (int64_t)hz_dtype_bytes(p->y->dtype);
@@ -96,7 +95,7 @@ static void pool_pixel(const part *p, const cpu_window *v, const hz_arg *z, uint
                        int64_t y, int64_t x)
 {
     int64_t c = p->y->shape[3], at = ((r->n * v->oh + y) * v->ow + x) * c;
-    cpu_taps taps = { .ky1 = (int)smaller(v->kh, v->h - y * v->kh), .kx1 = (int)smaller(v->kw, v->w - x * v->kw),
+    cpu_taps taps = { .ky1 = (int)min(v->kh, v->h - y * v->kh), .kx1 = (int)min(v->kw, v->w - x * v->kw),
                       .kw = (int)v->kw, .row = p->pitch, .column = c };
     p->s->pool_max(cpu_at(z, at), argmax ? argmax + at : NULL,
                    shifted(p, (y - r->y0) * v->kh * p->pitch + (x - r->x0) * v->kw * c), &taps, c);
@@ -108,8 +107,8 @@ static void move_maxpool(part *p, const hz_tail *t)
     uint8_t *argmax = p->w->out[t->out + 1].data;
     cpu_window v = cpu_window_of(&t->attr.window, p->y, z);
     cpu_rect r = { .n = p->r.n, .y0 = p->r.y0 / v.kh, .x0 = p->r.x0 / v.kw };
-    r.y1 = smaller(v.oh, (p->r.y1 + v.kh - 1) / v.kh);
-    r.x1 = smaller(v.ow, (p->r.x1 + v.kw - 1) / v.kw);
+    r.y1 = min(v.oh, ceil_div(p->r.y1, v.kh));
+    r.x1 = min(v.ow, ceil_div(p->r.x1, v.kw));
     for (int64_t y = r.y0; y < r.y1; y++)
         for (int64_t x = r.x0; x < r.x1; x++)
             pool_pixel(p, &v, z, argmax, &r, y, x);
@@ -162,7 +161,7 @@ static void run_dots(const part *p, const hz_tail *t, double *slot, stretch s)
     float dot[MOMENTS_MOST], sum[MOMENTS_MOST];
     int64_t n = p->y->shape[3], rows = s.n / n;
     for (int64_t r = 0; r < rows; r += MOMENTS_NEAR) {
-        int64_t some = smaller(rows - r, MOMENTS_NEAR);
+        int64_t some = min(rows - r, MOMENTS_NEAR);
         const void *dy = (const char *)s.y + r * n * (int64_t)hz_dtype_bytes(p->y->dtype);
         p->s->norm_dots(dot, dy, cpu_at(x, s.from + r * n), mean, some, n);
         p->s->sum_rows(sum, dy, some, n, n);
@@ -264,7 +263,7 @@ int cpu_tail_stored(const hz_work *w) { return !owner(w); }
 size_t cpu_tail_bytes(const hz_work *w, int64_t tasks)
 {
     const hz_tail *t = slotted(w);
-    return t ? ((size_t)tasks * (size_t)row_of(t)->slot(w, t) * sizeof(double) + 63) / 64 * 64 : 0;
+    return t ? line_bytes((size_t)tasks * (size_t)row_of(t)->slot(w, t) * sizeof(double)) : 0;
 }
 
 void cpu_tail_begin(const hz_work *w, void *slots, int task)

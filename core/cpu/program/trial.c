@@ -1,5 +1,5 @@
-/* trial.c: times the kernels that run a node, over the node's own memory, and gives a node another kernel. A trial is a program of one node
-   with memory of its own, so that kernels see it as they would in a step. */
+/* trial.c: times the kernels that run a node, over the node's own memory, and gives a node another kernel. A trial
+   is a program of one node with memory of its own, so that kernels see it as they would in a step. */
 #include "cpu/program/program.h"
 #include <stdlib.h>
 #include <string.h>
@@ -115,6 +115,6 @@ hz_status program_use(hz_program *p, int i, const char *kernel)
     }
     if (found < 0)
         return HZ_OK;                    /* HZ_KERNEL stands above it */
-    return hz_fail(HZ_EARG, "cpu: kernel '%s' does not run '%s' here (%s); it runs by '%s'", kernel, n->work.name ? n->work.name : "?",
-                   p->micro->isa, n->label);
+    return hz_fail(HZ_EARG, "cpu: kernel '%s' does not run '%s' here (%s); it runs by '%s'", kernel,
+                   n->work.name ? n->work.name : "?", p->micro->isa, n->label);
 }

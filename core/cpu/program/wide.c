@@ -1,14 +1,15 @@
-/* wide.c: bf16 activations through kernels that compute over f32. A node is widened: its bf16 values become f32 copies in an area that all
-   nodes of a program share, a kernel runs on the copies, and its results are rounded back (to nearest even). Every kernel serves
-   bf16 plans that way; one that reads bf16 itself saves 6 bytes moved per element and the copies. Parameters and what belongs to them
-   are f32 in such plans, so only activations are converted, and of them only the rows in use. */
+/* wide.c: bf16 activations through kernels that compute over f32. A node is widened: its bf16 values become f32
+   copies in an area that all nodes of a program share, a kernel runs on the copies, and its results are rounded
+   back (to nearest even). Every kernel serves bf16 plans that way; one that reads bf16 itself saves 6 bytes moved
+   per element and the copies. Parameters and what belongs to them are f32 in such plans, so only activations are
+   converted, and of them only the rows in use. */
 #include "cpu/micro.h"
 
-enum { CHUNK = 16384, ALIGN = 64 };      /* elements of a task; bytes */
+enum { CHUNK = 16384 };      /* elements of a task */
 
 static int narrow(const hz_arg *a) { return a->dtype == HZ_BF16 && a->kind == HZ_ACTIVATION; }
 static hz_arg *arg(hz_work *w, int i) { return i < w->nin ? &w->in[i] : &w->out[i - w->nin]; }
-static size_t wide_size(const hz_arg *a) { return ((size_t)cpu_size(a, 0, a->ndim) * sizeof(float) + ALIGN - 1) / ALIGN * ALIGN; }
+static size_t wide_size(const hz_arg *a) { return line_bytes((size_t)cpu_size(a, 0, a->ndim) * sizeof(float)); }
 
 int wide_wanted(const hz_work *w)
 {
@@ -73,9 +74,10 @@ static void copy_task(void *given, int task, int worker)
 
 static void copy(const hz_arg *as_bf16, const hz_arg *as_f32, const cpu_call *c, int back)
 {
-    copying k = { .m = c->micro, .wide = as_f32->data, .narrow = as_bf16->data, .n = cpu_count(as_bf16, c), .back = back };
+    copying k = { .m = c->micro, .wide = as_f32->data, .narrow = as_bf16->data, .n = cpu_count(as_bf16, c),
+                  .back = back };
     if (narrow(as_bf16) && as_bf16->data)
-        team_run((int)((k.n + CHUNK - 1) / CHUNK), copy_task, &k);
+        team_run((int)ceil_div(k.n, CHUNK), copy_task, &k);
 }
 
 hz_status wide_run(const cpu_kernel *kernel, const hz_work *w, const hz_work *wide, const cpu_call *c)

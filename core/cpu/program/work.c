@@ -1,4 +1,5 @@
-/* work.c: questions about a node that more than one kernel asks: rows and elements in use, windows, augmentation, flops. */
+/* work.c: questions about a node that more than one kernel asks: rows and elements in use, windows,
+   augmentation, flops. */
 #include "cpu/cpu.h"
 #include "hz/philox.h"
 
@@ -73,15 +74,16 @@ cpu_axis cpu_axis_of(const hz_work *w, const cpu_call *c, int arg)
 {
     const hz_arg *a = &w->in[arg];
     int axis = w->attr.norm.axis > 0 ? w->attr.norm.axis : a->ndim - 1;
-    return (cpu_axis){ .outer = cpu_rows(w, c) * cpu_size(a, 1, axis), .n = a->shape[axis], .inner = cpu_size(a, axis + 1, a->ndim) };
+    return (cpu_axis){ .outer = cpu_rows(w, c) * cpu_size(a, 1, axis), .n = a->shape[axis],
+                       .inner = cpu_size(a, axis + 1, a->ndim) };
 }
 
 hz_status cpu_check_labels(const hz_work *w, const int32_t *label, int64_t rows, int64_t classes)
 {
     for (int64_t r = 0; r < rows; r++)
         if (label[r] < 0 || label[r] >= classes)
-            return hz_fail(HZ_EARG, "%s: label %d in row %lld of the batch; there are %lld classes, need 0 to %lld", w->name,
-                           label[r], (long long)r, (long long)classes, (long long)classes - 1);
+            return hz_fail(HZ_EARG, "%s: label %d in row %lld of the batch; there are %lld classes, need 0 to %lld",
+                           w->name, label[r], (long long)r, (long long)classes, (long long)classes - 1);
     return HZ_OK;
 }
 
@@ -108,8 +110,8 @@ hz_status cpu_batch_of(const hz_work *w, const cpu_call *c, cpu_batch *b)
         return hz_fail(HZ_EARG, "%s: %lld rows were asked for; the plan's batch is %lld", w->name, (long long)b->rows,
                        (long long)w->out[0].shape[0]);
     if (c->step->offset < 0 || c->step->offset + b->rows > b->items)
-        return hz_fail(HZ_EARG, "%s: items %lld to %lld were asked for; the data hold %lld", w->name, (long long)c->step->offset,
-                       (long long)(c->step->offset + b->rows), (long long)b->items);
+        return hz_fail(HZ_EARG, "%s: items %lld to %lld were asked for; the data hold %lld", w->name,
+                       (long long)c->step->offset, (long long)(c->step->offset + b->rows), (long long)b->items);
     return HZ_OK;
 }
 

@@ -1,7 +1,7 @@
 -- choices.lua: what computes plans, node by node, so that a training goes on anywhere as it began:
 --   { machine, isa, vendor, nodes = { node text = kernel } }
--- isa is the vector level, vendor whose cores the prediction had in mind that chose kernels (and by them what is fused). The
--- same choices yield the same bits on any machine: kernels add in an order of their own.
+-- isa is the vector level, vendor whose cores the prediction had in mind that chose kernels (and by them what is
+-- fused). The same choices yield the same bits on any machine: kernels add in an order of their own.
 local c = require 'hz.c'
 local crypto = require 'hz.ext.crypto'
 local file = require 'hz.base.file'
@@ -141,8 +141,8 @@ local function changes(before, now)
   return list
 end
 
--- Makes plans as `kept` has it, as far as that runs here (nil: as it comes). make() returns a table of plans. Returns that
--- table, the choices that compute them, and what is other than in `kept` (texts).
+-- Makes plans as `kept` has it, as far as that runs here (nil: as it comes). make() returns a table of plans. Returns
+-- that table, the choices that compute them, and what is other than in `kept` (texts).
 function M.plans(kept, make)
   kept = kept or {}
   local made, now = {}, nil

@@ -1,5 +1,6 @@
--- plan.lua: a net made ready to run: net:plan{batch=128, train=true, data=set, optimizer=hz.adam{}, augment={shift=3, flip=true}}.
--- A plan owns its arena and borrows the net's parameters and the optimiser's state: batch, device and dtype change by planning anew.
+-- plan.lua: a net made ready to run: net:plan{batch=128, train=true, data=set, optimizer=hz.adam{},
+-- augment={shift=3, flip=true}}. A plan owns its arena and borrows the net's parameters and the optimiser's state:
+-- batch, device and dtype change by planning anew.
 local c = require 'hz.c'
 local tensor = require 'hz.tensor.tensor'
 local nets = require 'hz.net.net'
@@ -26,7 +27,9 @@ local function next_version() version = (version + 1) % 2 ^ 32; return version e
 -- total: steps of the whole training, which schedules go by.
 local known = training.names('train data input total loss keep fuse', 'plans', 'none')
 
-function M.is_set(x) return (type(x) == 'table' or type(x) == 'userdata') and tensor.is(x.items) and tensor.is(x.labels) end
+function M.is_set(x)
+  return (type(x) == 'table' or type(x) == 'userdata') and tensor.is(x.items) and tensor.is(x.labels)
+end
 
 local function check_options(o)
   for k in pairs(o) do
@@ -71,7 +74,9 @@ local function begin(self, o)
     return x, x + 1, x + 2
   end
   local shape = o.input or self.net.input
-  if not shape then c.fail('%s: the input shape is not known; needs data= or input={height, width, channels}', self.net.who) end
+  if not shape then
+    c.fail('%s: the input shape is not known; needs data= or input={height, width, channels}', self.net.who)
+  end
   local n, s = c.shape({ o.batch or 1, unpack(shape) }, 'plan')
   local x = c.index(C.hz_graph_entry(g, 'x', c.dtype(o.dtype or 'f32'), n, s), who)
   local labels = self.loss_wanted and c.index(C.hz_graph_entry(g, 'labels', C.HZ_I32, 1, s), who) or nil
@@ -83,7 +88,8 @@ local function check_labels(self, labels)
   local classes = tonumber(C.hz_graph_value(self.graph, self.values.logits).shape[1])
   local low, high = labels:min(), labels:max()
   if low < 0 or high >= classes then
-    c.fail('%s: labels run from %g to %g; the net has %d outputs and needs labels 0..%d', self.net.who, low, high, classes, classes - 1)
+    c.fail('%s: labels run from %g to %g; the net has %d outputs and needs labels 0..%d', self.net.who, low, high,
+      classes, classes - 1)
   end
 end
 
@@ -126,13 +132,15 @@ function M.new(net, o)
   check_options(o)
   local self = setmetatable({ net = net, options = o, values = {}, epoch = 0, offset = 0,
     batch = o.batch or (o.data and training.default.batch or 1),
-    train = o.train or false, optimizer = o.optimizer, loss_wanted = o.loss ~= false and (o.data ~= nil or o.loss ~= nil or o.train) }, Plan)
+    train = o.train or false, optimizer = o.optimizer,
+    loss_wanted = o.loss ~= false and (o.data ~= nil or o.loss ~= nil or o.train) }, Plan)
   local dtype = o.dtype or 'f32'
   self.graph = ffi.gc(C.hz_graph_new(net.name), C.hz_graph_free)
   local x, labels, items = begin(self, o)
   local logits, outputs = nets.build(net, self.graph, x, { train = o.train, items = items, dtype = dtype })
   own_input(net, o)
-  self.values.x, self.values.labels, self.values.logits, self.values.item, self.outputs = x, labels, logits, items, outputs
+  self.values.x, self.values.labels, self.values.logits, self.values.item = x, labels, logits, items
+  self.outputs = outputs
   C.hz_graph_keep(self.graph, logits)
   self.forward_nodes = C.hz_graph_nodes(self.graph)
   if self.loss_wanted then
@@ -144,7 +152,8 @@ function M.new(net, o)
   end
   if o.train then add_training(self, o) end
   local po = ffi.new 'hz_plan_options'
-  po.device, po.train, po.keep, po.no_fuse = o.device or M.default_device(), o.train and 1 or 0, o.keep and 1 or 0, o.fuse == false and 1 or 0
+  po.device = o.device or M.default_device()
+  po.train, po.keep, po.no_fuse = o.train and 1 or 0, o.keep and 1 or 0, o.fuse == false and 1 or 0
   self.anchor = po                                      -- keeps the device's text alive
   local graph = self.graph
   self.graph = nil
@@ -168,7 +177,9 @@ end
 -- ---- running ----
 
 local function fresh(self)
-  if self.net.generation ~= self.generation then c.fail('plan: the layers of %s have changed since; needs net:plan again', self.net.who) end
+  if self.net.generation ~= self.generation then
+    c.fail('plan: the layers of %s have changed since; needs net:plan again', self.net.who)
+  end
 end
 
 local function run(self, from, to)
@@ -231,10 +242,13 @@ function methods.correct(self)
   return n
 end
 
--- Where the first number that is not finite stands; only weights and counters matter, so the step can be repeated with all memory kept.
+-- Where the first number that is not finite stands; only weights and counters matter, so the step can be repeated
+-- with all memory kept.
 local function diagnose(self)
-  for _, p in ipairs(self.net:tensors()) do             -- not the buffers: this very step may have spoilt running statistics
-    if p.trainable and p.tensor:isfinite():min() == 0 then return p.name:match '^(.*)%.', ("'%s' already was not finite"):format(p.name) end
+  for _, p in ipairs(self.net:tensors()) do      -- not the buffers: this very step may have spoilt running statistics
+    if p.trainable and p.tensor:isfinite():min() == 0 then
+      return p.name:match '^(.*)%.', ("'%s' already was not finite"):format(p.name)
+    end
   end
   local o = {}
   for k, v in pairs(self.options) do o[k] = v end
@@ -257,8 +271,8 @@ local function diverged(self, loss)
     :format(self.net.who, self.epoch + 1, tonumber(self.args.step) + 1, tostring(loss), layer, how) }, Diverged), 0)
 end
 
--- One training step: input, forward, loss, backward, update. Returns the loss. The weights stay as they were if it is not
--- finite: the device itself holds back what follows then, and the host reads the loss when all is asked for.
+-- One training step: input, forward, loss, backward, update. Returns the loss. The weights stay as they were if it is
+-- not finite: the device itself holds back what follows then, and the host reads the loss when all is asked for.
 function methods.step(self)
   if not self.train then c.fail('plan: it is for evaluation; a step needs train=true') end
   fresh(self)
@@ -301,8 +315,9 @@ function methods.evaluate(self)
   if self.train or not self.options.data then c.fail('plan: evaluation needs data and train=false') end
   fresh(self)
   local s, total = self.args, #self.options.data.labels
-  local out = { n = total, loss = 0, hits = 0, classes = self:value 'probs':size(2), correct = tensor.empty({ total }, 'u8'),
-    class = tensor.empty({ total }, 'i32'), confidence = tensor.empty({ total }, 'f32') }
+  local out = { n = total, loss = 0, hits = 0, classes = self:value 'probs':size(2),
+    correct = tensor.empty({ total }, 'u8'), class = tensor.empty({ total }, 'i32'),
+    confidence = tensor.empty({ total }, 'f32') }
   local turn, before = 0, nil
   s.version, s.epoch = next_version(), 0
   for offset = 0, total - 1, self.batch do
@@ -319,7 +334,8 @@ function methods.evaluate(self)
   return out
 end
 
--- One batch through an evaluation plan with weights as they were packed last; measures inference. Data are walked batch by batch.
+-- One batch through an evaluation plan with weights as they were packed last; measures inference. Data are
+-- walked batch by batch.
 function methods.forward_again(self)
   local s, data = self.args, self.options.data
   if s.version == 0 then s.version = next_version() end
@@ -364,10 +380,13 @@ end
 
 -- ---- looking ----
 
--- A named value ('x', 'logits', 'loss', 'probs', 'conv7.y', 'conv7.weight'): a view of the arena, valid until the next run.
+-- A named value ('x', 'logits', 'loss', 'probs', 'conv7.y', 'conv7.weight'): a view of the arena, valid
+-- until the next run.
 function methods.value(self, name)
   local v = self.values[name] or C.hz_graph_find(self.graph, name)
-  if v == nil or v < 0 then c.fail("plan: no value '%s'; have %s", tostring(name), 'x, logits, loss, probs and LAYER.y') end
+  if v == nil or v < 0 then
+    c.fail("plan: no value '%s'; have %s", tostring(name), 'x, logits, loss, probs and LAYER.y')
+  end
   return tensor.own(C.hz_plan_peek, self.handle, v, -1)
 end
 
@@ -398,7 +417,8 @@ function methods.nodes(self)
     local n = C.hz_graph_node(self.graph, i)
     C.hz_plan_stat(self.handle, i, stat)
     local row = { layer = ffi.string(n.name), op = ffi.string(C.hz_node_text(n, text, C.HZ_NODETEXT)),
-      kernel = stat.kernel ~= nil and ffi.string(stat.kernel) or '', ms = stat.ms, flops = stat.flops, shape = {}, offset = -1 }
+      kernel = stat.kernel ~= nil and ffi.string(stat.kernel) or '', ms = stat.ms, flops = stat.flops, shape = {},
+      offset = -1 }
     local result = C.hz_node_result(n)
     if result >= 0 then
       local v = C.hz_graph_value(self.graph, result)
@@ -411,8 +431,8 @@ function methods.nodes(self)
 end
 
 Plan.__tostring = function(self)
-  local lines = { ('plan of %s: batch %d, %s, %s, arena %.1f MB'):format(self.net.who, self.batch, self.train and 'training' or 'evaluation',
-    self.options.dtype or 'f32', self:bytes() / 2 ^ 20) }
+  local lines = { ('plan of %s: batch %d, %s, %s, arena %.1f MB'):format(self.net.who, self.batch,
+    self.train and 'training' or 'evaluation', self.options.dtype or 'f32', self:bytes() / 2 ^ 20) }
   local nodes, wide = self:nodes(), 18
   for _, r in ipairs(nodes) do wide = math.max(wide, #r.op) end
   local row = ('%%-10s %%-%ds %%-20s %%-12s %%10s %%9s'):format(wide)

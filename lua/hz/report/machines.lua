@@ -1,6 +1,6 @@
--- machines.lua: whether cells were computed alike: at one vector level, for the cores of one vendor, by the same kernels.
--- Equal keys do not promise that, and where it is not so their bits are not comparable. Cells of before they were
--- recorded tell nothing of a field.
+-- machines.lua: whether cells were computed alike: at one vector level, for the cores of one vendor, by the same
+-- kernels. Equal keys do not promise that, and where it is not so their bits are not comparable. Cells of before they
+-- were recorded tell nothing of a field.
 local json = require 'hz.base.json'
 
 local M = {}

@@ -47,7 +47,8 @@ end
 
 local function fill_from(list, shape, dim, visit, where)
   if type(list) ~= 'table' or #list ~= shape[dim] then
-    c.fail('tensor: row %s has %s; needs %d like the first', where, type(list) == 'table' and #list .. ' entries' or 'no entries', shape[dim])
+    c.fail('tensor: row %s has %s; needs %d like the first', where,
+      type(list) == 'table' and #list .. ' entries' or 'no entries', shape[dim])
   end
   for i, v in ipairs(list) do
     if dim < #shape then
@@ -64,9 +65,13 @@ end
 function M.from(list, dtype)
   if is_tensor(list) then return list:to(dtype or list:type()) end
   if type(list) == 'number' then return M.full({}, list, dtype) end
-  if type(list) ~= 'table' then c.fail('tensor: %s was given; needs a number or nested tables of numbers', type(list)) end
+  if type(list) ~= 'table' then
+    c.fail('tensor: %s was given; needs a number or nested tables of numbers', type(list))
+  end
   local shape = depth_of(list)
-  local flat, n = M.empty({ math.max(1, (function() local p = 1; for _, e in ipairs(shape) do p = p * e end; return p end)()) }, 'f64'), 0
+  local count, n = 1, 0
+  for _, extent in ipairs(shape) do count = count * extent end
+  local flat = M.empty({ math.max(1, count) }, 'f64')
   local p = flat:pointer()
   fill_from(list, shape, 1, function(v) p[n] = v; n = n + 1 end, '')
   if n == 0 then return M.empty(shape, dtype) end
@@ -90,7 +95,8 @@ local function random(fill, shape, a, b, o)
   c.check(fill(t, a, b, o.seed or 0, o.stream or streams))
   return t
 end
--- Uniform in [a,b) and normal(mean, deviation); options seed, stream, dtype. Without a stream each call draws from the next one.
+-- Uniform in [a,b) and normal(mean, deviation); options seed, stream, dtype. Without a stream each call draws
+-- from the next one.
 function M.rand(shape, a, b, o) return random(C.hz_tensor_uniform, shape, a or 0, b or 1, o) end
 function M.randn(shape, mean, deviation, o) return random(C.hz_tensor_normal, shape, mean or 0, deviation or 1, o) end
 
@@ -99,7 +105,9 @@ function M.randn(shape, mean, deviation, o) return random(C.hz_tensor_normal, sh
 -- Extents as a table, or one of them.
 function methods.size(t, dim)
   if dim then
-    if type(dim) ~= 'number' or dim < 1 or dim > t.ndim then c.fail('size: dimension %s was given; the tensor has %d', tostring(dim), t.ndim) end
+    if type(dim) ~= 'number' or dim < 1 or dim > t.ndim then
+      c.fail('size: dimension %s was given; the tensor has %d', tostring(dim), t.ndim)
+    end
     return tonumber(t.shape[dim - 1])
   end
   local s = {}
@@ -111,9 +119,9 @@ function methods.count(t) return tonumber(C.hz_tensor_count(t)) end
 function methods.contiguous(t) return C.hz_tensor_contiguous(t) ~= 0 and t or t:clone() end
 
 local pointers = { f32 = 'float *', f64 = 'double *', u8 = 'uint8_t *', i32 = 'int32_t *', bf16 = 'uint16_t *' }
--- Typed pointer to the first element, for loops over contiguous tensors; lent while the tensor is referenced, and no longer
--- than until the next run on a device with memory of its own: what is written later would not be noticed. t:pointer 'read'
--- promises to write nothing.
+-- Typed pointer to the first element, for loops over contiguous tensors; lent while the tensor is referenced, and
+-- no longer than until the next run on a device with memory of its own: what is written later would not be noticed.
+-- t:pointer 'read' promises to write nothing.
 function methods.pointer(t, use)
   if C.hz_tensor_host(t, use == 'read' and C.HZ_READ or C.HZ_WRITE) ~= 0 then c.fail('%s', c.message()) end
   return ffi.cast(pointers[t:type()], t.data)
@@ -126,7 +134,9 @@ end
 
 local function position(t, who, ...)
   local index = ffi.new 'int64_t[6]'
-  if select('#', ...) ~= t.ndim then c.fail('%s: %d indices were given; the tensor has %d dimensions', who, select('#', ...), t.ndim) end
+  if select('#', ...) ~= t.ndim then
+    c.fail('%s: %d indices were given; the tensor has %d dimensions', who, select('#', ...), t.ndim)
+  end
   for i = 1, t.ndim do
     local k = select(i, ...)
     if type(k) ~= 'number' or k % 1 ~= 0 or k < 1 or k > tonumber(t.shape[i - 1]) then
@@ -159,7 +169,9 @@ end
 
 function methods.permute(t, order, ...)
   if type(order) == 'number' then order = { order, ... } end
-  if type(order) ~= 'table' or #order ~= t.ndim then c.fail('permute: needs the %d dimensions in their new order', t.ndim) end
+  if type(order) ~= 'table' or #order ~= t.ndim then
+    c.fail('permute: needs the %d dimensions in their new order', t.ndim)
+  end
   local o = ffi.new('int32_t[6]')
   for i, d in ipairs(order) do o[i - 1] = d - 1 end
   return own(C.hz_tensor_permute, t, o)
@@ -168,7 +180,9 @@ function methods.transpose(t) return t:permute(2, 1) end
 
 -- Rows from..to of dimension dim, every step-th; a view.
 function methods.slice(t, dim, from, to, step)
-  if type(dim) ~= 'number' or dim < 1 or dim > t.ndim then c.fail('slice: dimension %s was given; the tensor has %d', tostring(dim), t.ndim) end
+  if type(dim) ~= 'number' or dim < 1 or dim > t.ndim then
+    c.fail('slice: dimension %s was given; the tensor has %d', tostring(dim), t.ndim)
+  end
   return own(C.hz_tensor_slice, t, dim - 1, (from or 1) - 1, to or t:size(dim), step or 1)
 end
 
@@ -233,11 +247,15 @@ local function binary(name)
     return out
   end
 end
-for _, name in ipairs { 'add', 'sub', 'mul', 'div', 'pow', 'eq', 'ne', 'lt', 'le', 'gt', 'ge' } do methods[name] = binary(name) end
+for _, name in ipairs { 'add', 'sub', 'mul', 'div', 'pow', 'eq', 'ne', 'lt', 'le', 'gt', 'ge' } do
+  methods[name] = binary(name)
+end
 
-for _, name in ipairs { 'neg', 'abs', 'sqrt', 'exp', 'log', 'sin', 'cos', 'tanh', 'relu', 'sign', 'floor', 'round', 'isfinite' } do
+for _, name in ipairs { 'neg', 'abs', 'sqrt', 'exp', 'log', 'sin', 'cos', 'tanh', 'relu', 'sign', 'floor', 'round',
+    'isfinite' } do
   methods[name] = function(t)
-    local keeps = name == 'neg' or name == 'abs' or name == 'relu' or name == 'sign' or name == 'floor' or name == 'round'
+    local keeps = name == 'neg' or name == 'abs' or name == 'relu' or name == 'sign' or name == 'floor'
+      or name == 'round'
     local out = M.empty(t:size(), name == 'isfinite' and 'u8' or (keeps or rank[t:type()] > 2) and t:type() or 'f32')
     c.check(C.hz_tensor_unary(name, out, t))
     return out
@@ -248,7 +266,9 @@ local function reduce(name)
   return function(t, dim)
     local shape = dim and t:size() or {}
     if dim then
-      if type(dim) ~= 'number' or not shape[dim] then c.fail('%s: dimension %s was given; the tensor has %d', name, tostring(dim), t.ndim) end
+      if type(dim) ~= 'number' or not shape[dim] then
+        c.fail('%s: dimension %s was given; the tensor has %d', name, tostring(dim), t.ndim)
+      end
       table.remove(shape, dim)
     end
     local whole = name == 'argmax' or name == 'argmin'
@@ -274,7 +294,9 @@ local function index(t, k)
     return m
   end
   if t.ndim == 0 then c.fail('index: %s of a scalar; use :item()', tostring(k)) end
-  if k % 1 ~= 0 or k < 1 or k > tonumber(t.shape[0]) then c.fail('index: %s of dimension 1; needs 1..%d', tostring(k), tonumber(t.shape[0])) end
+  if k % 1 ~= 0 or k < 1 or k > tonumber(t.shape[0]) then
+    c.fail('index: %s of dimension 1; needs 1..%d', tostring(k), tonumber(t.shape[0]))
+  end
   if t.ndim == 1 then
     local one = ffi.new 'int64_t[1]'
     one[0] = k - 1
