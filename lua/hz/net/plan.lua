@@ -1,6 +1,7 @@
 -- plan.lua: a net made ready to run: net:plan{batch=128, train=true, data=set, optimizer=hz.adam{}, augment={shift=3, flip=true}}.
 -- A plan owns its arena and borrows the net's parameters and the optimiser's state: batch, device and dtype change by planning anew.
 local c = require 'hz.c'
+local feed = require 'hz.net.feed'
 local tensor = require 'hz.tensor.tensor'
 local nets = require 'hz.net.net'
 local training = require 'hz.net.training'
@@ -113,22 +114,30 @@ local function add_training(self, o)
   o.optimizer:update(self.net, g, bind, function(name) return C.hz_graph_gradient_of(g, C.hz_graph_find(g, name)) end)
 end
 
+-- What a net comes to know of its input: the shape of an item, and from training how items are scaled, and the names of
+-- the classes.
 local function own_input(net, o)
   local items = o.data and o.data.items
   if not items then return end
   local shape = items:size()
   table.remove(shape, 1)
   net.input = shape
+  if o.train then
+    if o.mean ~= nil then net.mean = o.mean end
+    if o.deviation ~= nil then net.deviation = o.deviation end
+    rawset(net, 'classes', o.data.classes)
+  end
 end
 
 function M.new(net, o)
   if not nets.is(net) then c.fail('plan: %s was given; needs a net', type(net)) end
   check_options(o)
-  local self = setmetatable({ net = net, options = o, values = {}, epoch = 0, offset = 0,
+  if o.train and o.optimizer then o.optimizer:check_total(o.total) end
+  local self = setmetatable({ net = net, options = o, values = {}, epoch = 0, offset = 0, steps = 0, feeds = {},
     batch = o.batch or (o.data and training.default.batch or 1),
     train = o.train or false, optimizer = o.optimizer, loss_wanted = o.loss ~= false and (o.data ~= nil or o.loss ~= nil or o.train) }, Plan)
   local dtype = o.dtype or 'f32'
-  self.graph = ffi.gc(C.hz_graph_new(net.name), C.hz_graph_free)
+  self.graph = ffi.gc(c.new(C.hz_graph_new, net.name), C.hz_graph_free)
   local x, labels, items = begin(self, o)
   local logits, outputs = nets.build(net, self.graph, x, { train = o.train, items = items, dtype = dtype })
   own_input(net, o)
@@ -241,7 +250,10 @@ local function diagnose(self)
   o.keep, o.optimizer = true, nil
   local kept = M.new(self.net, o)
   ffi.copy(kept.args, self.args, ffi.sizeof 'hz_step')
-  if not o.data then kept:value('x'):copy(self:value 'x'); kept:value('labels'):copy(self:value 'labels') end
+  if not o.data then
+    kept:value('x'):copy(self:value 'x')
+    kept:value('labels'):copy(self:value 'labels')
+  end
   c.check(C.hz_plan_run(kept.handle, 0, kept.forward_nodes, kept.args))
   local node = C.hz_plan_not_finite(kept.handle, kept.args.count)
   if node < -1 then c.fail('%s: %s', self.net.who, c.message()) end
@@ -257,27 +269,44 @@ local function diverged(self, loss)
     :format(self.net.who, self.epoch + 1, tonumber(self.args.step) + 1, tostring(loss), layer, how) }, Diverged), 0)
 end
 
--- One training step: input, forward, loss, backward, update. Returns the loss. The weights stay as they were if it is not
--- finite: the device itself holds back what follows then, and the host reads the loss when all is asked for.
-function methods.step(self)
-  if not self.train then c.fail('plan: it is for evaluation; a step needs train=true') end
-  fresh(self)
+-- Without data every step draws dropout's masks anew; with data an item's mask follows from its epoch.
+local function begin_step(self)
   local s, opt, data = self.args, self.optimizer, self.options.data
   local total = data and #data.labels or self.batch
-  s.offset, s.epoch, s.count = self.offset, self.epoch, math.min(self.batch, total - self.offset)
+  s.offset, s.epoch, s.count = self.offset, data and self.epoch or self.steps, math.min(self.batch, total - self.offset)
   s.version = next_version()
   if opt then s.step, s.rate = opt.steps, opt:rate_at(opt.steps, self.options.total) end
+  return total
+end
+
+local function step(self)
+  local total = begin_step(self)
   run(self, 0, self.forward_nodes)
   ask_score(self, 0)
   run(self, self.forward_nodes, -1)
   local loss = answer(self, 0, LOSS, 'loss')[0]
   if loss ~= loss or loss == math.huge or loss == -math.huge then diverged(self, loss) end
   debug_step(self)
-  if opt then opt.steps = opt.steps + 1 end
-  if data then
-    self.offset = self.offset + tonumber(s.count)
+  self.steps = self.steps + 1
+  if self.optimizer then self.optimizer.steps = self.optimizer.steps + 1 end
+  if self.options.data then
+    self.offset = self.offset + tonumber(self.args.count)
     if self.offset >= total then self.offset, self.epoch = 0, self.epoch + 1 end
   end
+  return loss
+end
+
+-- One training step: input, forward, loss, backward, update. Returns the loss. The weights stay as they were if it is not
+-- finite: the device itself holds back what follows then, and the host reads the loss when all is asked for. A signal
+-- waits for the step's end, so that weights and counters agree.
+function methods.step(self)
+  if not self.train then c.fail('plan: it is for evaluation; a step needs train=true') end
+  fresh(self)
+  c.defer(true)
+  local ok, loss = pcall(step, self)
+  c.defer(false)
+  if not ok then error(loss, 0) end
+  c.poll()
   return loss
 end
 
@@ -331,10 +360,21 @@ function methods.forward_again(self)
   run(self, 0, self.forward_nodes)
 end
 
--- Fills the entries of a plan without data; x is (batch, ...), labels count from 0.
+-- x as the net sees it: u8 is scaled by 1/255, then the net's mean and deviation.
+local function fed(self, x)
+  if not tensor.is(x) then return x end
+  local net, o = self.net, self.options
+  local own = { batch = self.batch, dtype = o.dtype, mean = o.mean, deviation = o.deviation }
+  local entry = self:value 'x'
+  return feed.through(self.feeds, x, { who = net.who .. ': ', attr = input_attr(net, own), shape = entry:size(),
+    device = o.device or M.default_device(), mean = o.mean or net.mean, deviation = o.deviation or net.deviation })
+end
+
+-- Fills the entries of a plan without data. x is (batch, ...), items as a set has them: the net's input is applied as it
+-- is to a set. Labels count from 0.
 function methods.write(self, x, labels)
   if self.options.data then c.fail('plan: it reads its own data; write needs a plan without data=') end
-  self:value('x'):copy(x)
+  self:value('x'):copy(fed(self, x))
   if labels then
     check_labels(self, labels)
     self:value('labels'):copy(labels)
@@ -384,6 +424,12 @@ function methods.gradient(self, name)
   local v = C.hz_graph_gradient_of(self.graph, C.hz_graph_find(self.graph, name))
   if v < 0 then c.fail("plan: no gradient of '%s'; needs a trainable parameter of a training plan", tostring(name)) end
   return tensor.own(C.hz_plan_peek, self.handle, v, -1)
+end
+
+-- Gives its memory back now; views of it stay good. The plan is of no use afterwards.
+function methods.free(self)
+  C.hz_plan_free(ffi.gc(self.handle, nil))
+  self.handle, self.feeds, self.generation = nil, {}, nil
 end
 
 function methods.timed(self, on) C.hz_plan_timed(self.handle, on and 1 or 0) return self end
