@@ -2,6 +2,7 @@
    from..to in order. The plan owns its graph, its arena (a counted storage: peeked tensors keep it alive) and
    the backend's program. */
 #include "graph/device.h"
+#include "graph/history.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@ struct hz_plan {
     hz_program *program;
     plan_device device;
     arena_map map;
+    history history;
     hz_work *works;           /* live nodes only */
     int *first_work;          /* per node, and one more: index of the first work at or after it */
     int nworks, timed, train, hard;
@@ -52,6 +54,7 @@ static hz_status build(hz_plan *p, const hz_plan_options *o)
         return status;
     status = device_make(&p->device, p->graph, p->backend->memory, (size_t)p->map.bytes);
     status = status ? status : make_works(p);
+    status = status ? status : history_make(&p->history, p->graph->nnodes);
     if (status)
         return status;
     p->train = o && o->train;
@@ -84,6 +87,7 @@ void hz_plan_free(hz_plan *p)
         p->backend->program_free(p->program);
     device_clear(&p->device);
     arena_clear(&p->map);
+    history_clear(&p->history);
     free(p->works);
     free(p->first_work);
     hz_graph_free(p->graph);
@@ -113,9 +117,11 @@ hz_status hz_plan_run(hz_plan *p, int from, int to, const hz_step *step)
         return hz_fail(HZ_EARG, "plan: nodes %d to %d were asked for; have 0 to %d", from, to, n);
     if (step->count < 1)
         return hz_fail(HZ_EARG, "plan: a step of %lld rows; needs 1 or more", (long long)step->count);
-    hz_status status = device_before(&p->device);
+    hz_status status = history_check(&p->history, p->graph, &p->map, from, to);
+    status = status ? status : device_before(&p->device);
     if (status)
         return status;
+    history_note(&p->history, from, to);
     if (p->hard)
         status = run_hard(p, from, to, step);
     else
@@ -197,6 +203,12 @@ hz_tensor *hz_plan_peek(hz_plan *p, int value, int64_t rows)
         hz_fail(HZ_ESTATE, "peek: '%s' was fused away; needs a plan with keep=true", v->name);
         return NULL;
     }
+    int by = history_overwritten(&p->history, p->graph, &p->map, value);
+    if (by >= 0) {
+        hz_fail(HZ_ESTATE, "peek: the memory of '%s' was used again by '%s'; needs a plan with keep=true", v->name,
+                p->graph->nodes[by].name);
+        return NULL;
+    }
     int64_t shape[HZ_MAXDIM];
     memcpy(shape, v->shape, sizeof shape);
     if (v->kind == HZ_ACTIVATION && rows >= 0 && rows < shape[0])
@@ -224,12 +236,19 @@ static int work_for_trial(const hz_plan *p, int node)
     return i;
 }
 
+/* Of the plan's batch: what a node reads first may be a whole data set. */
+static int64_t rows_of(const hz_work *w)
+{
+    const hz_arg *a = w->in[0].kind == HZ_ACTIVATION ? &w->in[0] : &w->out[0];
+    return a->kind == HZ_ACTIVATION && a->ndim ? a->shape[0] : 1;
+}
+
 int hz_plan_trials(hz_plan *p, int node, int repeats, hz_trial out[HZ_TRIALS])
 {
     int i = work_for_trial(p, node);
     if (i < 0)
         return 0;
-    hz_step step = { .count = p->works[i].in[0].ndim ? p->works[i].in[0].shape[0] : 1 };
+    hz_step step = { .count = rows_of(&p->works[i]) };
     if (repeats > 0 && device_before(&p->device))
         return -1;
     int n = p->backend->trials(p->program, i, &step, repeats, out);

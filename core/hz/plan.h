@@ -17,7 +17,8 @@ typedef struct hz_plan_options {
 hz_plan *hz_plan_new(hz_graph *graph, const hz_plan_options *options);
 void hz_plan_free(hz_plan *p);                             /* taken; NULL is fine */
 
-/* Runs nodes from..to-1 (to = -1: the end). [main] */
+/* Runs nodes from..to-1 (to = -1: the end). HZ_ESTATE: they read what was never made, or memory that was used again.
+   [main] */
 hz_status hz_plan_run(hz_plan *p, int from, int to, const hz_step *step);
 
 /* Nodes from `node` on do nothing while `value`, a float in the arena that nodes before them yield, is not
@@ -35,9 +36,9 @@ const void *hz_plan_answer(hz_plan *p, int number);
 int hz_plan_nodes(const hz_plan *p);
 const hz_graph *hz_plan_graph(const hz_plan *p);           /* lent with the plan */
 int64_t hz_plan_arena_bytes(const hz_plan *p);
-/* Value as a tensor. With rows >= 0, dimension 0 of an activation is cut to that many rows. new
-   (a view of the arena, which lives as long as any view); valid until the next run, or longer where the value
-   is kept. Look through hz_tensor_host. */
+/* Value as a tensor. With rows >= 0, dimension 0 of an activation is cut to that many rows. new (a view of the arena,
+   which lives as long as any view); valid until the next run, or longer where the value is kept. Look through
+   hz_tensor_host. NULL, message set: it was fused away, or its memory was used again since a run made it. */
 hz_tensor *hz_plan_peek(hz_plan *p, int value, int64_t rows);
 /* Offset of a value in the arena in bytes, -1 for bound values. */
 int64_t hz_plan_offset(const hz_plan *p, int value);

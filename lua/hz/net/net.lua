@@ -2,6 +2,7 @@
 -- it.
 --   net = hz.net 'tiny' { conv{16, 3}, relu, conv{32, 3, stride=2}, relu, meanpool, dense{10} }
 local c = require 'hz.c'
+local json = require 'hz.base.json'
 local tensor = require 'hz.tensor.tensor'
 local layers = require 'hz.net.layer'
 local safetensors = require 'hz.tensor.safetensors'
@@ -300,8 +301,31 @@ function methods.state(net)
   return named
 end
 
+local INPUT = 'hz.input'           -- metadata: what the net knows of its input, as JSON
+
+-- metadata (strings by name, may be nil) goes into the file as well.
 function methods.save(net, path, metadata)
-  safetensors.write(path, net:state(), metadata or { net = net.name })
+  local all = { net = net.name, [INPUT] = json.encode { shape = net.input, mean = net.mean, deviation = net.deviation,
+    classes = rawget(net, 'classes') } }
+  for k, v in pairs(metadata or {}) do all[k] = v end
+  safetensors.write(path, net:state(), all)
+end
+
+-- Takes over what a file says of the input, unless the net says otherwise.
+local function adopt(net, text, path)
+  if not text then return end
+  local input = json.decode(text, path)
+  if type(input) ~= 'table' then c.fail('%s: %s is no object; needs another file', path, INPUT) end
+  for _, name in ipairs { 'mean', 'deviation' } do
+    local own, theirs = net[name], input[name]
+    if own ~= nil and json.encode { own } ~= json.encode { theirs } then
+      c.fail('%s: its net was trained with %s %s; %s has %s', path, name, json.encode { theirs }:sub(2, -2), net.who,
+        json.encode { own }:sub(2, -2))
+    end
+    net[name] = theirs
+  end
+  net.input = net.input or input.shape
+  rawset(net, 'classes', input.classes or rawget(net, 'classes'))
 end
 
 -- Copies tensors (name -> tensor) over the net's own; every name and shape must be there.
@@ -317,8 +341,10 @@ function methods.assign(net, tensors, who)
   return net
 end
 
+-- What the net knows of its input (shape, mean and deviation, names of classes) comes from the file where it says so.
 function methods.load(net, path)
-  local tensors = safetensors.read(path)
+  local tensors, meta = safetensors.read(path)
+  adopt(net, meta[INPUT], path)
   net:ensure()
   return net:assign(tensors, path)
 end

@@ -68,6 +68,16 @@ function M.new(kind, o)
 end
 for kind in pairs(kinds) do M[kind] = function(o) return M.new(kind, o) end end
 
+local endless = { constant = true, time = true }       -- schedules that go by no end
+
+-- Refuses a schedule that would never move, for want of the steps of the whole training.
+function Optimizer:check_total(total)
+  if not total and not endless[self.schedule] then
+    c.fail("%s: schedule '%s' goes by the end of the training; needs total=STEPS in the plan, or hz.train", self.kind,
+      self.schedule)
+  end
+end
+
 -- Rate of the step after `step` steps, of `total` in the whole run (schedules that need no total ignore it).
 function Optimizer:rate_at(step, total)
   local warm = self.warmup > 0 and math.min(1, (step + 1) / self.warmup) or 1

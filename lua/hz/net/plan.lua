@@ -2,6 +2,8 @@
 -- augment={shift=3, flip=true}}. A plan owns its arena and borrows the net's parameters and the optimiser's state:
 -- batch, device and dtype change by planning anew.
 local c = require 'hz.c'
+local feed = require 'hz.net.feed'
+local look = require 'hz.net.look'
 local tensor = require 'hz.tensor.tensor'
 local nets = require 'hz.net.net'
 local training = require 'hz.net.training'
@@ -9,8 +11,8 @@ local tune = require 'hz.net.tune'
 local ffi, C = c.ffi, c.C
 
 local M, Plan = {}, {}
-local methods = {}
-Plan.__index = methods
+local methods = look.methods
+Plan.__index, Plan.__tostring = methods, look.text
 M.methods = methods
 function M.is(x) return getmetatable(x) == Plan end
 
@@ -119,23 +121,31 @@ local function add_training(self, o)
   o.optimizer:update(self.net, g, bind, function(name) return C.hz_graph_gradient_of(g, C.hz_graph_find(g, name)) end)
 end
 
+-- What a net comes to know of its input: the shape of an item, and from training how items are scaled, and the names of
+-- the classes.
 local function own_input(net, o)
   local items = o.data and o.data.items
   if not items then return end
   local shape = items:size()
   table.remove(shape, 1)
   net.input = shape
+  if o.train then
+    if o.mean ~= nil then net.mean = o.mean end
+    if o.deviation ~= nil then net.deviation = o.deviation end
+    rawset(net, 'classes', o.data.classes)
+  end
 end
 
 function M.new(net, o)
   if not nets.is(net) then c.fail('plan: %s was given; needs a net', type(net)) end
   check_options(o)
-  local self = setmetatable({ net = net, options = o, values = {}, epoch = 0, offset = 0,
+  if o.train and o.optimizer then o.optimizer:check_total(o.total) end
+  local self = setmetatable({ net = net, options = o, values = {}, epoch = 0, offset = 0, steps = 0, feeds = {},
     batch = o.batch or (o.data and training.default.batch or 1),
     train = o.train or false, optimizer = o.optimizer,
     loss_wanted = o.loss ~= false and (o.data ~= nil or o.loss ~= nil or o.train) }, Plan)
   local dtype = o.dtype or 'f32'
-  self.graph = ffi.gc(C.hz_graph_new(net.name), C.hz_graph_free)
+  self.graph = ffi.gc(c.new(C.hz_graph_new, net.name), C.hz_graph_free)
   local x, labels, items = begin(self, o)
   local logits, outputs = nets.build(net, self.graph, x, { train = o.train, items = items, dtype = dtype })
   own_input(net, o)
@@ -163,7 +173,7 @@ function M.new(net, o)
   self.args = ffi.new('hz_step', { seed = o.seed or net.seed or 0, count = self.batch })
   if o.train then c.check(C.hz_plan_gate(self.handle, self.values.loss, self.forward_nodes), net.who .. ': ') end
   if o.tune then tune.apply(self, o.tune) end
-  M.debug_new(self)
+  look.debug_new(self)
   return self
 end
 
@@ -211,22 +221,6 @@ local function ask_score(self, turn)
   self.asked = turn == 0
 end
 
--- HZ_DEBUG=1: every new plan on stderr; 2: kernel and time of each node after every step.
-local level = tonumber(os.getenv 'HZ_DEBUG' or '') or 0
-function M.debug_new(self)
-  if level >= 2 then C.hz_plan_timed(self.handle, 1) end
-  if level >= 1 then io.stderr:write(tostring(self), '\n') end
-end
-local function debug_step(self)
-  if level < 2 then return end
-  local sum = 0
-  for _, r in ipairs(self:nodes()) do
-    sum = sum + r.ms
-    if r.ms > 0 then io.stderr:write(('%-10s %-28s %-12s %9.3f ms\n'):format(r.layer, r.op, r.kernel, r.ms)) end
-  end
-  io.stderr:write(('%-52s %9.3f ms in all nodes\n'):format('', sum))
-end
-
 -- Loss of the last run.
 function methods.loss(self)
   if not self.loss_wanted then c.fail('plan: it has no loss; needs loss=\'xent\'') end
@@ -255,7 +249,10 @@ local function diagnose(self)
   o.keep, o.optimizer = true, nil
   local kept = M.new(self.net, o)
   ffi.copy(kept.args, self.args, ffi.sizeof 'hz_step')
-  if not o.data then kept:value('x'):copy(self:value 'x'); kept:value('labels'):copy(self:value 'labels') end
+  if not o.data then
+    kept:value('x'):copy(self:value 'x')
+    kept:value('labels'):copy(self:value 'labels')
+  end
   c.check(C.hz_plan_run(kept.handle, 0, kept.forward_nodes, kept.args))
   local node = C.hz_plan_not_finite(kept.handle, kept.args.count)
   if node < -1 then c.fail('%s: %s', self.net.who, c.message()) end
@@ -271,27 +268,44 @@ local function diverged(self, loss)
     :format(self.net.who, self.epoch + 1, tonumber(self.args.step) + 1, tostring(loss), layer, how) }, Diverged), 0)
 end
 
--- One training step: input, forward, loss, backward, update. Returns the loss. The weights stay as they were if it is
--- not finite: the device itself holds back what follows then, and the host reads the loss when all is asked for.
-function methods.step(self)
-  if not self.train then c.fail('plan: it is for evaluation; a step needs train=true') end
-  fresh(self)
+-- Without data every step draws dropout's masks anew; with data an item's mask follows from its epoch.
+local function begin_step(self)
   local s, opt, data = self.args, self.optimizer, self.options.data
   local total = data and #data.labels or self.batch
-  s.offset, s.epoch, s.count = self.offset, self.epoch, math.min(self.batch, total - self.offset)
+  s.offset, s.epoch, s.count = self.offset, data and self.epoch or self.steps, math.min(self.batch, total - self.offset)
   s.version = next_version()
   if opt then s.step, s.rate = opt.steps, opt:rate_at(opt.steps, self.options.total) end
+  return total
+end
+
+local function step(self)
+  local total = begin_step(self)
   run(self, 0, self.forward_nodes)
   ask_score(self, 0)
   run(self, self.forward_nodes, -1)
   local loss = answer(self, 0, LOSS, 'loss')[0]
   if loss ~= loss or loss == math.huge or loss == -math.huge then diverged(self, loss) end
-  debug_step(self)
-  if opt then opt.steps = opt.steps + 1 end
-  if data then
-    self.offset = self.offset + tonumber(s.count)
+  look.debug_step(self)
+  self.steps = self.steps + 1
+  if self.optimizer then self.optimizer.steps = self.optimizer.steps + 1 end
+  if self.options.data then
+    self.offset = self.offset + tonumber(self.args.count)
     if self.offset >= total then self.offset, self.epoch = 0, self.epoch + 1 end
   end
+  return loss
+end
+
+-- One training step: input, forward, loss, backward, update. Returns the loss. The weights stay as they were if it is
+-- not finite: the device itself holds back what follows then, and the host reads the loss when all is asked for. A
+-- signal waits for the step's end, so that weights and counters agree.
+function methods.step(self)
+  if not self.train then c.fail('plan: it is for evaluation; a step needs train=true') end
+  fresh(self)
+  c.defer(true)
+  local ok, loss = pcall(step, self)
+  c.defer(false)
+  if not ok then error(loss, 0) end
+  c.poll()
   return loss
 end
 
@@ -347,10 +361,21 @@ function methods.forward_again(self)
   run(self, 0, self.forward_nodes)
 end
 
--- Fills the entries of a plan without data; x is (batch, ...), labels count from 0.
+-- x as the net sees it: u8 is scaled by 1/255, then the net's mean and deviation.
+local function fed(self, x)
+  if not tensor.is(x) then return x end
+  local net, o = self.net, self.options
+  local own = { batch = self.batch, dtype = o.dtype, mean = o.mean, deviation = o.deviation }
+  local entry = self:value 'x'
+  return feed.through(self.feeds, x, { who = net.who .. ': ', attr = input_attr(net, own), shape = entry:size(),
+    device = o.device or M.default_device(), mean = o.mean or net.mean, deviation = o.deviation or net.deviation })
+end
+
+-- Fills the entries of a plan without data. x is (batch, ...), items as a set has them: the net's input is applied as
+-- it is to a set. Labels count from 0.
 function methods.write(self, x, labels)
   if self.options.data then c.fail('plan: it reads its own data; write needs a plan without data=') end
-  self:value('x'):copy(x)
+  self:value('x'):copy(fed(self, x))
   if labels then
     check_labels(self, labels)
     self:value('labels'):copy(labels)
@@ -378,70 +403,10 @@ function methods.run(self, from, to)
   return self
 end
 
--- ---- looking ----
-
--- A named value ('x', 'logits', 'loss', 'probs', 'conv7.y', 'conv7.weight'): a view of the arena, valid
--- until the next run.
-function methods.value(self, name)
-  local v = self.values[name] or C.hz_graph_find(self.graph, name)
-  if v == nil or v < 0 then
-    c.fail("plan: no value '%s'; have %s", tostring(name), 'x, logits, loss, probs and LAYER.y')
-  end
-  return tensor.own(C.hz_plan_peek, self.handle, v, -1)
-end
-
--- Output of a layer in the last run, its rows in use.
-function methods.peek(self, layer)
-  for i, name in ipairs(self.net.names) do
-    if name == layer then return tensor.own(C.hz_plan_peek, self.handle, self.outputs[i], self.args.count) end
-  end
-  return self:value(layer)
-end
-
--- Gradient of a parameter after a training step (plans without an optimiser keep them).
-function methods.gradient(self, name)
-  local v = C.hz_graph_gradient_of(self.graph, C.hz_graph_find(self.graph, name))
-  if v < 0 then c.fail("plan: no gradient of '%s'; needs a trainable parameter of a training plan", tostring(name)) end
-  return tensor.own(C.hz_plan_peek, self.handle, v, -1)
-end
-
-function methods.timed(self, on) C.hz_plan_timed(self.handle, on and 1 or 0) return self end
-function methods.bytes(self) return tonumber(C.hz_plan_arena_bytes(self.handle)) end
-function methods.digest(self) return ('%016x'):format(C.hz_plan_digest(self.handle)) end
-
--- One row per node: layer, op (with what fusion put behind it), shape of its result, kernel, offset and bytes in the
--- arena, ms of the last timed run, flops.
-function methods.nodes(self)
-  local rows, stat, text = {}, ffi.new 'hz_node_stat', ffi.new('char[?]', C.HZ_NODETEXT)
-  for i = 0, C.hz_graph_nodes(self.graph) - 1 do
-    local n = C.hz_graph_node(self.graph, i)
-    C.hz_plan_stat(self.handle, i, stat)
-    local row = { layer = ffi.string(n.name), op = ffi.string(C.hz_node_text(n, text, C.HZ_NODETEXT)),
-      kernel = stat.kernel ~= nil and ffi.string(stat.kernel) or '', ms = stat.ms, flops = stat.flops, shape = {},
-      offset = -1 }
-    local result = C.hz_node_result(n)
-    if result >= 0 then
-      local v = C.hz_graph_value(self.graph, result)
-      for d = 1, v.ndim do row.shape[d] = tonumber(v.shape[d - 1]) end
-      row.offset = tonumber(C.hz_plan_offset(self.handle, result))
-    end
-    rows[#rows + 1] = row
-  end
-  return rows
-end
-
-Plan.__tostring = function(self)
-  local lines = { ('plan of %s: batch %d, %s, %s, arena %.1f MB'):format(self.net.who, self.batch,
-    self.train and 'training' or 'evaluation', self.options.dtype or 'f32', self:bytes() / 2 ^ 20) }
-  local nodes, wide = self:nodes(), 18
-  for _, r in ipairs(nodes) do wide = math.max(wide, #r.op) end
-  local row = ('%%-10s %%-%ds %%-20s %%-12s %%10s %%9s'):format(wide)
-  lines[2] = row:format('layer', 'op', 'output', 'kernel', 'at', 'ms')
-  for _, r in ipairs(nodes) do
-    lines[#lines + 1] = row:format(r.layer, r.op, '(' .. table.concat(r.shape, ',') .. ')', r.kernel,
-      r.offset < 0 and '' or ('%.1f MB'):format(r.offset / 2 ^ 20), r.ms > 0 and ('%.3f'):format(r.ms) or '')
-  end
-  return table.concat(lines, '\n')
+-- Gives its memory back now; views of it stay good. The plan is of no use afterwards.
+function methods.free(self)
+  C.hz_plan_free(ffi.gc(self.handle, nil))
+  self.handle, self.feeds, self.generation = nil, {}, nil
 end
 
 return M

@@ -7,7 +7,8 @@ return {
   { 'layers', 'hz.layers.NAME{...}', 'the kinds of layers; ? NAME shows the fields of one (? conv)',
     'l = hz.layers; print(l.conv{8, 3, stride=2}, l.relu, l.dropout{0.5})' },
   { 'net', "hz.net 'name' { input={height,width,channels}, layer, layer, ... }",
-    'a network; net(x) runs it, net[i] = layer replaces one', tiny .. 'print(net)' },
+    'a network; net(x) runs it on items as a set has them (u8, or f32), net[i] = layer replaces one. mean= and '
+    .. 'deviation= of pixels in 0..1 belong to it', tiny .. 'print(net)' },
   { 'nets', 'hz.nets.NAME{classes=10, input={32,32,3}}', 'the networks that come with hz',
     "print(hz.nets.names()); print(hz.nets['all-cnns']():count())" },
   { 'model', 'hz.model(name, {classes=, input=})', 'a network by name, or from a file NAME.lua that returns one',
@@ -20,6 +21,9 @@ return {
   { ':save', 'net:save(path), net:load(path)',
     'parameters and buffers as a safetensors file, written as a whole or not at all',
     tiny .. "net:init(); path = os.tmpname(); net:save(path); net:load(path); os.remove(path)" },
+  { ':classify', 'net:classify(x)', 'names of the classes of items, and their probabilities; y = net(x) has logits, '
+    .. 'and y:argmax(2) counts classes from 1 where labels count from 0',
+    tiny .. 'print(net:classify(hz.rand{8,8,3}))' },
   { ':plan',
     'net:plan{batch=, data=set, train=true, optimizer=, augment={shift=, flip=}, loss=, dtype=, seed=, keep=, tune=}',
     'the net made ready to run: shapes checked, memory placed, kernels chosen; print(plan) shows its nodes. '
@@ -28,15 +32,18 @@ return {
     set .. 'p = net:plan{batch=10, data=set, train=true, optimizer=hz.adam()}; print(p:step())' },
   { ':loss', 'plan:loss()', 'loss of the last step',
     set .. 'p = net:plan{batch=10, data=set, train=true, optimizer=hz.sgd()}; p:step(); print(p:loss())' },
-  { ':evaluate', 'plan:evaluate()', 'scores the set: loss, accuracy, n, and per item correct, class, confidence',
+  { ':evaluate', 'plan:evaluate()',
+    'scores the set: loss, accuracy, n, and per item correct, class (from 0), confidence',
     set .. 'print(net:plan{batch=10, data=set}:evaluate().accuracy)' },
-  { ':write', 'plan:write(x, labels)', 'fills the input of a plan without data=',
+  { ':write', 'plan:write(x, labels)', 'fills the input of a plan without data=: items as a set has them, labels '
+    .. 'from 0',
     tiny .. 'p = net:plan{batch=2}; p:write(hz.rand{2,8,8,3}):run()' },
   { ':run', "plan:run(), plan:run('conv3', 'conv7')", 'forward pass, or the part from one layer to another',
     tiny .. "p = net:plan{batch=2}; p:run(); print(p:value 'logits')" },
   { ':value', "plan:value(name)", "a view of 'x', 'logits', 'loss', 'probs' or 'LAYER.y', valid until the next run",
     tiny .. "p = net:plan{batch=2}; p:run(); print(p:value 'x')" },
-  { ':peek', 'plan:peek(layer)', 'output of a layer in the last run; with keep=true in the plan, of every layer',
+  { ':peek', 'plan:peek(layer)', 'output of a layer in the last run; an error where its memory was used again, '
+    .. 'which keep=true in the plan prevents',
     tiny .. "p = net:plan{batch=2, keep=true}; p:run(); print(p:peek 'conv1')" },
   { ':gradient', 'plan:gradient(parameter)', 'gradient after a step of a training plan without an optimizer',
     set .. "p = net:plan{batch=10, data=set, train=true}; p:step(); print(p:gradient 'conv1.weight')" },
