@@ -24,6 +24,7 @@ local known = {
   add      = { 'act', { 'x', 'x' } },                  softmax = { 'act', { 'x' } },
   xent     = { 'xent', { 'x', 'label' } },
   sgd      = { 'optim', { 'p', 'dp', 'p' } },          adam     = { 'optim', { 'p', 'dp', 'p', 'positive' } },
+  norm_update = { 'norm', { 'p', 'p', 'dp', 'dp' } },
   adamw    = { 'optim', { 'p', 'dp', 'p', 'positive' } }, adadelta = { 'optim', { 'p', 'dp', 'positive', 'positive' } },
 }
 local entry = { x = true, item = true, label = true, dp = true }
@@ -72,10 +73,18 @@ end
 
 local enums = { pad = { same = 'HZ_SAME', valid = 'HZ_VALID' } }
 
+-- What a row leaves out, by op and, of activations, by name.
+local adam = { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 }
+local norm = { momentum = 0.99, epsilon = 1e-3 }
+local defaults = { elu = { alpha = 1 }, leaky = { alpha = 0.01 }, norm = norm, norm_update = norm, adam = adam,
+  adamw = adam, adadelta = { beta1 = 0.95, epsilon = 1e-7 } }
+
 local function attr_of(op, given)
   local attr = ffi.new 'hz_attr'
   local a = attr[known[op][1]]
-  for k, v in pairs(given or {}) do
+  given = given or {}
+  for k, v in pairs(defaults[given.act or op] or {}) do a[k] = v end
+  for k, v in pairs(given) do
     if type(v) == 'table' then
       for i, x in ipairs(v) do a[k][i - 1] = x end
     elseif k == 'act' then
@@ -150,7 +159,7 @@ end
 function M.bench(row, o)
   local self = setmetatable({ row = row, dtype = o.dtype or 'f32', rounded = o.rounded or o.dtype == 'bf16',
     batch = o.batch or row.batch, entries = {}, bound = {}, wrt = {}, outputs = {} }, Bench)
-  self.graph = ffi.gc(C.hz_graph_new 'test', C.hz_graph_free)
+  self.graph = c.own(C.hz_graph_new, C.hz_graph_free, 'test')
   local attr, inputs = attr_of(row.op, row.attr), {}
   if row.op == 'input' then attr.input.batch, attr.input.dtype = self.batch, c.dtype(self.dtype) end
   for i, shape in ipairs(row.inputs) do inputs[i] = self:input(i, known[row.op][2][i], shape) end

@@ -217,6 +217,9 @@ for _, shape in ipairs { '7,9', '33,3,3,17', '1' } do
   update('adadelta', shape, 4, {})
   update('adadelta', shape, 4, { beta1 = 0.9, epsilon = 1e-6, decay = 0.01 })
 end
+update('norm_update', '1', 4, {})
+update('norm_update', '77', 4, { momentum = 0.9 })
+update('norm_update', '5', 4, { momentum = 0 })
 
 -- ---- random sizes: a fixed linear congruential sequence (Numerical Recipes), so that a failing row can be named ----
 

@@ -7,17 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Inputs of norm that training moves. */
-enum { RUNNING_MEAN = 3, RUNNING_VARIANCE = 4 };
-
-/* Whether a node writes its input k. */
-static int writes(const hz_node *n, int k)
-{
-    if (op_has(n->op, 'U'))
-        return 1;
-    return n->op == OP_norm && !n->attr.norm.frozen && (k == RUNNING_MEAN || k == RUNNING_VARIANCE);
-}
-
 /* A bound value's tensor, NULL if it is none. */
 static const hz_tensor *tensor_of(const hz_graph *g, int v)
 {
@@ -36,7 +25,7 @@ static hz_status note_writes(plan_device *d, const hz_graph *g)
     for (int i = 0; i < g->nnodes; i++)
         for (int k = 0; k < g->nodes[i].nin; k++) {
             const hz_tensor *t = tensor_of(g, g->nodes[i].in[k]);
-            if (t && !g->nodes[i].dead && writes(&g->nodes[i], k))
+            if (t && !g->nodes[i].dead && op_has(g->nodes[i].op, 'U'))
                 d->writes[d->nwrites++] = (written){ .node = i, .of = region_of(t) };
         }
     return HZ_OK;

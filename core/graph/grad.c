@@ -1,4 +1,4 @@
-/* grad.c: appends the backward nodes. Reverse-mode: the node list is walked from its end; each op's grad turns
+/* grad.c: appends the backward nodes, and the updates of running statistics. Reverse-mode: the node list is walked from its end; each op's grad turns
    gradients of outputs into gradients of inputs. Values that feed several nodes get the sum of what comes back. */
 #include "graph/graph.h"
 #include <stdlib.h>
@@ -50,6 +50,10 @@ static hz_status through(hz_graph *g, int i, const int32_t *needed)
     }
     if (!flows || !wanted)
         return HZ_OK;
+    const hz_act_attr *epilogue = hz_epilogue(n.op, &n.attr);
+    if (n.op != OP_act && epilogue && epilogue->act != HZ_LINEAR)
+        return hz_fail(HZ_EARG, "gradient: %s '%s' has an activation of its own; needs it as a node", op_get(n.op)->name,
+                       n.name);
     hz_status status = op_get(n.op)->grad(g, n, &c);
     for (int k = 0; k < n.nin && !status; k++)
         if (c.dx[k] >= 0 && c.want[k])
@@ -75,6 +79,20 @@ hz_status hz_graph_grad(hz_graph *g, int value, int seed, int wrt_entries)
         status = through(g, i, needed);
     free(needed);
     return status;
+}
+
+hz_status hz_graph_statistics(hz_graph *g)
+{
+    for (int i = 0, n = g->nnodes; i < n; i++) {
+        hz_node norm = g->nodes[i];
+        if (norm.op != OP_norm || norm.attr.norm.frozen)
+            continue;
+        int32_t in[] = { norm.in[HZ_NORM_MEAN], norm.in[HZ_NORM_VARIANCE], norm.out[HZ_NORM_BATCHMEAN],
+                         norm.out[HZ_NORM_BATCHVARIANCE] };
+        if (hz_graph_add(g, op_get(OP_norm_update)->name, norm.name, &norm.attr, in, 4) < 0)
+            return HZ_EARG;
+    }
+    return HZ_OK;
 }
 
 int hz_graph_gradient_of(const hz_graph *g, int value)

@@ -1,6 +1,7 @@
 /* graph.c: building a graph node by node. Values are numbered in the order of their making; a node's inputs come before
    it, so the node list is an order of execution and needs no sorting. */
 #include "graph/graph.h"
+#include <float.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,9 +164,64 @@ static hz_status check_inputs(const hz_graph *g, int op, const int32_t *in, int 
     return HZ_OK;
 }
 
+/* Kernels divide by extents and count some of them as int. */
+static hz_status check_extents(const char *name, int ndim, const int64_t *shape)
+{
+    for (int i = 0; i < ndim; i++)
+        if (shape[i] < 1 || shape[i] > INT32_MAX)
+            return hz_fail(HZ_ESHAPE, "extent %d of '%s' is %lld; needs 1 to %d", i + 1, name, (long long)shape[i],
+                           INT32_MAX);
+    return hz_shape_count(ndim, shape) < 0 ? HZ_ESHAPE : HZ_OK;
+}
+
+static hz_status check_inputs_extents(const hz_graph *g, const hz_node *n)
+{
+    hz_status status = HZ_OK;
+    for (int i = 0; i < n->nin && !status; i++) {
+        const hz_value *v = in_value(g, n, i);
+        status = v ? check_extents(v->name, v->ndim, v->shape) : HZ_OK;
+    }
+    return status;
+}
+
+static hz_status check_outputs_extents(int op, const char *layer, const out_spec *out)
+{
+    hz_status status = HZ_OK;
+    char name[HZ_NAMELEN];
+    for (int i = 0; i < op_outputs(op) && !status; i++) {
+        output_name(name, layer, op_get(op)->outputs, i);
+        status = check_extents(name, out[i].ndim, out[i].shape);
+    }
+    return status;
+}
+
+/* The activation that the op is, or that it has as its epilogue. */
+static hz_status check_activation(int op, const hz_attr *attr)
+{
+    const hz_act_attr *a = hz_epilogue(op, attr);
+    if (!a)
+        return HZ_OK;
+    if (!hz_act_name(a->act))
+        return hz_fail(HZ_EARG, "activation %d is unknown", a->act);
+    if ((a->act == HZ_ELU || a->act == HZ_LEAKY) && !(a->alpha >= 0 && a->alpha <= FLT_MAX))
+        return hz_fail(HZ_EARG, "alpha of %s is %g; needs a number of at least 0, as its derivative is told by the sign "
+                       "of its output", hz_act_name(a->act), (double)a->alpha);
+    return HZ_OK;
+}
+
+static hz_status infer(const hz_graph *g, const hz_node *n, const char *layer, out_spec *out)
+{
+    hz_status status = check_inputs_extents(g, n);
+    status = status ? status : check_activation(n->op, &n->attr);
+    status = status ? status : op_get(n->op)->infer(g, n, out);
+    return status ? status : check_outputs_extents(n->op, layer, out);
+}
+
 int hz_graph_add(hz_graph *g, const char *op, const char *layer, const hz_attr *attr, const int32_t *in, int nin)
 {
     int id = hz_op_named(op);
+    if (!g)
+        return -1;                     /* as in value_new */
     if (id < 0 || op_has(id, 'B'))
         return hz_fail(HZ_EARG, "graph: op '%s' is %s", op, id < 0 ? "unknown" : "made by the gradient only"), -1;
     if (check_inputs(g, id, in, nin))
@@ -175,7 +231,7 @@ int hz_graph_add(hz_graph *g, const char *op, const char *layer, const hz_attr *
         n.attr = *attr;
     memcpy(n.in, in, sizeof *in * (size_t)nin);
     out_spec out[HZ_MAXOUT] = { 0 };
-    hz_status status = op_get(id)->infer(g, &n, out);
+    hz_status status = infer(g, &n, layer, out);
     if (status)
         return hz_fail_in(status, "%s: ", op), -1;
     return graph_append(g, id, layer, &n.attr, in, nin, out, op_outputs(id));

@@ -53,6 +53,9 @@ int hz_graph_add(hz_graph *g, const char *op, const char *layer, const hz_attr *
 /* Appends the backward nodes of d(value)/d(parameters), seeded with 1 (xent's loss) or by `seed` (a value like it), -1
    for none. Only what leads to parameters is made; with wrt_entries also entries get gradients. */
 hz_status hz_graph_grad(hz_graph *g, int value, int seed, int wrt_entries);
+/* Appends an update of the running statistics of every norm that is not frozen: they move when it runs, so one that
+   stands behind a gate leaves them with the weights (hz_plan_gate). */
+hz_status hz_graph_statistics(hz_graph *g);
 int hz_graph_gradient_of(const hz_graph *g, int value);    /* value of its gradient, -1 if it has none */
 hz_status hz_graph_keep(hz_graph *g, int value);           /* an output: its memory is not reused */
 

@@ -1,5 +1,5 @@
-/* op.h: what a node of a graph can compute. One row per op in op.def; attributes are plain structs where zero means
-   default. */
+/* op.h: what a node of a graph can compute. One row per op in op.def; attributes are plain structs. They hold what is
+   meant: a zero is a value, but where one is said to stand for another because it could be none. */
 #ifndef HZ_OP_H
 #define HZ_OP_H
 #include "hz/tensor.h"
@@ -11,7 +11,8 @@ typedef enum hz_pad { HZ_SAME, HZ_VALID } hz_pad;
 
 typedef struct hz_act_attr {
     int32_t act;          /* hz_act */
-    float alpha;          /* elu: scale (default 1), leaky: slope (default 0.01) */
+    float alpha;          /* elu: scale (commonly 1), leaky: slope (commonly 0.01); >= 0, as derivatives are told by the
+                             sign of the output */
 } hz_act_attr;
 
 /* Sliding window of conv2d, maxpool, avgpool. */
@@ -35,11 +36,14 @@ typedef struct hz_dropout {
 
 typedef struct hz_norm {
     int32_t axis;         /* axis that keeps its own statistics; 0 means the last (channels) */
-    float epsilon;        /* added to the variance; 0 means 1e-3 */
-    float momentum;       /* running = momentum*running + (1-momentum)*batch; 0 means 0.99 */
+    float epsilon;        /* added to the variance (commonly 1e-3), >= 0 */
+    float momentum;       /* running = momentum*running + (1-momentum)*batch (commonly 0.99), 0..1 */
     int32_t frozen;       /* 1: use the running statistics (evaluation) */
     hz_act_attr epilogue; /* see hz_epilogue */
 } hz_norm;
+/* A norm that is not frozen measures the batch; its running statistics are moved by norm_update (hz_graph_statistics). */
+enum { HZ_NORM_MEAN = 3, HZ_NORM_VARIANCE = 4 };           /* running statistics among the inputs of norm */
+enum { HZ_NORM_BATCHMEAN = 1, HZ_NORM_BATCHVARIANCE = 2 };      /* what it has used, among its outputs */
 /* Inputs that save a reading of x; absent: the node finds them itself. Of norm (2,n): means, then sums of squares about
    them; of norm_grad (2,n): sums of dy*(x - mean), then of dy. */
 enum { HZ_NORM_MOMENTS = 5, HZ_NORM_SUMS = 5 };
@@ -50,8 +54,8 @@ typedef struct hz_input {
     int32_t flip;         /* 1: mirror left-right with probability one half */
     int32_t shuffle;      /* 1: epoch's permutation of the items; 0: in order */
     float mean[4];        /* output = (item*scale - mean) / deviation, per channel (modulo 4 if there are more) */
-    float deviation[4];   /* 0 means 1 */
-    float scale;          /* 0 means 1/255 for u8 data, 1 for f32 */
+    float deviation[4];   /* > 0; 0 means 1 */
+    float scale;          /* 0, by which nothing would be left of the data, means 1/255 for u8, 1 for f32 */
     int32_t dtype;        /* of the output: f32 (0), bf16, f64 */
 } hz_input;
 
@@ -62,8 +66,8 @@ typedef struct hz_xent {
 typedef struct hz_optim {
     float momentum;       /* sgd */
     int32_t nesterov;     /* sgd */
-    float beta1, beta2;   /* 0 means 0.9, 0.999; of adadelta beta1 is rho, 0 means 0.95 */
-    float epsilon;        /* 0 means 1e-8, adadelta 1e-7 */
+    float beta1, beta2;   /* commonly 0.9, 0.999; of adadelta beta1 is rho, commonly 0.95 */
+    float epsilon;        /* commonly 1e-8, of adadelta 1e-7 */
     float decay;          /* weight decay: added to the gradient (sgd, adam) or decoupled (adamw) */
 } hz_optim;
 

@@ -1,5 +1,7 @@
 /* ends.c: where a step begins and ends: input, loss, optimiser updates. */
 #include "graph/graph.h"
+#include <float.h>
+#include <math.h>
 #include <string.h>
 
 hz_status op_input_infer(const hz_graph *g, const hz_node *n, out_spec *out)
@@ -15,6 +17,11 @@ hz_status op_input_infer(const hz_graph *g, const hz_node *n, out_spec *out)
                        shape_text(text, labels), (long long)data->shape[0]);
     if (a->dtype != HZ_F32 && a->dtype != HZ_BF16 && a->dtype != HZ_F64)
         return hz_fail(HZ_EDTYPE, "a batch of dtype %d was asked for; needs f32, bf16 or f64", a->dtype);
+    for (int i = 0; i < 4; i++)
+        if (!(a->deviation[i] >= 0 && a->deviation[i] <= FLT_MAX && fabsf(a->mean[i]) <= FLT_MAX
+              && fabsf(a->scale) <= FLT_MAX))
+            return hz_fail(HZ_EARG, "mean %g, deviation %g, scale %g; needs numbers, the deviation above 0",
+                           (double)a->mean[i], (double)a->deviation[i], (double)a->scale);
     if (a->batch < 1)
         return hz_fail(HZ_EARG, "batch is %d; needs 1 or more", a->batch);
     if (a->batch > data->shape[0])

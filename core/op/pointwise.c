@@ -20,8 +20,6 @@ static hz_status real(const hz_value *x)
 hz_status op_act_infer(const hz_graph *g, const hz_node *n, out_spec *out)
 {
     const hz_value *x = in_value(g, n, 0);
-    if (!hz_act_name(n->attr.act.act))
-        return hz_fail(HZ_EARG, "activation %d is unknown", n->attr.act.act);
     *out = like(x);
     return real(x);
 }
@@ -123,6 +121,9 @@ hz_status op_norm_infer(const hz_graph *g, const hz_node *n, out_spec *out)
         return hz_fail(HZ_ESHAPE, "axis %d of an input %s; needs 1..%d, or 0 for the last", a->axis,
                        shape_text(text, x), x->ndim - 1);
     int64_t size = x->shape[a->axis ? a->axis : x->ndim - 1];
+    if (!(a->momentum >= 0 && a->momentum <= 1 && a->epsilon >= 0))
+        return hz_fail(HZ_EARG, "momentum %g and epsilon %g; needs 0 <= momentum <= 1 and epsilon >= 0",
+                       (double)a->momentum, (double)a->epsilon);
     for (int i = 1; i < 5; i++) {
         const hz_value *v = in_value(g, n, i);
         if (v->ndim != 1 || v->shape[0] != size)
@@ -140,6 +141,21 @@ hz_status op_norm_infer(const hz_graph *g, const hz_node *n, out_spec *out)
     out[0] = like(x);
     out[1] = out[2] = (out_spec){ .dtype = parameter_dtype(x), .kind = HZ_GRADIENT, .ndim = 1, .shape = { size } };
     return real(x);
+}
+
+hz_status op_norm_update_infer(const hz_graph *g, const hz_node *n, out_spec *out)
+{
+    const hz_value *first = in_value(g, n, 0);
+    char text[96];
+    for (int i = 0; i < n->nin; i++) {
+        const hz_value *v = in_value(g, n, i);
+        if (i < 2 && v->kind != HZ_BOUND)
+            return hz_fail(HZ_EARG, "'%s' is not a bound tensor; needs running statistics", v->name);
+        if (v->ndim != 1 || v->shape[0] != first->shape[0] || v->dtype != first->dtype)
+            return hz_fail(HZ_ESHAPE, "'%s' is %s %s; needs %s (%lld)", v->name, hz_dtype_name(v->dtype),
+                           shape_text(text, v), hz_dtype_name(first->dtype), (long long)first->shape[0]);
+    }
+    return HZ_OK;
 }
 
 hz_status op_norm_grad(hz_graph *g, hz_node n, grad_call *c)

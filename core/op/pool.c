@@ -5,7 +5,7 @@ hz_status op_maxpool_infer(const hz_graph *g, const hz_node *n, out_spec *out)
 {
     const hz_value *x = in_value(g, n, 0);
     hz_status status = window_image(x);
-    if (!status && n->attr.window.kh * n->attr.window.kw > 256)
+    if (!status && (int64_t)n->attr.window.kh * n->attr.window.kw > 256)
         status = hz_fail(HZ_EARG, "a window of %dx%d; needs at most 256 elements", n->attr.window.kh,
                          n->attr.window.kw);
     if (!status)

@@ -23,6 +23,8 @@ hz_status window_slide(const hz_value *x, const hz_window *a, int64_t channels, 
     int sh = a->sh ? a->sh : 1, sw = a->sw ? a->sw : 1;
     if (a->kh < 1 || a->kw < 1 || sh < 1 || sw < 1)
         return hz_fail(HZ_EARG, "kernel %dx%d, stride %dx%d; needs 1 or more", a->kh, a->kw, sh, sw);
+    if ((int64_t)a->kh * a->kw > INT32_MAX)
+        return hz_fail(HZ_EARG, "a window of %dx%d; needs at most %d elements", a->kh, a->kw, INT32_MAX);
     if (a->pad != HZ_SAME && a->pad != HZ_VALID)
         return hz_fail(HZ_EARG, "padding %d; needs same or valid", a->pad);
     int64_t h = extent(x->shape[1], a->kh, sh, a->pad), w = extent(x->shape[2], a->kw, sw, a->pad);

@@ -7,11 +7,12 @@
 /* ---- arithmetic ---- */
 
 #define BINARY(ROW) ROW(add, a + b) ROW(sub, a - b) ROW(mul, a * b) ROW(div, a / b) ROW(pow, pow(a, b)) \
-    ROW(max, a > b ? a : b) ROW(min, a < b ? a : b) ROW(eq, a == b) ROW(ne, a != b) ROW(lt, a < b) ROW(le, a <= b) \
-    ROW(gt, a > b) ROW(ge, a >= b)
+    ROW(max, a > b || a != a ? a : b) ROW(min, a < b || a != a ? a : b) ROW(eq, a == b) ROW(ne, a != b) \
+    ROW(lt, a < b) ROW(le, a <= b) ROW(gt, a > b) ROW(ge, a >= b)
 #define UNARY(ROW) \
     ROW(neg, -a) ROW(abs, fabs(a)) ROW(sqrt, sqrt(a)) ROW(exp, exp(a)) ROW(log, log(a)) ROW(sin, sin(a)) \
-    ROW(cos, cos(a)) ROW(tanh, tanh(a)) ROW(relu, a > 0 ? a : 0) ROW(sign, (a > 0) - (a < 0)) ROW(floor, floor(a)) \
+    ROW(cos, cos(a)) ROW(tanh, tanh(a)) ROW(relu, a > 0 || a != a ? a : 0) \
+    ROW(sign, a != a ? a : (a > 0) - (a < 0)) ROW(floor, floor(a)) \
     ROW(round, nearbyint(a)) ROW(isfinite, isfinite(a) != 0)
 
 #define FUNCTION2(name, formula) static double name##2(double a, double b) { return formula; }
@@ -76,8 +77,14 @@ static void take_var(tally *t, double v)
     t->sum += d / (double)(t->n + 1);
     t->squares += d * (v - t->sum);
 }
-static void take_max(tally *t, double v) { if (!t->n || v > t->best || v != v) t->best = v, t->at = t->n; }
-static void take_min(tally *t, double v) { if (!t->n || v < t->best || v != v) t->best = v, t->at = t->n; }
+/* The first of equals; the first NaN beats all numbers. */
+static void take_best(tally *t, double v, int better)
+{
+    if (!t->n || better || (v != v && t->best == t->best))
+        t->best = v, t->at = t->n;
+}
+static void take_max(tally *t, double v) { take_best(t, v, v > t->best); }
+static void take_min(tally *t, double v) { take_best(t, v, v < t->best); }
 static double give_sum(const tally *t) { return t->sum; }
 static double give_mean(const tally *t) { return t->sum / (double)t->n; }
 static double give_best(const tally *t) { return t->best; }

@@ -23,6 +23,9 @@ int hz_dtype_named(const char *name)
     return -1;
 }
 
+/* Bytes that a process can address. */
+static const int64_t MOST_ELEMENTS = (int64_t)1 << 47;
+
 int64_t hz_shape_count(int ndim, const int64_t *shape)
 {
     int64_t n = 1;
@@ -35,7 +38,7 @@ int64_t hz_shape_count(int ndim, const int64_t *shape)
             hz_fail(HZ_ESHAPE, "tensor: extent %d is %lld; needs 0 or more", i + 1, (long long)shape[i]);
             return -1;
         }
-        if (__builtin_mul_overflow(n, shape[i], &n) || n > INT64_MAX / 64) {
+        if (__builtin_mul_overflow(n, shape[i], &n) || n > MOST_ELEMENTS) {
             hz_fail(HZ_ESHAPE, "tensor: the shape has more elements than memory can address");
             return -1;
         }

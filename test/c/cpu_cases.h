@@ -4,7 +4,9 @@
 
 #define CONV(kernel, stride, padding, ...) \
     { .window = { .kh = kernel, .kw = kernel, .sh = stride, .sw = stride, .pad = padding, __VA_ARGS__ } }
-#define ACT(which) { .act = { .act = which } }
+#define ACT(which) { .act = { .act = which, .alpha = 0.3f } }
+#define NORM(...) { .norm = { .epsilon = 1e-3f, __VA_ARGS__ } }
+#define ADAM(...) { .optim = { .beta2 = 0.999f, __VA_ARGS__ } }
 
 static const wcase cases[] = {
     /* convolutions of architecture A, cut down */
@@ -16,11 +18,11 @@ static const wcase cases[] = {
     { OP_conv2d, "n2,8,8,128 N10,1,1,128 N10", "o2,8,8,10", CONV(1, 1, HZ_SAME) },
     /* odd ones */
     { OP_conv2d, "n1,7,5,6 N10,3,3,6 -", "o1,7,5,10", CONV(3, 1, HZ_SAME) },
-    { OP_conv2d, "n5,9,11,17 N33,3,3,17 N33", "o5,7,9,33", CONV(3, 1, HZ_VALID, .act = HZ_ELU) },
+    { OP_conv2d, "n5,9,11,17 N33,3,3,17 N33", "o5,7,9,33", CONV(3, 1, HZ_VALID, .act = HZ_ELU, .alpha = 0.3f) },
     { OP_conv2d, "n2,11,9,5 N20,5,5,5 N20", "o2,6,5,20", CONV(5, 2, HZ_SAME, .act = HZ_GELU) },
     { OP_conv2d, "n2,13,13,3 N40,5,5,3 N40", "o2,3,3,40", CONV(5, 4, HZ_VALID, .act = HZ_TANH) },
     { OP_conv2d, "n3,8,8,24 N50,1,1,24 N50", "o3,4,4,50", CONV(1, 2, HZ_SAME, .act = HZ_SIGMOID) },
-    { OP_conv2d, "n2,2,2,8 N16,5,5,8 N16", "o2,2,2,16", CONV(5, 1, HZ_SAME, .act = HZ_LEAKY) },
+    { OP_conv2d, "n2,2,2,8 N16,5,5,8 N16", "o2,2,2,16", CONV(5, 1, HZ_SAME, .act = HZ_LEAKY, .alpha = 0.3f) },
     { OP_conv2d, "n2,6,8,7 N97,2,2,7 N97", "o2,6,8,97", CONV(2, 1, HZ_SAME) },
     { OP_conv2d, "n2,1,12,9 N12,1,3,9", "o2,1,12,12", { .window = { .kh = 1, .kw = 3, .sw = 1 } } },
     { OP_conv2d, "n2,9,9,1 N1,4,2,1 N1", "o2,3,8,1", { .window = { .kh = 4, .kw = 2, .sh = 2, .pad = HZ_VALID } } },
@@ -109,31 +111,32 @@ static const wcase cases[] = {
     { OP_meanpool_grad, "n3,10", "o3,8,8,10", { .act = { 0 } } },
     { OP_meanpool_grad, "n2,128", "o2,5,7,128", { .act = { 0 } } },
 
-    { OP_norm, "n4,6,5,32 N32 N32 P32 P32", "o4,6,5,32 O32 O32", { .norm = { 0 } }, 2e-6 },
+    { OP_norm, "n4,6,5,32 N32 N32 P32 P32", "o4,6,5,32 O32 O32", NORM(), 2e-6 },
     { OP_norm, "n4,6,5,7 N6 N6 P6 P6", "o4,6,5,7 O6 O6",
       { .norm = { .axis = 1, .epsilon = 1e-5f, .momentum = 0.9f } }, 2e-6 },
-    { OP_norm, "n4,6,5,33 N33 N33 P33 P33", "o4,6,5,33 O33 O33", { .norm = { .frozen = 1 } }, 2e-6 },
-    { OP_norm, "n50,19 N19 N19 P19 P19", "o50,19 O19 O19", { .norm = { 0 } }, 2e-6 },
-    { OP_norm_grad, "n4,6,5,32 n4,6,5,32 N32 N32 P32", "o4,6,5,32 O32 O32", { .norm = { 0 } }, 2e-6 },
-    { OP_norm_grad, "n4,6,5,7 n4,6,5,7 N6 N6 P6", "o4,6,5,7 O6 O6", { .norm = { .axis = 1 } }, 2e-6 },
-    { OP_norm_grad, "n4,6,5,33 n4,6,5,33 N33 N33 P33", "o4,6,5,33 O33 O33", { .norm = { .frozen = 1 } }, 2e-6 },
+    { OP_norm, "n4,6,5,33 N33 N33 P33 P33", "o4,6,5,33 O33 O33", NORM(.frozen = 1), 2e-6 },
+    { OP_norm, "n50,19 N19 N19 P19 P19", "o50,19 O19 O19", NORM(), 2e-6 },
+    { OP_norm_grad, "n4,6,5,32 n4,6,5,32 N32 N32 P32", "o4,6,5,32 O32 O32", NORM(), 2e-6 },
+    { OP_norm_grad, "n4,6,5,7 n4,6,5,7 N6 N6 P6", "o4,6,5,7 O6 O6", NORM(.axis = 1), 2e-6 },
+    { OP_norm_grad, "n4,6,5,33 n4,6,5,33 N33 N33 P33", "o4,6,5,33 O33 O33", NORM(.frozen = 1), 2e-6 },
 
-    { OP_norm, "n3,7,9,11 N7 N7 P7 P7", "o3,7,9,11 O7 O7", { .norm = { .axis = 1 } }, 2e-6 },
-    { OP_norm, "n40,5,9 N5 N5 P5 P5", "o40,5,9 O5 O5", { .norm = { .axis = 1, .frozen = 1 } }, 2e-6 },
-    { OP_norm_grad, "n3,7,9,11 n3,7,9,11 N7 N7 P7", "o3,7,9,11 O7 O7", { .norm = { .axis = 1 } }, 2e-6 },
-    { OP_norm_grad, "n40,3,100 n40,3,100 N100 N100 P100", "o40,3,100 O100 O100", { .norm = { 0 } }, 2e-6 },
+    { OP_norm, "n3,7,9,11 N7 N7 P7 P7", "o3,7,9,11 O7 O7", NORM(.axis = 1), 2e-6 },
+    { OP_norm, "n40,5,9 N5 N5 P5 P5", "o40,5,9 O5 O5", NORM(.axis = 1, .frozen = 1), 2e-6 },
+    { OP_norm_grad, "n3,7,9,11 n3,7,9,11 N7 N7 P7", "o3,7,9,11 O7 O7", NORM(.axis = 1), 2e-6 },
+    { OP_norm_grad, "n40,3,100 n40,3,100 N100 N100 P100", "o40,3,100 O100 O100", NORM(), 2e-6 },
     /* with what fusion puts behind them */
     { OP_dropout_grad, "n5,4,6,9 u5,27 n5,4,6,9", "o5,4,6,9",
       { .dropout = { .rate = 0.4f, .epilogue = { HZ_RELU, 0 } } } },
-    { OP_maxpool_grad, "n2,5,4,33 m2,5,4,33 n2,9,7,33", "o2,9,7,33", CONV(3, 2, HZ_SAME, .act = HZ_ELU) },
+    { OP_maxpool_grad, "n2,5,4,33 m2,5,4,33 n2,9,7,33", "o2,9,7,33",
+      CONV(3, 2, HZ_SAME, .act = HZ_ELU, .alpha = 0.3f) },
     { OP_avgpool_grad, "n3,4,4,16 n3,8,8,16", "o3,8,8,16", CONV(2, 2, HZ_VALID, .act = HZ_LEAKY, .alpha = 0.2f) },
     { OP_meanpool_grad, "n2,19 n2,5,7,19", "o2,5,7,19", { .act = { HZ_TANH, 0 } } },
-    { OP_norm, "n4,9,8,33 N33 N33 P33 P33", "o4,9,8,33 O33 O33", { .norm = { .epilogue = { HZ_ELU, 0 } } }, 2e-6 },
-    { OP_norm, "n4,6,5,7 N6 N6 P6 P6", "o4,6,5,7 O6 O6", { .norm = { .axis = 1, .epilogue = { HZ_GELU, 0 } } }, 2e-6 },
+    { OP_norm, "n4,9,8,33 N33 N33 P33 P33", "o4,9,8,33 O33 O33", NORM(.epilogue = { HZ_ELU, 0.3f }), 2e-6 },
+    { OP_norm, "n4,6,5,7 N6 N6 P6 P6", "o4,6,5,7 O6 O6", NORM(.axis = 1, .epilogue = { HZ_GELU, 0 }), 2e-6 },
     { OP_norm_grad, "n4,9,8,33 n4,9,8,33 N33 N33 P33 - n4,9,8,33", "o4,9,8,33 O33 O33",
-      { .norm = { .epilogue = { HZ_RELU, 0 } } }, 2e-6 },
+      NORM(.epilogue = { HZ_RELU, 0 }), 2e-6 },
     { OP_norm_grad, "n3,7,9,11 n3,7,9,11 N7 N7 P7 - n3,7,9,11", "o3,7,9,11 O7 O7",
-      { .norm = { .axis = 1, .epilogue = { HZ_SIGMOID, 0 } } }, 2e-6 },
+      NORM(.axis = 1, .epilogue = { HZ_SIGMOID, 0 }), 2e-6 },
 
     { OP_softmax, "n7,10", "o7,10", { .act = { 0 } } },
     { OP_softmax, "n3,4,37", "o3,4,37", { .act = { 0 } } },
@@ -157,9 +160,13 @@ static const wcase cases[] = {
     { OP_sgd, "N7,9 N7,9", "", { .optim = { 0 } } },
     { OP_sgd, "N7,9 N7,9 N7,9", "", { .optim = { .momentum = 0.9f, .nesterov = 1, .decay = 0.01f } } },
     { OP_sgd, "N300,70 N300,70 N300,70", "", { .optim = { .momentum = 0.9f } } },
-    { OP_adam, "N7,9 N7,9 N7,9 P7,9", "", { .optim = { .decay = 0.01f } }, 2e-6 },
-    { OP_adamw, "N7,9 N7,9 N7,9 P7,9", "", { .optim = { .decay = 0.01f } }, 2e-6 },
-    { OP_adam, "N300,70 N300,70 N300,70 P300,70", "", { .optim = { .beta1 = 0.8f, .epsilon = 1e-5f } }, 2e-6 },
-    { OP_adadelta, "N7,9 N7,9 P7,9 P7,9", "", { .optim = { .decay = 0.01f } }, 2e-6 },
+    { OP_adam, "N7,9 N7,9 N7,9 P7,9", "", ADAM(.beta1 = 0.9f, .epsilon = 1e-8f, .decay = 0.01f), 2e-6 },
+    { OP_adamw, "N7,9 N7,9 N7,9 P7,9", "", ADAM(.beta1 = 0.9f, .epsilon = 1e-8f, .decay = 0.01f), 2e-6 },
+    { OP_adam, "N300,70 N300,70 N300,70 P300,70", "", ADAM(.beta1 = 0.8f, .epsilon = 1e-5f), 2e-6 },
+    { OP_adam, "N7,9 N7,9 N7,9 P7,9", "", { .optim = { .epsilon = 1e-8f } }, 2e-6 },
+    { OP_adadelta, "N7,9 N7,9 P7,9 P7,9", "", { .optim = { .beta1 = 0.95f, .epsilon = 1e-7f, .decay = 0.01f } }, 2e-6 },
+    { OP_adadelta, "N7,9 N7,9 P7,9 P7,9", "", { .optim = { .epsilon = 1e-7f } }, 2e-6 },
+    { OP_norm_update, "N7 P7 N7 P7", "", NORM(.momentum = 0.9f) },
+    { OP_norm_update, "N7 P7 N7 P7", "", NORM() },
 };
 enum { CASES = sizeof cases / sizeof *cases };

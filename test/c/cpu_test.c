@@ -118,6 +118,7 @@ START_TEST(random_convolutions)
         snprintf(in, sizeof in, "n%s N%s", y, k);
         snprintf(out, sizeof out, "o%s", x);
         compare(&t, 2000 + (int)n, level, b, type);
+        t.attr.window.alpha = 0.3f;
         t.attr.window.act = 1 + (int)(n % (HZ_NACT - 1));           /* with an activation's gradient as its epilogue */
         snprintf(in, sizeof in, "n%s N%s n%s", y, k, x);
         compare(&t, 4000 + (int)n, level, b, type);
@@ -187,12 +188,12 @@ static const struct { wcase forward, backward; const char *wiring, *wrt; } slope
     { { OP_avgpool, "n2,5,5,3", "o2,3,3,3", CONV(3, 2, HZ_SAME) },
       { OP_avgpool_grad, "n2,3,3,3", "o2,5,5,3", CONV(3, 2, HZ_SAME) }, "d", "0" },
     { { OP_meanpool, "n2,5,5,3", "o2,3", ACT(0) }, { OP_meanpool_grad, "n2,3", "o2,5,5,3", ACT(0) }, "d", "0" },
-    { { OP_norm, "n4,3,2,5 N5 N5 P5 P5", "o4,3,2,5 O5 O5", { .norm = { 0 } } },
-      { OP_norm_grad, "n4,3,2,5 n4,3,2,5 N5 O5 O5", "o4,3,2,5 O5 O5", { .norm = { 0 } } }, "d01bc", "012" },
-    { { OP_norm, "n4,3,2,5 N3 N3 P3 P3", "o4,3,2,5 O3 O3", { .norm = { .axis = 1 } } },
-      { OP_norm_grad, "n4,3,2,5 n4,3,2,5 N3 O3 O3", "o4,3,2,5 O3 O3", { .norm = { .axis = 1 } } }, "d01bc", "012" },
-    { { OP_norm, "n4,5 N5 N5 P5 P5", "o4,5 O5 O5", { .norm = { .frozen = 1 } } },
-      { OP_norm_grad, "n4,5 n4,5 N5 O5 O5", "o4,5 O5 O5", { .norm = { .frozen = 1 } } }, "d01bc", "012" },
+    { { OP_norm, "n4,3,2,5 N5 N5 P5 P5", "o4,3,2,5 O5 O5", NORM() },
+      { OP_norm_grad, "n4,3,2,5 n4,3,2,5 N5 O5 O5", "o4,3,2,5 O5 O5", NORM() }, "d01bc", "012" },
+    { { OP_norm, "n4,3,2,5 N3 N3 P3 P3", "o4,3,2,5 O3 O3", NORM(.axis = 1) },
+      { OP_norm_grad, "n4,3,2,5 n4,3,2,5 N3 O3 O3", "o4,3,2,5 O3 O3", NORM(.axis = 1) }, "d01bc", "012" },
+    { { OP_norm, "n4,5 N5 N5 P5 P5", "o4,5 O5 O5", NORM(.frozen = 1) },
+      { OP_norm_grad, "n4,5 n4,5 N5 O5 O5", "o4,5 O5 O5", NORM(.frozen = 1) }, "d01bc", "012" },
     { { OP_softmax, "n3,6", "o3,6", ACT(0) }, { OP_softmax_grad, "n3,6 n3,6", "o3,6", ACT(0) }, "da", "0" },
     { { OP_xent, "n5,6 l5", "O1 j5 o5,6", { .xent = { .smoothing = 0.1f } } },
       { OP_xent_grad, "p5,6 l5", "o5,6", { .xent = { .smoothing = 0.1f } } }, "c1", "0" },

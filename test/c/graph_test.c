@@ -186,9 +186,14 @@ START_TEST(what_does_not_fit_is_refused)
     REFUSED("labels are i32 (3); needs i32 (2)", g, "xent", NONE, r, items);
     REFUSED("axis 7", g, "norm", ((hz_attr){ .norm = { .axis = 7 } }), x, b, b, b, b);
     REFUSED("v is (4,7); needs (3)", g, "norm", NONE, x, b, b, v, b);
+    REFUSED("momentum 2 and epsilon 0", g, "norm", ((hz_attr){ .norm = { .momentum = 2 } }), x, b, b, b, b);
+    REFUSED("momentum 0 and epsilon -1", g, "norm", ((hz_attr){ .norm = { .epsilon = -1 } }), x, b, b, b, b);
+    REFUSED("'x' is not a bound tensor; needs running statistics", g, "norm_update", NONE, b, r, b, b);
+    REFUSED("'v' is f32 (4,7); needs f32 (3)", g, "norm_update", NONE, b, b, v, b);
     REFUSED("is not a bound tensor; needs a parameter", g, "sgd", NONE, r, r);
     REFUSED("'b' is (3), 'x' is (2,6); the shapes must agree", g, "sgd", NONE, b, r);
     REFUSED("momentum 0.5 without a velocity", g, "sgd", ((hz_attr){ .optim = { .momentum = 0.5f } }), b, b);
+    REFUSED("beta -0.5 and 0", g, "adam", ((hz_attr){ .optim = { .beta1 = -0.5f } }), b, b, b, b);
     ck_assert(hz_graph_entry(g, "bad", HZ_F32, SHAPE(-1)) == -1);
     hz_tensor *whole = noise(1, SHAPE(4, 4)), *gaps = hz_tensor_slice(whole, 1, 0, 2, 1);
     ck_assert(hz_graph_bind(g, "gaps", gaps, 0) == -1);
@@ -198,6 +203,55 @@ START_TEST(what_does_not_fit_is_refused)
     ck_assert(hz_graph_node(g, 0) == NULL && hz_graph_value(g, -1) == NULL);
     hz_graph_free(g);
     hz_graph_free(NULL);
+}
+END_TEST
+
+/* Derivatives are told by the sign of the output. */
+START_TEST(slopes_below_zero_are_refused)
+{
+    hz_graph *g = hz_graph_new("g");
+    int x = entry(g, SHAPE(2, 8, 8, 3)), r = entry(g, SHAPE(2, 6)), w = param(g, "w", SHAPE(5, 3, 3, 3));
+    int v = param(g, "v", SHAPE(4, 6)), b = param(g, "b", SHAPE(3));
+    const hz_act_attr leaky = { HZ_LEAKY, -0.5f }, elu = { HZ_ELU, NAN };
+    hz_window window = { .kh = 3, .kw = 3, .epilogue = leaky };
+    REFUSED("act: alpha of leaky is -0.5; needs a number of at least 0", g, "act", ((hz_attr){ .act = leaky }), r);
+    REFUSED("alpha of elu is nan", g, "act", ((hz_attr){ .act = elu }), r);
+    REFUSED("alpha of elu is inf", g, "act", ((hz_attr){ .act = { HZ_ELU, INFINITY } }), r);
+    REFUSED("conv2d: alpha of leaky is -0.5", g, "conv2d", ((hz_attr){ .window = window }), x, w);
+    REFUSED("dense: alpha of leaky is -0.5", g, "dense", ((hz_attr){ .act = leaky }), r, v);
+    REFUSED("norm: alpha of elu is nan", g, "norm", ((hz_attr){ .norm = { .epilogue = elu } }), x, b, b, b, b);
+    node(g, "act", "l", (hz_attr){ .act = { HZ_LEAKY, 0 } }, r, -1, -1);
+    node(g, "act", "l", (hz_attr){ .act = { HZ_TANH, -1 } }, r, -1, -1);
+    hz_graph_free(g);
+}
+END_TEST
+
+/* Kernels divide by extents and count some of them as int. */
+START_TEST(extents_have_bounds)
+{
+    static const char *const ops[] = { "avgpool", "maxpool", "meanpool", "flatten", "act", "softmax", "norm" };
+    hz_graph *g = hz_graph_new("g");
+    int x = entry(g, SHAPE(2, 8, 8, 3)), empty = hz_graph_entry(g, "empty", HZ_F32, SHAPE(2, 8, 8, 0));
+    int none = hz_graph_entry(g, "none", HZ_F32, SHAPE(0, 8, 8, 3));
+    int far = hz_graph_entry(g, "far", HZ_F32, SHAPE(1, (int64_t)1 << 31, 1, 1));
+    int wide = hz_graph_entry(g, "wide", HZ_F32, SHAPE(1, 1 << 20, 1 << 20, 1));
+    int w = param(g, "w", SHAPE(300, 1, 1, 1)), b = param(g, "b", SHAPE(3));
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
+        int inputs = strcmp(ops[i], "norm") ? 1 : 5;
+        ck_assert(refused(g, ops[i], WINDOW(1, 1, HZ_SAME), inputs, (int32_t[]){ empty, b, b, b, b }));
+        SAYS("extent 4 of 'empty' is 0; needs 1 to 2147483647");
+        ck_assert(refused(g, ops[i], WINDOW(1, 1, HZ_SAME), inputs, (int32_t[]){ none, b, b, b, b }));
+        SAYS("extent 1 of 'none' is 0");
+        ck_assert(refused(g, ops[i], WINDOW(1, 1, HZ_SAME), inputs, (int32_t[]){ far, b, b, b, b }));
+        SAYS("extent 2 of 'far' is 2147483648");
+    }
+    REFUSED("extent 2 of 'l.y' is 1099511627776", g, "flatten", NONE, wide);
+    REFUSED("conv2d: tensor: the shape has more elements than memory can address", g, "conv2d",
+            WINDOW(1, 1, HZ_SAME), wide, w);
+    REFUSED("a window of 65536x65536; needs at most 256 elements", g, "maxpool", WINDOW(65536, 1, HZ_SAME), x);
+    REFUSED("a window of 65536x65536; needs at most 2147483647", g, "avgpool", WINDOW(65536, 1, HZ_SAME), x);
+    node(g, "avgpool", "l", WINDOW(40000, 2147483647, HZ_SAME), x, -1, -1);
+    hz_graph_free(g);
 }
 END_TEST
 
@@ -259,6 +313,9 @@ START_TEST(gradients_need_a_loss_or_a_seed)
     int seed = hz_graph_entry(g, "seed", HZ_F32, SHAPE(2, 6));
     OK(hz_graph_grad(g, h, seed, 0));
     ck_assert(hz_graph_gradient_of(g, a) >= 0 && hz_graph_gradient_of(g, hz_graph_find(g, "b")) < 0);
+    int own = node(g, "dense", "own", ACT(HZ_RELU), h, hz_graph_find(g, "b"), -1);
+    ck_assert(hz_graph_grad(g, own, hz_graph_entry(g, "dy", HZ_F32, SHAPE(2, 3)), 1) == HZ_EARG);
+    SAYS("gradient: dense 'own' has an activation of its own; needs it as a node");
     hz_graph_free(g);
 }
 END_TEST
@@ -293,6 +350,7 @@ int main(void)
 {
     return RUN_SUITE("graph", ONCE(windows_infer_their_extent), ONCE(the_op_table_is_whole),
                      ONCE(what_an_op_is_as_a_tail), ONCE(sums_have_their_place_among_the_inputs), ONCE(nodes_as_text),
-                     ONCE(what_does_not_fit_is_refused), ONCE(gradients_go_where_they_are_wanted),
+                     ONCE(what_does_not_fit_is_refused), ONCE(slopes_below_zero_are_refused),
+                     ONCE(extents_have_bounds), ONCE(gradients_go_where_they_are_wanted),
                      ONCE(gradients_need_a_loss_or_a_seed), ONCE(graphs_hold_what_is_bound), ONCE(long_names_are_cut));
 }

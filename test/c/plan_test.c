@@ -210,6 +210,60 @@ START_TEST(every_tail_of_the_table_runs_on_the_cpu)
 }
 END_TEST
 
+/* x (BATCH,3) -> norm -> dense -> xent. */
+static hz_graph *normed(hz_tensor *mean, hz_tensor *variance)
+{
+    hz_graph *g = hz_graph_new("normed");
+    int x = hz_graph_entry(g, "x", HZ_F32, SHAPE(BATCH, 3)), labels = hz_graph_entry(g, "labels", HZ_I32, SHAPE(BATCH));
+    int gamma = bound(g, "gamma", filled(HZ_F32, 1, SHAPE(3)), 1), beta = bound(g, "beta", filled(HZ_F32, 0, SHAPE(3)), 1);
+    int32_t in[] = { x, gamma, beta, hz_graph_bind(g, "mean", mean, 0), hz_graph_bind(g, "variance", variance, 0) };
+    hz_attr attr = { .norm = { .epsilon = 1e-3f, .momentum = 0.75f } }, frozen = attr;
+    frozen.norm.frozen = 1;
+    int y = hz_graph_add(g, "norm", "norm", &attr, in, 5);
+    ck_assert(hz_graph_add(g, "norm", "frozen", &frozen, in, 5) >= 0);
+    int logits = node(g, "dense", "two", NONE, y, bound(g, "v", noise(3, SHAPE(2, 3)), 1), -1);
+    int loss = node(g, "xent", "loss", NONE, logits, labels, -1);
+    OK(hz_graph_keep(g, loss));
+    OK(hz_graph_grad(g, loss, -1, 0));
+    OK(hz_graph_statistics(g));
+    return g;
+}
+
+/* The first column of x is 1, 2, 6, `last`. */
+static void write_column(hz_plan *p, double last)
+{
+    const double column[BATCH] = { 1, 2, 6, last };
+    hz_tensor *x = value(p, "x", -1);
+    for (int64_t i = 0; i < BATCH; i++)
+        hz_tensor_put(x, (int64_t[]){ i, 0 }, column[i]);
+    hz_tensor_free(x);
+}
+
+/* Only updates move running statistics, so that a gate holds them back with the weights. */
+START_TEST(running_statistics_move_behind_the_loss)
+{
+    hz_tensor *mean = filled(HZ_F32, 5, SHAPE(3)), *variance = filled(HZ_F32, 4, SHAPE(3));
+    hz_plan *p = planned(normed(mean, variance), (hz_plan_options){ .train = 1 });
+    const hz_graph *g = hz_plan_graph(p);
+    int forward = hz_graph_value(g, hz_graph_find(g, "loss.loss"))->node + 1, updates = 0;
+    for (int i = 0; i < hz_graph_nodes(g); i++)
+        updates += hz_graph_node(g, i)->op == hz_op_named("norm_update");
+    ck_assert_int_eq(updates, 1);
+    OK(hz_plan_gate(p, hz_graph_find(g, "loss.loss"), forward));
+    hz_step s = step_of(BATCH);
+    write_column(p, NAN);
+    OK(hz_plan_run(p, 0, -1, &s));
+    ck_assert(isnan(number(p, "loss.loss")) && number(p, "mean") == 5 && number(p, "variance") == 4);
+    write_column(p, 7);
+    OK(hz_plan_run(p, 0, forward, &s));
+    ck_assert(number(p, "mean") == 5 && number(p, "variance") == 4);
+    OK(hz_plan_run(p, forward, -1, &s));
+    ck_assert(number(p, "mean") == 0.75 * 5 + 0.25 * 4 && number(p, "variance") == 0.75 * 4 + 0.25 * 6.5);
+    hz_plan_free(p);
+    DROP(mean, variance);
+}
+END_TEST
+
 START_TEST(digests_tell_plans_apart)
 {
     hz_plan *a = planned(net(1), (hz_plan_options){ .train = 1 });
@@ -331,8 +385,8 @@ int main(void)
 {
     return RUN_SUITE("plan", ONCE(a_run_in_parts_is_the_whole_run), ONCE(peeking), ONCE(everything_is_given_back),
                      ONCE(statistics_name_kernels), ONCE(the_gradient_of_an_activation_joins_the_node_before),
-                     ONCE(every_tail_of_the_table_runs_on_the_cpu), ONCE(digests_tell_plans_apart),
-                     ONCE(hard_mode_spoils_and_guards), ONCE(the_first_node_that_is_not_finite),
-                     ONCE(answers_and_gates),
+                     ONCE(every_tail_of_the_table_runs_on_the_cpu), ONCE(running_statistics_move_behind_the_loss),
+                     ONCE(digests_tell_plans_apart), ONCE(hard_mode_spoils_and_guards),
+                     ONCE(the_first_node_that_is_not_finite), ONCE(answers_and_gates),
                      ONCE(the_null_device_plans_anything));
 }

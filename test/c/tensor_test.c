@@ -63,7 +63,7 @@ START_TEST(what_does_not_fit_is_refused)
     ck_assert(!hz_tensor_new(HZ_F32, SHAPE((int64_t)1 << 40, (int64_t)1 << 40)));
     SAYS("more elements than memory can address");
     ck_assert(!hz_tensor_new(HZ_F32, SHAPE((int64_t)1 << 31, (int64_t)1 << 31, 8, 8)));
-    ck_assert(!hz_tensor_new(HZ_F32, SHAPE((int64_t)1 << 50)));
+    ck_assert(!hz_tensor_new(HZ_F32, SHAPE((int64_t)1 << 46)));
     SAYS("bytes were asked for");
     ck_assert(!hz_tensor_new(99, SHAPE(1)) && !hz_tensor_new(HZ_F32, 7, (int64_t[]){ 1, 1, 1, 1, 1, 1, 1 }));
     ck_assert(!hz_tensor_slice(t, 0, 2, 5, 1) && !hz_tensor_slice(t, 2, 0, 1, 1) && !hz_tensor_slice(t, 0, 0, 1, 0)

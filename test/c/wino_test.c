@@ -37,10 +37,12 @@ static wcase node_of(const shape *s, int op, int stride, char in[200], char out[
                 .attr.window = { .kh = 3, .kw = 3, .sh = stride, .sw = stride, .pad = s->pad } };
     if (op == OP_conv2d) {
         t.attr.window.act = s->act;
+        t.attr.window.alpha = 0.3f;
         snprintf(in, 200, "n%s N%s N%d", x, k, s->out);
         snprintf(out, 200, "o%s", y);
     } else if (op == OP_conv2d_dx) {
         t.attr.window.act = s->act;
+        t.attr.window.alpha = 0.3f;
         snprintf(in, 200, s->act == HZ_LINEAR ? "n%s N%s" : "n%s N%s n%s", y, k, x);
         snprintf(out, 200, "o%s", x);
     } else {

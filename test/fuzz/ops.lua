@@ -190,7 +190,8 @@ end
 local function add_cancelled(row, out)
   local n, size = out.noise['d x1'], 1
   for _, e in ipairs(row.inputs[1]) do size = size * e end
-  n.plain = n.plain + 2 * near.ROUNDING.f32 * out.f32['op.batchscale']:abs():max() * math.sqrt(size)
+  local scale = 1 / math.sqrt(out.f32['op.batchvariance']:min() + row.attr.epsilon)
+  n.plain = n.plain + 2 * near.ROUNDING.f32 * scale * math.sqrt(size)
 end
 
 -- The row's results at a number of rows: by storage name -> tensor (f64), and their noise.

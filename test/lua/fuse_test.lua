@@ -138,7 +138,8 @@ t.case('the text of a node names what was fused', function()
   t.equal(texts(norm_net(), false),
     'conv2d+norm+relu, conv2d+relu+norm+maxpool, conv2d+norm+elu, meanpool, dense')
   t.equal(texts(norm_net(), true), 'xent_grad, dense_dw, dense_dx, meanpool_grad+elu, norm_grad, conv2d_dw, conv2d_dx, '
-    .. 'maxpool_grad, norm_grad+relu, conv2d_dw, conv2d_dx+relu+sums, norm_grad, conv2d_dw')
+    .. 'maxpool_grad, norm_grad+relu, conv2d_dw, conv2d_dx+relu+sums, norm_grad, conv2d_dw, '
+    .. 'norm_update, norm_update, norm_update')
   t.equal(texts(hz.net 'plain' { input = { 8, 8, 3 }, l.relu, l.meanpool, l.dense{4}, l.tanh, l.dense{2} }, false),
     'act relu, meanpool, dense+tanh, dense')
 end)

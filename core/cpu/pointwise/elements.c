@@ -127,21 +127,15 @@ static hz_status update_run(const hz_work *w, const cpu_call *c)
     elements e = { .w = w, .c = c, .n = cpu_size(&w->in[0], 0, w->in[0].ndim), .update = {
         .p = w->in[0].data, .dp = w->in[1].data, .m = w->nin > 2 ? w->in[2].data : NULL,
         .v = w->nin > 3 ? w->in[3].data : NULL, .rate = rate, .momentum = a->momentum, .nesterov = a->nesterov,
-        .decay = a->decay, .shrink = 1 } };
+        .beta1 = a->beta1, .beta2 = a->beta2, .epsilon = a->epsilon, .decay = a->decay, .shrink = 1 } };
     cpu_update *u = &e.update;
     if (w->op == OP_sgd)
         e.step = c->micro->sgd;
-    if (w->op == OP_adadelta) {
+    if (w->op == OP_adadelta)
         e.step = c->micro->adadelta;
-        u->beta1 = a->beta1 != 0 ? a->beta1 : 0.95f;
-        u->epsilon = a->epsilon != 0 ? a->epsilon : 1e-7f;
-    }
     if (w->op == OP_adam || w->op == OP_adamw) {
         double steps = (double)c->step->step + 1;
         e.step = c->micro->adam;
-        u->beta1 = a->beta1 != 0 ? a->beta1 : 0.9f;
-        u->beta2 = a->beta2 != 0 ? a->beta2 : 0.999f;
-        u->epsilon = a->epsilon != 0 ? a->epsilon : 1e-8f;
         u->rate = (float)(rate / (1 - pow(u->beta1, steps)));
         u->root = (float)sqrt(1 - pow(u->beta2, steps));
     }

@@ -37,6 +37,6 @@ static inline void moments_add(double *moments, const cpu_stored *s, int dtype, 
 /* 1/sqrt(variance + epsilon) of batch norm */
 static inline float norm_scale(const hz_norm *a, float variance)
 {
-    return 1 / sqrtf(variance + (a->epsilon != 0 ? a->epsilon : 1e-3f));
+    return 1 / sqrtf(variance + a->epsilon);
 }
 #endif

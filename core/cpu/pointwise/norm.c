@@ -188,9 +188,8 @@ static hz_status forward(const hz_work *w, const cpu_call *c)
     const hz_norm *attr = &w->attr.norm;
     norm k = norm_of(w, c, 0);
     const float *gamma = w->in[1].data;
-    float *running_mean = w->in[3].data, *running_variance = w->in[4].data;
-    float *mean = k.slot + k.v.n * 2 * SLOTS, *scale = mean + k.v.n, *a = scale + k.v.n;
-    float momentum = attr->momentum != 0 ? attr->momentum : 0.99f;
+    const float *running_mean = w->in[HZ_NORM_MEAN].data, *running_variance = w->in[HZ_NORM_VARIANCE].data;
+    float *mean = k.slot + k.v.n * 2 * SLOTS, *variance = mean + k.v.n, *a = variance + k.v.n;
     double count = (double)(k.v.outer * k.v.inner);
     k.mean = mean;
     k.given = w->nin > HZ_NORM_MOMENTS && k.blocks && !attr->frozen ? w->in[HZ_NORM_MOMENTS].data : NULL;
@@ -206,27 +205,23 @@ static hz_status forward(const hz_work *w, const cpu_call *c)
     }
     for (int64_t i = 0; i < k.v.n; i++) {
         double middle, squares;
-        float variance = attr->frozen ? running_variance[i] : 0;
-        if (!attr->frozen && k.blocks) {
+        if (attr->frozen)
+            variance[i] = running_variance[i];
+        else if (k.blocks) {
             joined(&k, i, &middle, &squares);
             mean[i] = (float)middle;
-            variance = (float)squares;
-        } else if (!attr->frozen)
-            variance = (float)(total(&k, 0, i) / count);
-        scale[i] = norm_scale(attr, variance);
-        a[i] = scale[i] * gamma[i];
-        if (!attr->frozen) {
-            running_mean[i] = momentum * running_mean[i] + (1 - momentum) * mean[i];
-            running_variance[i] = momentum * running_variance[i] + (1 - momentum) * variance;
-        }
+            variance[i] = (float)squares;
+        } else
+            variance[i] = (float)(total(&k, 0, i) / count);
+        a[i] = norm_scale(attr, variance[i]) * gamma[i];
     }
     k.a = a;
     k.b = w->in[2].data;
     pass(&k, APPLY);
-    if (w->out[1].data)
-        memcpy(w->out[1].data, mean, (size_t)k.v.n * sizeof(float));
-    if (w->out[2].data)
-        memcpy(w->out[2].data, scale, (size_t)k.v.n * sizeof(float));
+    if (w->out[HZ_NORM_BATCHMEAN].data)
+        memcpy(w->out[HZ_NORM_BATCHMEAN].data, mean, (size_t)k.v.n * sizeof(float));
+    if (w->out[HZ_NORM_BATCHVARIANCE].data)
+        memcpy(w->out[HZ_NORM_BATCHVARIANCE].data, variance, (size_t)k.v.n * sizeof(float));
     return HZ_OK;
 }
 
@@ -234,7 +229,7 @@ static hz_status forward(const hz_work *w, const cpu_call *c)
 static hz_status backward(const hz_work *w, const cpu_call *c)
 {
     norm k = norm_of(w, c, 1);
-    const float *gamma = w->in[2].data, *scale = w->in[4].data;
+    const float *gamma = w->in[2].data, *variance = w->in[4].data;
     float *a = k.slot + k.v.n * 2 * SLOTS, *b = a + k.v.n, *g = b + k.v.n;
     float *dgamma = w->out[1].data, *dbeta = w->out[2].data;
     double count = (double)(k.v.outer * k.v.inner);
@@ -244,14 +239,15 @@ static hz_status backward(const hz_work *w, const cpu_call *c)
     if (!k.given)
         pass(&k, DOTS);
     for (int64_t i = 0; i < k.v.n; i++) {
-        double dot = (k.given ? k.given[i] : total(&k, 0, i)) * scale[i];
+        float scale = norm_scale(&w->attr.norm, variance[i]);
+        double dot = (k.given ? k.given[i] : total(&k, 0, i)) * scale;
         double sum = k.given ? k.given[k.v.n + i] : total(&k, 1, i);
         if (dgamma)
             dgamma[i] = (float)dot;
         if (dbeta)
             dbeta[i] = (float)sum;
-        g[i] = gamma[i] * scale[i];
-        a[i] = w->attr.norm.frozen ? 0 : (float)(-g[i] * scale[i] * dot / count);
+        g[i] = gamma[i] * scale;
+        a[i] = w->attr.norm.frozen ? 0 : (float)(-g[i] * scale * dot / count);
         b[i] = w->attr.norm.frozen ? 0 : (float)(-g[i] * sum / count);
     }
     k.a = a;

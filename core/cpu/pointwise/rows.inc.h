@@ -67,7 +67,10 @@ static void F(pool_max_grad)(float *dx, const void *dy, const uint8_t *argmax, c
     EACH_VECTOR(n, F(pool_max_grad_part), dx, dy, argmax, t);
 }
 
-INLINE float F(share_of)(const cpu_taps *t) { return 1.0f / (float)((t->ky1 - t->ky0) * (t->kx1 - t->kx0)); }
+INLINE float F(share_of)(const cpu_taps *t)
+{
+    return 1.0f / (float)((int64_t)(t->ky1 - t->ky0) * (t->kx1 - t->kx0));
+}
 
 INLINE void F(pool_mean_part)(int64_t c, int have, S *y, const S *x, const cpu_taps *t)
 {

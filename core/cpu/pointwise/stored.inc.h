@@ -19,9 +19,9 @@ INLINE void F(act_loop)(S *to, const S *a, const S *b, int64_t n, const int act,
     EACH_VECTOR(n, F(act_part), to, a, b, act, kind, alpha);
 }
 
-INLINE void F(act_switch)(void *to, const void *a, const void *b, int64_t n, int act, const int kind, float attr_alpha)
+INLINE void F(act_switch)(void *to, const void *a, const void *b, int64_t n, int act, const int kind, float given)
 {
-    V alpha = v_set(attr_alpha != 0 ? attr_alpha : act == HZ_ELU ? 1.0f : 0.01f);
+    V alpha = v_set(given);
     switch (act) {
     case HZ_RELU:    F(act_loop)(to, a, b, n, HZ_RELU, kind, alpha); break;
     case HZ_ELU:     F(act_loop)(to, a, b, n, HZ_ELU, kind, alpha); break;

@@ -13,7 +13,7 @@ extern const cpu_kernel
     ref_input, ref_conv2d, ref_conv2d_dx, ref_conv2d_dw, ref_dense, ref_dense_dx, ref_dense_dw, ref_act, ref_act_grad,
     ref_dropout, ref_dropout_grad, ref_maxpool, ref_maxpool_grad, ref_avgpool, ref_avgpool_grad, ref_meanpool,
     ref_meanpool_grad, ref_norm, ref_norm_grad, ref_add, ref_softmax, ref_softmax_grad, ref_xent, ref_xent_grad,
-    ref_sgd, ref_adam, ref_adamw, ref_adadelta;
+    ref_sgd, ref_adam, ref_adamw, ref_adadelta, ref_norm_update;
 
 static const cpu_kernel *const lists[OP_COUNT][CPU_KERNELS] = {
     [OP_input]         = { &input_rows, &ref_input },
@@ -45,6 +45,7 @@ static const cpu_kernel *const lists[OP_COUNT][CPU_KERNELS] = {
     [OP_adam]          = { &adam_vector, &ref_adam },
     [OP_adamw]         = { &adamw_vector, &ref_adamw },
     [OP_adadelta]      = { &adadelta_vector, &ref_adadelta },
+    [OP_norm_update]   = { &ref_norm_update },
 };
 
 const cpu_kernel *const *cpu_kernels(int op)

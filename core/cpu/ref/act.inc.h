@@ -1,9 +1,9 @@
 /* act.inc.h: activations over T. NaN goes in and comes out.
    relu max(x,0) · elu x or alpha*(e^x - 1) · leaky x or alpha*x · gelu x*Phi(x), exact by erf · sigmoid 1/(1+e^-x) */
 
-static inline T F(activate)(T x, int act, float attr_alpha)
+static inline T F(activate)(T x, int act, float given)
 {
-    T alpha = attr_alpha != 0 ? (T)attr_alpha : act == HZ_ELU ? 1 : (T)0.01;
+    T alpha = (T)given;
     switch (act) {
     case HZ_RELU:    return x < 0 ? 0 : x;
     case HZ_ELU:     return x < 0 ? alpha * (T)expm1(x) : x;
@@ -17,9 +17,9 @@ static inline T F(activate)(T x, int act, float attr_alpha)
 
 /* Derivative from the output y, except for gelu, where y is the input x. At 0 relu, elu and leaky take
    the left branch. */
-static inline T F(slope)(T y, int act, float attr_alpha)
+static inline T F(slope)(T y, int act, float given)
 {
-    T alpha = attr_alpha != 0 ? (T)attr_alpha : act == HZ_ELU ? 1 : (T)0.01;
+    T alpha = (T)given;
     switch (act) {
     case HZ_RELU:    return y > 0;
     case HZ_ELU:     return y > 0 ? 1 : y + alpha;

@@ -104,7 +104,8 @@ static hz_status F(softmax_grad)(const hz_work *w, const cpu_call *c)
 }
 
 /* Mean over the rows in use of -sum(target*log p), target = (1-s)*onehot + s/k;
-   log p = x - most - log(sum e^(x-most)). */
+   log p = x - most - log(sum e^(x-most)). A target of 0 adds nothing, also where p is 0. A row with NaN or +infinity,
+   which has no probabilities, is never right. */
 static hz_status F(xent)(const hz_work *w, const cpu_call *c)
 {
     const T *x = IN(0);
@@ -124,9 +125,10 @@ static hz_status F(xent)(const hz_work *w, const cpu_call *c)
             sum += exp((double)x[i] - x[best]);
             all += (double)x[i] - x[best];
         }
-        total += log(sum) - (1 - smoothing) * ((double)x[label[r]] - x[best]) - smoothing / (double)k * all;
+        double one = log(sum) - (1 - smoothing) * ((double)x[label[r]] - x[best]);
+        total += smoothing > 0 ? one - smoothing / (double)k * all : one;
         if (correct)
-            correct[r] = best == label[r];
+            correct[r] = best == label[r] && !isnan(sum);
         if (probs)
             F(softmax_row)(x, probs + r * k, k);
     }

@@ -58,8 +58,7 @@ static hz_status F(adam_update)(const hz_work *w, const cpu_call *c, int decoupl
     T *p = w->in[0].data, *m = w->in[2].data, *v = w->in[3].data;
     const T *dp = IN(1);
     double steps = (double)c->step->step + 1;
-    T b1 = a->beta1 != 0 ? (T)a->beta1 : (T)0.9, b2 = a->beta2 != 0 ? (T)a->beta2 : (T)0.999;
-    T epsilon = a->epsilon != 0 ? (T)a->epsilon : (T)1e-8, decay = (T)a->decay;
+    T b1 = (T)a->beta1, b2 = (T)a->beta2, epsilon = (T)a->epsilon, decay = (T)a->decay;
     T rate = (T)(c->step->rate / (1 - pow(b1, steps))), root = (T)sqrt(1 - pow(b2, steps));
     int64_t n = cpu_size(&w->in[0], 0, w->in[0].ndim);
     for (int64_t i = 0; i < n; i++) {
@@ -82,7 +81,7 @@ static hz_status F(adadelta)(const hz_work *w, const cpu_call *c)
     const hz_optim *a = &w->attr.optim;
     T *p = w->in[0].data, *g2 = w->in[2].data, *x2 = w->in[3].data;
     const T *dp = IN(1);
-    T rho = a->beta1 != 0 ? (T)a->beta1 : (T)0.95, epsilon = a->epsilon != 0 ? (T)a->epsilon : (T)1e-7;
+    T rho = (T)a->beta1, epsilon = (T)a->epsilon;
     T rate = (T)c->step->rate, decay = (T)a->decay;
     int64_t n = cpu_size(&w->in[0], 0, w->in[0].ndim);
     for (int64_t i = 0; i < n; i++) {

@@ -134,15 +134,15 @@ static hz_status F(meanpool_grad)(const hz_work *w, const cpu_call *c)
 }
 
 /* x as (outer, n, inner): the axis that keeps its statistics in the middle. Variance is biased, for y and for the
-   running statistics alike (Keras, channels-last without fusion): running = momentum*running + (1-momentum)*batch. */
+   running statistics alike (Keras, channels-last without fusion). */
 static hz_status F(norm)(const hz_work *w, const cpu_call *c)
 {
     const hz_norm *a = &w->attr.norm;
     cpu_axis v = cpu_axis_of(w, c, 0);
     const T *x = IN(0), *gamma = IN(1), *beta = IN(2);
-    T *running_mean = w->in[3].data, *running_variance = w->in[4].data;
-    T *y = OUT(0), *batchmean = OUT(1), *batchscale = OUT(2);
-    T epsilon = a->epsilon != 0 ? (T)a->epsilon : (T)1e-3, momentum = a->momentum != 0 ? (T)a->momentum : (T)0.99;
+    const T *running_mean = IN(HZ_NORM_MEAN), *running_variance = IN(HZ_NORM_VARIANCE);
+    T *y = OUT(0), *batchmean = OUT(HZ_NORM_BATCHMEAN), *batchvariance = OUT(HZ_NORM_BATCHVARIANCE);
+    T epsilon = (T)a->epsilon;
     for (int64_t k = 0; k < v.n; k++) {
         T mean = 0, variance = 0, count = (T)(v.outer * v.inner);
         for (int64_t o = 0; o < v.outer; o++)
@@ -158,9 +158,6 @@ static hz_status F(norm)(const hz_work *w, const cpu_call *c)
         if (a->frozen) {
             mean = running_mean[k];
             variance = running_variance[k];
-        } else {
-            running_mean[k] = momentum * running_mean[k] + (1 - momentum) * mean;
-            running_variance[k] = momentum * running_variance[k] + (1 - momentum) * variance;
         }
         T scale = 1 / (T)sqrt(variance + epsilon);
         for (int64_t o = 0; o < v.outer; o++)
@@ -168,10 +165,23 @@ static hz_status F(norm)(const hz_work *w, const cpu_call *c)
             y[(o * v.n + k) * v.inner + i] = (x[(o * v.n + k) * v.inner + i] - mean) * (scale * gamma[k]) + beta[k];
         if (batchmean)
             batchmean[k] = mean;
-        if (batchscale)
-            batchscale[k] = scale;
+        if (batchvariance)
+            batchvariance[k] = variance;
     }
     F(epilogue)(w, c);
+    return HZ_OK;
+}
+
+/* running = momentum*running + (1-momentum)*batch */
+static hz_status F(norm_update)(const hz_work *w, const cpu_call *c)
+{
+    T momentum = (T)w->attr.norm.momentum;
+    for (int i = 0; i < 2; i++) {
+        T *running = w->in[i].data;
+        const T *batch = IN(2 + i);
+        for (int64_t k = 0; k < w->in[i].shape[0]; k++)
+            running[k] = momentum * running[k] + (1 - momentum) * batch[k];
+    }
     return HZ_OK;
 }
 
@@ -180,10 +190,12 @@ static hz_status F(norm)(const hz_work *w, const cpu_call *c)
 static hz_status F(norm_grad)(const hz_work *w, const cpu_call *c)
 {
     cpu_axis v = cpu_axis_of(w, c, 1);
-    const T *dy = IN(0), *x = IN(1), *gamma = IN(2), *batchmean = IN(3), *batchscale = IN(4);
+    const T *dy = IN(0), *x = IN(1), *gamma = IN(2), *batchmean = IN(3), *batchvariance = IN(4);
     T *dx = OUT(0), *dgamma = OUT(1), *dbeta = OUT(2);
+    T epsilon = (T)w->attr.norm.epsilon;
     for (int64_t k = 0; k < v.n; k++) {
-        T sum = 0, dot = 0, count = (T)(v.outer * v.inner), mean = batchmean[k], scale = batchscale[k];
+        T sum = 0, dot = 0, count = (T)(v.outer * v.inner), mean = batchmean[k];
+        T scale = 1 / (T)sqrt(batchvariance[k] + epsilon);
         for (int64_t o = 0; o < v.outer; o++)
         for (int64_t i = 0; i < v.inner; i++) {
             int64_t at = (o * v.n + k) * v.inner + i;

@@ -196,8 +196,7 @@ end
 
 -- A throw-away graph with one row, to learn shapes and make parameters.
 local function trial(net, o, read)
-  local graph = C.hz_graph_new(net.name)
-  ffi.gc(graph, C.hz_graph_free)
+  local graph = c.own(C.hz_graph_new, C.hz_graph_free, net.name)
   local n, s = c.shape({ 1, unpack(input_shape(net, o)) }, net.who)
   local x = c.index(C.hz_graph_entry(graph, 'input', c.dtype(o.dtype or 'f32'), n, s))
   local y, outputs = M.build(net, graph, x, { train = o.train, dtype = o.dtype })

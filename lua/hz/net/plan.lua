@@ -107,6 +107,7 @@ end
 local function add_training(self, o)
   local g, who = self.graph, self.net.who .. ': '
   c.check(C.hz_graph_grad(g, self.values.loss, -1, 0), who)
+  c.check(C.hz_graph_statistics(g), who)
   if not o.optimizer then
     for _, p in ipairs(self.net:tensors()) do
       local d = C.hz_graph_gradient_of(g, C.hz_graph_find(g, p.name))
@@ -145,7 +146,7 @@ function M.new(net, o)
     train = o.train or false, optimizer = o.optimizer,
     loss_wanted = o.loss ~= false and (o.data ~= nil or o.loss ~= nil or o.train) }, Plan)
   local dtype = o.dtype or 'f32'
-  self.graph = ffi.gc(c.new(C.hz_graph_new, net.name), C.hz_graph_free)
+  self.graph = c.own(C.hz_graph_new, C.hz_graph_free, net.name)
   local x, labels, items = begin(self, o)
   local logits, outputs = nets.build(net, self.graph, x, { train = o.train, items = items, dtype = dtype })
   own_input(net, o)
@@ -239,7 +240,7 @@ end
 -- Where the first number that is not finite stands; only weights and counters matter, so the step can be repeated
 -- with all memory kept.
 local function diagnose(self)
-  for _, p in ipairs(self.net:tensors()) do      -- not the buffers: this very step may have spoilt running statistics
+  for _, p in ipairs(self.net:tensors()) do      -- not the buffers: no training step reads them
     if p.trainable and p.tensor:isfinite():min() == 0 then
       return p.name:match '^(.*)%.', ("'%s' already was not finite"):format(p.name)
     end
