@@ -20,7 +20,7 @@ return {
   options = {
     train = { default = 4000, min = 10, max = 1000000, whole = true, about = 'images to train' },
     test = { default = 1000, min = 10, max = 1000000, whole = true, about = 'images to test' },
-    seed = { default = 0, min = 0, max = 2 ^ 53, whole = true, about = 'another seed, other scenes' },
+    seed = { default = 0, min = 0, max = 2 ^ 53 - 1, whole = true, about = 'another seed, other scenes' },
     size = { default = 32, min = 8, max = 512, whole = true, about = 'height and width in pixels' },
     noise = { default = 1, min = 0, max = 10, about = 'strength of the noise; 0: none' },
     texture = { default = 0, min = 0, max = 4, about = 'strength of fine texture that says nothing of the class' },

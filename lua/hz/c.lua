@@ -124,7 +124,7 @@ function M.shape(list, who)
   local shape = ffi.new 'int64_t[6]'
   for i = 1, n do
     local extent = list[i]
-    if type(extent) ~= 'number' or extent % 1 ~= 0 then
+    if type(extent) ~= 'number' or extent % 1 ~= 0 or math.abs(extent) > 2 ^ 53 then
       M.fail('%s: extent %d is %s; needs a whole number', who or 'tensor', i, tostring(extent))
     end
     shape[i - 1] = extent

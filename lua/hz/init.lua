@@ -1,5 +1,6 @@
 -- init.lua: what `require 'hz'` gives. Modules load when their name is first used.
 local c = require 'hz.c'
+local names = require 'hz.base.names'
 
 local hz = {
   version = c.ffi.string(c.C.hz_version()),
@@ -32,13 +33,13 @@ local lazy = {
   safetensors = { 'hz.tensor.safetensors' },
   fail = { 'hz.c', 'fail' },
 }
-hz.names = {}                       -- for completion at the prompt
-for name in pairs(lazy) do hz.names[#hz.names + 1] = name end
-table.sort(hz.names)
+hz.names = names.sorted(lazy)        -- for completion at the prompt
+
+local unknown = names.index('hz', {})
 
 return setmetatable(hz, { __index = function(_, name)
   local row = lazy[name]
-  if not row then return nil end
+  if not row then return unknown(lazy, name) end
   local module = require(row[1])
   local value = module
   if row[2] then value = module[row[2]] end

@@ -148,7 +148,7 @@ t.case('mistakes are messages', function()
   t.raises("codec: 'flac' is not loaded; have ", function() return codec.flac end)
   local jpeg = need 'jpeg'
   t.raises('jpeg: quality is 150; needs 1..100', jpeg, { quality = 150 })
-  t.raises("jpeg: 'qualty' is no parameter; has quality", jpeg, { qualty = 5 })
+  t.raises("jpeg: 'qualty' is no parameter, did you mean 'quality'; has quality", jpeg, { qualty = 5 })
   t.raises('jpeg: the value 5 has no name', jpeg, { 5 })
   t.raises('jpeg: number was given', jpeg, 5)
   t.raises('jpeg: quality is function; needs a number', jpeg, { quality = print })

@@ -191,7 +191,7 @@ t.case('the camera set: counts, knobs, entropy beside each image', function()
   t.equal(found, 60)
   t.equal(dataset('camera', { train = 10, split = 'train', noise = 0 }).entropy:max(), 0)
   t.equal(dataset('camera', { train = 10, split = 'train', size = 16 })[1]:size(), { 16, 16, 3 })
-  t.raises('data camera: train is 5; needs a whole number within 10..1e+06', dataset.data, 'camera', { train = 5 })
+  t.raises('data camera: train is 5; needs a whole number within 10..1000000', dataset.data, 'camera', { train = 5 })
   t.raises("option 'train_count' is unknown; have noise, seed, size, split, test, texture, train", dataset.data,
     'camera', { train_count = 5 })
   t.raises('camera: noise is 0.05', dataset.data, 'camera', { noise = 0.05 })

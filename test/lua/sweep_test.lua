@@ -220,7 +220,8 @@ t.case('sweep: cifar_sweep.lua says which data it uses, and takes its keys over 
   t.match(select(2, run(small .. 'subsampling=420,444 quality=5,raw')), '3 cells')
   t.match(select(2, run(small .. 'codec=png level=0,9')), '2 cells')           -- png has no quality
   for _, case in ipairs {
-    { 'qualty=5', 2, "did you mean 'quality'" }, { 'data=cifar11', 1, "'cifar11' is unknown; have camera, cifar10" },
+    { 'qualty=5', 2, "did you mean 'quality'" },
+    { 'data=cifar11', 1, "'cifar11' is unknown, did you mean 'cifar10'; have camera, cifar10" },
     { 'model=big', 1, "'big' is unknown; have all%-cnns" },
     { 'quality=0', 1, 'quality is 0; needs' }, { 'data=cifar10', 1, 'cifar10 was not found' },
     { 'test=5000', 1, 'test=5000 was given; camera has 1000' }, { 'epochs=-1', 2, '0%.%.100000' },

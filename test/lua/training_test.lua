@@ -51,13 +51,13 @@ for _, case in ipairs {
   { { batch = 0 }, 'test: batch is 0; needs a whole number of at least 1' },
   { { epochs = 1.5 }, 'test: epochs is 1.5; needs a whole number of at least 0' },
   { { smoothing = 1 }, 'test: smoothing is 1; needs 0 <= smoothing < 1' },
-  { { dtype = 'f16' }, "test: dtype 'f16' is not computed here; have f32, bf16, f64" },
+  { { dtype = 'f16' }, "test: dtype 'f16' is not computed here, did you mean 'bf16'; have f32, bf16, f64" },
   { { optimizer = 'sgd' }, 'test: optimizer is string; needs one made by hz.sgd' },
-  { { augment = { turn = 1 } }, "augment: 'turn' is unknown; have shift, shift_x, shift_y, flip" },
+  { { augment = { turn = 1 } }, "augment: 'turn' is unknown; have flip, shift, shift_x, shift_y" },
   { { augment = { shift = -1 } }, 'augment: shift is -1; needs a whole number of at least 0' },
-  { { mean = { 0.5, 'x' } }, 'test: mean[2] is x; needs a number' },
+  { { mean = { 0.5, 'x' } }, "test: mean[2] is 'x'; needs a finite number" },
   { { tune = 3 }, 'test: tune is 3; needs true or false' },
-  { { seed = 'one' }, 'test: seed is one; needs a whole number' },
+  { { seed = 'one' }, "test: seed is 'one'; needs a whole number of 0..9007199254740991" },
 } do
   t.case('training: ' .. case[2], function() t.raises(case[2], record, case[1]) end)
 end

@@ -15,6 +15,7 @@
 -- 2; --help prints the rows and ends it with 0.
 local c = require 'hz.c'
 local exit = require 'hz.exit'
+local names = require 'hz.base.names'
 
 local M = {}
 
@@ -26,8 +27,8 @@ local read = {}
 
 function read.int(text)
   local v = tonumber(text)
-  if v and v % 1 == 0 and math.abs(v) <= 2 ^ 53 then return v end
-  return nil, 'a whole number'
+  if v and v % 1 == 0 and math.abs(v) < 2 ^ 53 then return v end      -- from there on it could be another than written
+  return nil, v and v % 1 == 0 and 'a whole number below 2^53' or 'a whole number'
 end
 
 function read.float(text)
@@ -113,41 +114,10 @@ end
 
 -- ---- names ----
 
--- Edit distance (insert, delete, change, swap neighbours), to guess what was meant.
-local function distance(a, b)
-  local d = { [0] = {} }
-  for j = 0, #b do d[0][j] = j end
-  for i = 1, #a do
-    d[i] = { [0] = i }
-    for j = 1, #b do
-      local change = a:byte(i) == b:byte(j) and 0 or 1
-      local least = math.min(d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + change)
-      if i > 1 and j > 1 and a:byte(i) == b:byte(j - 1) and a:byte(i - 1) == b:byte(j) then
-        least = math.min(least, d[i - 2][j - 2] + 1)
-      end
-      d[i][j] = least
-    end
-  end
-  return d[#a][#b]
-end
-
--- The name in the list that is close enough to be what was meant, or nil.
-function M.nearest(name, names)
-  local best, least
-  for _, n in ipairs(names) do
-    local d = distance(name:lower(), n:lower())
-    if n:sub(1, #name) == name then d = math.min(d, 1) end
-    if not least or d < least then best, least = n, d end
-  end
-  return least and least <= math.max(1, math.floor(#name / 3)) and best or nil
-end
-
 local function unknown(who, key, rows)
-  local names = {}
-  for i, row in ipairs(rows) do names[i] = row[1] end
-  local near = M.nearest(key, names)
-  local meant = near and (", did you mean '%s'"):format(near) or ''
-  exit.usage("%s: '%s' is no key%s; have %s", who, key, meant, table.concat(names, ' '))
+  local list = {}
+  for i, row in ipairs(rows) do list[i] = row[1] end
+  exit.usage("%s: '%s' is no key%s; have %s", who, key, names.meant(key, list), table.concat(list, ' '))
 end
 
 -- ---- help ----

@@ -16,6 +16,7 @@
 -- Mistakes end the program with status 2; --help prints the usage of the whole command.
 local args = require 'hz.base.args'
 local exit = require 'hz.exit'
+local names = require 'hz.base.names'
 
 local M = {}
 
@@ -106,10 +107,9 @@ local function takes(row)
 end
 
 local function unknown(who, row, text)
-  local names = {}
-  for i, option in ipairs(row[4] or {}) do names[i] = parts_of(option) end
-  local near = args.nearest(text:match '^[^=]*=?', names)
-  local meant = near and (", did you mean '%s'"):format(near) or ''
+  local list = {}
+  for i, option in ipairs(row[4] or {}) do list[i] = parts_of(option) end
+  local meant = names.meant(text:match '^[^=]*=?', list)
   exit.usage("%s: '%s' is unknown%s; takes %s", who, text, meant, takes(row))
 end
 
@@ -151,12 +151,12 @@ end
 local numbers = { [0] = 'none', 'one', 'two' }
 
 local function check_words(who, row, words)
-  local what, least, most, names = unpack(row.words or { 'word', 0, 0 })
+  local what, least, most, choices = unpack(row.words or { 'word', 0, 0 })
   if #words >= least and #words <= (most or #words) then return end
   local bound = least == most and '' or #words < least and 'at least ' or 'at most '
   local need = numbers[#words < least and least or most]
   exit.usage('%s: %d %s given; needs %s%s%s', who, #words, what:lower() .. (#words == 1 and ' was' or 's were'), bound,
-    need, names and ' of ' .. table.concat(names(), ', ') or '')
+    need, choices and ' of ' .. table.concat(choices(), ', ') or '')
 end
 
 local function parse(who, row, list, from)
@@ -177,11 +177,11 @@ end
 -- ---- running ----
 
 local function names_of(verbs)
-  local names = {}
+  local list = {}
   for _, row in ipairs(verbs) do
-    if row[1] ~= '' then names[#names + 1] = row[1] end
+    if row[1] ~= '' then list[#list + 1] = row[1] end
   end
-  return names
+  return list
 end
 
 -- The row that the first argument picks, and where its own arguments begin.
@@ -192,8 +192,9 @@ local function pick(name, verbs, first)
     if row[1] == '' then default = row end
   end
   if default and (not first or first:find '^%-' or first:find '=' or default.words) then return default, 1 end
-  local given = first and ("'%s' is unknown"):format(first) or 'no verb was given'
-  exit.usage('%s: %s; have %s (hz %s --help)', name, given, table.concat(names_of(verbs), ', '), name)
+  local list = names_of(verbs)
+  local given = first and ("'%s' is unknown%s"):format(first, names.meant(first, list)) or 'no verb was given'
+  exit.usage('%s: %s; have %s (hz %s --help)', name, given, table.concat(list, ', '), name)
 end
 
 -- function(arguments) -> status of a command.

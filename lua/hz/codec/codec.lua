@@ -1,6 +1,8 @@
 -- codec.lua: hz.codec is a table whose fields are the loaded codecs: hz.codec.jpeg{quality=10}. Printing it lists them,
 -- printing one shows its parameters. What a codec takes, images or sounds, and how tensors hold them: media.lua.
 local c = require 'hz.c'
+local names = require 'hz.base.names'
+local need = require 'hz.base.need'
 local measure = require 'hz.codec.measure'
 local media = require 'hz.codec.media'
 local plugins = require 'hz.codec.plugins'
@@ -20,11 +22,23 @@ local function word(name, key, v)
   c.fail('%s: %s is %s; needs a number, true, false, or the name of a choice', name, key, given)
 end
 
+-- What is far from all names is left to the codec to say.
+local function check_name(name, params, k)
+  local known = {}
+  for i, p in ipairs(params) do
+    known[i] = p.name
+    if p.name == k then return end
+  end
+  local meant = names.meant(k, known)
+  if meant ~= '' then c.fail("%s: '%s' is no parameter%s; has %s", name, k, meant, table.concat(known, ', ')) end
+end
+
 -- { quality = 10, weights = { 1, 2 } } as "quality=10;weights=1,2", in order of name.
-local function spec(name, values)
+local function spec(name, values, params)
   local keys, parts = {}, {}
   for k in pairs(values) do
     if type(k) ~= 'string' then c.fail('%s: the value %s has no name; needs name=value', name, tostring(values[k])) end
+    check_name(name, params, k)
     keys[#keys + 1] = k
   end
   table.sort(keys)
@@ -57,7 +71,7 @@ local function make(about, values)
   if values ~= nil and type(values) ~= 'table' then
     c.fail('%s: %s was given; needs a table like {quality=10}', about.name, type(values))
   end
-  local handle = c.own(C.hz_codec_new, C.hz_codec_free, about.name, spec(about.name, values or {}))
+  local handle = c.own(C.hz_codec_new, C.hz_codec_free, about.name, spec(about.name, values or {}, about.params))
   local self = {
     handle = handle, about = about, name = about.name, kind = about.kind, library = about.library, values = {},
     lossless = about.lossless, text = ffi.string(C.hz_codec_text(handle)),
@@ -88,7 +102,8 @@ end
 -- The stream as a string, and its account: bytes = payload + tables + container, and segments { part, offset, bytes }.
 -- A sound needs options.rate, its frames per second.
 function methods:encode(item, options)
-  local one, stream = media.item(kind_of(self), self.name, item, options or {}), ffi.new 'hz_stream'
+  local o = names.options(self.name .. ': encode', options, 'rate')
+  local one, stream = media.item(kind_of(self), self.name, item, o), ffi.new 'hz_stream'
   c.check(C.hz_codec_encode(self.handle, one.media, stream))
   return ffi.string(stream.data, stream.bytes), account_of(stream)
 end
@@ -115,12 +130,15 @@ for _, name in ipairs(spent) do
     return t
   end
 end
-for _, names in pairs(measure.columns) do
-  for _, name in ipairs(names) do
+for _, list in pairs(measure.columns) do
+  for _, name in ipairs(list) do
     columns[name] = function(self) return measure.take(name, self.set, self.decoded, self.threads) end
   end
 end
-local Account = { __index = columns }
+local Account = {}
+local function is_account(x) return getmetatable(x) == Account end
+names.receivers('account', columns, is_account)
+Account.__index = names.index('account', columns, 'psnr ssim snr images sounds threads')
 
 function Account:__tostring()
   local payload, tables, container = self.bytes_payload, self.bytes_tables, self.bytes_container
@@ -152,7 +170,8 @@ end
 -- per stand-alone file), tables_once, bits_per_sample (payload, and tables counted once for the set),
 -- bits_per_sample_file, psnr or snr (nil when exact), and payload() ... squared_error() per item.
 function methods:recode(items, options)
-  local o = options or {}
+  local o = names.options(self.name .. ': recode', options, 'rate frames threads')
+  if o.threads ~= nil then need.count(self.name, 'threads', o.threads) end
   local set = media.set(kind_of(self), self.name, items, o)
   local decoded, recoded = media.places(set), ffi.new('hz_recoded[?]', set.n)
   local seen = c.own(C.hz_tables_new, C.hz_tables_free)
@@ -166,6 +185,7 @@ end
 
 -- Seconds of recode and of the library's plain loop over the same images; hz bench codec prints their ratio.
 function methods:race(images, threads)
+  if threads ~= nil then need.count(self.name, 'threads', threads) end
   local set = media.set(media.kinds.image, self.name, images)
   local one, decoded, seconds = set.media[0], media.places(set), ffi.new 'double[2]'
   c.check(C.hz_codec_race(self.handle, set.tensor.data, set.n, one.height, one.width, one.channels, decoded:pointer(),
@@ -194,10 +214,13 @@ local function full(title, about, values)
   return table.concat(lines, '\n')
 end
 
-Codec.__index = methods
+local function is_codec(x) return getmetatable(x) == Codec end
+names.receivers('codec', methods, is_codec)
+Codec.__index, Codec.__names = names.index('codec', methods), methods
 function Codec:__tostring() return full(short(self), self.about, self.values) end
 
 local Maker = {
+  __index = names.index('codec', {}),
   __call = function(maker, values) return make(maker.about, values) end,
   __tostring = function(maker) return full(maker.about.name, maker.about) end,
 }
@@ -215,6 +238,7 @@ end
 -- A codec's maker is looked up when its name is first used; an unknown name is an error that names what exists.
 setmetatable(M, {
   __index = function(_, name)
+    if type(name) == 'string' and name:find '^__' then return nil end      -- what tools ask of anything
     if type(name) ~= 'string' then c.fail('codec: %s was given; needs the name of a codec', type(name)) end
     local maker = setmetatable({ about = plugins.codec(name) }, Maker)
     rawset(M, name, maker)

@@ -3,6 +3,7 @@
 -- per second beside it. A set has the number of items in front; sounds of a set may use fewer frames of their place
 -- than there are: frames = { one number each }.
 local c = require 'hz.c'
+local need = require 'hz.base.need'
 local tensor = require 'hz.tensor.tensor'
 local ffi, C = c.ffi, c.C
 
@@ -19,7 +20,7 @@ local audio = {
 }
 M.kinds = { image = image, audio = audio }
 
-local function need(kind, who, t, extra)
+local function items_for(kind, who, t, extra)
   if not tensor.is(t) then c.fail('%s: %s was given; needs a tensor of %s', who, type(t), kind.dtype) end
   if t:type() ~= kind.dtype then
     c.fail('%s: the tensor is %s; needs %s (%s): t:to "%s"', who, t:type(), kind.dtype, kind.range, kind.dtype)
@@ -32,10 +33,11 @@ end
 
 local function rate_of(kind, who, o)
   if kind ~= audio then return 0 end
-  if type(o.rate) ~= 'number' then
-    c.fail('%s: rate is %s; needs the frames per second of the sound', who, tostring(o.rate))
+  local rate = o.rate
+  if type(rate) ~= 'number' or rate % 1 ~= 0 or rate < 1 or rate >= 2 ^ 31 then
+    c.fail('%s: rate is %s; needs the frames per second of the sound, a whole number', who, need.shown(rate))
   end
-  return o.rate
+  return rate
 end
 
 -- An item of t, whose extents begin at dimension `at`; the samples are lent by t.
@@ -49,7 +51,7 @@ end
 
 -- One item as { media = hz_media, tensor = who lends the samples }. o.rate: of a sound.
 function M.item(kind, who, t, o)
-  t = need(kind, who, t, 0)
+  t = items_for(kind, who, t, 0)
   return { media = ffi.new('hz_media', describe(kind, t, 1, rate_of(kind, who, o))), tensor = t }
 end
 
@@ -62,7 +64,7 @@ local function lengths(who, frames, n, most)
   end
   for i, v in ipairs(frames) do
     if type(v) ~= 'number' or v % 1 ~= 0 or v < 1 or v > most then
-      c.fail('%s: frames[%d] is %s; needs a whole number of 1..%d', who, i, tostring(v), most)
+      c.fail('%s: frames[%d] is %s; needs a whole number of 1..%d', who, i, need.shown(v), most)
     end
   end
   return frames
@@ -71,7 +73,7 @@ end
 -- A set as { kind, n, media = hz_media[n], stride = bytes of a place, samples = of all items, tensor = who lends the
 -- samples }. o.rate, o.frames: of sounds.
 function M.set(kind, who, t, o)
-  t = need(kind, who, t, 1)
+  t = items_for(kind, who, t, 1)
   local n, places = t:size(1), t:count()
   if places == 0 then c.fail('%s: the set is %s; needs at least 1 everywhere', who, tensor.shape_text(t)) end
   local one = ffi.new('hz_media', describe(kind, t, 2, rate_of(kind, who, o)))

@@ -1,6 +1,7 @@
 -- plugins.lua: which plugins and codecs there are, as Lua tables. Looks once: beside the library, then along
 -- HZ_PLUGIN_PATH.
 local c = require 'hz.c'
+local names = require 'hz.base.names'
 local ffi, C = c.ffi, c.C
 
 local M = {}
@@ -71,10 +72,10 @@ end
 -- Names of the loaded codecs, sorted.
 function M.codecs()
   load()
-  local names = {}
-  for i = 0, C.hz_codec_count() - 1 do names[#names + 1] = ffi.string(C.hz_codec_at(i).name) end
-  table.sort(names)
-  return names
+  local list = {}
+  for i = 0, C.hz_codec_count() - 1 do list[#list + 1] = ffi.string(C.hz_codec_at(i).name) end
+  table.sort(list)
+  return list
 end
 
 -- { name, kind, lossless, library, params = { rows } }, a row { name, type, length, choices, low, high, unit, help,
@@ -82,7 +83,7 @@ end
 function M.codec(name)
   load()
   local api = C.hz_codec_find(name)
-  if api == nil then c.fail('%s', c.message()) end
+  if api == nil then c.fail('%s', c.message() .. names.meant(name, M.codecs())) end
   return describe(api)
 end
 

@@ -1,6 +1,8 @@
 -- quality.lua: how far decoded items are from the originals: images, tensors of u8 (height,width[,channels]), or
 -- sounds, tensors of f32 (frames[,channels]), or sets of them.
 local c = require 'hz.c'
+local names = require 'hz.base.names'
+local need = require 'hz.base.need'
 local measure = require 'hz.codec.measure'
 local media = require 'hz.codec.media'
 local tensor = require 'hz.tensor.tensor'
@@ -29,6 +31,7 @@ end
 -- SSIM (Wang 2004) of an image, or of a set (images,height,width,channels): its mean, and a tensor with that of each
 -- image.
 function M.ssim(a, b, threads)
+  if threads ~= nil then need.count('ssim', 'threads', threads) end
   a, b = pair('ssim', 'u8', a, b)
   if a.ndim == 2 then a, b = a:reshape { 1, a:size(1), a:size(2), 1 }, b:reshape { 1, a:size(1), a:size(2), 1 } end
   if a.ndim == 3 then a, b = a:reshape { 1, unpack(a:size()) }, b:reshape { 1, unpack(a:size()) } end
@@ -47,4 +50,4 @@ function M.snr(a, b)
   return C.hz_snr(measure.take('energy', set, b):sum(), measure.take('squared_error', set, b):sum())
 end
 
-return M
+return names.guard('quality', M)

@@ -9,6 +9,8 @@ local ffi = require 'ffi'
 local c = require 'hz.c'
 local crypto = require 'hz.ext.crypto'
 local file = require 'hz.base.file'
+local names = require 'hz.base.names'
+local need = require 'hz.base.need'
 local tensor = require 'hz.tensor.tensor'
 
 local M = {}
@@ -143,6 +145,7 @@ end
 
 -- The image tensor, its label (from 0) and the name of its class.
 function methods.item(set, i)
+  need.whole('item', 'the index', i, 1, #set.items)
   local label = set.labels[i]
   return set.items[i], label, set.classes[label + 1]
 end
@@ -171,8 +174,10 @@ end
 
 -- The items at these indices (a list), in that order.
 function methods.select(set, indices)
-  if type(indices) ~= 'table' or #indices == 0 then
-    c.fail('select: %s was given; needs a list of indices', type(indices))
+  local n, wrong = nil, nil
+  if type(indices) == 'table' then n, wrong = names.length(indices) end
+  if not n or n == 0 then
+    c.fail('select: %s; needs a list of indices', wrong or n and 'no index was given' or type(indices) .. ' was given')
   end
   for _, i in ipairs(indices) do
     if type(i) ~= 'number' or i % 1 ~= 0 or i < 1 or i > #set.items then
@@ -189,6 +194,7 @@ function methods.split(set, count, salt)
   if type(count) ~= 'number' or count % 1 ~= 0 or count < 1 or count >= n then
     c.fail('split: %s of the %d items of %s were asked for; needs 1..%d', tostring(count), n, title(set), n - 1)
   end
+  if salt ~= nil then need.text('split', 'the salt', salt) end
   local prefix, digest = (salt or 'split') .. '\0', crypto.new 'sha256'
   local order = ranked(n, set.labels, function(i) return digest:add(prefix):add(hash_at(set.hashes, i)):raw() end)
   local held = {}
@@ -199,7 +205,9 @@ function methods.split(set, count, salt)
 end
 
 -- The same set under another name of its part.
-function methods.as(set, part) return derive(set, function(t) return t end, { part = part }) end
+function methods.as(set, part)
+  return derive(set, function(t) return t end, { part = need.text('as', 'the part', part) })
+end
 
 -- The same items recoded: labels, hashes and digest stay those of the original. `how` says what was done, in words.
 function methods.replace(set, items, how)
@@ -207,12 +215,18 @@ function methods.replace(set, items, how)
     c.fail('replace: %s was given for %s; needs a tensor of %d items',
       tensor.is(items) and tensor.shape_text(items) or type(items), title(set), #set.items)
   end
+  if how ~= nil then need.text('replace', 'what was done', how) end
   return derive(set, function(t) return t end, { items = items, digest = set.digest, recoded = how or 'recoded' })
 end
 
 -- ---- metatable ----
 
 local Set = getmetatable(first)
+function M.is(x) return type(x) == 'userdata' and tables[x] ~= nil end
+names.receivers('set', methods, M.is)
+
+-- Fields that a set may lack.
+local field = names.index('set', methods, 'part entropy rate recoded digest')
 
 function Set.__index(set, k)
   if type(k) == 'number' then
@@ -223,7 +237,8 @@ function Set.__index(set, k)
   end
   local fields = tables[set]
   if k == 'digest' and not fields.digest then fields.digest = digest_of(set) end
-  return fields[k] == nil and methods[k] or fields[k]
+  if fields[k] ~= nil then return fields[k] end
+  return field(fields, k)
 end
 Set.__newindex = function(set, k)
   c.fail('%s: %s was to be set; needs a new set (subset, select, split, replace)', title(set), tostring(k))
@@ -233,7 +248,6 @@ Set.__tostring = function(set)
   return ('%s: %d items %s, %d classes, digest %s, from %s%s'):format(title(set), #set.items, kind_of(set.items),
     #set.classes, set.digest:sub(1, 12), set.source, set.recoded and ', ' .. set.recoded or '')
 end
-function M.is(x) return type(x) == 'userdata' and tables[x] ~= nil end
 function Set.__names(set) return tables[set], methods end      -- for completion at the prompt
 
 -- ---- the registry ----
@@ -244,9 +258,9 @@ local function registry() return c.here .. '../../datasets' end
 
 -- Names of the sets that are described, sorted.
 function M.names()
-  local names = {}
-  for _, entry in ipairs(file.list(registry())) do names[#names + 1] = entry:match '^([^.].*)%.lua$' end
-  return names
+  local list = {}
+  for _, entry in ipairs(file.list(registry())) do list[#list + 1] = entry:match '^([^.].*)%.lua$' end
+  return list
 end
 
 local function load_description(path)
@@ -266,7 +280,7 @@ function M.describe(name)
   for _, known in ipairs(M.names()) do
     if known == name then return load_description(file.join(registry(), name .. '.lua')) end
   end
-  c.fail("data: '%s' is unknown; have %s", name, table.concat(M.names(), ', '))
+  c.fail("data: '%s' is unknown%s; have %s", name, names.meant(name, M.names()), table.concat(M.names(), ', '))
 end
 
 -- Folders where the files of a set may be, the first one first.
@@ -290,10 +304,10 @@ end
 function M.available(name) return M.where(M.describe(name)) ~= nil end
 
 local function number_option(who, v, row)
-  local n = tonumber(v)
-  if not n or row.min and n < row.min or row.max and n > row.max or row.whole and n % 1 ~= 0 then
-    c.fail('%s is %s; needs a %s%s', who, tostring(v), row.whole and 'whole number' or 'number',
-      row.min and row.max and (' within %g..%g'):format(row.min, row.max)
+  local n = (type(v) == 'number' or type(v) == 'string') and tonumber(v)
+  if not n or n - n ~= 0 or row.min and n < row.min or row.max and n > row.max or row.whole and n % 1 ~= 0 then
+    c.fail('%s is %s; needs a %s%s', who, need.shown(v), row.whole and 'whole number' or 'number',
+      row.min and row.max and (' within %.16g..%.16g'):format(row.min, row.max)
       or row.min and (' from %g'):format(row.min) or '')
   end
   return n
@@ -310,12 +324,13 @@ local function fill_options(spec, given)
   for key, v in pairs(given) do
     local row = spec.options and spec.options[key]
     if not row and key ~= 'split' then
-      c.fail("data %s: option '%s' is unknown; have %s", spec.name, tostring(key), table.concat(known, ', '))
+      c.fail("data %s: option '%s' is unknown%s; have %s", spec.name, tostring(key), names.meant(key, known),
+        table.concat(known, ', '))
     end
     local who = ('data %s: %s'):format(spec.name, key)
     if row then
       local text = type(row.default) == 'string' or row.default == nil
-      if text and type(v) ~= 'string' then c.fail('%s is %s; needs a string', who, tostring(v)) end
+      if text and type(v) ~= 'string' then c.fail('%s is %s; needs a string', who, need.shown(v)) end
       out[key] = text and v or number_option(who, v, row)
     end
   end
@@ -331,6 +346,9 @@ end
 -- hz.data(name, { split = 'train' or 'test', ... }): a set; without split both, the training set first.
 function M.data(name, given)
   local spec = M.describe(name)
+  if given ~= nil and type(given) ~= 'table' then
+    c.fail("data %s: %s was given; needs a table such as {split='train'}", spec.name, need.shown(given))
+  end
   given = given or {}
   local part = given.split
   if part ~= nil and part ~= 'train' and part ~= 'test' then

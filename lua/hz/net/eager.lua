@@ -1,6 +1,7 @@
 -- eager.lua: nets and layers that run at once when they are called with a tensor: net(x), conv{8, 3}(image). Whoever
 -- makes nets for a user takes `new` and `kinds` from here, so that every net can be planned and called.
 local c = require 'hz.c'
+local names = require 'hz.base.names'
 local layers = require 'hz.net.layer'
 local nets = require 'hz.net.net'
 local plans = require 'hz.net.plan'
@@ -67,18 +68,19 @@ end
 
 -- The class of each item by name (by number from 1 where the net does not know names), and its probability; of a single
 -- image one of each.
-function nets.methods.classify(net, x)
+local function classify(net, x)
   local y, single = forward(net, x)
   y = y:to 'f64'
-  local p, k, names = y:pointer 'read', y:size(2), rawget(net, 'classes') or {}
+  local p, k, known = y:pointer 'read', y:size(2), net.classes or {}
   local classes, probabilities = {}, {}
   for i = 1, #y do
     local class, probability = likeliest(p + (i - 1) * k, k)
-    classes[i], probabilities[i] = names[class] or class, probability
+    classes[i], probabilities[i] = known[class] or class, probability
   end
   if single then return classes[1], probabilities[1] end
   return classes, probabilities
 end
+nets.methods.classify = names.receiver('net', 'classify', nets.is, classify)
 
 -- A layer on its own: a net of one layer, kept with it so that its parameters last.
 function layers.Layer.__call(layer, x)

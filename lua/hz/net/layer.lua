@@ -2,6 +2,8 @@
 --   conv{96, 3, stride=2, name='c3'}   relu   dropout{0.5}   dense{10}   maxpool{2}   meanpool   flatten   norm
 -- A layer called with a tensor runs at once: conv{8, 3}(image), see eager.lua.
 local c = require 'hz.c'
+local names = require 'hz.base.names'
+local need = require 'hz.base.need'
 local tensor = require 'hz.tensor.tensor'
 local C = c.C
 
@@ -10,25 +12,31 @@ M.Kind, M.Layer = Kind, Layer
 
 -- ---- checking fields ----
 
-local function whole(v) return type(v) == 'number' and v % 1 == 0 and v >= 1 end
+local MOST = 2 ^ 31 - 1            -- counts are int in the core
+
+local function whole(v) return type(v) == 'number' and v % 1 == 0 and v >= 1 and v <= MOST end
+local function pair_of_whole(v)
+  return type(v) == 'table' and names.length(v) == 2 and whole(v[1]) and whole(v[2])
+end
 local checks = {
   whole   = { whole, 'a whole number of at least 1' },
-  size    = { function(v) return whole(v) or type(v) == 'table' and #v == 2 and whole(v[1]) and whole(v[2]) end,
+  size    = { function(v) return whole(v) or pair_of_whole(v) end,
               'a whole number of at least 1, or two of them {rows, columns}' },
   pad     = { function(v) return v == 'same' or v == 'valid' end, "'same' or 'valid'" },
   boolean = { function(v) return type(v) == 'boolean' end, 'true or false' },
   rate    = { function(v) return type(v) == 'number' and v >= 0 and v < 1 end, 'a number with 0 <= rate < 1' },
-  number  = { function(v) return type(v) == 'number' end, 'a number' },
+  number  = { function(v) return type(v) == 'number' and v - v == 0 end, 'a finite number' },
   axis    = { function(v) return v == 'channels' or v == 'rows' end, "'channels' or 'rows'" },
   name    = { function(v) return type(v) == 'string' and v:match '^[%w_-]+$' and #v <= 24 end,
               'letters, digits, _ or -, at most 24' },
 }
 
+-- In the order of the row.
 local function field_names(kind)
-  local names = {}
-  for _, f in ipairs(kind.fields) do names[#names + 1] = f[1] end
-  names[#names + 1] = 'name'
-  return table.concat(names, ' ')
+  local list = {}
+  for _, f in ipairs(kind.fields) do list[#list + 1] = f[1] end
+  list[#list + 1] = 'name'
+  return table.concat(list, ' ')
 end
 
 local function set_field(layer, kind, name, value)
@@ -36,9 +44,9 @@ local function set_field(layer, kind, name, value)
   for _, f in ipairs(kind.fields) do
     if f[1] == name then check = f[2] end
   end
-  if not check then c.fail("%s: '%s' is unknown; have %s", kind.kind, tostring(name), field_names(kind)) end
-  local test, need = checks[check][1], checks[check][2]
-  if not test(value) then c.fail('%s: %s is %s; needs %s', kind.kind, name, tostring(value), need) end
+  if not check then names.unknown(kind.kind, name, field_names(kind)) end
+  local test, what = checks[check][1], checks[check][2]
+  if not test(value) then need.fail(kind.kind, name, value, what) end
   layer[name] = value
 end
 
@@ -46,6 +54,11 @@ end
 local function make(kind, given)
   if given ~= nil and type(given) ~= 'table' then given = { given } end
   local layer = { kind = kind.kind }
+  for i = 1, given and #given or 0 do
+    if given[i] == nil then
+      c.fail('%s: value %d is nil; needs %s', kind.kind, i, kind.fields[i] and kind.fields[i][1] or 'none')
+    end
+  end
   for k, v in pairs(given or {}) do
     local field = type(k) == 'number' and kind.fields[k]
     if type(k) == 'number' and not field then
@@ -64,6 +77,14 @@ local function make(kind, given)
 end
 
 M.none = {}                        -- default of a field that may stay away
+
+-- A kind has its own fields; a layer those of its kind, of which some may be missing.
+Kind.__index = names.index('layer kind', {})
+Layer.__index = function(layer, k)
+  local kind = M.kinds[rawget(layer, 'kind')]
+  return names.index(kind.kind, {}, field_names(kind) .. ' alone')(layer, k)
+end
+
 Kind.__call = function(kind, given)
   if tensor.is(given) then return make(kind)(given) end
   return make(kind, given)
@@ -89,6 +110,8 @@ Layer.__tostring = function(layer)
 end
 
 -- ---- the kinds ----
+
+names.guard('layers', M.kinds)
 
 -- fields: {name, check, default}; build(b, layer, x) adds nodes with the builder b (net.lua) and returns the output
 -- value.
@@ -131,7 +154,7 @@ for _, name in ipairs { 'relu', 'elu', 'gelu', 'leaky', 'tanh', 'sigmoid' } do
   kind(name, scaled and { { 'alpha', 'number', name == 'elu' and 1 or 0.01 } } or {},
     function(b, layer, x)
       local a = c.ffi.new 'hz_attr'
-      a.act.act, a.act.alpha = C.hz_act_named(name), layer.alpha or 0
+      a.act.act, a.act.alpha = C.hz_act_named(name), scaled and layer.alpha or 0
       return b:add('act', a, x)
     end, 'activation')
 end

@@ -3,9 +3,12 @@
 --   net = hz.net 'tiny' { conv{16, 3}, relu, conv{32, 3, stride=2}, relu, meanpool, dense{10} }
 local c = require 'hz.c'
 local json = require 'hz.base.json'
+local names = require 'hz.base.names'
+local need = require 'hz.base.need'
 local tensor = require 'hz.tensor.tensor'
 local layers = require 'hz.net.layer'
 local safetensors = require 'hz.tensor.safetensors'
+local training = require 'hz.net.training'
 local ffi, C = c.ffi, c.C
 
 local M, Net, Builder = {}, {}, {}
@@ -16,17 +19,31 @@ Builder.__index = Builder
 
 -- Nested tables of layers are read in order, so that blocks can be written once and repeated.
 local function flatten_layers(list, out, where)
-  for i, x in ipairs(list) do
+  local n, wrong = names.length(list)
+  if not n then c.fail('%s: %s; needs layers or tables of layers, one after the other', where, wrong) end
+  for i = 1, n do
+    local x = list[i]
     local layer = layers.as_layer(x)
     if layer then
       out[#out + 1] = layer
     elseif type(x) == 'table' then
-      flatten_layers(x, out, where)
+      flatten_layers(x, out, ('%s, table %d'):format(where, i))
     else
       c.fail('%s: entry %d is %s; needs a layer or a table of layers', where, i, type(x))
     end
   end
   return out
+end
+
+local options = { input = true, mean = true, deviation = true }
+
+-- What stands in a net's table by name, and the layers alone.
+local function take_options(who, list)
+  local given, rest = {}, {}
+  for k, v in pairs(list) do
+    if type(k) == 'string' then given[k] = v else rest[k] = v end
+  end
+  return names.options(who, given, options), rest
 end
 
 -- Layers are named by kind and running number unless they say otherwise.
@@ -42,18 +59,32 @@ local function name_layers(net)
   end
 end
 
+-- The shape of one item, without the batch.
+function M.check_input(who, shape)
+  if shape == nil then return end
+  if type(shape) ~= 'table' then c.fail('%s: input is %s; needs {height, width, channels}', who, need.shown(shape)) end
+  local n, wrong = names.length(shape)
+  if not n or n == 0 or n >= c.C.HZ_MAXDIM then
+    c.fail('%s: of input %s; needs {height, width, channels}', who, wrong or ('%d extents were given'):format(n))
+  end
+  for i = 1, n do need.count(who, ('input[%d]'):format(i), shape[i], 1) end
+end
+
 local function describe(name, list)
   if type(list) ~= 'table' then c.fail('net: %s was given; needs a table of layers', type(list)) end
   local net = setmetatable({
     name = name, who = ("net '%s'"):format(name), names = {},
     generation = 0,              -- raised when tensors are replaced
     replaced = false,            -- a layer was, and no plan made since
-    order = {}, parameters = {}, buffers = {}, trainable = {},
+    layers = {}, order = {}, parameters = {}, buffers = {}, trainable = {},
     input = list.input,          -- {height, width, channels} without the batch; plans and data set it otherwise
     -- of pixels in 0..1, a number or one per channel: plans with data feed (pixel-mean)/deviation
     mean = list.mean, deviation = list.deviation,
   }, Net)
-  net.layers = flatten_layers(list, {}, net.who)
+  local given, rest = take_options(net.who, list)
+  M.check_input(net.who, given.input)
+  training.check(net.who, { mean = given.mean, deviation = given.deviation })
+  net.layers = flatten_layers(rest, {}, net.who)
   if #net.layers == 0 then c.fail('%s: no layers; needs at least one', net.who) end
   name_layers(net)
   return net
@@ -184,6 +215,14 @@ end
 local methods = {}
 M.methods = methods
 
+-- Options of a method: input, dtype and what else it takes.
+local function check_options(net, method, o, known)
+  o = names.options(net.who .. ': ' .. method, o, known or { input = true, dtype = true, train = true })
+  M.check_input(net.who, o.input)
+  training.check(net.who, { dtype = o.dtype })
+  return o
+end
+
 local function input_shape(net, o)
   local shape = o.input or net.input
   if not shape then
@@ -205,7 +244,8 @@ end
 
 -- Makes (or makes anew) all parameters from a seed. o: seed (default 0), input, dtype.
 function methods.init(net, o)
-  o = o or {}
+  o = check_options(net, 'init', o, { seed = true, input = true, dtype = true })
+  if o.seed ~= nil then need.seed(net.who, o.seed) end
   net.seed, net.input = o.seed or 0, o.input or net.input
   net.parameters, net.buffers, net.trainable, net.order, net.replaced = {}, {}, {}, {}, false
   net.generation = net.generation + 1
@@ -214,7 +254,7 @@ function methods.init(net, o)
 end
 
 -- Makes what is missing, keeps what is there.
-function methods.ensure(net, o) trial(net, o or {}) return net end
+function methods.ensure(net, o) trial(net, check_options(net, 'ensure', o)) return net end
 
 -- Names and tensors, parameters and buffers, in the net's order.
 function methods.tensors(net)
@@ -249,7 +289,7 @@ end
 
 -- One row per layer: name, layer, shape (of one item), parameters, madds, bytes (of the output as f32).
 function methods.rows(net, o)
-  net:ensure(o)
+  net:ensure(check_options(net, 'rows', o))
   return trial(net, o or {}, function(graph, _, outputs)
     local rows, madds = {}, {}
     for i = 0, C.hz_graph_nodes(graph) - 1 do
@@ -279,6 +319,7 @@ M.thousands = thousands
 
 -- Table of layers: output shape, parameters, multiply-adds, bytes of the output, for one item.
 function methods.summary(net, o)
+  check_options(net, 'summary', o)
   local lines = { ('%s   input %s'):format(net.who, '(' .. table.concat(input_shape(net, o or {}), ',') .. ')') }
   local function line(...) lines[#lines + 1] = (('%-11s %-28s %-13s %12s %14s %10s'):format(...):gsub('%s+$', '')) end
   line('layer', 'what', 'output', 'parameters', 'multiply-adds', 'bytes')
@@ -304,6 +345,7 @@ local INPUT = 'hz.input'           -- metadata: what the net knows of its input,
 
 -- metadata (strings by name, may be nil) goes into the file as well.
 function methods.save(net, path, metadata)
+  need.path('save', path)
   local all = { net = net.name, [INPUT] = json.encode { shape = net.input, mean = net.mean, deviation = net.deviation,
     classes = rawget(net, 'classes') } }
   for k, v in pairs(metadata or {}) do all[k] = v end
@@ -329,9 +371,11 @@ end
 
 -- Copies tensors (name -> tensor) over the net's own; every name and shape must be there.
 function methods.assign(net, tensors, who)
+  need.table('assign', 'the tensors', tensors)
+  who = who == nil and 'assign' or need.text('assign', 'who asks', who)
   for _, p in ipairs(net:tensors()) do
     local t = tensors[p.name]
-    if not t then c.fail("%s: no tensor '%s'; the file is of another net than %s", who, p.name, net.who) end
+    if not tensor.is(t) then c.fail("%s: no tensor '%s'; the file is of another net than %s", who, p.name, net.who) end
     if not same_shape(t, p.tensor:size()) then
       c.fail("%s: '%s' is %s; %s needs %s", who, p.name, tensor.shape_text(t), net.who, tensor.shape_text(p.tensor))
     end
@@ -342,6 +386,7 @@ end
 
 -- What the net knows of its input (shape, mean and deviation, names of classes) comes from the file where it says so.
 function methods.load(net, path)
+  need.path('load', path)
   local tensors, meta = safetensors.read(path)
   adopt(net, meta[INPUT], path)
   net:ensure()
@@ -350,15 +395,24 @@ end
 
 -- ---- metatable ----
 
+-- Fields that a net may lack; those that are kept for it by others among them.
+local lacking = 'input mean deviation seed classes eager eager_generation'
+local settable, field = names.set(lacking), names.index('net', methods, lacking)
+
 Net.__index = function(net, k)
   if type(k) == 'number' then return rawget(net, 'layers')[k] end
-  return methods[k]
+  return field(net, k)
 end
 
+names.receivers('net', methods, M.is)
 Net.__names = methods                                 -- for completion at the prompt
 -- net[4] = conv{128, 3} replaces a layer; parameters whose name and shape survive are kept.
 Net.__newindex = function(net, k, v)
-  if type(k) ~= 'number' then rawset(net, k, v) return end
+  if type(k) ~= 'number' then
+    if not settable[k] then names.unknown(net.who, k, net, lacking) end
+    rawset(net, k, v)
+    return
+  end
   local layer = layers.as_layer(v)
   if not layer or not net.layers[k] then
     c.fail('%s: layer %s cannot be set; needs a layer and a number 1..%d', net.who, tostring(k), #net.layers)

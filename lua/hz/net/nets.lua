@@ -1,6 +1,8 @@
 -- nets.lua: networks by name. The six published CIFAR networks (arXiv 1807.10569) with their exact parameter counts,
 -- All-CNN-C as in its paper (arXiv 1412.6806), and a small net for demonstrations. Nets end in logits.
 local c = require 'hz.c'
+local names = require 'hz.base.names'
+local need = require 'hz.base.need'
 local eager = require 'hz.net.eager'
 local nets = require 'hz.net.net'
 local l = eager.kinds
@@ -61,10 +63,10 @@ function M.names() return table.concat(M.order, ', ') end
 
 local function with_defaults(o)
   local full = { classes = 10, input = { 32, 32, 3 }, last_relu = false }
-  for k, v in pairs(o or {}) do
-    if full[k] == nil then c.fail("model: '%s' is unknown; have classes, input, last_relu", tostring(k)) end
-    full[k] = v
-  end
+  for k, v in pairs(names.options('model', o, full)) do full[k] = v end
+  need.count('model', 'classes', full.classes, 1)
+  need.boolean('model', 'last_relu', full.last_relu)
+  nets.check_input('model', full.input)
   return full
 end
 
@@ -72,7 +74,8 @@ end
 function M.make(name, o)
   local row = by_name[name]
   if not row then
-    c.fail("model: '%s' is unknown; have %s, or a file NAME.lua that returns a net", tostring(name), M.names())
+    c.fail("model: '%s' is unknown%s; have %s, or a file NAME.lua that returns a net", tostring(name),
+      names.meant(name, M.order), M.names())
   end
   local full = with_defaults(o)
   local list = row[4](full)
@@ -83,6 +86,7 @@ end
 -- A network by name or from a Lua file that returns a net, or a function of {classes=, input=} that returns one. o as
 -- in make.
 function M.load(name, o)
+  need.text('model', 'the name', name)
   if not name:match '%.lua$' then return M.make(name, o) end
   local chunk, why = loadfile(name)
   if not chunk then c.fail('model: %s', (why:gsub('^cannot open ', 'cannot open '))) end
@@ -94,7 +98,9 @@ function M.load(name, o)
   return net
 end
 
+local unknown = names.index('nets', {})
+
 return setmetatable(M, { __index = function(_, name)
-  if not by_name[name] then return nil end
+  if not by_name[name] then return unknown(by_name, name) end
   return function(o) return M.make(name, o) end
 end })

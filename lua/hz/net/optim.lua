@@ -1,11 +1,12 @@
 -- optim.lua: optimisers own their state by parameter name and count their steps; schedules scale the rate.
 --   hz.adam{rate=0.001}    hz.sgd{rate=0.01, momentum=0.9, nesterov=true, schedule='cosine'}
 local c = require 'hz.c'
+local names = require 'hz.base.names'
+local need = require 'hz.base.need'
 local tensor = require 'hz.tensor.tensor'
 
 local M = {}
-local Optimizer = {}
-Optimizer.__index = Optimizer
+local Optimizer, methods = {}, {}
 function M.is(x) return getmetatable(x) == Optimizer end
 
 -- Factor of the rate at a step (counts from 0) of `total`; `o` holds the optimiser's own fields.
@@ -27,43 +28,44 @@ local rows = {
 }
 local common = { schedule = 'constant', warmup = 0, time_decay = 1e-6 }
 
-local function sorted(t)
-  local n = {}
-  for k in pairs(t) do n[#n + 1] = k end
-  table.sort(n)
-  return n
-end
-local function names_of(t) return table.concat(sorted(t), ', ') end
-
 -- Names of optimisers and schedules, for those who let a user choose.
-local kinds = {}
-M.kinds, M.schedules = {}, sorted(schedules)
-for i, row in ipairs(rows) do M.kinds[i], kinds[row[1]] = row[1], row end
+local kinds, settings = {}, names.sorted(common)      -- settings: those of any optimiser
+M.kinds, M.schedules = {}, names.sorted(schedules)
+for i, row in ipairs(rows) do
+  M.kinds[i], kinds[row[1]] = row[1], row
+  for name in pairs(row.defaults) do settings[#settings + 1] = name end
+end
+
+-- What numbers must be; of other settings the kind of their default is enough.
+local function from_zero(v) return v >= 0 and v < math.huge end
+local function share(v) return v >= 0 and v < 1 end
+local checks = {
+  rate = { function(v) return v > 0 and v < math.huge end, 'a number above 0' },
+  momentum = { share, '0 <= momentum < 1' }, beta1 = { share, '0 <= beta1 < 1' }, beta2 = { share, '0 <= beta2 < 1' },
+  epsilon = { from_zero, 'a number of at least 0' }, decay = { from_zero, 'a number of at least 0' },
+  time_decay = { from_zero, 'a number of at least 0' },
+  warmup = { function(v) return from_zero(v) and v % 1 == 0 end, 'a whole number of steps' },
+}
+
+local function check(kind, name, v, default)
+  local row = checks[name]
+  if type(v) ~= type(default) or row and not row[1](v) then
+    need.fail(kind, name, v, row and row[2] or 'a ' .. type(default))
+  end
+end
 
 function M.new(kind, o)
   local k = kinds[kind]
-  if not k then c.fail("optimizer: '%s' is unknown; have %s", tostring(kind), names_of(kinds)) end
-  local self = { kind = kind, steps = 0, state = {} }
-  for name, v in pairs(common) do self[name] = v end
-  for name, v in pairs(k.defaults) do self[name] = v end
-  for name, v in pairs(o or {}) do
-    if self[name] == nil or name == 'state' or name == 'kind' or name == 'steps' then
-      c.fail("%s: '%s' is unknown; have %s, %s", kind, tostring(name), names_of(k.defaults), names_of(common))
-    end
-    if type(v) ~= type(self[name]) then
-      c.fail('%s: %s is %s; needs a %s', kind, name, tostring(v), type(self[name]))
-    end
+  if not k then names.unknown('optimizer', kind, kinds) end
+  local self, known = { kind = kind, steps = 0, state = {} }, {}
+  for _, list in ipairs { common, k.defaults } do
+    for name, v in pairs(list) do self[name], known[name] = v, v end
+  end
+  for name, v in pairs(names.options(kind, o, known)) do
+    check(kind, name, v, known[name])
     self[name] = v
   end
-  if not schedules[self.schedule] then
-    c.fail("%s: schedule '%s' is unknown; have %s", kind, self.schedule, names_of(schedules))
-  end
-  if not (self.rate > 0 and self.rate < math.huge) then
-    c.fail('%s: rate is %g; needs a number above 0', kind, self.rate)
-  end
-  if self.warmup < 0 or self.warmup % 1 ~= 0 then
-    c.fail('%s: warmup is %g; needs a whole number of steps', kind, self.warmup)
-  end
+  if not schedules[self.schedule] then names.unknown(kind .. ': schedule', self.schedule, M.schedules) end
   return setmetatable(self, Optimizer)
 end
 for kind in pairs(kinds) do M[kind] = function(o) return M.new(kind, o) end end
@@ -71,7 +73,7 @@ for kind in pairs(kinds) do M[kind] = function(o) return M.new(kind, o) end end
 local endless = { constant = true, time = true }       -- schedules that go by no end
 
 -- Refuses a schedule that would never move, for want of the steps of the whole training.
-function Optimizer:check_total(total)
+function methods:check_total(total)
   if not total and not endless[self.schedule] then
     c.fail("%s: schedule '%s' goes by the end of the training; needs total=STEPS in the plan, or hz.train", self.kind,
       self.schedule)
@@ -79,14 +81,16 @@ function Optimizer:check_total(total)
 end
 
 -- Rate of the step after `step` steps, of `total` in the whole run (schedules that need no total ignore it).
-function Optimizer:rate_at(step, total)
+function methods:rate_at(step, total)
+  need.count('rate_at', 'the step', step)
+  if total ~= nil then need.count('rate_at', 'the total', total) end
   local warm = self.warmup > 0 and math.min(1, (step + 1) / self.warmup) or 1
   local span = total and math.max(1, total - self.warmup) or math.huge
   return self.rate * warm * schedules[self.schedule](math.max(0, step - self.warmup), span, self)
 end
 
 -- Adds one update node per trainable parameter to a builder-like {graph, bind}; state is made where it is missing.
-function Optimizer:update(net, graph, bind, gradient_of)
+function methods:update(net, graph, bind, gradient_of)
   local k, attr = kinds[self.kind], c.ffi.new 'hz_attr'
   local a = attr.optim
   a.momentum, a.nesterov, a.decay = self.momentum or 0, self.nesterov and 1 or 0, self.decay
@@ -111,13 +115,18 @@ function Optimizer:update(net, graph, bind, gradient_of)
 end
 
 -- Numbers that decide what the optimiser does, for records.
-function Optimizer:describe()
+function methods:describe()
   local out = { kind = self.kind }
   for name in pairs(kinds[self.kind].defaults) do out[name] = self[name] end
   for name in pairs(common) do out[name] = self[name] end
   return out
 end
 
+names.receivers('optimizer', methods, M.is)
+Optimizer.__index = names.index('optimizer', methods, table.concat(settings, ' '))
+Optimizer.__names = methods
+-- An optimiser has the settings it was made with: others would mean nothing.
+Optimizer.__newindex = function(self, k) names.unknown(self.kind, k, self) end
 Optimizer.__tostring = function(self)
   return ('%s{rate=%g, schedule=%s}, %d steps done'):format(self.kind, self.rate, self.schedule, self.steps)
 end

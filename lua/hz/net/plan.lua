@@ -4,6 +4,8 @@
 local c = require 'hz.c'
 local feed = require 'hz.net.feed'
 local look = require 'hz.net.look'
+local names = require 'hz.base.names'
+local need = require 'hz.base.need'
 local tensor = require 'hz.tensor.tensor'
 local nets = require 'hz.net.net'
 local training = require 'hz.net.training'
@@ -12,7 +14,7 @@ local ffi, C = c.ffi, c.C
 
 local M, Plan = {}, {}
 local methods = look.methods
-Plan.__index, Plan.__tostring = methods, look.text
+Plan.__tostring, Plan.__names = look.text, methods       -- __names: for completion at the prompt
 M.methods = methods
 function M.is(x) return getmetatable(x) == Plan end
 
@@ -34,34 +36,30 @@ function M.is_set(x)
 end
 
 local function check_options(o)
-  for k in pairs(o) do
-    if not known[k] then
-      local names = {}
-      for name in pairs(known) do names[#names + 1] = name end
-      table.sort(names)
-      c.fail("plan: '%s' is unknown; have %s", tostring(k), table.concat(names, ', '))
-    end
-  end
+  names.options('plan', o, known)
   training.check('plan', o)
+  nets.check_input('plan', o.input)
+  if o.total ~= nil then need.count('plan', 'total', o.total) end
   if o.data and not M.is_set(o.data) then
     c.fail('plan: data is %s; needs a set with items and labels', type(o.data))
   end
-  if o.loss and o.loss ~= 'xent' then c.fail("plan: loss '%s' is unknown; have xent", tostring(o.loss)) end
+  if o.loss and o.loss ~= 'xent' then c.fail('plan: loss %s is unknown; have xent', need.shown(o.loss)) end
 end
 
--- A number for all channels or a table of them, into the four slots that channels take in turn.
-local function per_channel(slots, value)
-  for i = 0, 3 do slots[i] = type(value) == 'table' and (value[i + 1] or 0) or value or 0 end
+-- Into the slots of the input node.
+local function per_channel(slots, name, value, channels)
+  for i, v in ipairs(training.slots('plan', name, value, channels)) do slots[i - 1] = v end
 end
 
-local function input_attr(net, o)
+-- channels: of the items.
+local function input_attr(net, o, channels)
   local attr = ffi.new 'hz_attr'
   local a, aug = attr.input, o.augment or {}
   a.batch, a.shuffle, a.flip = o.batch or training.default.batch, o.train and 1 or 0, aug.flip and 1 or 0
   a.shift_y, a.shift_x = aug.shift_y or aug.shift or 0, aug.shift_x or aug.shift or 0
   a.dtype = c.dtype(o.dtype or 'f32')
-  per_channel(a.mean, o.mean or net.mean)
-  per_channel(a.deviation, o.deviation or net.deviation)
+  per_channel(a.mean, 'mean', o.mean or net.mean, channels)
+  per_channel(a.deviation, 'deviation', o.deviation or net.deviation, channels)
   return attr
 end
 
@@ -71,7 +69,8 @@ local function begin(self, o)
   if o.data then
     local data = c.index(C.hz_graph_bind(g, 'data', o.data.items, 0), who)
     local labels = c.index(C.hz_graph_bind(g, 'labels', o.data.labels, 0), who)
-    local x = C.hz_graph_add(g, 'input', 'input', input_attr(self.net, o), ffi.new('int32_t[6]', data, labels), 2)
+    local attr = input_attr(self.net, o, o.data.items:size(o.data.items.ndim))
+    local x = C.hz_graph_add(g, 'input', 'input', attr, ffi.new('int32_t[6]', data, labels), 2)
     c.index(x, who)
     return x, x + 1, x + 2
   end
@@ -178,7 +177,7 @@ function M.new(net, o)
   return self
 end
 
-function nets.methods.plan(net, o) return M.new(net, o or {}) end
+nets.methods.plan = names.receiver('net', 'plan', nets.is, function(net, o) return M.new(net, o or {}) end)
 
 function M.default_device()
   local d = os.getenv 'HZ_DEVICE'
@@ -368,7 +367,8 @@ local function fed(self, x)
   local net, o = self.net, self.options
   local own = { batch = self.batch, dtype = o.dtype, mean = o.mean, deviation = o.deviation }
   local entry = self:value 'x'
-  return feed.through(self.feeds, x, { who = net.who .. ': ', attr = input_attr(net, own), shape = entry:size(),
+  local attr = input_attr(net, own, entry:size(entry.ndim))
+  return feed.through(self.feeds, x, { who = net.who .. ': ', attr = attr, shape = entry:size(),
     device = o.device or M.default_device(), mean = o.mean or net.mean, deviation = o.deviation or net.deviation })
 end
 
@@ -409,5 +409,8 @@ function methods.free(self)
   C.hz_plan_free(ffi.gc(self.handle, nil))
   self.handle, self.feeds, self.generation = nil, {}, nil
 end
+
+names.receivers('plan', methods, M.is)
+Plan.__index = names.index('plan', methods, 'optimizer anchor asked tuned graph handle generation loss_wanted')
 
 return M

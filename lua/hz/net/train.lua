@@ -4,6 +4,8 @@ local c = require 'hz.c'
 local choices = require 'hz.net.choices'
 local file = require 'hz.base.file'
 local json = require 'hz.base.json'
+local names = require 'hz.base.names'
+local need = require 'hz.base.need'
 local nets = require 'hz.net.net'
 local plans = require 'hz.net.plan'
 local safetensors = require 'hz.tensor.safetensors'
@@ -18,9 +20,7 @@ local EVERY = 300                  -- seconds between resume points inside an ep
 local known = training.names 'net train watch test resume key on_epoch on_step'
 
 local function check(o)
-  for k in pairs(o) do
-    if not known[k] then c.fail("train: '%s' is unknown; see ? hz.train", tostring(k)) end
-  end
+  names.fields('train', o, known)
   for _, k in ipairs { 'net', 'train', 'optimizer', 'epochs' } do
     if o[k] == nil then c.fail('train: %s is missing; needs net, train (a set), optimizer and epochs', k) end
   end
@@ -30,8 +30,12 @@ local function check(o)
       c.fail('train: %s is %s; needs a set with items and labels', k, type(o[k]))
     end
   end
-  if type(o.epochs) ~= 'number' or o.epochs % 1 ~= 0 or o.epochs < 1 then
-    c.fail('train: epochs is %s; needs a whole number of at least 1', tostring(o.epochs))
+  need.count('train', 'epochs', o.epochs, 1)
+  for _, k in ipairs { 'on_epoch', 'on_step' } do
+    if o[k] ~= nil then need.callable('train', k, o[k]) end
+  end
+  for _, k in ipairs { 'resume', 'key' } do
+    if o[k] ~= nil then need.text('train', k, o[k]) end
   end
 end
 
@@ -204,9 +208,10 @@ function M.by(settings, o)
   local ok, e = xpcall(loop, traced, run, o)
   c.defer(false)
   if not ok then error(e, 0) end
-  return { curve = run.curve, bits = #run.bits > 0 and stack(run.bits) or nil, seconds = run.seconds,
+  return names.guard('the result of a training', { curve = run.curve, bits = #run.bits > 0 and stack(run.bits) or nil, seconds = run.seconds,
     test = run.test and run.test:evaluate() or nil, best = run.best, steps = run.optimizer.steps, kernels = run.kernels,
-    kernels_changed = run.kernels_changed, resumed = run.resumed, plan = run.plan }
+    kernels_changed = run.kernels_changed, resumed = run.resumed, plan = run.plan },
+    'bits test best kernels_changed resumed finished_before')
 end
 
 -- The same with the settings among the fields of o.

@@ -3,6 +3,8 @@
 -- compute by it. A new setting is a row here and the place that uses it; hz.train and hz.sweep take it, and it enters
 -- keys by its last column.
 local c = require 'hz.c'
+local names = require 'hz.base.names'
+local need = require 'hz.base.need'
 local optim = require 'hz.net.optim'
 
 local M, Training = {}, {}
@@ -14,17 +16,21 @@ local AT_ONCE = 256                -- items of a batch where a set is scored
 
 local function needs(test, what)
   return function(v, name)
-    if not test(v) then return ('%s is %s; needs %s'):format(name, tostring(v), what) end
+    if not test(v) then return ('%s is %s; needs %s'):format(name, need.shown(v), what) end
   end
 end
 
-local function whole(least)
-  return needs(function(v) return type(v) == 'number' and v % 1 == 0 and v >= least end,
-    'a whole number of at least ' .. least)
+local MOST = 2 ^ 31 - 1            -- counts are int in the core
+
+local function whole(least, most)
+  return needs(function(v) return type(v) == 'number' and v % 1 == 0 and v >= least and v <= (most or MOST) end,
+    most and ('a whole number of %d..%d'):format(least, most) or 'a whole number of at least ' .. least)
 end
 
+local seed = whole(0, need.most_seed)
 local truth = needs(function(v) return type(v) == 'boolean' end, 'true or false')
-local number = needs(function(v) return type(v) == 'number' end, 'a number')
+local number = needs(function(v) return type(v) == 'number' and v - v == 0 end, 'a finite number')
+local above = needs(function(v) return type(v) == 'number' and v > 0 and v < math.huge end, 'a number above 0')
 local share = needs(function(v) return type(v) == 'number' and v >= 0 and v < 1 end, '0 <= smoothing < 1')
 local text = needs(function(v) return type(v) == 'string' end, 'a name')
 
@@ -33,20 +39,46 @@ local text = needs(function(v) return type(v) == 'string' end, 'a name')
 M.dtypes = { f32 = true, bf16 = true, f64 = true }
 
 local function dtype(v)
-  if not M.dtypes[v] then return ("dtype '%s' is not computed here; have f32, bf16, f64"):format(tostring(v)) end
+  if M.dtypes[v] then return end
+  local list = names.sorted(M.dtypes)
+  return ("dtype %s is not computed here%s; have f32, bf16, f64"):format(need.shown(v), names.meant(v, list))
 end
 
 local function optimizer(v)
   if not optim.is(v) then return ('optimizer is %s; needs one made by hz.sgd, hz.adam, ...'):format(type(v)) end
 end
 
--- A number for all channels, or a table of them.
-local function per_channel(v, name)
-  if type(v) ~= 'table' then return number(v, name) end
-  for i = 1, #v do
-    local wrong = number(v[i], ('%s[%d]'):format(name, i))
-    if wrong then return wrong end
+-- A number for all channels, or a table of them; check is that of each.
+local function per_channel(check)
+  return function(v, name)
+    if type(v) ~= 'table' then return check(v, name) end
+    local n, wrong = names.length(v)
+    if not n or n == 0 then
+      return ('of %s %s; needs a number, or one for each channel'):format(name, wrong or 'no number was given')
+    end
+    for i = 1, n do
+      wrong = check(v[i], ('%s[%d]'):format(name, i))
+      if wrong then return wrong end
+    end
   end
+end
+
+local SLOTS = 4                    -- numbers of the input node, which channels take in turn
+
+-- The slots of a checked value (nil: none was given, all 0) for so many channels. A list of one is for all of them.
+function M.slots(who, name, v, channels)
+  local list = type(v) == 'table' and v or { v or 0 }
+  if #list ~= 1 and #list ~= channels then
+    c.fail('%s: %s has %d numbers; needs one, or %d as the items have channels', who, name, #list, channels)
+  end
+  local slots = {}
+  for i = 1, math.max(#list, SLOTS) do
+    slots[i] = list[(i - 1) % #list + 1]
+    if slots[i] ~= slots[(i - 1) % SLOTS + 1] then
+      c.fail('%s: %s has %d numbers; needs one for all channels, or at most %d channels', who, name, #list, SLOTS)
+    end
+  end
+  return slots
 end
 
 local kernels = needs(function(v) return type(v) == 'boolean' or type(v) == 'table' end, 'true or false')
@@ -81,7 +113,7 @@ local check_all
 local function augment(v)
   if type(v) ~= 'table' then return ('augment is %s; needs a table'):format(tostring(v)) end
   for k in pairs(v) do
-    if not augment_named[k] then c.fail("augment: '%s' is unknown; have shift, shift_x, shift_y, flip", tostring(k)) end
+    if not augment_named[k] then names.unknown('augment', k, augment_named) end
   end
   check_all('augment', augments, v)
 end
@@ -89,14 +121,14 @@ end
 local rows, named = schema {
   { 'epochs',    nil,   whole(0),    'none',  'always' },
   { 'batch',     128,   whole(1),    'train', 'always' },
-  { 'seed',      nil,   whole(0),    'train', 'always' },
+  { 'seed',      nil,   seed,        'train', 'always' },
   { 'smoothing', 0,     share,       'train', 'always' },
   { 'optimizer', nil,   optimizer,   'train', 'always' },
   { 'augment',   {},    augment,     'train', 'always' },
   { 'dtype',     'f32', dtype,       'all',   'always' },
   { 'device',    nil,   text,        'all',   'always' },
-  { 'mean',      nil,   per_channel, 'all',   'changed' }, -- of pixels in 0..1; without it the net's own
-  { 'deviation', nil,   per_channel, 'all',   'changed' },
+  { 'mean',      nil,   per_channel(number), 'all', 'changed' }, -- of pixels in 0..1; without it the net's own
+  { 'deviation', nil,   per_channel(above),  'all', 'changed' },
   { 'tune',      false, kernels,     'all',   'no' },      -- kernels by trial, or as chosen before: tune.lua
   { 'keep_best', false, truth,       'none',  'no' },      -- outcomes of the best epoch on the watch split
 }
@@ -117,12 +149,11 @@ function M.check(who, o) check_all(who, rows, o) end
 
 -- A set of names: those in `own` (a text), and of the settings all whose `column` is not `value`.
 function M.names(own, column, value)
-  local names = {}
-  for name in own:gmatch '%S+' do names[name] = true end
+  local set = names.set(own)
   for _, row in ipairs(rows) do
-    if column == nil or row[column] ~= value then names[row.name] = true end
+    if column == nil or row[column] ~= value then set[row.name] = true end
   end
-  return names
+  return set
 end
 
 -- ---- records ----

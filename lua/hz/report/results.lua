@@ -4,6 +4,8 @@
 --   hz.query 'select quality, avg(accuracy) from cells group by quality'
 local c = require 'hz.c'
 local index = require 'hz.sweep.index'
+local names = require 'hz.base.names'
+local need = require 'hz.base.need'
 local manifest = require 'hz.sweep.manifest'
 local report = require 'hz.report.report'
 local rows_of = require 'hz.sweep.rows'
@@ -15,20 +17,43 @@ local text = require 'hz.report.text'
 local M, Rows = {}, {}
 local methods = {}
 
-local function wrap(rows, id) return setmetatable({ rows = rows, id = id, n = #rows }, Rows) end
+-- known: the names that cells of the sweep answer to, whichever of them are among these rows.
+local function wrap(rows, id, known)
+  return setmetatable({ rows = rows, id = id, n = #rows, known = known }, Rows)
+end
 
 -- Names that stand for a value of an encoding: quality and the parameters of the codecs, each also with _test.
 local function value_names(rows)
-  local names = { quality = true, quality_test = true }
+  local set = { quality = true, quality_test = true }
   for _, row in ipairs(rows) do
-    for name in pairs(rows_of.values(row)) do names[name] = names[name] or row[name] == nil end
+    for name in pairs(rows_of.values(row)) do set[name] = set[name] or rawget(row, name) == nil end
   end
-  return names
+  return set
+end
+
+-- Cells may lack these.
+local lacking = table.concat(rows_of.fields, ' ') .. ' record failed trained tested further further_test snr'
+local Cell = { __index = names.index('cell', {}, lacking) }
+
+-- Every name that some cell answers to.
+local function all_names(rows)
+  local known = value_names(rows)
+  for name in lacking:gmatch '%S+' do known[name] = true end
+  for _, row in ipairs(rows) do
+    for name in pairs(row) do known[name] = true end
+  end
+  return known
+end
+
+local function check_name(self, who, name)
+  need.text(who, 'the field', name)
+  if not self.known[name] then names.unknown(who, name, self.known) end
 end
 
 -- A field of a row, else a value of its codecs; numbers as numbers.
 local function field(row, name)
-  if row[name] ~= nil then return row[name] end
+  local own = rawget(row, name)
+  if own ~= nil then return own end
   local v = rows_of.values(row)[name]
   return tonumber(v) or v
 end
@@ -41,26 +66,29 @@ local function agree(a, b, is_value) return a == b or is_value and a ~= nil and 
 function methods.where(self, wanted)
   if type(wanted) ~= 'table' then c.fail('where: %s was given; needs a table like {quality=10}', type(wanted)) end
   local list, is_value = {}, value_names(self.rows)
+  for name in pairs(wanted) do check_name(self, 'where', name) end
   for _, row in ipairs(self.rows) do
     local fits = true
     for name, v in pairs(wanted) do
       local own = field(row, name)
-      if own == nil and is_value[name] then own = row[name:find '_test$' and 'codec_test' or 'codec'] end
+      if own == nil and is_value[name] then own = rawget(row, name:find '_test$' and 'codec_test' or 'codec') end
       if type(v) == 'function' then fits = fits and v(own) else fits = fits and agree(own, v, is_value[name]) end
     end
     if fits then list[#list + 1] = row end
   end
-  return wrap(list, self.id)
+  return wrap(list, self.id, self.known)
 end
 
 -- The values of one field, in the order of the cells (cells without it are left out).
 function methods.column(self, name)
+  check_name(self, 'column', name)
   local list = {}
   for _, row in ipairs(self.rows) do list[#list + 1] = field(row, name) end
   return list
 end
 
 function methods.mean(self, name)
+  check_name(self, 'mean', name)
   local sum, list = 0, self:column(name)
   for _, v in ipairs(list) do
     if type(v) ~= 'number' then
@@ -74,9 +102,12 @@ end
 -- One row per quality and model, as the table shows them.
 function methods.groups(self) return stats.groups(self.rows) end
 
+names.receivers('results', methods, function(x) return getmetatable(x) == Rows end)
+local other = names.index('results', methods)
+Rows.__names = methods                                -- for completion at the prompt
 Rows.__index = function(self, k)
   if type(k) == 'number' then return rawget(self, 'rows')[k] end
-  return methods[k]
+  return other(self, k)
 end
 Rows.__tostring = function(self)
   if self.n == 0 then return 'no cells' end
@@ -85,10 +116,15 @@ end
 
 -- The finished cells of a sweep. which: an id or its beginning, nil for the latest, or { id=, runs= }.
 function M.results(which)
-  local o = type(which) == 'table' and which or { id = which }
+  local o = type(which) == 'table' and names.options('results', which, 'id runs') or { id = which }
+  for _, k in ipairs { 'id', 'runs' } do
+    if o[k] ~= nil then need.text('results', k, o[k]) end
+  end
   local runs = manifest.runs(o.runs)
   local m = manifest.find(runs, o.id, say)
-  return wrap(report.of_manifest(runs, m).rows, m.id)
+  local rows = report.of_manifest(runs, m).rows
+  for _, row in ipairs(rows) do setmetatable(row, Cell) end
+  return wrap(rows, m.id, all_names(rows))
 end
 
 local Found = {}
@@ -110,8 +146,11 @@ function M.query(sql, runs)
   if type(sql) ~= 'string' then
     c.fail('query: %s was given; needs SQL over the table cells (%s)', type(sql), table.concat(index.columns(), ', '))
   end
-  local rows, names = index.query(manifest.runs(runs), sql)
-  rows.names = names
+  if runs ~= nil then need.text('query', 'the runs folder', runs) end
+  local rows, columns = index.query(manifest.runs(runs), sql)
+  local Row = { __index = names.index('row', {}, table.concat(columns, ' ')) }
+  for _, row in ipairs(rows) do setmetatable(row, Row) end
+  rows.names = columns
   return setmetatable(rows, Found)
 end
 

@@ -1,15 +1,21 @@
 -- sweep.lua: hz.sweep: a sweep (sweep/sweep.lua) that shows what it found: printing it gives the table, s:plot(path)
 -- the plot.
 local file = require 'hz.base.file'
+local names = require 'hz.base.names'
+local need = require 'hz.base.need'
 local picture = require 'hz.report.picture'
 local report = require 'hz.report.report'
 local sweep = require 'hz.sweep.sweep'
 local text = require 'hz.report.text'
 
-local Sweep = sweep.Sweep
+local Sweep, methods = sweep.Sweep, sweep.methods
 
 -- Writes the plot of accuracy over bits as an SVG file.
-function Sweep:plot(path) file.write(path, picture.svg(report.of_sweep(self))) end
+function methods:plot(path) file.write(need.path('plot', path), picture.svg(report.of_sweep(self))) end
+
+for _, name in ipairs { 'plot', 'closing', 'finish', 'unfinished' } do
+  methods[name] = names.receiver('sweep', name, sweep.is, methods[name])
+end
 
 function Sweep:__tostring() return text.text(report.of_sweep(self)) end
 

@@ -2,6 +2,7 @@
 -- declare its parameter, and several are a product. NAME_test lists values of the test encoding alone; without it
 -- training's hold.
 local c = require 'hz.c'
+local names = require 'hz.base.names'
 local encoding = require 'hz.codec.encoding'
 local plugins = require 'hz.codec.plugins'
 
@@ -72,8 +73,8 @@ function M.take(o, known)
   local list, by = declared(o.values and codecs or {})
   for k, v in pairs(o.values or {}) do
     if type(k) ~= 'string' or not meaning(by, k) then
-      c.fail("sweep: '%s' is unknown; %s has %s; see ? hz.sweep", tostring(k), table.concat(codecs, ', '),
-        names_text(list))
+      c.fail("sweep: '%s' is unknown%s; %s has %s; see ? hz.sweep", tostring(k),
+        names.meant(k, names.sorted(known, by)), table.concat(codecs, ', '), names_text(list))
     end
     if type(v) ~= 'table' or #v == 0 then
       c.fail('sweep: %s is %s; needs a list', k, type(v) == 'table' and 'empty' or tostring(v))

@@ -3,6 +3,7 @@
 --           weights
 --   paper   as published (arXiv 1807.10569): the test set is watched, accuracy is the mean of the ten best epochs
 local c = require 'hz.c'
+local names = require 'hz.base.names'
 
 local M = {}
 
@@ -84,7 +85,8 @@ rows.paper = {
 -- sets(train, test, {train=, test=}) -> train, watch, test; split(...) in words; accuracy(watch curve, final test
 -- accuracy); convergence(watch curve, target) -> epoch or nil.
 function M.named(name)
-  return rows[name] or c.fail("protocol: '%s' is unknown; have strict, paper", tostring(name))
+  return rows[name] or c.fail("protocol: '%s' is unknown%s; have strict, paper", tostring(name),
+    names.meant(name, names.sorted(rows)))
 end
 
 return M

@@ -11,13 +11,14 @@
 local args = require 'hz.base.args'
 local c = require 'hz.c'
 local dataset = require 'hz.data.dataset'
+local names = require 'hz.base.names'
+local need = require 'hz.base.need'
 local encodings = require 'hz.sweep.encodings'
 local optim = require 'hz.net.optim'
 local sweeps = require 'hz.sweep.sweep'
 local training = require 'hz.net.training'
 
-local M, Study = {}, {}
-Study.__index = Study
+local M, Study, methods = {}, {}, {}
 
 local TRAINS = 0.8                 -- share of a set that trains where validation items come from the rest
 
@@ -41,10 +42,13 @@ local shared = {
 -- A maker of rows for hz.args: row(name, default, changes), worded for some items. changes: fields of the row, `help`
 -- among them.
 function M.rows(items)
+  need.text('study', 'the word for items', items)
   return function(name, default, changes)
+    if changes ~= nil then need.table('study', 'the changes of a row', changes) end
     local basis = shared[name]
     if not basis then
-      c.fail("study: '%s' is no shared key; needs a row {name, default, type, help}", tostring(name))
+      c.fail("study: '%s' is no shared key%s; needs one of %s, or a row {name, default, type, help}", tostring(name),
+        names.meant(name, names.sorted(shared)), names.text(shared))
     end
     local row = { name, default, basis[1], basis[2]:format(items) }
     for _, from in ipairs { basis, changes or {} } do
@@ -123,7 +127,10 @@ local function preset_named(self, name)
   for _, preset in ipairs(self.presets) do
     if preset[1] == name then return preset end
   end
-  c.fail("study: preset '%s' is not among presets", tostring(name))
+  local list = {}
+  for i, preset in ipairs(self.presets) do list[i] = preset[1] end
+  c.fail("study: preset '%s' is not among presets%s; have %s", tostring(name), names.meant(name, list),
+    table.concat(list, ', '))
 end
 
 -- What a preset says holds where the command line is silent; of codecs, not where it asks for a codec's other
@@ -182,6 +189,7 @@ end
 
 -- The optimiser that the keys optimizer, rate and schedule describe; without a rate its own.
 function M.optimizer(knob)
+  need.table('study', 'the keys', knob)
   local settings = { rate = knob.rate, schedule = knob.schedule }
   if knob.optimizer == 'sgd' then settings.momentum, settings.nesterov = 0.9, true end
   return optim.new(knob.optimizer, settings)
@@ -195,6 +203,7 @@ end
 
 -- The settings of one training, as hz.train takes them.
 function M.training(knob)
+  need.table('study', 'the keys', knob)
   local o = {}
   for name in pairs(training.names '') do o[name] = knob[name] end
   o.optimizer, o.augment = M.optimizer(knob), augment(knob)
@@ -203,26 +212,51 @@ end
 
 -- ---- a study ----
 
-local known = {}
-for name in ('name about items codec real embedded options presets knobs'):gmatch '%S+' do known[name] = true end
+local known = 'name about items codec real embedded options presets knobs'
+
+-- name -> what its value must be, and for lists what stands in them
+local types = { name = 'string', about = 'string', items = 'string', codec = 'string', real = 'table',
+  embedded = 'table', options = 'function', presets = 'table', knobs = 'table' }
+
+local function check_presets(o)
+  for i, preset in ipairs(o.presets) do
+    if type(preset) ~= 'table' or type(preset[1]) ~= 'string' then
+      c.fail('study: presets[%d] is %s; needs {name, key=value, ...}', i, need.shown(preset))
+    end
+  end
+  for _, k in ipairs { 'real', 'embedded' } do
+    if o[k] and type(o[k][1]) ~= 'string' then
+      c.fail('study: %s[1] is %s; needs the name of a set', k, need.shown(o[k][1]))
+    end
+    if o[k] then preset_named(o, o[k].preset) end
+  end
+  for i, row in ipairs(o.knobs or {}) do
+    if type(row) == 'string' then M.rows(o.items)(row) elseif type(row) ~= 'table' then
+      c.fail('study: knobs[%d] is %s; needs a row {name, default, type, help}, or the name of a shared one', i,
+        need.shown(row))
+    end
+  end
+end
 
 -- A study. o: name (of the sweeps); about (for --help); items ('images'); codec (default jpeg); presets, a list of
 -- { name, key = value, ... }; real and embedded, each { name of the set, preset = its default }, real may stay away;
 -- embedded.least, items that train at least; knobs, the experiment's own rows, or the names of shared ones;
 -- options(name, knob) -> what else a set is loaded with.
 function M.new(o)
-  for k in pairs(o) do
-    if not known[k] then c.fail("study: '%s' is unknown; see ? hz.study", tostring(k)) end
-  end
+  names.fields('study', o, known)
   for _, k in ipairs { 'name', 'about', 'items', 'embedded', 'presets' } do
     if o[k] == nil then c.fail('study: %s is missing; needs name, about, items, embedded and presets', k) end
   end
+  for k, v in pairs(o) do
+    if type(v) ~= types[k] then need.fail('study', k, v, 'a ' .. types[k]) end
+  end
+  check_presets(o)
   return setmetatable(o, Study)
 end
 
 -- What hz.sweep takes, by the arguments of the script; loads the data and says which. Mistakes end the script. Also
 -- returns all keys by their names, and which of them were given.
-function Study:settings(...)
+function methods:settings(...)
   local rows = rows_of(self)
   local knob, given, values = args.parse(rows, ...)
   local names = knob.data or { knob.path and 'folder' or M.found(self.real and self.real[1], self.embedded[1]) }
@@ -241,7 +275,7 @@ end
 
 -- The closing lines of a sweep: its table, where it is stored, the plot; ends the script with status 3 if a cell
 -- failed.
-function Study:finish(sweep)
+function methods:finish(sweep)
   if self.knob.dry then return end
   print()
   print(sweep)
@@ -251,4 +285,8 @@ function Study:finish(sweep)
   sweep:finish()
 end
 
-return setmetatable(M, { __call = function(_, o) return M.new(o) end })
+names.receivers('study', methods, function(x) return getmetatable(x) == Study end)
+Study.__index, Study.__names = names.index('study', methods, 'codec real options knobs knob'), methods
+
+setmetatable(M, { __call = function(_, o) return M.new(o) end })
+return names.guard('study', M)

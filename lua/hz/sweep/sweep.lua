@@ -4,7 +4,10 @@
 local c = require 'hz.c'
 local axes = require 'hz.sweep.axes'
 local cell = require 'hz.sweep.cell'
+local dataset = require 'hz.data.dataset'
 local encodings = require 'hz.sweep.encodings'
+local names = require 'hz.base.names'
+local need = require 'hz.base.need'
 local exit = require 'hz.exit'
 local file = require 'hz.base.file'
 local kernels = require 'hz.sweep.kernels'
@@ -17,9 +20,9 @@ local text = require 'hz.sweep.text'
 local training = require 'hz.net.training'
 local workers = require 'hz.sweep.workers'
 
-local M, Sweep = {}, {}
-Sweep.__index = Sweep
-M.Sweep = Sweep                  -- report/sweep.lua adds how it is shown
+local M, Sweep, methods = {}, {}, {}
+M.Sweep, M.methods = Sweep, methods       -- report/sweep.lua adds how it is shown
+function M.is(x) return getmetatable(x) == Sweep end
 
 -- ---- running ----
 
@@ -28,7 +31,7 @@ local function failed(self, job, message)
 end
 
 -- Takes a finished cell in; `new` says that this sweep computed it.
-function Sweep:finish_cell(job, new)
+function methods:finish_cell(job, new)
   local ok, record = pcall(cell.read, self.runs, job.key)
   job.finished, job.left = true, 0
   if not ok then
@@ -44,20 +47,20 @@ function Sweep:finish_cell(job, new)
 end
 
 -- Gives a cell up; the others go on.
-function Sweep:fail_cell(job, message)
+function methods:fail_cell(job, message)
   job.finished, job.left = true, 0
   failed(self, job, message)
   self.progress:line(text.remark(self, job, 'failed: ' .. message))
 end
 
-function Sweep:unfinished()
+function methods:unfinished()
   local n = 0
   for _, job in ipairs(self.jobs) do n = n + (job.finished and 0 or 1) end
   return n
 end
 
 -- What would hit the next cell as well ends the sweep; anything else is the cell's own trouble.
-function Sweep.of_the_disk(message)
+function methods.of_the_disk(message)
   for _, who in ipairs { 'write: ', 'mkdir: ', 'lock: ', 'rename: ', 'remove: ' } do
     if message:find(who, 1, true) then return true end
   end
@@ -181,11 +184,39 @@ local function need_list(o, k)
   end
 end
 
+local function check_kinds(o)
+  for _, k in ipairs { 'name', 'runs', 'weights' } do
+    if o[k] ~= nil then need.text('sweep', k, o[k]) end
+  end
+  for _, k in ipairs { 'train', 'test' } do
+    if o[k] ~= nil then need.count('sweep', k, o[k], 1) end
+  end
+  for _, k in ipairs { 'request', 'values' } do
+    if o[k] ~= nil then need.table('sweep', k, o[k]) end
+  end
+  if o.optimizer ~= nil then need.callable('sweep', 'optimizer', o.optimizer) end
+  for _, k in ipairs { 'codec', 'codec_test', 'model' } do
+    for i, v in ipairs(o[k] or {}) do need.text('sweep', ('%s[%d]'):format(k, i), v) end
+  end
+  for i, d in ipairs(o.data or {}) do
+    local who = ('data[%d]'):format(i)
+    if type(d) ~= 'table' or not dataset.is(d.train) or not dataset.is(d.test) then
+      need.fail('sweep', who, d, '{name=, train=set, test=set}')
+    end
+    need.text('sweep', who .. '.name', d.name)
+  end
+end
+
 local function check(o)
+  need.table('sweep', 'what was given', o)
   for k, v in pairs(standard) do if o[k] == nil then o[k] = v end end
   for k in pairs(settings) do if o[k] == nil then o[k] = training.default[k] end end
   o.device = o.device or plans.default_device()
   need_list(o, 'codec')
+  for _, k in ipairs { 'data', 'model', 'codec_test' } do
+    if o[k] ~= nil then need_list(o, k) end
+  end
+  check_kinds(o)
   encodings.take(o, M.known)
   for _, k in ipairs { 'data', 'quality', 'model', 'epochs', 'optimizer' } do
     if o[k] == nil and not (k == 'quality' and o.values) then
@@ -258,7 +289,7 @@ function M.run(o)
 end
 
 -- Lines about the cells that failed, and where the results are.
-function Sweep:closing()
+function methods:closing()
   local lines = {}
   for _, f in ipairs(self.failed) do
     lines[#lines + 1] = ('failed: cell %d, %s: %s'):format(f.job.number, text.title(f.job.labels), f.message)
@@ -269,10 +300,12 @@ function Sweep:closing()
 end
 
 -- Ends the script: status 3 if a cell failed.
-function Sweep:finish()
+function methods:finish()
   if #self.failed > 0 then
     exit.stop(3, ('%d of %d cells failed'):format(#self.failed, #self.jobs))
   end
 end
+
+Sweep.__index, Sweep.__names = names.index('sweep', methods, 'predicted kernels'), methods
 
 return M

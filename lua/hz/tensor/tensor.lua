@@ -1,5 +1,7 @@
 -- tensor.lua: what tensors can do at the prompt and in scripts. Indices count from 1; shapes are tables.
 local c = require 'hz.c'
+local names = require 'hz.base.names'
+local need = require 'hz.base.need'
 local pretty = require 'hz.tensor.pretty'
 local ffi, C = c.ffi, c.C
 
@@ -16,25 +18,68 @@ end
 local function is_tensor(x) return ffi.istype(Tensor, x) end
 M.is, M.own = is_tensor, own
 
-local function need(t, who)
-  if not is_tensor(t) then c.fail('%s: %s was given; needs a tensor', who, type(t)) end
+local function tensor_for(who, t)
+  if not is_tensor(t) then c.fail('%s: %s was given; needs a tensor', who, need.shown(t)) end
   return t
+end
+
+-- ---- values that a user writes: those that a dtype cannot hold are refused; conversions round and saturate ----
+
+local F32_MOST, BF16_MOST = 3.4028235677973366e38, 3.3961775292304601e38       -- what is above rounds to infinity
+local limits = {
+  u8 = { 0, 255, true }, i32 = { -2 ^ 31, 2 ^ 31 - 1, true },
+  f32 = { -F32_MOST, F32_MOST }, bf16 = { -BF16_MOST, BF16_MOST },
+}
+
+-- Whether a number is one of the dtype's, but for rounding to its digits. NaN and infinities are floats' only.
+local function fits(v, dtype)
+  local l = limits[dtype]
+  if not l then return true end
+  if v - v ~= 0 then return not l[3] end
+  return v >= l[1] and v <= l[2] and (not l[3] or v % 1 == 0)
+end
+
+local function value_for(who, v, dtype, what)
+  if type(v) ~= 'number' then c.fail('%s: %s is %s; needs a number', who, what or 'the value', need.shown(v)) end
+  if not fits(v, dtype) then
+    local l = limits[dtype]
+    c.fail('%s: %s is %s; %s needs %s', who, what or 'the value', need.shown(v), dtype,
+      l[3] and ('a whole number of %d..%d'):format(l[1], l[2]) or ('at most %.4g, or f64'):format(l[2]))
+  end
+  return v
 end
 
 -- ---- making ----
 
-function M.empty(shape, dtype)
-  local n, s = c.shape(shape)
-  return own(C.hz_tensor_empty, c.dtype(dtype or 'f32'), n, s)
+local dtype_names = { 'f32', 'bf16', 'u8', 'i32', 'f64' }
+
+local function dtype_named(who, name)
+  if type(name) == 'string' and C.hz_dtype_named(name) < 0 then
+    c.fail("%s: dtype '%s' is unknown%s; have %s", who, name, names.meant(name, dtype_names),
+      table.concat(dtype_names, ' '))
+  end
+  return c.dtype(name == nil and 'f32' or name, who)
 end
 
-function M.zeros(shape, dtype)
-  local n, s = c.shape(shape)
-  return own(C.hz_tensor_new, c.dtype(dtype or 'f32'), n, s)
+-- A shape without holes or names, as c.shape gives it.
+local function shape_for(who, shape)
+  local n, s = c.shape(shape, who)
+  local _, wrong = names.length(shape)
+  if wrong then c.fail('%s: of the shape %s; needs a list of extents', who, wrong) end
+  return n, s
 end
 
-function M.full(shape, value, dtype) return M.empty(shape, dtype):fill(value) end
-function M.ones(shape, dtype) return M.full(shape, 1, dtype) end
+local function make(who, how, shape, dtype)
+  local n, s = shape_for(who, shape)
+  return own(how, dtype_named(who, dtype), n, s)
+end
+
+function M.empty(shape, dtype) return make('empty', C.hz_tensor_empty, shape, dtype) end
+function M.zeros(shape, dtype) return make('zeros', C.hz_tensor_new, shape, dtype) end
+function M.full(shape, value, dtype)
+  return make('full', C.hz_tensor_empty, shape, dtype):fill(need.number('full', 'the value', value))
+end
+function M.ones(shape, dtype) return make('ones', C.hz_tensor_empty, shape, dtype):fill(1) end
 
 local function depth_of(list)
   local shape = {}
@@ -45,71 +90,99 @@ local function depth_of(list)
   return shape
 end
 
-local function fill_from(list, shape, dim, visit, where)
+local function fill_from(list, shape, dim, dtype, visit, where)
   if type(list) ~= 'table' or #list ~= shape[dim] then
     c.fail('tensor: row %s has %s; needs %d like the first', where,
       type(list) == 'table' and #list .. ' entries' or 'no entries', shape[dim])
   end
-  for i, v in ipairs(list) do
+  local n, wrong = names.length(list)
+  if n ~= #list then c.fail('tensor: of row %s %s; needs %d numbers or rows', where, wrong, shape[dim]) end
+  for i = 1, n do
     if dim < #shape then
-      fill_from(v, shape, dim + 1, visit, where .. '[' .. i .. ']')
-    elseif type(v) ~= 'number' then
-      c.fail('tensor: entry %s[%d] is %s; needs a number', where, i, type(v))
+      fill_from(list[i], shape, dim + 1, dtype, visit, where .. '[' .. i .. ']')
     else
-      visit(v)
+      visit(value_for('tensor', list[i], dtype, ('entry %s[%d]'):format(where, i)))
     end
   end
+end
+
+local function product(list)
+  local p = 1
+  for _, e in ipairs(list) do p = p * e end
+  return p
 end
 
 -- From a number or from nested tables of numbers.
 function M.from(list, dtype)
   if is_tensor(list) then return list:to(dtype or list:type()) end
-  if type(list) == 'number' then return M.full({}, list, dtype) end
+  if type(list) == 'number' then return make('tensor', C.hz_tensor_empty, {}, dtype):fill(list) end
   if type(list) ~= 'table' then
-    c.fail('tensor: %s was given; needs a number or nested tables of numbers', type(list))
+    c.fail('tensor: %s was given; needs a number or nested tables of numbers', need.shown(list))
   end
+  dtype_named('tensor', dtype)
   local shape = depth_of(list)
-  local count, n = 1, 0
-  for _, extent in ipairs(shape) do count = count * extent end
-  local flat = M.empty({ math.max(1, count) }, 'f64')
+  if #shape > C.HZ_MAXDIM then
+    c.fail('tensor: tables %d deep were given; needs at most %d', #shape, C.HZ_MAXDIM)
+  end
+  local flat, n = M.empty({ math.max(1, product(shape)) }, 'f64'), 0
   local p = flat:pointer()
-  fill_from(list, shape, 1, function(v) p[n] = v; n = n + 1 end, '')
+  fill_from(list, shape, 1, dtype or 'f32', function(v) p[n] = v; n = n + 1 end, '')
   if n == 0 then return M.empty(shape, dtype) end
   return flat:reshape(shape):to(dtype or 'f32')
 end
 
 -- first, first+step, ... up to and including last
 function M.range(first, last, step, dtype)
-  step = step or 1
-  local t = M.empty({ math.max(0, math.floor((last - first) / step + 1e-9) + 1) }, dtype or 'f32')
-  local one = ffi.new 'int64_t[1]'
-  for i = 0, tonumber(t.shape[0]) - 1 do one[0] = i; C.hz_tensor_put(t, one, first + i * step) end
+  step = step == nil and 1 or step
+  need.finite('range', 'first', first)
+  need.finite('range', 'last', last)
+  if need.finite('range', 'step', step) == 0 then c.fail('range: step is 0; needs another number') end
+  local n = math.max(0, math.floor((last - first) / step + 1e-9) + 1)
+  local t = make('range', C.hz_tensor_empty, { n }, dtype)
+  local one, kind = ffi.new 'int64_t[1]', t:type()
+  for i = 0, n - 1 do
+    one[0] = i
+    C.hz_tensor_put(t, one, value_for('range', first + i * step, kind))
+  end
   return t
 end
 
 local streams = 0
-local function random(fill, shape, a, b, o)
-  o = o or {}
-  if not o.stream then streams = streams + 1 end
-  local t = M.empty(shape, o.dtype)
-  c.check(fill(t, a, b, o.seed or 0, o.stream or streams))
+local function random(who, fill, shape, a, b, o)
+  o = names.options(who, o, 'seed stream dtype')
+  local seed = o.seed == nil and 0 or need.seed(who, o.seed)
+  local stream = o.stream == nil and streams + 1 or need.whole(who, 'stream', o.stream, 0, 2 ^ 24 - 1)
+  local t = make(who, C.hz_tensor_empty, shape, o.dtype)
+  if not o.stream then streams = stream end
+  c.check(fill(t, a, b, seed, stream))
   return t
 end
--- Uniform in [a,b) and normal(mean, deviation); options seed, stream, dtype. Without a stream each call draws
--- from the next one.
-function M.rand(shape, a, b, o) return random(C.hz_tensor_uniform, shape, a or 0, b or 1, o) end
-function M.randn(shape, mean, deviation, o) return random(C.hz_tensor_normal, shape, mean or 0, deviation or 1, o) end
+
+local function given(who, name, v, default)
+  return v == nil and default or need.finite(who, name, v)
+end
+-- Uniform in [a,b) and normal(mean, deviation); options seed, stream, dtype. Without a stream each call draws from the
+-- next one.
+function M.rand(shape, a, b, o)
+  return random('rand', C.hz_tensor_uniform, shape, given('rand', 'a', a, 0), given('rand', 'b', b, 1), o)
+end
+function M.randn(shape, mean, deviation, o)
+  return random('randn', C.hz_tensor_normal, shape, given('randn', 'mean', mean, 0),
+    given('randn', 'deviation', deviation, 1), o)
+end
 
 -- ---- asking ----
 
+local function dimension(t, who, dim)
+  if type(dim) ~= 'number' or dim % 1 ~= 0 or dim < 1 or dim > t.ndim then
+    c.fail('%s: dimension %s was given; the tensor has %d', who, need.shown(dim), t.ndim)
+  end
+  return dim
+end
+
 -- Extents as a table, or one of them.
 function methods.size(t, dim)
-  if dim then
-    if type(dim) ~= 'number' or dim < 1 or dim > t.ndim then
-      c.fail('size: dimension %s was given; the tensor has %d', tostring(dim), t.ndim)
-    end
-    return tonumber(t.shape[dim - 1])
-  end
+  if dim ~= nil then return tonumber(t.shape[dimension(t, 'size', dim) - 1]) end
   local s = {}
   for i = 1, t.ndim do s[i] = tonumber(t.shape[i - 1]) end
   return s
@@ -119,10 +192,11 @@ function methods.count(t) return tonumber(C.hz_tensor_count(t)) end
 function methods.contiguous(t) return C.hz_tensor_contiguous(t) ~= 0 and t or t:clone() end
 
 local pointers = { f32 = 'float *', f64 = 'double *', u8 = 'uint8_t *', i32 = 'int32_t *', bf16 = 'uint16_t *' }
--- Typed pointer to the first element, for loops over contiguous tensors; lent while the tensor is referenced, and
--- no longer than until the next run on a device with memory of its own: what is written later would not be noticed.
+-- Typed pointer to the first element, for loops over contiguous tensors; lent while the tensor is referenced, and no
+-- longer than until the next run on a device with memory of its own: what is written later would not be noticed.
 -- t:pointer 'read' promises to write nothing.
 function methods.pointer(t, use)
+  if use ~= nil and use ~= 'read' then need.fail('pointer', 'the use', use, "'read', or nothing") end
   if C.hz_tensor_host(t, use == 'read' and C.HZ_READ or C.HZ_WRITE) ~= 0 then c.fail('%s', c.message()) end
   return ffi.cast(pointers[t:type()], t.data)
 end
@@ -140,14 +214,17 @@ local function position(t, who, ...)
   for i = 1, t.ndim do
     local k = select(i, ...)
     if type(k) ~= 'number' or k % 1 ~= 0 or k < 1 or k > tonumber(t.shape[i - 1]) then
-      c.fail('%s: index %d is %s; needs 1..%d', who, i, tostring(k), tonumber(t.shape[i - 1]))
+      c.fail('%s: index %d is %s; needs 1..%d', who, i, need.shown(k), tonumber(t.shape[i - 1]))
     end
     index[i - 1] = k - 1
   end
   return index
 end
 function methods.get(t, ...) return C.hz_tensor_at(t, position(t, 'get', ...)) end
-function methods.set(t, value, ...) C.hz_tensor_put(t, position(t, 'set', ...), value); return t end
+function methods.set(t, value, ...)
+  C.hz_tensor_put(t, position(t, 'set', ...), value_for('set', value, t:type()))
+  return t
+end
 
 function methods.table(t)
   if t.ndim == 0 then return t:item() end
@@ -163,42 +240,57 @@ end
 
 function methods.reshape(t, shape, ...)
   if type(shape) == 'number' then shape = { shape, ... } end
-  local n, s = c.shape(shape, 'reshape')
+  local n, s = shape_for('reshape', shape)
   return own(C.hz_tensor_reshape, t, n, s)
 end
 
 function methods.permute(t, order, ...)
   if type(order) == 'number' then order = { order, ... } end
-  if type(order) ~= 'table' or #order ~= t.ndim then
-    c.fail('permute: needs the %d dimensions in their new order', t.ndim)
+  if type(order) ~= 'table' or names.length(order) ~= t.ndim then
+    c.fail('permute: %s was given; needs the %d dimensions in their new order',
+      type(order) == 'table' and ('a list of %d'):format(#order) or need.shown(order), t.ndim)
   end
   local o = ffi.new('int32_t[6]')
-  for i, d in ipairs(order) do o[i - 1] = d - 1 end
+  for i, d in ipairs(order) do o[i - 1] = dimension(t, 'permute', d) - 1 end
   return own(C.hz_tensor_permute, t, o)
 end
 function methods.transpose(t) return t:permute(2, 1) end
 
 -- Rows from..to of dimension dim, every step-th; a view.
 function methods.slice(t, dim, from, to, step)
-  if type(dim) ~= 'number' or dim < 1 or dim > t.ndim then
-    c.fail('slice: dimension %s was given; the tensor has %d', tostring(dim), t.ndim)
-  end
-  return own(C.hz_tensor_slice, t, dim - 1, (from or 1) - 1, to or t:size(dim), step or 1)
+  local extent = t:size(dimension(t, 'slice', dim))
+  from, to, step = from == nil and 1 or from, to == nil and extent or to, step == nil and 1 or step
+  need.whole('slice', 'from', from)
+  need.whole('slice', 'to', to)
+  return own(C.hz_tensor_slice, t, dim - 1, from - 1, to, need.whole('slice', 'step', step))
 end
 
 function methods.expand(t, shape)
-  local n, s = c.shape(shape, 'expand')
+  local n, s = shape_for('expand', shape)
   return own(C.hz_tensor_expand, t, n, s)
 end
 
 -- ---- changing ----
 
-function methods.copy(t, from) c.check(C.hz_tensor_copy(t, is_tensor(from) and from or M.from(from))); return t end
-function methods.fill(t, value)
-  if type(value) ~= 'number' then c.fail('fill: %s was given; needs a number', type(value)) end
-  c.check(C.hz_tensor_fill(t, value)); return t
+local whole_kinds = { u8 = true, i32 = true }
+
+-- Converts: rounds to whole numbers and saturates; NaN is no whole number.
+function methods.copy(t, from)
+  from = is_tensor(from) and from or M.from(from, t:type())
+  if whole_kinds[t:type()] and not whole_kinds[from:type()] and from:count() > 0 and from:ne(from):max() > 0 then
+    c.fail('copy: the tensor given holds NaN; %s needs numbers', t:type())
+  end
+  c.check(C.hz_tensor_copy(t, from))
+  return t
 end
-function methods.to(t, dtype) return M.empty(t:size(), dtype):copy(t) end
+function methods.fill(t, value)
+  c.check(C.hz_tensor_fill(t, value_for('fill', value, t:type())))
+  return t
+end
+function methods.to(t, dtype)
+  dtype_named('to', dtype == nil and false or dtype)
+  return M.empty(t:size(), dtype):copy(t)
+end
 function methods.clone(t) return t:to(t:type()) end
 -- Gives the memory back now; the tensor is empty afterwards.
 function methods.free(t) C.hz_tensor_clear(t) end
@@ -236,7 +328,7 @@ M.shape_text = pretty.shape        -- '(32,32,3)'
 
 local function operand(x, name)
   if type(x) == 'number' then return M.full({}, x, 'f64') end
-  return need(x, name)
+  return tensor_for(name, x)
 end
 
 local function binary(name)
@@ -251,12 +343,13 @@ for _, name in ipairs { 'add', 'sub', 'mul', 'div', 'pow', 'eq', 'ne', 'lt', 'le
   methods[name] = binary(name)
 end
 
+local keeps = names.set 'neg abs relu sign floor round'       -- the dtype, also of whole numbers
 for _, name in ipairs { 'neg', 'abs', 'sqrt', 'exp', 'log', 'sin', 'cos', 'tanh', 'relu', 'sign', 'floor', 'round',
-    'isfinite' } do
+                        'isfinite' } do
   methods[name] = function(t)
-    local keeps = name == 'neg' or name == 'abs' or name == 'relu' or name == 'sign' or name == 'floor'
-      or name == 'round'
-    local out = M.empty(t:size(), name == 'isfinite' and 'u8' or (keeps or rank[t:type()] > 2) and t:type() or 'f32')
+    tensor_for(name, t)
+    local kind = t:type()
+    local out = M.empty(t:size(), name == 'isfinite' and 'u8' or (keeps[name] or rank[kind] > 2) and kind or 'f32')
     c.check(C.hz_tensor_unary(name, out, t))
     return out
   end
@@ -266,10 +359,7 @@ local function reduce(name)
   return function(t, dim)
     local shape = dim and t:size() or {}
     if dim then
-      if type(dim) ~= 'number' or not shape[dim] then
-        c.fail('%s: dimension %s was given; the tensor has %d', name, tostring(dim), t.ndim)
-      end
-      table.remove(shape, dim)
+      table.remove(shape, dimension(t, name, dim))
     end
     local whole = name == 'argmax' or name == 'argmin'
     local out = M.empty(shape, whole and 'i32' or dim and rank[t:type()] > 2 and t:type() or 'f64')
@@ -282,43 +372,49 @@ end
 for _, name in ipairs { 'sum', 'mean', 'var', 'argmax', 'argmin' } do methods[name] = reduce(name) end
 for _, name in ipairs { 'max', 'min' } do
   local over, between = reduce(name), binary(name)
-  methods[name] = function(t, other) if is_tensor(other) then return between(t, other) end; return over(t, other) end
+  methods[name] = function(t, other)
+    if is_tensor(other) then return between(t, other) end
+    return over(t, other)
+  end
 end
 
 -- ---- metatype ----
 
+local method = names.index('tensor', methods)
+
+local function place(t, k)
+  local extent = t.ndim > 0 and tonumber(t.shape[0]) or 0
+  if k % 1 ~= 0 or k < 1 or k > extent then
+    c.fail('index: %s of dimension 1; needs 1..%d', need.shown(k), extent)
+  end
+  return k - 1
+end
+
 local function index(t, k)
-  if type(k) ~= 'number' then
-    local m = methods[k]
-    if m == nil and type(k) == 'string' then c.fail("tensor: has no method '%s'; see ? tensor", k) end
-    return m
-  end
-  if t.ndim == 0 then c.fail('index: %s of a scalar; use :item()', tostring(k)) end
-  if k % 1 ~= 0 or k < 1 or k > tonumber(t.shape[0]) then
-    c.fail('index: %s of dimension 1; needs 1..%d', tostring(k), tonumber(t.shape[0]))
-  end
-  if t.ndim == 1 then
-    local one = ffi.new 'int64_t[1]'
-    one[0] = k - 1
-    return C.hz_tensor_at(t, one)
-  end
-  return own(C.hz_tensor_select, t, 0, k - 1)
+  if type(k) ~= 'number' then return method(t, k) end
+  if t.ndim == 0 then c.fail('index: %s of a scalar; use :item()', need.shown(k)) end
+  if t.ndim > 1 then return own(C.hz_tensor_select, t, 0, place(t, k)) end
+  local one = ffi.new 'int64_t[1]'
+  one[0] = place(t, k)
+  return C.hz_tensor_at(t, one)
 end
 
 local function newindex(t, k, v)
-  if type(k) ~= 'number' then c.fail("tensor: '%s' cannot be set; needs an index", tostring(k)) end
-  if t.ndim == 0 or k % 1 ~= 0 or k < 1 or k > tonumber(t.shape[0]) then
-    c.fail('index: %s of dimension 1; needs 1..%d', tostring(k), t.ndim == 0 and 0 or tonumber(t.shape[0]))
-  end
-  local row = own(C.hz_tensor_select, t, 0, k - 1)
+  if type(k) ~= 'number' then c.fail('tensor: %s cannot be set; needs an index', need.shown(k)) end
+  local row = own(C.hz_tensor_select, t, 0, place(t, k))
   if type(v) == 'number' then row:fill(v) else row:copy(v) end
 end
+
+-- The metatype has the functions themselves: a number may stand first (2 - t).
+local operators = { add = methods.add, sub = methods.sub, mul = methods.mul, div = methods.div, pow = methods.pow,
+  neg = methods.neg }
+names.receivers('x', methods, is_tensor)
 
 Tensor = ffi.metatype('hz_tensor', {
   __index = index, __newindex = newindex,
   __len = function(t) return t.ndim > 0 and tonumber(t.shape[0]) or 0 end,
-  __add = methods.add, __sub = methods.sub, __mul = methods.mul, __div = methods.div, __pow = methods.pow,
-  __unm = methods.neg, __gc = C.hz_tensor_clear,
+  __add = operators.add, __sub = operators.sub, __mul = operators.mul, __div = operators.div, __pow = operators.pow,
+  __unm = operators.neg, __gc = C.hz_tensor_clear,
   __tostring = pretty.tensor,
 })
 

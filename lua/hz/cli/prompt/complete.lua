@@ -51,6 +51,9 @@ local function field(v, name)
   return found
 end
 
+local of_hz = {}
+for _, name in ipairs(require 'hz'.names) do of_hz[name] = true end
+
 -- The value of a path like 'net.layers[3].weight' in the globals; nil if it has calls or leads nowhere.
 local function resolve(path, globals)
   local hz = require 'hz'
@@ -58,7 +61,7 @@ local function resolve(path, globals)
   for name, place in path:gmatch '([%a_][%w_]*)([^%a_]*)' do
     local parent = v
     v = field(parent, name)
-    if v == nil and parent == hz then v = hz[name] end      -- a module of hz that is not loaded yet
+    if v == nil and parent == hz and of_hz[name] then v = hz[name] end      -- a module of hz that is not loaded yet
     if v == nil then return nil end
     for i in place:gmatch '%[(%d+)%]' do
       v = type(v) == 'table' and rawget(v, tonumber(i)) or nil

@@ -24,7 +24,7 @@ end
 -- Functions that may know a name no row has: f(name) -> text or nil.
 M.others = {
   function(name)
-    local kind = require 'hz.net.layer'.kinds[name:gsub('^layers%.', '')]
+    local kind = rawget(require 'hz.net.layer'.kinds, (name:gsub('^layers%.', '')))
     return kind and ('%s\n  %s'):format(tostring(kind), kind.help)
   end,
   function(name)

@@ -7,7 +7,7 @@ local pretty = require 'hz.tensor.pretty'
 local complete = require 'hz.cli.prompt.complete'
 local help = require 'hz.cli.prompt.help'
 local exit = require 'hz.exit'
-local args = require 'hz.base.args'
+local names = require 'hz.base.names'
 
 local slow = 0.05        -- seconds from which the time of a line is shown
 local SIGTERM = 15
@@ -129,20 +129,17 @@ end
 
 -- What lines see: globals, then the names of hz and of layers without a prefix. Anything else was mistyped.
 local function environment(hz)
+  local offered = table.concat(hz.names, ' ')
+  local in_hz = names.set(offered)
   local function find(name)
     local v = rawget(_G, name)
-    if v == nil then v = hz[name] end
-    if v == nil then v = hz.layers[name] end
+    if v == nil then v = in_hz[name] and hz[name] or rawget(hz, name) end
+    if v == nil then v = rawget(hz.layers, name) end
     return v
   end
   local function missing(name)
-    local names = {}
-    for _, list in ipairs { _G, hz.layers } do
-      for k in pairs(list) do names[#names + 1] = type(k) == 'string' and k or nil end
-    end
-    for _, k in ipairs(hz.names) do names[#names + 1] = k end
-    local near = args.nearest(name, names)
-    error(("'%s' is not defined%s"):format(name, near and (", did you mean '%s'?"):format(near) or ''), 3)
+    local meant = names.meant(name, names.sorted(_G, hz.layers, offered))
+    error(("'%s' is not defined%s"):format(name, meant ~= '' and meant .. '?' or ''), 3)
   end
   return setmetatable({}, {
     __index = function(_, name)
