@@ -1,5 +1,6 @@
-/* grad.c: appends the backward nodes, and the updates of running statistics. Reverse-mode: the node list is walked from its end; each op's grad turns
-   gradients of outputs into gradients of inputs. Values that feed several nodes get the sum of what comes back. */
+/* grad.c: appends the backward nodes, and the updates of running statistics. Reverse-mode: the node list is walked
+   from its end; each op's grad turns gradients of outputs into gradients of inputs. Values that feed several nodes
+   get the sum of what comes back. */
 #include "graph/graph.h"
 #include <stdlib.h>
 #include <string.h>
@@ -52,8 +53,8 @@ static hz_status through(hz_graph *g, int i, const int32_t *needed)
         return HZ_OK;
     const hz_act_attr *epilogue = hz_epilogue(n.op, &n.attr);
     if (n.op != OP_act && epilogue && epilogue->act != HZ_LINEAR)
-        return hz_fail(HZ_EARG, "gradient: %s '%s' has an activation of its own; needs it as a node", op_get(n.op)->name,
-                       n.name);
+        return hz_fail(HZ_EARG, "gradient: %s '%s' has an activation of its own; needs it as a node",
+                       op_get(n.op)->name, n.name);
     hz_status status = op_get(n.op)->grad(g, n, &c);
     for (int k = 0; k < n.nin && !status; k++)
         if (c.dx[k] >= 0 && c.want[k])

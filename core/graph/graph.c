@@ -204,7 +204,8 @@ static hz_status check_activation(int op, const hz_attr *attr)
     if (!hz_act_name(a->act))
         return hz_fail(HZ_EARG, "activation %d is unknown", a->act);
     if ((a->act == HZ_ELU || a->act == HZ_LEAKY) && !(a->alpha >= 0 && a->alpha <= FLT_MAX))
-        return hz_fail(HZ_EARG, "alpha of %s is %g; needs a number of at least 0, as its derivative is told by the sign "
+        return hz_fail(HZ_EARG,
+                       "alpha of %s is %g; needs a number of at least 0, as its derivative is told by the sign "
                        "of its output", hz_act_name(a->act), (double)a->alpha);
     return HZ_OK;
 }

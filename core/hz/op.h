@@ -41,7 +41,8 @@ typedef struct hz_norm {
     int32_t frozen;       /* 1: use the running statistics (evaluation) */
     hz_act_attr epilogue; /* see hz_epilogue */
 } hz_norm;
-/* A norm that is not frozen measures the batch; its running statistics are moved by norm_update (hz_graph_statistics). */
+/* A norm that is not frozen measures the batch; its running statistics are moved by norm_update
+   (hz_graph_statistics). */
 enum { HZ_NORM_MEAN = 3, HZ_NORM_VARIANCE = 4 };           /* running statistics among the inputs of norm */
 enum { HZ_NORM_BATCHMEAN = 1, HZ_NORM_BATCHVARIANCE = 2 };      /* what it has used, among its outputs */
 /* Inputs that save a reading of x; absent: the node finds them itself. Of norm (2,n): means, then sums of squares about
