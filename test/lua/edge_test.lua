@@ -77,7 +77,7 @@ t.case('a step that is refused leaves weights and running statistics as they wer
     t.raises('the loss is', function() plan:write(bad, labels):step() end)
     t.equal(same(before, net:state()), nil)
     plan:write(good, labels):step()
-    t.ok(same(before, net:state()):find 'norm', 'statistics move with good steps')
+    t.ok(net:state()['norm1.mean']:ne(before['norm1.mean']):max() == 1, 'statistics move with good steps')
     for _, p in ipairs(net:tensors()) do t.equal(p.tensor:isfinite():min(), 1, p.name) end
   end
 end)
