@@ -81,6 +81,8 @@ static hz_status update(const hz_graph *g, const hz_node *n)
     char left[96], right[96];
     if (p->kind != HZ_BOUND)
         return hz_fail(HZ_EARG, "'%s' is not a bound tensor; needs a parameter", p->name);
+    if (!(fabsf(n->attr.optim.decay) <= FLT_MAX))
+        return hz_fail(HZ_EARG, "decay is %g; needs a number", (double)n->attr.optim.decay);
     for (int i = 1; i < n->nin; i++) {
         const hz_value *v = in_value(g, n, i);
         if (v && (v->ndim != p->ndim || memcmp(v->shape, p->shape, sizeof *p->shape * (size_t)p->ndim)))

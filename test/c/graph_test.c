@@ -193,6 +193,7 @@ START_TEST(what_does_not_fit_is_refused)
     REFUSED("is not a bound tensor; needs a parameter", g, "sgd", NONE, r, r);
     REFUSED("'b' is (3), 'x' is (2,6); the shapes must agree", g, "sgd", NONE, b, r);
     REFUSED("momentum 0.5 without a velocity", g, "sgd", ((hz_attr){ .optim = { .momentum = 0.5f } }), b, b);
+    REFUSED("decay is inf; needs a number", g, "sgd", ((hz_attr){ .optim = { .decay = INFINITY } }), b, b);
     REFUSED("beta -0.5 and 0", g, "adam", ((hz_attr){ .optim = { .beta1 = -0.5f } }), b, b, b, b);
     ck_assert(hz_graph_entry(g, "bad", HZ_F32, SHAPE(-1)) == -1);
     hz_tensor *whole = noise(1, SHAPE(4, 4)), *gaps = hz_tensor_slice(whole, 1, 0, 2, 1);

@@ -190,6 +190,53 @@ t.case('every kernel is run by some row', function()
   end
 end)
 
+-- Puts NaN, then infinity, into what flows in: where the plain loops in double yield no finite number, no kernel does.
+local function tainted(row, o)
+  local b = G.bench(row, o)
+  for _, e in ipairs(b.entries) do
+    if e.contents:type():find '^[fb]' then
+      local x = e.contents:clone()
+      x:pointer()[0], x:pointer()[x:count() - 1] = 0 / 0, math.huge
+      e.contents = x
+    end
+  end
+  b:run()
+  return b
+end
+
+local function not_finite(x)
+  if x:type() == 'bf16' then x = x:to 'f32' end
+  local list, p = {}, x:pointer 'read'
+  for i = 0, x:count() - 1 do list[i] = not (math.abs(tonumber(p[i])) < math.huge) end
+  return list
+end
+
+t.case('what is not finite stays so, by every kernel', function()
+  local seen = 0
+  levels.each(function(level)
+    each_storage(function(row, storage)
+      if row.slow or row.op == 'input' then return end
+      local wanted
+      G.forced('ref', function() wanted = tainted(row, { dtype = 'f64', rounded = storage == 'bf16' }):results() end)
+      local function ask(name)
+        local b = tainted(row, { dtype = storage })
+        if not runs(b, name) then return b end
+        for what, r in pairs(b:results()) do
+          local bad, got = not_finite(wanted[what].tensor), not_finite(r.tensor)
+          for i = 0, #bad do
+            seen = seen + (bad[i] and 1 or 0)
+            t.ok(got[i] or not bad[i], ('%s, %s, %s, %s: %s[%d] is finite; the plain loops say it is not'):format(row.title,
+              storage, level, name or 'chosen', what, i))
+          end
+        end
+        return b
+      end
+      for _, name in ipairs(other_kernels(ask())) do G.forced(name, function() ask(name) end) end
+    end)
+  end)
+  t.ok(seen > 1000, 'nothing was tainted')
+end)
+
 t.case('fused equals unfused', function()
   local fused = 0
   local function ask(level, how)

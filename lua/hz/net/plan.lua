@@ -323,8 +323,8 @@ local function take(self, out, turn, offset, count)
   out.loss, out.hits = out.loss + answer(self, turn, LOSS, 'loss')[0] * count, out.hits + hits
 end
 
--- Scores the whole set in its own order. Returns loss, accuracy, n and per item: correct (u8), class (i32, from 0),
--- confidence (f32). A batch is asked for before the answers of the one before it are read.
+-- Scores the whole set in its own order. Returns loss, finite (whether the loss is; an item without probabilities is
+-- never correct), accuracy, n and per item: correct (u8), class (i32, from 0), confidence (f32). A batch is asked for before the answers of the one before it are read.
 function methods.evaluate(self)
   if self.train or not self.options.data then c.fail('plan: evaluation needs data and train=false') end
   fresh(self)
@@ -344,6 +344,7 @@ function methods.evaluate(self)
   end
   if before then take(self, out, 1 - turn, before, total - before) end
   out.loss, out.accuracy = out.loss / total, out.hits / total
+  out.finite = math.abs(out.loss) < math.huge
   out.hits, out.classes = nil, nil
   return out
 end

@@ -144,7 +144,7 @@ local function finish_epoch(run, o)
   local row = { epoch = run.plan.epoch, loss = run.loss_sum / run.seen, accuracy = run.correct / run.seen }
   if run.watch then
     local e = run.watch:evaluate()
-    row.watch_loss, row.watch_accuracy = math.abs(e.loss) < math.huge and e.loss or nil, e.accuracy
+    row.watch_loss, row.watch_accuracy = e.finite and e.loss or nil, e.accuracy
     if run.settings.keep_best and e.accuracy > (run.best and run.best.accuracy or -1) then
       run.best = { epoch = run.plan.epoch, accuracy = e.accuracy, correct = e.correct, class = e.class,
         confidence = e.confidence }

@@ -193,7 +193,7 @@ end
 
 local function store_result(runs, job, stage, training)
   local test = score(job, stage, training)
-  if test.loss ~= test.loss or math.abs(test.loss) == math.huge then
+  if not test.finite then
     training.failure = { epoch = job.settings.epochs, layer = 'loss',
       message = 'the loss on the test set is not finite' }
     return store_failure(runs, job, stage, training)

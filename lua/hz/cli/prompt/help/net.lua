@@ -33,7 +33,7 @@ return {
   { ':loss', 'plan:loss()', 'loss of the last step',
     set .. 'p = net:plan{batch=10, data=set, train=true, optimizer=hz.sgd()}; p:step(); print(p:loss())' },
   { ':evaluate', 'plan:evaluate()',
-    'scores the set: loss, accuracy, n, and per item correct, class (from 0), confidence',
+    'scores the set: loss, finite (whether the loss is), accuracy, n, and per item correct, class (from 0), confidence',
     set .. 'print(net:plan{batch=10, data=set}:evaluate().accuracy)' },
   { ':write', 'plan:write(x, labels)', 'fills the input of a plan without data=: items as a set has them, labels '
     .. 'from 0',
