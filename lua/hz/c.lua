@@ -48,8 +48,9 @@ end
 
 -- Raises `text` ("who: what was given; what is needed") at the user's line.
 function M.fail(text, ...)
-  if select('#', ...) > 0 then text = text:format(...) end
-  error(M.where() .. text, 0)
+  local ok, full = true, tostring(text)
+  if select('#', ...) > 0 then ok, full = pcall(string.format, full, ...) end
+  error(M.where() .. (ok and full or 'fail: ' .. full), 0)
 end
 
 function M.message() return ffi.string(C.hz_message()) end

@@ -3,6 +3,8 @@
 -- over the old one.
 local ffi = require 'ffi'
 local c = require 'hz.c'
+local given = require 'hz.base.need'
+local names = require 'hz.base.names'
 local posix = require 'hz.ext.posix'
 
 local M = {}
@@ -49,7 +51,7 @@ end
 function M.stat(path) return need('file', path, posix.stat(path)) end
 function M.size(path) return M.stat(path).bytes end
 function M.free_bytes(path) return need('file', path, posix.free_bytes(path)) end
-M.terminal = posix.terminal
+function M.terminal(fd) return posix.terminal(given.count('terminal', 'the file descriptor', fd)) end
 
 -- Sorted names in a folder.
 function M.list(path)
@@ -219,4 +221,39 @@ function M.lock(path)
   end                                                  -- the file was removed by its last owner meanwhile: once more
 end
 
-return M
+-- ---- what a user gives ----
+
+local function is_chunk(v)
+  return type(v) == 'string'
+    or type(v) == 'table' and type(v[1]) == 'cdata' and type(v[2]) == 'number' and v[2] % 1 == 0 and v[2] >= 0
+end
+
+local function check_content(content)
+  if type(content) == 'string' then return end
+  if type(content) ~= 'table' or not given.list(content) then
+    given.fail('write', 'the content', content, 'a text, or a list of texts and {pointer, bytes}')
+  end
+  for i, chunk in ipairs(content) do
+    if not is_chunk(chunk) then given.fail('write', ('chunk %d'):format(i), chunk, 'a text, or {pointer, bytes}') end
+  end
+end
+
+-- What else a function takes, after the path that each takes first.
+local more = {
+  join = function(name) given.text('join', 'the name', name) end,
+  rename = function(to) given.path('rename', to) end,
+  with = function(use) given.callable('with', 'what reads', use) end,
+  write = check_content,
+}
+
+for _, name in ipairs { 'join', 'folder_of', 'name_of', 'exists', 'stat', 'size', 'free_bytes', 'list', 'read_all',
+                        'with', 'mkdir', 'write', 'sweep', 'rename', 'remove', 'lock' } do
+  local f, check = M[name], more[name]
+  M[name] = function(path, ...)
+    given.text(name, 'the path', path)
+    if check then check(...) end
+    return f(path, ...)
+  end
+end
+
+return names.guard('file', M)

@@ -2,13 +2,18 @@
 -- back equal, so that equal values have equal texts and digests. json.null stands for null; json.array{} marks
 -- a table that is empty as a list.
 local c = require 'hz.c'
+local names = require 'hz.base.names'
+local need = require 'hz.base.need'
 
 local M = {}
 
 M.null = setmetatable({}, { __tostring = function() return 'null' end })
 local Array = {}
 -- Marks t as a list; only an empty one needs it. Decoded lists are marked.
-function M.array(t) return setmetatable(t, Array) end
+function M.array(t)
+  need.table('json', 'the list', t)
+  return setmetatable(t, Array)
+end
 
 local deepest = 200
 
@@ -123,7 +128,8 @@ end
 
 -- Text of a value; options: pretty = true for one entry a line.
 function M.encode(v, options)
-  return write(v, 'value', options and options.pretty and '' or nil, 1)
+  options = names.options('json', options, 'pretty')
+  return write(v, 'value', options.pretty and '' or nil, 1)
 end
 
 -- ---- decoding ----
@@ -244,6 +250,8 @@ end
 
 -- Value of a text. Errors name the byte, counted from 0, after `who` (default 'json').
 function M.decode(text, who)
+  need.text('json', 'what is decoded', text)
+  if who ~= nil then need.text('json', 'who asks', who) end
   local state = { text = text, who = who or 'json' }
   local odd = stray(text)
   if odd then bad(state, odd, 'not UTF-8') end
@@ -253,4 +261,4 @@ function M.decode(text, who)
   return value
 end
 
-return M
+return names.guard('json', M)

@@ -1,6 +1,7 @@
 -- need.lua: checks of what a user gave: each returns the value, or raises at the user's line what was given under which
 -- name and what is needed. who: the function that asks; name: of the argument or option.
 local c = require 'hz.c'
+local names = require 'hz.base.names'
 
 local M = {}
 
@@ -24,6 +25,9 @@ local function of_type(kind, what)
     return v
   end
 end
+
+-- Whether v is a list without holes or names.
+function M.list(v) return type(v) == 'table' and names.length(v) ~= nil end
 
 M.text = of_type('string', 'a text')
 M.table = of_type('table', 'a table')

@@ -11,11 +11,13 @@ local C = c.C
 local M = {}
 
 local function pair(who, dtype, a, b)
-  for i, t in ipairs { a, b } do
+  local function check(i, t)
     if not tensor.is(t) or t:type() ~= dtype then
       c.fail('%s: argument %d is %s; needs a tensor of %s', who, i, tensor.is(t) and t:type() or type(t), dtype)
     end
   end
+  check(1, a)
+  check(2, b)
   if tensor.shape_text(a) ~= tensor.shape_text(b) then
     c.fail('%s: a is %s, b is %s; the shapes must agree', who, tensor.shape_text(a), tensor.shape_text(b))
   end

@@ -32,7 +32,9 @@ local function next_version() version = (version + 1) % 2 ^ 32; return version e
 local known = training.names('train data input total loss keep fuse', 'plans', 'none')
 
 function M.is_set(x)
-  return (type(x) == 'table' or type(x) == 'userdata') and tensor.is(x.items) and tensor.is(x.labels)
+  if type(x) == 'table' then return tensor.is(rawget(x, 'items')) and tensor.is(rawget(x, 'labels')) end
+  local meta = type(x) == 'userdata' and getmetatable(x)
+  return type(meta) == 'table' and meta.__names ~= nil and tensor.is(x.items) and tensor.is(x.labels)
 end
 
 local function check_options(o)
@@ -411,7 +413,13 @@ function methods.free(self)
   self.handle, self.feeds, self.generation = nil, {}, nil
 end
 
-names.receivers('plan', methods, M.is)
+-- What holds no plan any more must not reach the core.
+local function is_alive(x)
+  if M.is(x) and not rawget(x, 'handle') then c.fail('plan: its memory was given back; needs net:plan again') end
+  return M.is(x)
+end
+
+names.receivers('plan', methods, is_alive)
 Plan.__index = names.index('plan', methods, 'optimizer anchor asked tuned graph handle generation loss_wanted')
 
 return M

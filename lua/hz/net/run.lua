@@ -7,12 +7,13 @@ local choices = require 'hz.net.choices'
 local crypto = require 'hz.ext.crypto'
 local file = require 'hz.base.file'
 local json = require 'hz.base.json'
+local names = require 'hz.base.names'
+local need = require 'hz.base.need'
 local progress = require 'hz.base.progress'
 local train = require 'hz.net.train'
 local training = require 'hz.net.training'
 
-local M, Run = {}, {}
-Run.__index = Run
+local M, Run, methods = {}, {}, {}
 
 local function key_of(settings) return crypto.sha256(json.encode(settings)) end
 
@@ -26,9 +27,19 @@ end
 
 local function path(self, name) return file.join(self.folder, name) end
 
+local function check(o)
+  names.fields('run', o, 'kind settings out fresh')
+  need.table('run', 'settings', o.settings)
+  if o.out ~= nil then return need.path('run', o.out) end
+  need.text('run', 'kind', o.kind)
+  need.text('run', 'settings.data', o.settings.data)
+  need.seed('run', o.settings.seed, 'settings.seed')
+end
+
 -- o: kind ('train'), settings (a table that decides the result), out (folder, may be nil), fresh. The folder is
 -- locked while the process lives; a folder that holds a training with other settings is an error.
 function M.new(o)
+  check(o)
   local self = setmetatable({ settings = o.settings, key = key_of(o.settings) }, Run)
   self.folder = folder_for(o, self.key)
   file.mkdir(self.folder)
@@ -97,7 +108,8 @@ end
 
 -- hz.train with a status line, the log, the resume point and the final parameters; arguments and result are
 -- train.lua's.
-function Run:train(o)
+function methods:train(o)
+  need.table('train', 'what was given', o)
   if file.exists(path(self, 'result.json')) then return read_back(self, o) end
   local status = progress.new()
   o.resume, o.key = path(self, 'resume.safetensors'), self.key
@@ -122,5 +134,8 @@ function Run:train(o)
   file.remove(o.resume)
   return result
 end
+
+names.receivers('run', methods, function(x) return getmetatable(x) == Run end)
+Run.__index, Run.__names = names.index('run', methods, 'lock'), methods
 
 return M

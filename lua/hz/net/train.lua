@@ -144,7 +144,7 @@ local function finish_epoch(run, o)
   local row = { epoch = run.plan.epoch, loss = run.loss_sum / run.seen, accuracy = run.correct / run.seen }
   if run.watch then
     local e = run.watch:evaluate()
-    row.watch_loss, row.watch_accuracy = e.finite and e.loss or nil, e.accuracy
+    row.watch_loss, row.watch_accuracy = math.abs(e.loss) < math.huge and e.loss or nil, e.accuracy
     if run.settings.keep_best and e.accuracy > (run.best and run.best.accuracy or -1) then
       run.best = { epoch = run.plan.epoch, accuracy = e.accuracy, correct = e.correct, class = e.class,
         confidence = e.confidence }
@@ -208,10 +208,10 @@ function M.by(settings, o)
   local ok, e = xpcall(loop, traced, run, o)
   c.defer(false)
   if not ok then error(e, 0) end
-  return names.guard('the result of a training', { curve = run.curve, bits = #run.bits > 0 and stack(run.bits) or nil,
-    seconds = run.seconds, test = run.test and run.test:evaluate() or nil, best = run.best, steps = run.optimizer.steps,
-    kernels = run.kernels, kernels_changed = run.kernels_changed, resumed = run.resumed, plan = run.plan },
-    'bits test best kernels_changed resumed finished_before')
+  local result = { curve = run.curve, bits = #run.bits > 0 and stack(run.bits) or nil, seconds = run.seconds,
+    test = run.test and run.test:evaluate() or nil, best = run.best, steps = run.optimizer.steps, kernels = run.kernels,
+    kernels_changed = run.kernels_changed, resumed = run.resumed, plan = run.plan }
+  return names.guard('result', result, 'bits test best kernels_changed resumed finished_before')
 end
 
 -- The same with the settings among the fields of o.

@@ -10,6 +10,8 @@ local c = require 'hz.c'
 local crypto = require 'hz.ext.crypto'
 local file = require 'hz.base.file'
 local json = require 'hz.base.json'
+local names = require 'hz.base.names'
+local need = require 'hz.base.need'
 local tensor = require 'hz.tensor.tensor'
 
 local M = {}
@@ -72,6 +74,9 @@ end
 
 -- Writes tensors (name -> tensor) and metadata (name -> string, may be nil) to a file.
 function M.write(path, tensors, metadata)
+  need.path('safetensors', path)
+  need.table('safetensors', 'the tensors', tensors)
+  if metadata ~= nil then need.table('safetensors', 'the metadata', metadata) end
   local list = ordered(tensors)
   local header, all = place(list), copy_metadata(metadata)
   local digest = digest_of(header, all)
@@ -181,6 +186,7 @@ end
 
 -- Reads a file: tensors by name, metadata. Everything is checked first; errors name the file and the byte.
 function M.read(path)
+  need.path('safetensors', path)
   return unpack(file.with(path, function(read, size)
     local list, metadata, header = read_header(path, read, size)
     local wanted = metadata[CHECK]
@@ -206,6 +212,7 @@ end
 
 -- The metadata alone, without reading the data: the form is checked, the checksum is not.
 function M.metadata(path)
+  need.path('safetensors', path)
   return file.with(path, function(read, size)
     local _, metadata = read_header(path, read, size)
     metadata[CHECK] = nil
@@ -213,4 +220,4 @@ function M.metadata(path)
   end)
 end
 
-return M
+return names.guard('safetensors', M)
