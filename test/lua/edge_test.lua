@@ -1,5 +1,5 @@
--- edge_test.lua: numbers at the edges: a zero that was given is a zero; NaN and infinity go through, or are refused, and
--- leave nothing behind; shapes and windows without extent or beyond int are refused.
+-- edge_test.lua: numbers at the edges: a zero that was given is a zero; NaN and infinity go through, or are refused,
+-- and leave nothing behind; shapes and windows without extent or beyond int are refused.
 local t = ...
 local hz = require 'hz'
 local l = hz.layers
@@ -37,10 +37,11 @@ t.case('an epsilon of 0 adds nothing', function()
 end)
 
 t.case('a deviation of 0 is refused', function()
-  local net = hz.net 'n' { input = { 4, 4, 1 }, deviation = 0, l.meanpool }
-  t.raises("net 'n': deviation is 0; needs numbers above 0", function() net(hz.zeros({ 1, 4, 4, 1 }, 'u8')) end)
-  net.deviation = { 1, 0 }
-  t.raises('deviation is 0; needs numbers above 0', function() net(hz.zeros({ 1, 4, 4, 1 }, 'u8')) end)
+  local function with(deviation) return hz.net 'n' { input = { 4, 4, 2 }, deviation = deviation, l.meanpool } end
+  t.raises("net 'n': deviation is 0; needs a number above 0", with, 0)
+  t.raises("net 'n': deviation[2] is 0; needs a number above 0", with, { 1, 0 })
+  local set = hz.data('camera', { split = 'train', train = 4 })
+  t.raises('deviation is 0; needs a number above 0', function() with(1):plan { data = set, batch = 2, deviation = 0 } end)
 end)
 
 t.case('slopes below zero are refused', function()
@@ -109,7 +110,9 @@ end
 t.case('the loss of logits that are not finite', function()
   local truth = math.log(1 + math.exp(-1))             -- of {1, 0}
   for _, dtype in ipairs { 'f32', 'f64', 'bf16' } do
-    local function ask(logits, label, smoothing) return xent(logits, label, { dtype = dtype, smoothing = smoothing }) end
+    local function ask(logits, label, smoothing)
+      return xent(logits, label, { dtype = dtype, smoothing = smoothing })
+    end
     local loss, hits = ask({ 1, -INF, 0 }, 0)
     t.near(loss, truth, 1e-6, dtype)
     t.equal(hits, 1)
@@ -145,9 +148,10 @@ end)
 
 t.case('shapes without extent and windows beyond int are refused', function()
   for _, kind in ipairs { 'norm', 'relu', 'flatten', 'meanpool', 'avgpool', 'maxpool' } do
-    t.raises("extent 4 of 'x' is 0; needs 1 to 2147483647", function() hz.net 'n' { l[kind] }(hz.zeros { 2, 4, 4, 0 }) end)
+    t.raises('input[3] is 0; needs a whole number of at least 1',
+      function() hz.net 'n' { l[kind] }(hz.zeros { 2, 4, 4, 0 }) end)
   end
-  t.raises("extent 4 of 'x' is 0", function() l.conv { 8, 3 }(hz.zeros { 1, 8, 8, 0 }) end)
+  t.raises('input[3] is 0', function() l.conv { 8, 3 }(hz.zeros { 1, 8, 8, 0 }) end)
   local x = hz.ones { 1, 8, 8, 2 }
   t.raises('a window of 65536x65536; needs at most 256 elements', function() l.maxpool { 65536 }(x) end)
   t.raises('needs at most 2147483647 elements', function() l.avgpool { 46341, pad = 'same' }(x) end)

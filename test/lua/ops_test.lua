@@ -225,8 +225,9 @@ t.case('what is not finite stays so, by every kernel', function()
           local bad, got = not_finite(wanted[what].tensor), not_finite(r.tensor)
           for i = 0, #bad do
             seen = seen + (bad[i] and 1 or 0)
-            t.ok(got[i] or not bad[i], ('%s, %s, %s, %s: %s[%d] is finite; the plain loops say it is not'):format(row.title,
-              storage, level, name or 'chosen', what, i))
+            t.ok(got[i] or not bad[i],
+              ('%s, %s, %s, %s: %s[%d] is finite; the plain loops say it is not'):format(row.title, storage, level,
+              name or 'chosen', what, i))
           end
         end
         return b

@@ -114,7 +114,8 @@ end
 
 local function finish()
   if #wrong == 0 then return end
-  t.ok(false, ('%d calls went wrong:\n      %s'):format(#wrong, table.concat(wrong, '\n      ', 1, math.min(40, #wrong))))
+  t.ok(false,
+    ('%d calls went wrong:\n      %s'):format(#wrong, table.concat(wrong, '\n      ', 1, math.min(40, #wrong))))
 end
 
 local function case(name, body)
@@ -152,7 +153,8 @@ for kind, new in pairs(make) do
     local o = new()
     local meta = debug.getmetatable(o)
     local methods = kind == 'tensor' and require 'hz.tensor.tensor'.methods
-      or kind == 'bytes' and require 'hz.tensor.tensor'.methods or type(meta) == 'table' and rawget(meta, '__names') or {}
+      or kind == 'bytes' and require 'hz.tensor.tensor'.methods or type(meta) == 'table'
+        and rawget(meta, '__names') or {}
     if type(methods) == 'function' then methods = select(2, methods(o)) end
     for name, f in pairs(methods) do fuzz(kind .. ':' .. name, f, new) end
     fuzz(kind .. '[k]', function(self, k) local v = self[k] return v end, new)

@@ -35,7 +35,7 @@ local function plan_for(net, shape, dtype)
   end
   local list = plans_of(net)                           -- another dtype made the tensors anew, and the list with them
   table.insert(list, 1, entry)
-  if #list > KEPT then table.remove(list).plan:free() end
+  if #list > KEPT then plans.free(table.remove(list).plan) end
   return entry.plan
 end
 

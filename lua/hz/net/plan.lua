@@ -325,8 +325,9 @@ local function take(self, out, turn, offset, count)
   out.loss, out.hits = out.loss + answer(self, turn, LOSS, 'loss')[0] * count, out.hits + hits
 end
 
--- Scores the whole set in its own order. Returns loss, finite (whether the loss is; an item without probabilities is
--- never correct), accuracy, n and per item: correct (u8), class (i32, from 0), confidence (f32). A batch is asked for before the answers of the one before it are read.
+-- Scores the whole set in its own order. Returns loss, finite (whether the loss is; an item without probabilities
+-- is never correct), accuracy, n and per item: correct (u8), class (i32, from 0), confidence (f32). A batch is asked
+-- for before the answers of the one before it are read.
 function methods.evaluate(self)
   if self.train or not self.options.data then c.fail('plan: evaluation needs data and train=false') end
   fresh(self)
@@ -407,10 +408,10 @@ function methods.run(self, from, to)
   return self
 end
 
--- Gives its memory back now; views of it stay good. The plan is of no use afterwards.
-function methods.free(self)
+-- Gives the memory of a plan that nobody else has back now; views of it stay good.
+function M.free(self)
   C.hz_plan_free(ffi.gc(self.handle, nil))
-  self.handle, self.feeds, self.generation = nil, {}, nil
+  self.handle, self.feeds = nil, {}
 end
 
 -- What holds no plan any more must not reach the core.
