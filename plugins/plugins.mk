@@ -8,9 +8,16 @@ PLUGIN_CFLAGS = -std=gnu99 $(OPT) -g -fPIC -fvisibility=hidden $(WARN) -Icore $(
 plugin_found  = $(if $(NEEDS_$1),$(shell pkg-config --exists $(NEEDS_$1) && echo yes),yes)
 plugin_pkg    = $(if $(NEEDS_$1),$(shell pkg-config $2 $(NEEDS_$1) 2>/dev/null))
 
-# $1 = name, $2 = folder below BUILD
+# $1 = name, $2 = folder below BUILD. NAME.sources.c says which sources it was built from: nothing if sources.txt has
+# them, else their digest; core/codec/origin.c reads it.
 define plugin_rule
-$(BUILD)/$2/$1.so: $(wildcard plugins/$1/*.c plugins/$1/*.h) core/hz/plugin.h plugins/plugins.mk
+$(BUILD)/$2/$1.sources.c: $(wildcard plugins/$1/*.c plugins/$1/*.h) plugins/sources.txt plugins/plugins.mk
+	@mkdir -p $$(@D)
+	@d=$$$$(cd plugins/$1 && sha256sum $(notdir $(sort $(wildcard plugins/$1/*.c plugins/$1/*.h))) | sha256sum | \
+	 cut -c1-32); grep -q "^$1 .* $$$$d$$$$" plugins/sources.txt && d=; \
+	 echo "__attribute__((visibility(\"default\"))) const char hz_plugin_sources[] = \"$$$$d\";" > $$@
+$(BUILD)/$2/$1.so: $(wildcard plugins/$1/*.c plugins/$1/*.h) core/hz/plugin.h plugins/plugins.mk \
+                   $(BUILD)/$2/$1.sources.c
 	@mkdir -p $$(@D)
 	$(CC) $$(PLUGIN_CFLAGS) $$(call plugin_pkg,$1,--cflags) -shared -o $$@ $$(filter %.c,$$^) \
 	  $$(call plugin_pkg,$1,--libs) -Wl,--no-undefined

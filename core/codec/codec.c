@@ -18,11 +18,11 @@ struct hz_codec {
 
 static char *describe(const codec_row *row)
 {
-    const char *form = "%s %s (hz.codec/0.%d, %s)", *library = row->api->library();
-    int n = snprintf(NULL, 0, form, row->plugin->name, row->plugin->version, HZ_CODEC_DRAFT, library);
+    const char *form = "%s %s (hz.codec/0.%d, %s%s)", *library = row->api->library();
+    int n = snprintf(NULL, 0, form, row->plugin->name, row->plugin->version, HZ_CODEC_DRAFT, library, row->origin);
     char *s = malloc((size_t)n + 1);
     if (s)
-        sprintf(s, form, row->plugin->name, row->plugin->version, HZ_CODEC_DRAFT, library);
+        sprintf(s, form, row->plugin->name, row->plugin->version, HZ_CODEC_DRAFT, library, row->origin);
     else
         hz_fail(HZ_EMEM, "%s: no memory for its fingerprint", row->api->name);
     return s;

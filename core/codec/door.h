@@ -1,7 +1,9 @@
-/* door.h: what plugin.c, host.c, media.c, codec.c and recode.c share behind hz/codec.h. */
+/* door.h: what plugin.c, origin.c, host.c, media.c, codec.c, tables.c and recode.c share behind hz/codec.h. */
 #ifndef HZ_CORE_DOOR_H
 #define HZ_CORE_DOOR_H
 #include "hz/codec.h"
+
+enum { ORIGIN = 48 };
 
 /* A loaded codec; lives for ever. */
 typedef struct codec_row {
@@ -9,6 +11,7 @@ typedef struct codec_row {
     const hz_codec_api *api;
     const hz_codec_bench *bench;     /* NULL: none */
     hz_params params;
+    char origin[ORIGIN];             /* what its code is, beside its version; "" if the version says it */
 } codec_row;
 
 /* NULL with a message that names what exists. [any] */
@@ -16,6 +19,12 @@ const codec_row *codec_row_named(const char *name);
 
 /* The row a handle was made from. */
 const codec_row *codec_row_of(const hz_codec *c);
+
+/* ", sources DIGEST" or ", file DIGEST" of a shared object that was opened from `path`. [main] */
+hz_status origin_of(void *so, const char *path, char origin[ORIGIN]);
+
+/* 128 bits in two independent mixing lanes, against accidents and not against attackers. [any] */
+void bytes_digest(const uint8_t *p, int64_t bytes, uint64_t out[2]);
 
 /* ---- the host table, and what a plugin said through it ---- */
 

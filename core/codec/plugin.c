@@ -109,7 +109,7 @@ static hz_status check_codec(const codec_row *row)
 
 /* ---- loading ---- */
 
-static hz_status add_codec(const hz_plugin *p, hz_plugin_row *out)
+static hz_status add_codec(const hz_plugin *p, void *so, hz_plugin_row *out)
 {
     codec_row row = { .plugin = p, .api = p->interface("hz.codec/0"), .bench = p->interface("hz.codec.bench/0") };
     if (!row.api)
@@ -123,10 +123,11 @@ static hz_status add_codec(const hz_plugin *p, hz_plugin_row *out)
         hz_fail_in(status, "codec '%s': ", row.api->name);
     if (status)
         return status;
-    codec_row *kept = malloc(sizeof *kept);
+    status = origin_of(so, out->path, row.origin);
+    codec_row *kept = status ? NULL : malloc(sizeof *kept);
     if (!kept) {
         param_free(&row.params);
-        return hz_fail(HZ_EMEM, "no memory for it");
+        return status ? status : hz_fail(HZ_EMEM, "no memory for it");
     }
     *kept = row;
     codecs[codec_count++] = kept;
@@ -147,7 +148,7 @@ static hz_status open_plugin(const char *path, hz_plugin_row *out)
     if (!status)
         status = check_plugin(p);
     if (!status)
-        status = add_codec(p, out);
+        status = add_codec(p, so, out);
     if (status) {
         dlclose(so);
         return status;

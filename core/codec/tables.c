@@ -1,6 +1,5 @@
 /* tables.c: a set of table segments, so that a set of files counts byte-identical ones once.
-   A segment is kept as its length and a 128-bit digest: two independent mixing lanes, against accidents and not against
-   attackers. */
+   A segment is kept as its length and its digest. */
 #include "codec/door.h"
 #include <stdlib.h>
 #include <string.h>
@@ -32,19 +31,25 @@ static uint64_t load(const uint8_t *p, size_t n)
     return w;
 }
 
-static entry digest(const uint8_t *p, int64_t bytes)
+void bytes_digest(const uint8_t *p, int64_t bytes, uint64_t out[2])
 {
-    entry e = { .bytes = bytes };
-    e.a = 0x9e3779b97f4a7c15u ^ (uint64_t)bytes;
-    e.b = 0xc2b2ae3d27d4eb4fu + (uint64_t)bytes;
+    uint64_t a = 0x9e3779b97f4a7c15u ^ (uint64_t)bytes, b = 0xc2b2ae3d27d4eb4fu + (uint64_t)bytes;
     for (int64_t left = bytes; left > 0; left -= 8, p += 8) {
         uint64_t w = load(p, left < 8 ? (size_t)left : 8);
-        e.a = (e.a ^ w) * 0xff51afd7ed558ccdu;
-        e.a ^= e.a >> 32;
-        e.b = (e.b + w) * 0x9fb21c651e98df25u;
-        e.b ^= e.b >> 29;
+        a = (a ^ w) * 0xff51afd7ed558ccdu;
+        a ^= a >> 32;
+        b = (b + w) * 0x9fb21c651e98df25u;
+        b ^= b >> 29;
     }
-    return e;
+    out[0] = a;
+    out[1] = b;
+}
+
+static entry digest(const uint8_t *p, int64_t bytes)
+{
+    uint64_t lanes[2];
+    bytes_digest(p, bytes, lanes);
+    return (entry){ .a = lanes[0], .b = lanes[1], .bytes = bytes };
 }
 
 static entry *place(const hz_tables *t, const entry *e)

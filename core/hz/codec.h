@@ -68,7 +68,8 @@ const char *hz_codec_name(const hz_codec *c);                /* lent with c */
 /* All values in declared order, "quality=10;subsampling=420": the same text for the same values. Lent with c. */
 const char *hz_codec_text(const hz_codec *c);
 /* What decides the streams it makes: plugin version, interface draft, library, as in
-   "jpeg 1 (hz.codec/0.1, libjpeg-turbo 2.1.5)". Lent with c. */
+   "jpeg 1 (hz.codec/0.1, libjpeg-turbo 2.1.5)"; and a digest of its code: of the sources, where they are not those that
+   plugins/sources.txt knows under this version, of the file for plugins built elsewhere. Lent with c. */
 const char *hz_codec_fingerprint(const hz_codec *c);
 const double *hz_codec_values(const hz_codec *c);            /* hz_params.places of them; lent with c */
 

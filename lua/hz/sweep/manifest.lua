@@ -1,6 +1,7 @@
 -- manifest.lua: what a sweep consists of: runs/sweeps/ID.json with the command, the axes and the keys of its cells.
 -- ID follows from the cells, so the same command finds its sweep again, from whatever process or machine.
 local c = require 'hz.c'
+local cell = require 'hz.sweep.cell'
 local crypto = require 'hz.ext.crypto'
 local file = require 'hz.base.file'
 local json = require 'hz.base.json'
@@ -84,14 +85,27 @@ local function differences(a, b, path, out)
   return out
 end
 
--- An earlier sweep of the same command whose cells were decided by something else, and by what; nil without one.
-local function changed(runs, m)
-  for _, old in ipairs(M.all(runs, function() end)) do
-    if old.id ~= m.id and hash(old.request) == hash(m.request) then
-      local out = differences(old.decides, m.decides, '', {})
+-- By what the first of a sweep's cells that has another key now was decided otherwise. A manifest says what decides
+-- the first cell, the others' files what decided them.
+local function reason(runs, old, m, jobs)
+  for i, job in ipairs(jobs) do
+    local before = old.cells[i]
+    if before and before.key ~= job.key then
+      local ok, record = pcall(cell.read, runs, before.key)
+      local decides = i == 1 and old.decides or ok and record.decides
+      if not decides then return ('what decides cell %d, which was not finished'):format(i) end
+      local out = differences(decides, job.decides, '', {})
       table.sort(out)
-      return old.id, #out > 0 and table.concat(out, ', ') or 'the numerics version'
+      return #out > 0 and table.concat(out, ', ') or 'the numerics version'
     end
+  end
+  return ('the number of cells, %d and %d'):format(#old.cells, #m.cells)
+end
+
+-- An earlier sweep of the same command whose cells were decided by something else, and by what; nil without one.
+local function changed(runs, m, jobs)
+  for _, old in ipairs(M.all(runs, function() end)) do
+    if old.id ~= m.id and hash(old.request) == hash(m.request) then return old.id, reason(runs, old, m, jobs) end
   end
 end
 
@@ -104,10 +118,10 @@ function M.store(runs, name, request, jobs, kernels)
               created = os.date '!%Y-%m-%dT%H:%M:%SZ', command = request.command }
   if file.exists(M.path(runs, m.id)) then return M.read(runs, m.id) end
   for i, job in ipairs(jobs) do m.cells[i] = { key = job.key, training = job.training_key, labels = job.labels } end
-  local old, reason = changed(runs, m)
+  local old, why = changed(runs, m, jobs)
   file.mkdir(M.folder(runs))
   file.write(M.path(runs, m.id), json.encode(m, { pretty = true }) .. '\n')
-  return m, old, reason
+  return m, old, why
 end
 
 return M
