@@ -72,8 +72,68 @@ t.case('report: other parameters than quality are named in table, plot and files
   t.equal({ list[2].quality, list[2].parameter, list[2].encoding, list[2].values },
     { 10, 'quality', 'jpeg 10 subsampling=444', 'quality=10;subsampling=444' })
   t.equal({ list[3].quality, list[3].parameter, list[3].encoding_test }, { 32, 'bitrate', 'mp3 bitrate=32' })
-  t.match(export.csv(r), ',bitrate,mp3 bitrate=32,bitrate=32,bitrate,mp3 bitrate=32,bitrate=32,x,,\n')
+  t.match(export.csv(r), ',bitrate,mp3 bitrate=32,bitrate=32,bitrate,mp3 bitrate=32,bitrate=32,x,,,%d')
   t.equal(#r.groups, 4)
+end)
+
+-- A record of a net trained on one quality (nil: untouched) and tested on another: 8 items train, 2 are watched, 4 are
+-- tested, an item of quality q has 100 q bytes of payload and an error of 10 / q per sample.
+local function crossed(q, q_test, scored)
+  local function of(n, quality, once)
+    return { items = n, samples = 3072 * n, payload = n * (quality and 100 * quality or 3072),
+      tables = quality and 570 * n or 0, container = quality and 55 * n or 0, tables_once = once and quality and 570 or 0,
+      squared_error = quality and 3072 * n * 10 / quality or 0, ssim = n * (quality and 0.9 or 1) }
+  end
+  local function plus(a, b)
+    local sum = {}
+    for name, v in pairs(a) do sum[name] = v + b[name] end
+    return sum
+  end
+  local r = record { quality = q, seed = 1, accuracy = 0.5 }
+  r.codec_test, r.quality_test = q_test and 'jpeg' or 'raw', q_test
+  local test = of(4, q_test, q ~= q_test or scored)
+  if scored then r.accounts = { all = test, test = test } return r end
+  local all = plus(of(10, q, true), test)
+  r.accounts = { all = all, train = of(8, q), watch = of(2, q), test = test }
+  return r
+end
+
+t.case('report: nets tested in another encoding have the bits and PSNR of the test items, and those of training', function()
+  local r = report.new('id', { crossed(10, 10), crossed(10, 20), crossed(10), crossed(20, 10), crossed(nil, 10),
+    crossed() })
+  local rows, names = r.rows, {}
+  for i, g in ipairs(r.groups) do names[i] = g.trained.text .. ' > ' .. g.tested.text end
+  t.equal(names, { 'jpeg 10 > jpeg 10', 'jpeg 10 > jpeg 20', 'jpeg 10 > raw', 'jpeg 20 > jpeg 10', 'raw > jpeg 10',
+    'raw > raw' })
+  local function bits(q, n) return 8 * (100 * q * n + 570) / (3072 * n) end
+  local function psnr(q) return 10 * math.log10(255 ^ 2 / (10 / q)) end
+  local wanted = {
+    { bits(10, 14), psnr(10), bits(10, 14), psnr(10) },           -- one encoding: all items together
+    { bits(20, 4), psnr(20), bits(10, 10), psnr(10) },
+    { 8, nil, bits(10, 10), psnr(10) },
+    { bits(10, 4), psnr(10), bits(20, 10), psnr(20) },
+    { bits(10, 4), psnr(10), 8, nil },
+    { 8, nil, 8, nil },
+  }
+  for i, w in ipairs(wanted) do
+    for k, name in ipairs { 'bits_per_sample', 'psnr', 'bits_per_sample_train', 'psnr_train' } do
+      local got = rows[i][name]
+      t.ok(w[k] == nil and got == nil or math.abs(got - w[k]) < 1e-9, ('row %d: %s is %s'):format(i, name, tostring(got)))
+    end
+  end
+  t.equal({ rows[2].bytes_payload, rows[2].bytes_payload_train, rows[2].bytes_tables }, { 2000, 1000, 570 })
+  for _, series in ipairs(picture.of(r).series) do
+    if series.name == 'small trained on jpeg 10' then
+      t.equal({ series.points[1].x, series.points[2].x }, { rows[1].bits_per_sample, rows[2].bits_per_sample })
+    end
+  end
+  t.match(text.table(r.groups), 'train bits +train dB')
+  t.match(text.table(r.groups), 'jpeg 10 +raw +3072%.0 .* exact +1%.0000 +2%.753 +48%.13 +50%.00')
+  t.ok(not text.table(report.new('id', some).groups):find 'train')
+  local scored = report.new('id', { crossed(10, 20, true) })
+  t.near(scored.rows[1].bits_per_sample, bits(20, 4), 1e-12)
+  t.equal(scored.rows[1].bits_per_sample_train, nil)
+  t.match(text.table(scored.groups), '0%.9000 +%- +%- +50%.00')
 end)
 
 t.case('report: one row per quality, by rising bits, the untouched data last', function()
@@ -109,7 +169,8 @@ t.case('report: JSON is one array of cells with exactly the promised fields', fu
   for name in ([[data split protocol codec quality model params seed dtype epochs accuracy best last convergence_epoch
       bytes_payload bytes_tables bytes_container bits_per_sample bits_per_sample_file psnr ssim seconds curve
       codec_test quality_test isa vendor kernels parameter parameter_test encoding encoding_test values
-      values_test]]):gmatch '%S+' do
+      values_test bytes_payload_train bytes_tables_train bytes_container_train bits_per_sample_train
+      bits_per_sample_file_train psnr_train ssim_train]]):gmatch '%S+' do
     wanted[name] = true
   end
   for _, cell in ipairs(list) do
@@ -130,7 +191,7 @@ t.case('report: CSV has a line per cell and the same numbers', function()
   t.equal(lines[1], table.concat(rows_of.fields, ','))
   t.match(lines[2],
     '^fake,train=8 validation=2 test=10,strict,jpeg,10,jpeg,10,small,1234,1,f32,3,0%.5,0%.5,0%.5,3,100,570,55,'
-    .. '.*,0%.2 0%.4 0%.5,quality,jpeg 10,,quality,jpeg 10,,x,,$')
+    .. '.*,0%.2 0%.4 0%.5,quality,jpeg 10,,quality,jpeg 10,,x,,,100,570,55,0%.4088.*,0%.9$')
   t.equal(require 'hz.base.table'.csv({ 'a', 'b' }, { { a = 'x,"y"' }, { b = 0.1 } }), 'a,b\n"x,""y""",\n,0.1\n')
 end)
 

@@ -1,5 +1,6 @@
 -- Sweeps that are killed, shared, copied, starved and damaged end with the very same cells as undisturbed ones.
 local t = ...
+local hz = require 'hz'
 local file, json, safetensors = require 'hz.base.file', require 'hz.base.json', require 'hz.tensor.safetensors'
 
 local sweeps = assert(loadfile(t.here .. 'sweeps.lua'))(t)
@@ -133,6 +134,25 @@ t.case('sweep: test encodings beside those of training share the training', func
   t.equal((run 'runs=b seed=1'), 0)                            -- the diagonal alone, trained on its own
   local a, b = contents(dir .. '/a'), contents(dir .. '/b')
   for name, text in pairs(b) do t.ok(a[name] == text, name) end
+end)
+
+t.case('sweep: cells tested in another encoding carry the account of the test items, in results and queries', function()
+  local dir, run = place()
+  t.equal((run 'runs=a seed=1 epochs=1 quality=20,raw quality_test=20,raw'), 0)
+  local train, test = hz.data('camera', { size = 8, train = 160, test = 40 })
+  local jpeg = hz.codec.jpeg { quality = 20 }
+  local _, tested = jpeg:recode(test.items)
+  local crossed = hz.results({ runs = dir .. '/a' }):where { codec = 'raw', codec_test = 'jpeg' }
+  t.equal(crossed.n, 1)
+  for _, name in ipairs { 'bytes_payload', 'bytes_tables', 'bits_per_sample', 'bits_per_sample_file', 'psnr' } do
+    t.near(crossed[1][name], tested[name], 1e-9, name)
+  end
+  t.equal({ crossed[1].bits_per_sample_train, crossed[1].psnr_train }, { 8, nil })
+  local _, other = jpeg:recode(train.items:slice(1, 1, 60))
+  local rows = hz.query("select bits_per_sample, psnr, bits_per_sample_train from cells "
+    .. "where codec = 'jpeg' and codec_test = 'raw'", dir .. '/a')
+  t.equal({ #rows, rows[1].bits_per_sample, rows[1].psnr }, { 1, 8, nil })
+  t.ok(math.abs(rows[1].bits_per_sample_train - other.bits_per_sample) < 0.5, 'of training and validation items')
 end)
 
 t.case('sweep: weights=FILE epochs=0 scores saved weights at every quality', function()

@@ -1,5 +1,4 @@
 -- picture.lua: the data of a report's plot (base/plot.lua, base/svg.lua): accuracy over bits per sample.
-local recode = require 'hz.codec.recode'
 local rows_of = require 'hz.sweep.rows'
 local svg = require 'hz.base.svg'
 
@@ -7,12 +6,6 @@ local M = {}
 
 local function all(r, get) return rows_of.distinct(r.rows, get) end
 local function many(r, get) return #all(r, get) > 1 end
-
--- Where items are tested in another encoding than that of training, the bits are those of the test items.
-local function bits_of(g)
-  if g.trained == g.tested then return g.bits_per_sample end
-  return recode.means(g.rows[1].record.accounts.test).bits_per_sample
-end
 
 -- Which parts a series' name needs in this report: name(g) gives it.
 local function naming(r)
@@ -33,7 +26,8 @@ local function naming(r)
 end
 
 local function point(g)
-  return { x = bits_of(g), y = 100 * g.accuracy, spread = g.spread and 100 * g.spread, label = g.tested:label_text() }
+  return { x = g.bits_per_sample, y = 100 * g.accuracy, spread = g.spread and 100 * g.spread,
+    label = g.tested:label_text() }
 end
 
 -- A series per model (and data set, type, codec, and values of further parameters; and training encoding, where it

@@ -25,8 +25,8 @@ end
 
 local averaged = { 'accuracy', 'best', 'last', 'seconds' }
 local shared = { 'data', 'split', 'protocol', 'trained', 'tested', 'codec', 'quality', 'codec_test', 'quality_test',
-  'model', 'params', 'dtype', 'epochs', 'bytes_payload', 'bytes_tables', 'bytes_container', 'bits_per_sample',
-  'bits_per_sample_file', 'psnr', 'ssim' }
+  'model', 'params', 'dtype', 'epochs' }
+for _, name in ipairs(rows_of.figures) do shared[#shared + 1] = name end
 
 local function sum_up(rows)
   local g = { seeds = #rows, failed = 0, rows = rows }
@@ -54,18 +54,22 @@ local function alike(rows)
   return list
 end
 
--- Groups of flat rows that differ in the seed only, by model and rising bits, the untouched data last.
+-- Groups of flat rows that differ in the seed only, by model and rising bits, first of training and then of the test,
+-- the untouched data last.
 function M.groups(rows)
-  local list, order = {}, {}
+  local list, order, rank = {}, {}, {}
   for i, members in ipairs(alike(rows)) do
     local g = sum_up(members)
-    g.at, g.setting, g.rank = i, rows_of.setting(g), g.trained:rank(g.bits_per_sample)
-    order[g.setting] = order[g.setting] or i
+    g.at, g.setting, g.test_rank = i, rows_of.setting(g), g.tested:rank(g.bits_per_sample)
+    local own = g.setting .. '\0' .. g.trained.text          -- one training stands before all its tests
+    rank[own] = rank[own] or g.trained:rank(g.bits_per_sample_train or g.bits_per_sample)
+    g.rank, order[g.setting] = rank[own], order[g.setting] or i
     list[i] = g
   end
   table.sort(list, function(a, b)
     if a.setting ~= b.setting then return order[a.setting] < order[b.setting] end
     if a.rank ~= b.rank then return a.rank < b.rank end
+    if a.test_rank ~= b.test_rank then return a.test_rank < b.test_rank end
     return a.at < b.at
   end)
   return list

@@ -12,8 +12,10 @@ local M = {}
 
 local function number(format, v, factor) return v and format:format(v * (factor or 1)) or '-' end
 
--- varies: shown only where the groups differ in this field; differs: where some are tested on another encoding than
--- trained on.
+local function decibels(v) return v and ('%.2f'):format(v) or 'exact' end
+
+-- Bits and quality are those of the test items. varies: shown only where the groups differ in this field; differs:
+-- where some are tested on another encoding than trained on.
 local columns = {
   { 'data', 'left', function(g) return g.data end, varies = 'data' },
   { 'model', 'left', function(g) return g.model end, varies = 'model' },
@@ -26,8 +28,12 @@ local columns = {
   { 'container', 'right', function(g) return number('%.1f', g.bytes_container) end },
   { 'bits/sample', 'right', function(g) return number('%.3f', g.bits_per_sample) end },
   { 'per file', 'right', function(g) return number('%.3f', g.bits_per_sample_file) end },
-  { 'PSNR dB', 'right', function(g) return g.psnr and ('%.2f'):format(g.psnr) or 'exact' end },
+  { 'PSNR dB', 'right', function(g) return decibels(g.psnr) end },
   { 'SSIM', 'right', function(g) return number('%.4f', g.ssim) end },
+  { 'train bits', 'right', function(g) return number('%.3f', g.bits_per_sample_train) end, differs = true },
+  { 'train dB', 'right', function(g)
+    return g.bits_per_sample_train and decibels(g.psnr_train) or '-'
+  end, differs = true },
   { 'accuracy %', 'right', function(g) return number('%.2f', g.accuracy, 100) end },
   { '+-', 'right', function(g) return number('%.2f', g.spread, 100) end },
   { 'conv.', 'right', function(g) return g.censored > 0 and '-' or number('%.1f', g.convergence_epoch) end },

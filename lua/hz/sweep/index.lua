@@ -11,11 +11,11 @@ local sqlite = require 'hz.ext.sqlite'
 
 local M = {}
 
-local VERSION = 3                  -- of the tables below
+local VERSION = 4                  -- of the tables below
 
 -- Columns of the table `cells`, for queries: name, type, value of a flat row (rows.lua).
-local numbers = { 'quality', 'quality_test', 'params', 'seed', 'epochs', 'accuracy', 'best', 'last', 'bytes_payload',
-  'bytes_tables', 'bytes_container', 'bits_per_sample', 'bits_per_sample_file', 'psnr', 'ssim', 'seconds' }
+local numbers = { 'quality', 'quality_test', 'params', 'seed', 'epochs', 'accuracy', 'best', 'last', 'seconds',
+  unpack(rows_of.figures) }
 local texts = { 'data', 'split', 'protocol', 'codec', 'codec_test', 'model', 'dtype', 'parameter', 'parameter_test',
   'encoding', 'encoding_test', 'isa', 'vendor', 'kernels' }
 

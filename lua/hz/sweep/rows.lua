@@ -7,13 +7,22 @@ local M = {}
 
 -- The fields of --json and --csv, in the order of the latter. quality is the value of the walked parameter that is
 -- named `parameter`, encoding the text for people, values all that the codec was given; raw has none of the three
--- values. Bytes and bits are over all items of the cell (training, validation and test images, each as it was encoded);
--- best, last and curve are of the watch split, accuracy is what the protocol says. isa, vendor and kernels (a digest)
--- say what computed the training: with others the same cell has other bits.
+-- values. Bytes, bits, psnr and ssim are over all items of the cell where these have one encoding; where the test items
+-- have another, they are of the test items alone, and those that end in _train of the others. best, last and curve are
+-- of the watch split, accuracy is what the protocol says. isa, vendor and kernels (a digest) say what computed the
+-- training: with others the same cell has other bits.
 M.fields = { 'data', 'split', 'protocol', 'codec', 'quality', 'codec_test', 'quality_test', 'model', 'params', 'seed',
   'dtype', 'epochs', 'accuracy', 'best', 'last', 'convergence_epoch', 'bytes_payload', 'bytes_tables',
   'bytes_container', 'bits_per_sample', 'bits_per_sample_file', 'psnr', 'ssim', 'seconds', 'curve',
   'parameter', 'encoding', 'values', 'parameter_test', 'encoding_test', 'values_test', 'isa', 'vendor', 'kernels' }
+
+-- What encodings cost and keep.
+M.figures = { 'bytes_payload', 'bytes_tables', 'bytes_container', 'bits_per_sample', 'bits_per_sample_file', 'psnr',
+  'ssim' }
+for i = 1, #M.figures do
+  M.figures[#M.figures + 1] = M.figures[i] .. '_train'
+  M.fields[#M.fields + 1] = M.figures[#M.figures]
+end
 
 local copied = { 'data', 'split', 'protocol', 'model', 'params', 'seed', 'dtype', 'epochs', 'accuracy', 'best', 'last' }
 
@@ -30,6 +39,22 @@ local function describe(row, e, side)
   row['parameter' .. side], row['encoding' .. side], row['values' .. side] = e.parameter, e.text, e.values
 end
 
+-- Accounts of what was trained on, validation items among them, and of what was tested, from those of a record. Where
+-- one encoding made both, their tables count once for all, and each is the whole.
+local function split(accounts, alike)
+  if alike or not accounts.test then return accounts.all, accounts.all end
+  local train = recode.add(accounts.train or recode.no_account(), accounts.watch or recode.no_account())
+  train.tables_once = accounts.all.tables_once - accounts.test.tables_once
+  return train, accounts.test
+end
+
+local function describe_accounts(row, accounts)
+  local train, test = split(accounts, row.trained == row.tested)
+  for name, v in pairs(recode.means(test)) do row[name] = v end
+  if train.items == 0 then return end                  -- a net that was only scored
+  for name, v in pairs(recode.means(train)) do row[name .. '_train'] = v end
+end
+
 -- trained, tested: the encodings; labels: what its sweep calls them, where that may differ from what the cell's own
 -- file says.
 local function flat(record, labels)
@@ -41,7 +66,7 @@ local function flat(record, labels)
   describe(row, row.tested, '_test')
   for _, name in ipairs(copied) do row[name] = record[name] end
   for _, name in ipairs { 'isa', 'vendor', 'kernels' } do row[name] = record.run[name] end
-  for name, v in pairs(recode.means(record.accounts.all)) do row[name] = v end
+  describe_accounts(row, record.accounts)
   return row
 end
 
