@@ -31,6 +31,33 @@ t.case('escapes and pairs of surrogates', function()
   t.equal(json.encode 'a\255b\237\160\128', '"a\239\191\189b\239\191\189\239\191\189\239\191\189"', 'what is not UTF-8')
 end)
 
+t.case('what is no plain ASCII is found at any place', function()
+  for n = 0, 9 do
+    local before = ('a'):rep(n)
+    for i = 0, 31 do
+      t.raises(('byte %d: a control character'):format(n + 1), json.decode, '"' .. before .. string.char(i) .. 'bcd"')
+      t.raises('a control character', json.decode, '"' .. before .. '\\n' .. string.char(i) .. '"')
+    end
+    t.raises(('byte %d: not UTF-8'):format(n + 1), json.decode, '"' .. before .. '\255"')
+    t.equal(json.decode('"' .. before .. '\127é\\\\"'), before .. '\127é\\')
+    t.raises('byte 0: a string does not end', json.decode, '"' .. before .. '\\"')
+    t.raises('byte 0: a string does not end', json.decode, '"' .. before .. '\\\\\\"')
+  end
+end)
+
+t.case('strings within strings, and blanks anywhere', function()
+  local v = { a = { 1, json.null, 'x\\"y\n\t/\b\f\r' }, b = ('"\\'):rep(1000), c = 'é\1"' }
+  local text = json.encode(v)
+  for _ = 1, 4 do text = json.encode { text, text } end
+  for i = 1, 4 do text = json.decode(text)[i % 2 + 1] end
+  t.equal(json.decode(text), v)
+  t.equal(json.decode ' \t\r\n{ "a" :\n[ 1 ,2\t] , "b":{ }, "c" : [ ] } ', { a = { 1, 2 }, b = {}, c = {} })
+  t.equal(json.decode '[-0.5e+2,0,-0,10,1E5,0.0]', { -50, 0, -0, 10, 1e5, 0 })
+  for _, number in ipairs { '1.e5', '-01', '00', '1e+', '-.5', '1+5', '0x10', '1e5.0' } do
+    t.ok(not pcall(json.decode, number), number)
+  end
+end)
+
 t.case('what JSON cannot hold is named with its place', function()
   t.raises('value.a[2] is nan', json.encode, { a = { 1, 0 / 0 } })
   t.raises('value.f is a function', json.encode, { f = print })

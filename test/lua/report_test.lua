@@ -81,8 +81,9 @@ end)
 local function crossed(q, q_test, scored)
   local function of(n, quality, once)
     return { items = n, samples = 3072 * n, payload = n * (quality and 100 * quality or 3072),
-      tables = quality and 570 * n or 0, container = quality and 55 * n or 0, tables_once = once and quality and 570 or 0,
-      squared_error = quality and 3072 * n * 10 / quality or 0, ssim = n * (quality and 0.9 or 1) }
+      tables = quality and 570 * n or 0, container = quality and 55 * n or 0,
+      tables_once = once and quality and 570 or 0, squared_error = quality and 3072 * n * 10 / quality or 0,
+      ssim = n * (quality and 0.9 or 1) }
   end
   local function plus(a, b)
     local sum = {}
@@ -98,7 +99,7 @@ local function crossed(q, q_test, scored)
   return r
 end
 
-t.case('report: nets tested in another encoding have the bits and PSNR of the test items, and those of training', function()
+t.case('report: nets tested in another encoding have the figures of the test items, and those of training', function()
   local r = report.new('id', { crossed(10, 10), crossed(10, 20), crossed(10), crossed(20, 10), crossed(nil, 10),
     crossed() })
   local rows, names = r.rows, {}
@@ -118,7 +119,7 @@ t.case('report: nets tested in another encoding have the bits and PSNR of the te
   for i, w in ipairs(wanted) do
     for k, name in ipairs { 'bits_per_sample', 'psnr', 'bits_per_sample_train', 'psnr_train' } do
       local got = rows[i][name]
-      t.ok(w[k] == nil and got == nil or math.abs(got - w[k]) < 1e-9, ('row %d: %s is %s'):format(i, name, tostring(got)))
+      t.ok(w[k] == nil and got == nil or math.abs(got - w[k]) < 1e-9, ('row %d: %s %s'):format(i, name, tostring(got)))
     end
   end
   t.equal({ rows[2].bytes_payload, rows[2].bytes_payload_train, rows[2].bytes_tables }, { 2000, 1000, 570 })

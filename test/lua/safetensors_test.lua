@@ -68,6 +68,19 @@ t.case('a changed byte anywhere is noticed', function()
   end
 end)
 
+t.case('the checksum is of what a header says, however it is written', function()
+  local path = t.folder() .. '/a'
+  safetensors.write(path, example(), { note = 'a "hz.sha256":"x", b' })
+  local bytes, json = file.read_all(path), require 'hz.base.json'
+  local length = bytes:byte(1) + 256 * bytes:byte(2)
+  local header = json.encode(json.decode(bytes:sub(9, 8 + length)), { pretty = true })
+  local size = string.char(#header % 256, math.floor(#header / 256), 0, 0, 0, 0, 0, 0)
+  t.write(path, size .. header .. bytes:sub(9 + length))
+  t.equal(select(2, safetensors.read(path)).note, 'a "hz.sha256":"x", b')
+  t.write(path, size .. header:gsub(', b', ', c') .. bytes:sub(9 + length))
+  t.raises('do not have the checksum', safetensors.read, path)
+end)
+
 t.case('a truncated file is noticed, whatever its length', function()
   local path = t.folder() .. '/a'
   safetensors.write(path, example())

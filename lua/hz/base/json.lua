@@ -1,9 +1,13 @@
 -- json.lua: JSON (RFC 8259), strict both ways. Encoding is deterministic: sorted keys, shortest numbers that read
 -- back equal, so that equal values have equal texts and digests. json.null stands for null; json.array{} marks
 -- a table that is empty as a list.
+local bit = require 'bit'
+local ffi = require 'ffi'
 local c = require 'hz.c'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
+local band, bnot, bor, tobit = bit.band, bit.bnot, bit.bor, bit.tobit
+local byte, find, sub = string.byte, string.find, string.sub
 
 local M = {}
 
@@ -21,6 +25,10 @@ local deepest = 200
 
 local escapes = { ['"'] = '\\"', ['\\'] = '\\\\', ['\b'] = '\\b', ['\f'] = '\\f', ['\n'] = '\\n', ['\r'] = '\\r',
   ['\t'] = '\\t' }
+for i = 0, 31 do
+  local ch = string.char(i)
+  escapes[ch] = escapes[ch] or ('\\u%04x'):format(i)
+end
 
 -- Length of the UTF-8 sequence at i (RFC 3629: no overlong forms, no surrogates), or nil.
 local function sequence(s, i)
@@ -34,6 +42,18 @@ local function sequence(s, i)
   end
   if not tail(e) or a < 0xf0 or a > 0xf4 then return nil end
   return not (a == 0xf0 and b < 0x90 or a == 0xf4 and b > 0x8f) and 4 or nil
+end
+
+-- Whether there are bytes beyond ASCII, and control characters; four at a time, as LuaJIT aligns strings.
+local function scan(s)
+  local words, high, low, n = ffi.cast('const int32_t *', s), 0, 0, math.floor(#s / 4)
+  for i = 0, n - 1 do
+    local w = words[i]
+    high, low = bor(high, w), bor(low, band(tobit(w - 0x20202020), bnot(w)))
+  end
+  local rest = sub(s, 4 * n + 1)
+  return band(high, 0x80808080) ~= 0 or find(rest, '[\128-\255]') ~= nil,
+    band(low, 0x80808080) ~= 0 or find(rest, '[%z\1-\31]') ~= nil
 end
 
 -- First byte that is not UTF-8, or nil.
@@ -57,9 +77,8 @@ local function mended(s)
 end
 
 local function quote(s)
-  return '"' .. mended(s):gsub('[%c"\\]', function(ch)
-    return escapes[ch] or ch == '\127' and ch or ('\\u%04x'):format(ch:byte())
-  end) .. '"'
+  if find(s, '[%c"\\\128-\255]') then s = mended(s):gsub('[%c"\\]', escapes) end
+  return '"' .. s .. '"'
 end
 
 local function number(v, path)
@@ -138,7 +157,15 @@ local function bad(state, at, text)
   c.fail('%s: byte %d: %s', state.who, at - 1, text)
 end
 
-local function blank(state, at) return state.text:find('[^ \t\r\n]', at) or #state.text + 1 end
+-- The next place that is not blank, and the byte there; nil at the end.
+local function blank(state, at)
+  local b = byte(state.text, at)
+  while b == 32 or b == 10 or b == 13 or b == 9 do
+    at = at + 1
+    b = byte(state.text, at)
+  end
+  return at, b
+end
 
 local function found(state, at)
   if at > #state.text then return 'the text ends' end
@@ -167,7 +194,8 @@ local function read_unicode(state, at)
   return utf8(0x10000 + (code - 0xd800) * 1024 + low - 0xdc00), at + 12
 end
 
-local function read_string(state, at)
+-- Any string, piece by piece; mistakes are named.
+local function read_pieces(state, at)
   local parts, from = {}, at + 1
   while true do
     local stop = state.text:find('[%z\1-\31"\\]', from)
@@ -186,48 +214,82 @@ local function read_string(state, at)
   end
 end
 
+local letters, buffer, room = ffi.new 'uint8_t[256]', nil, 0
+for letter, ch in pairs(unescape) do letters[byte(letter)] = byte(ch) end
+
+-- A string with escapes of one letter, such as JSON within JSON; nil: it has others, or is none.
+local function read_escaped(text, at)
+  if #text > room then buffer, room = ffi.new('uint8_t[?]', 2 * #text), 2 * #text end
+  local p, n, i = ffi.cast('const uint8_t *', text), 0, at
+  while true do
+    local b = p[i]                                     -- a byte 0 follows the last
+    if b == 34 then return ffi.string(buffer, n), i + 2 end
+    if b == 92 then
+      i = i + 1
+      b = letters[p[i]]
+      if b == 0 then return nil end
+    elseif b < 32 then
+      return nil
+    end
+    buffer[n], n, i = b, n + 1, i + 1
+  end
+end
+
+local function read_string(state, at)
+  local text = state.text
+  local stop = find(text, '"', at + 1, true)
+  local s = stop and sub(text, at + 1, stop - 1)
+  if s and not find(s, '\\', 1, true) and not (state.controls and find(s, '[%z\1-\31]')) then return s, stop + 1 end
+  local value, after = read_escaped(text, at)
+  if value then return value, after end
+  return read_pieces(state, at)
+end
+
+local function is_digit(b) return b and b >= 48 and b <= 57 end
+
 local function read_number(state, at)
   local text = state.text:match('^-?%d+%.?%d*[eE]?[+-]?%d*', at)
-  local whole, rest = (text or ''):match '^-?(%d+)(.*)$'
-  local fraction, exponent = (rest or ''):match '^(%.?%d*)(.*)$'
-  if not whole or whole:find '^0%d' or fraction == '.' or not (exponent == '' or exponent:find '^[eE][+-]?%d+$') then
+  local v = text and tonumber(text)
+  local first, point = byte(text or '') == 45 and 2 or 1, text and find(text, '.', 1, true)
+  if not v or not is_digit(byte(text, -1)) or byte(text, first) == 48 and is_digit(byte(text, first + 1))
+    or point and not is_digit(byte(text, point + 1)) then
     bad(state, at, 'not a number as JSON writes them')
   end
-  return tonumber(text), at + #text
+  return v, at + #text
 end
 
 local read
 
 local function read_list(state, at, depth)
-  local list = M.array {}
-  at = blank(state, at + 1)
-  if state.text:sub(at, at) == ']' then return list, at + 1 end
+  local list, n, b = M.array {}, 0, nil
+  at, b = blank(state, at + 1)
+  if b == 93 then return list, at + 1 end
   while true do
-    list[#list + 1], at = read(state, at, depth + 1)
-    at = blank(state, at)
-    local ch = state.text:sub(at, at)
-    if ch == ']' then return list, at + 1 end
-    if ch ~= ',' then bad(state, at, found(state, at) .. " in a list; needs ',' or ']'") end
+    n = n + 1
+    list[n], at = read(state, at, depth + 1)
+    at, b = blank(state, at)
+    if b == 93 then return list, at + 1 end
+    if b ~= 44 then bad(state, at, found(state, at) .. " in a list; needs ',' or ']'") end
     at = at + 1
   end
 end
 
 local function read_object(state, at, depth)
-  local object = {}
-  at = blank(state, at + 1)
-  if state.text:sub(at, at) == '}' then return object, at + 1 end
+  local object, key, b = {}, nil, nil
+  at, b = blank(state, at + 1)
+  if b == 125 then return object, at + 1 end
   while true do
-    at = blank(state, at)
-    if state.text:sub(at, at) ~= '"' then bad(state, at, found(state, at) .. '; needs a key in double quotes') end
-    local key, after = read_string(state, at)
-    if object[key] ~= nil then bad(state, at, ("the key '%s' is there twice"):format(key)) end
-    at = blank(state, after)
-    if state.text:sub(at, at) ~= ':' then bad(state, at, found(state, at) .. " after a key; needs ':'") end
+    at, b = blank(state, at)
+    if b ~= 34 then bad(state, at, found(state, at) .. '; needs a key in double quotes') end
+    local from = at
+    key, at = read_string(state, at)
+    if object[key] ~= nil then bad(state, from, ("the key '%s' is there twice"):format(key)) end
+    at, b = blank(state, at)
+    if b ~= 58 then bad(state, at, found(state, at) .. " after a key; needs ':'") end
     object[key], at = read(state, at + 1, depth + 1)
-    at = blank(state, at)
-    local ch = state.text:sub(at, at)
-    if ch == '}' then return object, at + 1 end
-    if ch ~= ',' then bad(state, at, found(state, at) .. " in an object; needs ',' or '}'") end
+    at, b = blank(state, at)
+    if b == 125 then return object, at + 1 end
+    if b ~= 44 then bad(state, at, found(state, at) .. " in an object; needs ',' or '}'") end
     at = at + 1
   end
 end
@@ -235,13 +297,13 @@ end
 local words = { { 'true', true }, { 'false', false }, { 'null', M.null } }
 
 function read(state, at, depth)
-  at = blank(state, at)
+  local b
+  at, b = blank(state, at)
   if depth > deepest then bad(state, at, ('more than %d levels deep'):format(deepest)) end
-  local ch = state.text:sub(at, at)
-  if ch == '"' then return read_string(state, at) end
-  if ch == '[' then return read_list(state, at, depth) end
-  if ch == '{' then return read_object(state, at, depth) end
-  if ch:find '[-%d]' then return read_number(state, at) end
+  if b == 34 then return read_string(state, at) end
+  if b == 123 then return read_object(state, at, depth) end
+  if b == 91 then return read_list(state, at, depth) end
+  if b == 45 or is_digit(b) then return read_number(state, at) end
   for _, w in ipairs(words) do
     if state.text:sub(at, at + #w[1] - 1) == w[1] then return w[2], at + #w[1] end
   end
@@ -252,8 +314,9 @@ end
 function M.decode(text, who)
   need.text('json', 'what is decoded', text)
   if who ~= nil then need.text('json', 'who asks', who) end
-  local state = { text = text, who = who or 'json' }
-  local odd = stray(text)
+  local high, controls = scan(text)
+  local state = { text = text, who = who or 'json', controls = controls }
+  local odd = high and stray(text)
   if odd then bad(state, odd, 'not UTF-8') end
   local value, at = read(state, 1, 1)
   at = blank(state, at)
