@@ -1,6 +1,7 @@
 -- main.lua: the command line. Options as LuaJIT has them, then a script, a verb, or nothing: the prompt.
 -- The value of this chunk is the exit status. Data goes to stdout, messages to stderr.
 local exit = require 'hz.exit'
+local say = require 'hz.base.say'
 
 -- name, arguments, what it does, the module that returns function(args) -> status.
 local verbs = {
@@ -68,14 +69,14 @@ local function report(e)
   io.stdout:flush()
   if exit.is(e) then
     if e.message then
-      if e.status == 0 then print(e.message) else io.stderr:write('hz: ', e.message, '\n') end
+      if e.status == 0 then print(e.message) else say(e.message) end
     end
     return e.status
   elseif is_interrupt(e) then
-    io.stderr:write('hz: ', tostring(e), '\n')
+    say(tostring(e))
     return e.signal == SIGTERM and 75 or 130
   end
-  io.stderr:write('hz: ', tostring(e), '\n')
+  say(tostring(e))
   return 1
 end
 
@@ -90,7 +91,7 @@ end
 local function run_chunk(load, ...)
   local chunk, message = load()
   if not chunk then
-    io.stderr:write('hz: ', message, '\n')
+    say(message)
     return 1
   end
   return attempt(function(...) chunk(...); return 0 end, ...)

@@ -4,24 +4,25 @@ local command = require 'hz.base.command'
 local exit = require 'hz.exit'
 local json = require 'hz.base.json'
 local plugins = require 'hz.codec.plugins'
+local visible = require 'hz.base.visible'.line
 
 -- ---- list and info ----
 
 local function list_text(rows)
-  if #rows == 0 then print('no plugin was found in ' .. table.concat(plugins.folders(), ', ')) end
+  if #rows == 0 then print('no plugin was found in ' .. visible(table.concat(plugins.folders(), ', '))) end
   for _, r in ipairs(rows) do
     if r.skipped then
-      print(('skipped %s\n        %s'):format(r.path, r.skipped))
+      print(('skipped %s\n        %s'):format(visible(r.path), visible(r.skipped)))
     else
       local codec = r.codec and ('codec %s over %s'):format(r.codec, r.library) or 'no codec'
-      print(('%-8s%s\n        %s; %s'):format(r.name, r.path, r.about, codec))
+      print(('%-8s%s\n        %s; %s'):format(r.name, visible(r.path), visible(r.about), visible(codec)))
     end
   end
 end
 
 local function list(o)
   if o.json then
-    print(json.encode(json.array(plugins.list())))
+    print(visible(json.encode(json.array(plugins.list()))))
   else
     list_text(plugins.list())
   end
@@ -50,10 +51,10 @@ local function info(o)
   if o.json then
     about.path, about.plugin, about.version, about.about = row.path, row.name, row.version, row.about
     json.array(about.params)
-    print(json.encode(about))
+    print(visible(json.encode(about)))
   else
     print(require 'hz.codec.codec'[name])
-    print(('plugin %s %s: %s\n%s'):format(row.name, row.version, row.about, row.path))
+    print(('plugin %s %s: %s\n%s'):format(row.name, visible(row.version), visible(row.about), visible(row.path)))
   end
   return 0
 end
