@@ -137,8 +137,8 @@ __attribute__((visibility("default"))) void hz_prompt_set(const char *text)
 
 /* ---- the state ---- */
 
-/* A searcher of `require`, asked before those that go by package.path: hz and hz.* are hz's own modules and come from its
-   root (an upvalue) alone, whatever stands in the current folder. */
+/* A searcher of `require`, asked before those that go by package.path: hz and hz.* are hz's own modules and come from
+   its root (an upvalue) alone, whatever stands in the current folder. */
 static int find_own(lua_State *L)
 {
     const char *name = luaL_checkstring(L, 1), *root = lua_tostring(L, lua_upvalueindex(1));

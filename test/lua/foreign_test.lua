@@ -136,9 +136,9 @@ t.case('foreign: hz.query reads', function()
   local dir, _, hz_run = place()
   local _, wanted = hz_run 'report'
   local function ask(sql) return hz_run(('-e "print(hz.query[[%s]])"'):format(sql)) end
-  for _, sql in ipairs { 'update cells set accuracy = 1', 'delete from cells', 'drop table cells', 'pragma user_version = 9',
-      'select 1; delete from cells', "attach 'x.db' as x", 'vacuum', "vacuum into 'x.db'", '', '-- only words',
-      'with a as (select 1) delete from cells' } do
+  for _, sql in ipairs { 'update cells set accuracy = 1', 'delete from cells', 'drop table cells',
+      'pragma user_version = 9', 'select 1; delete from cells', "attach 'x.db' as x", 'vacuum', "vacuum into 'x.db'", '',
+      '-- only words', 'with a as (select 1) delete from cells' } do
     local status, _, err = ask(sql)
     t.equal(status, 1, sql)
     t.match(err, 'query: .*needs .*SELECT', sql)
@@ -184,10 +184,10 @@ t.case('foreign: pipes where files should be are refused, never waited for', fun
   local status, out = hz_run('report', 'timeout 20 ')
   t.equal(status, 0)
   t.match(out, 'is a pipe; needs a file')
-  t.equal((t.sh(('cd %s && HZ_CACHE=cache timeout 20 %s sweep.lua seed=1 epochs=2'):format(dir, t.quote(t.hz)))), 3)
+  t.equal((run('seed=1 epochs=2', 'timeout 20 ')), 3)
   file.remove(cell)
   pipe(manifest)
-  local failed, _, err = t.sh(('cd %s && HZ_CACHE=cache timeout 20 %s sweep.lua seed=1 epochs=2'):format(dir, t.quote(t.hz)))
+  local failed, _, err = run('seed=1 epochs=2', 'timeout 20 ')
   t.equal(failed, 1)
   t.match(err, 'sweeps/[^\n]*: is a pipe')
   file.remove(manifest)
@@ -270,18 +270,19 @@ t.case('foreign: data set descriptions name what is below their folder', functio
   t.equal(data.describe(describe "name = 'a', folder = 'b', files = { { 'c/d.bin' } }").name, 'a')
 end)
 
-t.case('foreign: a run folder whose files are damaged says what to do, and a broken resume point is made anew', function()
+t.case('foreign: a damaged run folder says what to do; a broken resume point is made anew', function()
   local dir = sweeps.place()
   local function run(more)
-    return t.sh(("cd %s; HZ_CACHE=cache %s '%s/experiments/cifar_train.lua' data=camera model=./net.lua train=48 test=24 "
-      .. 'epochs=2 batch=16 out=b %s; exit $?'):format(dir, t.quote(t.hz), hz.root, more or ''))
+    return t.sh(("cd %s; HZ_CACHE=cache %s '%s/experiments/cifar_train.lua' data=camera model=./net.lua train=48 "
+      .. 'test=24 epochs=2 batch=16 out=b %s; exit $?'):format(dir, t.quote(t.hz), hz.root, more or ''))
   end
   local status, _, err = run()
   t.equal(status, 0, err)
   local function log() return (t.read(dir .. '/b/log.jsonl'):gsub('"seconds":[%d.e+-]+', '')) end
   local wanted, model = log(), t.read(dir .. '/b/model.safetensors')
   t.match(select(3, run()), 'finished before')
-  for name, bads in pairs { ['result.json'] = { '{"curve"', '[]', '{"curve":[],"seconds":"x"}' }, ['settings.json'] = { '{', '3' },
+  for name, bads in pairs { ['settings.json'] = { '{', '3' },
+      ['result.json'] = { '{"curve"', '[]', '{"curve":[],"seconds":"x"}' },
       ['model.safetensors'] = { model:sub(1, 200), '', (model:gsub('hz.sha256', 'hz.sha257')) } } do
     local good = t.read(dir .. '/b/' .. name)
     for _, bad in ipairs(bads) do

@@ -118,7 +118,8 @@ t.case('recode: an entry without its checksum or with other shapes is made anew'
     end
     for _, bad in ipairs { good:gsub('"hz.sha256":"%x+"', function(x) return '"x":"' .. (' '):rep(#x - 6) .. '"' end),
         changed('items', tensor.zeros({ 2, 16, 16, 3 }, 'u8')), changed('items', tensor.zeros({ 6, 16, 16, 3 }, 'f32')),
-        changed('payload', tensor.zeros({ 3 }, 'f64')), changed('payload', tensor.zeros({ 6 }, 'f32')), changed('ssim', false),
+        changed('payload', tensor.zeros({ 3 }, 'f64')), changed('payload', tensor.zeros({ 6 }, 'f32')),
+        changed('ssim', false),
         changed(nil, nil, (meta['hz.recode']:gsub('"samples":%d+', '"samples":1'))), changed(nil, nil, '[]'),
         changed(nil, nil, (meta['hz.recode']:gsub('"tables_once":%d+', '"tables_once":"a"'))) } do
       if type(bad) == 'string' then

@@ -5,7 +5,8 @@ local hz = require 'hz'
 local visible = require 'hz.base.visible'
 
 local verbs = { 'version', 'version --json', '--help', 'data list', 'plugin list', 'runs runs=none',
-  "-e 'print(1)'", "-e 'io.write(1)'", "-e 'print(1) os.exit(0)'", "-e 'io.write((\"x\"):rep(1e6))'", 'plugin info png' }
+  "-e 'print(1)'", "-e 'io.write(1)'", "-e 'print(1) os.exit(0)'", "-e 'io.write((\"x\"):rep(1e6))'",
+  'plugin info png' }
 
 t.case('shell: a full stdout ends everything with status 1 and a message', function()
   for _, args in ipairs(verbs) do
@@ -36,8 +37,8 @@ t.case('shell: without a home all goes on that writes nothing there', function()
     net:init { input = { 8, 8, 3 } }
     print(#net:plan { batch = 4, tune = true }:nodes() > 0)
   ]])
-  local env = ('cd %s; exec env -u HOME -u XDG_DATA_HOME -u XDG_CACHE_HOME -u XDG_STATE_HOME -u HZ_CACHE -u HZ_DATA %s ')
-    :format(d, t.quote(t.hz))
+  local unset = '-u HOME -u XDG_DATA_HOME -u XDG_CACHE_HOME -u XDG_STATE_HOME -u HZ_CACHE -u HZ_DATA'
+  local env = ('cd %s; exec env %s %s '):format(d, unset, t.quote(t.hz))
   local status, out, err = t.sh(env .. 's.lua')
   t.equal({ status, out, err }, { 0, '20\ntrue\n', '' })
   for _, args in ipairs { 'data list', 'data doctor', 'data verify', 'version', 'plugin list', 'runs', '-e 1' } do
@@ -53,14 +54,16 @@ end)
 
 t.case('shell: files of the current folder are never modules or verbs of hz', function()
   local d = t.folder()
-  for _, name in ipairs { 'hz/init.lua', 'hz.lua', 'hz/cli/main.lua', 'hz/cli/extra.lua', 'hz/base/json.lua', 'hz/extra.lua' } do
+  for _, name in ipairs { 'hz/init.lua', 'hz.lua', 'hz/cli/main.lua', 'hz/cli/extra.lua', 'hz/base/json.lua',
+      'hz/extra.lua' } do
     t.sh(('mkdir -p %s/%s'):format(d, name:match '^(.*)/' or '.'))
     t.write(d .. '/' .. name, "io.stderr:write 'not hz\\n' os.exit(9)")
   end
   t.write(d .. '/own.lua', 'return 5')
-  for _, before in ipairs { '', "LUA_PATH='./?.lua;;' ", "HZ_ROOT=. ", "HZ_ROOT='a;b' ", "HZ_ROOT='?' ", 'HZ_ROOT=/dev/null ' } do
-    for _, args in ipairs { "-e 'print(hz.json.encode(1), require \"own\")'", 'version', 'extra', "-e 'require \"hz.extra\"'",
-        "-e 'require \"hz.cli.extra\"'" } do
+  for _, before in ipairs { '', "LUA_PATH='./?.lua;;' ", "HZ_ROOT=. ", "HZ_ROOT='a;b' ", "HZ_ROOT='?' ",
+      'HZ_ROOT=/dev/null ' } do
+    for _, args in ipairs { "-e 'print(hz.json.encode(1), require \"own\")'", 'version', 'extra',
+        "-e 'require \"hz.extra\"'", "-e 'require \"hz.cli.extra\"'" } do
       local status, out, err = t.sh(('cd %s; %s%s %s; exit $?'):format(d, before, t.quote(t.hz), args))
       t.ok(status ~= 9 and not err:find 'not hz', args)
       if before:find 'HZ_ROOT' then
@@ -88,9 +91,11 @@ end)
 -- ---- text that a terminal would obey ----
 
 t.case('shell: what a terminal would obey is written out', function()
-  for text, wanted in pairs { ['a\27[31mb'] = 'a\\u001b[31mb', ['\7\8\127'] = '\\u0007\\u0008\\u007f', ['\194\155x'] = '\\u009bx',
+  for text, wanted in pairs { ['a\27[31mb'] = 'a\\u001b[31mb', ['\7\8\127'] = '\\u0007\\u0008\\u007f',
+      ['\194\155x'] = '\\u009bx',
       ['\155x'] = '\\x9bx', ['\226\128\174gpj'] = '\\u202egpj', ['\226\129\166'] = '\\u2066', ['\216\156'] = '\\u061c',
-      ['\195\164\226\130\172\240\159\152\128'] = '\195\164\226\130\172\240\159\152\128', ['\237\160\128'] = '\\xed\\xa0\\x80',
+      ['\195\164\226\130\172\240\159\152\128'] = '\195\164\226\130\172\240\159\152\128',
+      ['\237\160\128'] = '\\xed\\xa0\\x80',
       ['\0'] = '\\u0000', [''] = '', ['\226\128\168'] = '\\u2028' } do
     t.equal(visible.line(text), wanted)
     t.equal(visible.text(text), wanted)
@@ -103,8 +108,8 @@ end)
 local bad = '\27]0;x\7\194\155\226\128\174<b>'
 
 local function is_quiet(text, note)
-  t.ok(not text:find '[%z\1-\8\11-\31\127]' and not text:find('\194\155', 1, true) and not text:find('\226\128\174', 1, true),
-    note .. ': ' .. ('%q'):format(text))
+  t.ok(not text:find '[%z\1-\8\11-\31\127]' and not text:find('\194\155', 1, true)
+    and not text:find('\226\128\174', 1, true), note .. ': ' .. ('%q'):format(text))
 end
 
 t.case('shell: names of models, sweeps and classes are shown, not sent', function()
@@ -116,7 +121,8 @@ t.case('shell: names of models, sweeps and classes are shown, not sent', functio
   t.equal(status, 0, err)
   is_quiet(out .. err, 'sweep')
   t.ok(out:find('\\u001b]0;x\\u0007\\u009b\\u202e<b>', 1, true), out)
-  for _, args in ipairs { 'runs', 'report', 'report --svg p.svg', "-e \"print(hz.results(), hz.query 'select model from cells')\"" } do
+  for _, args in ipairs { 'runs', 'report', 'report --svg p.svg',
+      "-e \"print(hz.results(), hz.query 'select model from cells')\"" } do
     local s, o, e = t.sh(env .. t.quote(t.hz) .. ' ' .. args .. '; exit $?')
     t.equal(s, 0, e)
     is_quiet(o .. e, args)
@@ -124,9 +130,10 @@ t.case('shell: names of models, sweeps and classes are shown, not sent', functio
   local svg = t.read(dir .. '/p.svg')
   is_quiet(svg, 'svg')
   t.ok(svg:find('\\u202e&lt;b&gt;', 1, true) and not svg:find('<b>', 1, true))
-  t.sh(('mkdir -p %s/set/%s %s/set/b; printf nonsense > %s/set/b/%s.png'):format(dir, t.quote(bad), dir, dir, t.quote(bad)))
-  for _, args in ipairs { 'data doctor folder path=set', "-e \"hz.data('folder', {path='set'})\"", t.quote(bad), "report '" .. bad .. "'",
-      ("experiments/none.lua '%s'"):format(bad) } do
+  local name = t.quote(bad)
+  t.sh(('cd %s; mkdir -p set/%s set/b; printf nonsense > set/b/%s.png'):format(dir, name, name))
+  for _, args in ipairs { 'data doctor folder path=set', "-e \"hz.data('folder', {path='set'})\"", name,
+      "report '" .. bad .. "'", ("experiments/none.lua '%s'"):format(bad) } do
     local _, o, e = t.sh(env .. t.quote(t.hz) .. ' ' .. args .. '; exit $?')
     is_quiet(o .. e, args)
   end

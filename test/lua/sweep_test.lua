@@ -268,7 +268,8 @@ t.case('sweep: damaged resume points, trainings and manifests are named and made
   local good = t.read(weights)
   local resume = (weights:gsub('%.weights%.', '.resume.'))
   local foreign = t.folder() .. '/foreign'
-  safetensors.write(foreign, { ['net.x'] = require 'hz'.zeros { 3 } }, { ['hz.resume'] = json.encode { key = 'other' } })
+  local other = json.encode { key = 'other' }
+  safetensors.write(foreign, { ['net.x'] = require 'hz'.zeros { 3 } }, { ['hz.resume'] = other })
   local manifest = any(dir .. '/a/sweeps', '%.json$')
   local function again(path, bad, word)
     os.execute(('rm -rf %s/b; cp -r %s/a %s/b'):format(dir, dir, dir))

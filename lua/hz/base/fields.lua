@@ -61,8 +61,9 @@ function check(who, t, form, at)
   return t
 end
 
--- Checks t against form: name -> a kind of the table above ('whole'; 'whole?' may be missing, or false), or a form of its own. An
--- error names who and the first field that is otherwise; other fields are nobody's matter. at: where t stands. Returns t.
+-- Checks t against form: name -> a kind of the table above ('whole'; 'whole?' may be missing, or false), or a form of
+-- its own. An error names who and the first field that is otherwise; other fields are nobody's matter. at: where t
+-- stands. Returns t.
 function M.check(who, t, form, at) return check(who, t, form, at) end
 
 return M

@@ -1,6 +1,7 @@
 -- main.lua: the command line. Options as LuaJIT has them, then a script, a verb, or nothing: the prompt.
 -- The value of this chunk is the exit status. Data goes to stdout, messages to stderr.
 local exit = require 'hz.exit'
+local posix = require 'hz.ext.posix'
 local say = require 'hz.base.say'
 
 -- name, arguments, what it does, the module that returns function(args) -> status.
@@ -136,11 +137,6 @@ end
 
 -- ---- options ----
 
-local function readable(name)
-  local f = io.open(name, 'r')
-  if f then f:close() end
-  return f ~= nil
-end
 
 -- Splits the options off: { run = {{'e',code},{'l',module}}, prompt = bool, at = index of the first argument that is
 -- none }
@@ -179,7 +175,7 @@ local function dispatch(args, o)
   end
   local verb = verb_named(name)
   if verb then return run_verb(verb, args, o.at + 1) end
-  if name ~= '-' and not name:find '%.lua$' and not readable(name) then
+  if name ~= '-' and not name:find '%.lua$' and not posix.stat(name) then
     exit.usage("%s: neither a script nor a verb; have %s (hz --help)", name, verb_names())
   end
   local status = open_hz()

@@ -181,6 +181,7 @@ function M.fetch(name, options)
   local lock, owner = file.lock(file.join(base, '.' .. spec.name .. '.lock'))
   if not lock then c.fail('fetch: %s is being fetched by %s', spec.name, owner.text) end
   local ok, result = pcall(function()
+    file.sweep(base)
     check_space(spec, base, file.exists(part) and file.size(part) or 0)
     download(spec, url, part, options.show or function() end)
     local names = check_digest(spec, url, part)

@@ -260,7 +260,8 @@ function M.by(settings, o)
   local ok, e = xpcall(loop, traced, run, o)
   c.defer(false)
   if not ok then error(e, 0) end
-  return names.guard('the result of a training', { curve = run.curve, bits = #run.bits > 0 and stack(run.bits) or nil, seconds = run.seconds,
+  return names.guard('the result of a training', { curve = run.curve,
+    bits = #run.bits > 0 and stack(run.bits) or nil, seconds = run.seconds,
     test = run.test and run.test:evaluate() or nil, best = run.best, steps = run.optimizer.steps, kernels = run.kernels,
     kernels_changed = run.kernels_changed, resumed = run.resumed, plan = run.plan },
     'bits test best kernels_changed resumed finished_before')

@@ -109,8 +109,8 @@ local function try(plan, i, node)
   return row
 end
 
--- Gives node i the kernel that is named for it. What the machine remembers is a cache: a name that means nothing here is
--- no name. Frozen choices decide a result: then it is an error.
+-- Gives node i the kernel that is named for it. What the machine remembers is a cache: a name that means nothing here
+-- is no name. Frozen choices decide a result: then it is an error.
 local function use(plan, i, node, kernel, frozen)
   local status = C.hz_plan_use(plan.handle, i, kernel)
   if status == C.HZ_EARG and not frozen then

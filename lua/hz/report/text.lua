@@ -86,7 +86,8 @@ function M.text(r)
   for _, row in ipairs(r.rows) do
     if row.failed then
       local f = row.record.failure
-      parts[#parts + 1] = visible(('failed: %s: epoch %d, layer %s: %s'):format(title(row), f.epoch, f.layer, f.message))
+      local what = ('failed: %s: epoch %d, layer %s: %s'):format(title(row), f.epoch, f.layer, f.message)
+      parts[#parts + 1] = visible(what)
     end
   end
   for _, note in ipairs(r.notes) do parts[#parts + 1] = visible(note) end

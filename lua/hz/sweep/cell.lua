@@ -67,7 +67,8 @@ function M.epochs_done(runs, job)
   local ok, meta = pcall(safetensors.metadata, path)
   local good, state = pcall(json.decode, ok and meta['hz.resume'] or '')
   local epoch = good and type(state) == 'table' and state.epoch
-  return type(epoch) == 'number' and epoch >= 0 and math.min(epoch, job.settings.epochs) or 0      -- damage is told later
+  local known = type(epoch) == 'number' and epoch >= 0
+  return known and math.min(epoch, job.settings.epochs) or 0      -- damage is told when the cell is run
 end
 
 -- ---- pieces of a record ----
@@ -290,8 +291,8 @@ function M.remove(runs, key, training, keep)
   for _, path in ipairs { M.weights_path(runs, training), M.resume_path(runs, training) } do file.remove(path) end
 end
 
--- Locks those of a set of trainings that somebody may be at work on. Returns the locks (release them all), and the owner
--- of the first that is taken.
+-- Locks those of a set of trainings that somebody may be at work on. Returns the locks (release them all), and the
+-- owner of the first that is taken.
 function M.hold(runs, trainings)
   local locks, owner = {}, nil
   for training in pairs(trainings) do

@@ -1,5 +1,5 @@
--- form.lua: what the files of a runs folder say, field by field (base/fields.lua). A folder may have come from anywhere:
--- whatever is read passes through here before it is used.
+-- form.lua: what the files of a runs folder say, field by field (base/fields.lua). A folder may have come from
+-- anywhere: whatever is read passes through here before it is used.
 local c = require 'hz.c'
 local fields = require 'hz.base.fields'
 local protocol = require 'hz.sweep.protocol'
@@ -20,7 +20,7 @@ local labels = {
 
 local curve = { loss = 'gaps', accuracy = 'gaps', watch_loss = 'gaps', watch_accuracy = 'gaps' }
 
-local run = { seconds = 'number', version = 'string', commit = 'string', threads = 'number', host = 'string?',
+local run = { seconds = 'number?', version = 'string', commit = 'string', threads = 'number', host = 'string?',
   isa = 'string', vendor = 'string?', kernels = 'string?', plan = 'string?', kernels_changed = 'texts?' }
 
 -- What stands in every cell, then what depends on its status.
@@ -67,7 +67,7 @@ function M.cell(path, record)
   check_decides(path, record.decides)
   for _, part in ipairs { 'all', 'test' } do recode.check_account(path, record.accounts[part], 'accounts.' .. part) end
   fields.check(path, record.run, run, 'run')
-  fields.check(path, record.run, { finished = 'string' }, 'run')
+  fields.check(path, record.run, { finished = 'string', seconds = record.status == 'done' and 'number' or nil }, 'run')
   if record.run.scored ~= nil then
     fields.check(path, record.run.scored, { isa = 'string', vendor = 'string', kernels = 'string' }, 'run.scored')
   end

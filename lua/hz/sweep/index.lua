@@ -84,8 +84,8 @@ local function in_memory()
   return db
 end
 
--- The open database: the file, a new one if it is damaged, or one in memory where nothing can be written. What is behind
--- a link or a pipe is not ours to change.
+-- The open database: the file, a new one if it is damaged, or one in memory where nothing can be written. What is
+-- behind a link or a pipe is not ours to change.
 local function open(runs)
   local path = file.join(runs, 'index.db')
   local odd = file.odd(path)
