@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "hz/base.h"
 #include <dlfcn.h>
+#include <errno.h>
 #include <lauxlib.h>
 #include <limits.h>
 #include <lua.h>
@@ -37,7 +38,7 @@ static int find_root(char root[PATH_MAX])
     char above[PATH_MAX], share[PATH_MAX + 16];
     const char *named = getenv("HZ_ROOT");
     if (named && *named)
-        return snprintf(root, PATH_MAX, "%s", named) < PATH_MAX && is_root(root);
+        return realpath(named, root) && is_root(root);
     ssize_t n = readlink("/proc/self/exe", above, sizeof above - 1);
     if (n > 0) {
         above[n] = 0;
@@ -136,14 +137,48 @@ __attribute__((visibility("default"))) void hz_prompt_set(const char *text)
 
 /* ---- the state ---- */
 
-static void set_path(lua_State *L, const char *root)
+/* A searcher of `require`, asked before those that go by package.path: hz and hz.* are hz's own modules and come from
+   its root (an upvalue) alone, whatever stands in the current folder. */
+static int find_own(lua_State *L)
+{
+    const char *name = luaL_checkstring(L, 1), *root = lua_tostring(L, lua_upvalueindex(1));
+    if (strcmp(name, "hz") && strncmp(name, "hz.", 3))
+        return 0;
+    const char *below = luaL_gsub(L, name, ".", "/");
+    lua_pushfstring(L, strcmp(name, "hz") ? "%s/lua/%s.lua" : "%s/lua/%s/init.lua", root, below);
+    if (access(lua_tostring(L, -1), F_OK))
+        return luaL_error(L, "module '%s' is none of hz's: %s is not there", name, lua_tostring(L, -1));
+    if (luaL_loadfile(L, lua_tostring(L, -1)))
+        return lua_error(L);
+    return 1;
+}
+
+/* Second in package.loaders, behind what is preloaded. */
+static void set_loaders(lua_State *L, const char *root)
 {
     lua_getglobal(L, "package");
-    lua_pushfstring(L, "%s/lua/?.lua;%s/lua/?/init.lua;", root, root);
-    lua_getfield(L, -2, "path");
-    lua_concat(L, 2);
-    lua_setfield(L, -2, "path");
-    lua_pop(L, 1);
+    lua_getfield(L, -1, "loaders");
+    for (int i = (int)lua_objlen(L, -1); i >= 2; i--) {
+        lua_rawgeti(L, -1, i);
+        lua_rawseti(L, -2, i + 1);
+    }
+    lua_pushstring(L, root);
+    lua_pushcclosure(L, find_own, 1);
+    lua_rawseti(L, -2, 2);
+    lua_pop(L, 2);
+}
+
+/* What stdout has not taken ends in status 1, however the program ends: the last flush counts. */
+static void check_stdout(int status, void *unused)
+{
+    (void)unused;
+    int flushed = fflush(stdout), error = errno;
+    if (!flushed && !ferror(stdout))
+        return;
+    fprintf(stderr, "hz: stdout: what was to be written is not all there%s%s\n", flushed ? ": " : "",
+            flushed ? strerror(error) : "");
+    fflush(stderr);
+    _exit(status ? status : 1);
 }
 
 static void set_host(lua_State *L, const char *root)
@@ -170,7 +205,7 @@ static void set_arguments(lua_State *L, int argc, char **argv)
 
 static int run(lua_State *L, const char *root)
 {
-    set_path(L, root);
+    set_loaders(L, root);
     set_host(L, root);
     lua_pushfstring(L, "%s/" MARK, root);
     if (luaL_loadfile(L, lua_tostring(L, -1)) || lua_pcall(L, 0, 1, 0)) {
@@ -184,9 +219,14 @@ static int run(lua_State *L, const char *root)
 int main(int argc, char **argv)
 {
     static char root[PATH_MAX];
+    const char *named = getenv("HZ_ROOT");
+    on_exit(check_stdout, NULL);
     if (!find_root(root)) {
-        fprintf(stderr, "hz: " MARK " is neither above the executable nor in " HZ_PREFIX "/share/hz%s; "
-                "set HZ_ROOT to hz's folder\n", getenv("HZ_ROOT") ? " (HZ_ROOT is set)" : "");
+        if (named && *named)
+            fprintf(stderr, "hz: HZ_ROOT is '%s', which has no " MARK "; needs hz's folder, or nothing\n", named);
+        else
+            fprintf(stderr, "hz: " MARK " is neither above the executable nor in " HZ_PREFIX "/share/hz; "
+                    "set HZ_ROOT to hz's folder\n");
         return 1;
     }
     lua_State *L = luaL_newstate();

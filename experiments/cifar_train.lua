@@ -47,8 +47,9 @@ local run = hz.run {
     epochs = knob.epochs, batch = knob.batch, dtype = knob.dtype, optimizer = training.optimizer:describe(),
     shift = knob.shift, flip = knob.flip, seed = knob.seed },
 }
-print(('%s: %d training and %d test images (%s)'):format(name, #train, #test, train.source))
-print(('%s: %s parameters; %s'):format(net.who, net:count(), run.folder))
+print(('%s: %d training and %d test images (%s)'):format(name, #train, #test,
+  hz.visible(train.source)))
+print(('%s: %s parameters; %s'):format(hz.visible(net.who), net:count(), hz.visible(run.folder)))
 
 training.net, training.train, training.test, training.watch = net, train, test, test
 local result = run:train(training)
@@ -59,7 +60,7 @@ print(('test accuracy %.2f %% after %d epochs, loss %.4f, %.0f s, %.0f images/s'
   100 * result.test.accuracy, knob.epochs, result.test.loss, result.seconds, #train * knob.epochs / result.seconds))
 if knob.classes then
   for _, class in ipairs(hz.per_class(result.test, test)) do
-    print(('  %-12s %6.2f %%  of %d'):format(class.class, 100 * class.accuracy, class.n))
+    print(('  %-12s %6.2f %%  of %d'):format(hz.visible(class.class), 100 * class.accuracy, class.n))
   end
 end
-print('log and parameters: ' .. run.folder)
+print('log and parameters: ' .. hz.visible(run.folder))

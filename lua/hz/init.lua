@@ -31,7 +31,7 @@ local lazy = {
   cholesky = { 'hz.tensor.linalg', 'cholesky' },
   args = { 'hz.base.args', 'parse' }, json = { 'hz.base.json' }, file = { 'hz.base.file' },
   safetensors = { 'hz.tensor.safetensors' },
-  fail = { 'hz.c', 'fail' },
+  fail = { 'hz.c', 'fail' }, visible = { 'hz.base.visible', 'line' },
 }
 hz.names = names.sorted(lazy)        -- for completion at the prompt
 

@@ -2,6 +2,7 @@
 local t = ...
 local dataset, file = require 'hz.data.dataset', require 'hz.base.file'
 local recode, tensor = require 'hz.codec.recode', require 'hz.tensor.tensor'
+local safetensors = require 'hz.tensor.safetensors'
 
 local function need_jpeg()
   if not require 'hz.codec.plugins'.has 'jpeg' then t.skip('the JPEG plugin is not built') end
@@ -98,6 +99,38 @@ t.case('recode: a damaged cache entry is named and made anew', function()
     file.remove(dir)
     t.equal(recode.group({ set }, codec, note).account, first.account)
     t.equal(#notes, 4)
+  end)
+end)
+
+t.case('recode: an entry without its checksum or with other shapes is made anew', function()
+  local jpeg = need_jpeg()
+  with_cache(function(dir, notes, note)
+    local set, codec = set_of(6, 1), jpeg { quality = 20 }
+    local first = recode.group({ set }, codec, note)
+    local path = only(dir)
+    local good, tensors, meta = t.read(path), safetensors.read(path)
+    local function changed(name, x, text)
+      local all = {}
+      for k, v in pairs(tensors) do all[k] = v end
+      if name then all[name] = x or nil end
+      safetensors.write(path, all, { ['hz.recode'] = text or meta['hz.recode'] })
+      return t.read(path)
+    end
+    for _, bad in ipairs { good:gsub('"hz.sha256":"%x+"', function(x) return '"x":"' .. (' '):rep(#x - 6) .. '"' end),
+        changed('items', tensor.zeros({ 2, 16, 16, 3 }, 'u8')), changed('items', tensor.zeros({ 6, 16, 16, 3 }, 'f32')),
+        changed('payload', tensor.zeros({ 3 }, 'f64')), changed('payload', tensor.zeros({ 6 }, 'f32')),
+        changed('ssim', false),
+        changed(nil, nil, (meta['hz.recode']:gsub('"samples":%d+', '"samples":1'))), changed(nil, nil, '[]'),
+        changed(nil, nil, (meta['hz.recode']:gsub('"tables_once":%d+', '"tables_once":"a"'))) } do
+      if type(bad) == 'string' then
+        local n = #notes
+        t.write(path, bad)
+        recode.forget()
+        t.equal(recode.group({ set }, codec, note).account, first.account)
+        t.ok(#notes == n + 1 and notes[#notes]:find(path, 1, true) and notes[#notes]:find 'made anew', notes[#notes])
+        t.equal(t.read(path), good)
+      end
+    end
   end)
 end)
 

@@ -280,21 +280,41 @@ t.case('sweep: a damaged cell is named and left alone; removed, the same command
   t.ok(contents(dir .. '/a')[path:match '[^/]*$'] == before[path:match '[^/]*$'])
 end)
 
-t.case('sweep: a damaged resume point is named and left alone, the other cells go on', function()
+-- What a sweep can write again must not block it: a truncated or foreign file is named in one line, and made anew.
+t.case('sweep: damaged resume points, trainings and manifests are named and made anew', function()
   local dir, run = place()
-  t.equal((run 'runs=a'), 0)
+  t.equal((run 'runs=a seed=1'), 0)
   local weights = any(dir .. '/a/cells', '%.weights%.safetensors$')
   local good = t.read(weights)
-  local path = (weights:gsub('/a/cells/', '/b/cells/'):gsub('%.weights%.', '.resume.'))
-  file.mkdir(dir .. '/b/cells')
-  t.write(path, good:sub(1, #good / 2))
-  local status, _, err = run 'runs=b'
-  t.equal(status, 3, err)
-  t.ok(err:find(path:match '[^/]*$', 1, true), err)
-  t.equal(t.read(path), good:sub(1, #good / 2))
-  file.remove(path)
-  t.equal((run 'runs=b'), 0)
-  same_cells(dir .. '/a', dir .. '/b')
+  local resume = (weights:gsub('%.weights%.', '.resume.'))
+  local foreign = t.folder() .. '/foreign'
+  local other = json.encode { key = 'other' }
+  safetensors.write(foreign, { ['net.x'] = require 'hz'.zeros { 3 } }, { ['hz.resume'] = other })
+  local manifest = any(dir .. '/a/sweeps', '%.json$')
+  local function again(path, bad, word)
+    os.execute(('rm -rf %s/b; cp -r %s/a %s/b'):format(dir, dir, dir))
+    local function there(p) return (p:gsub('/a/', '/b/')) end
+    for _, name in ipairs(file.list(dir .. '/b/cells')) do      -- finished trainings without their cells, or nothing
+      if path == resume or not name:find 'weights' then file.remove(dir .. '/b/cells/' .. name) end
+    end
+    t.write(there(path), bad)
+    local status, _, err = run 'runs=b seed=1'
+    t.equal(status, 0, err)
+    local line = err:match 'hz: ([^\n]*anew)\n' or err
+    t.ok(line:find(path:match '[^/]*$', 1, true) and line:find(word, 1, true), line)
+    same_cells(dir .. '/a', dir .. '/b')
+    local _, _, quiet = run 'runs=b seed=1'
+    t.ok(not quiet:find 'anew', quiet)
+  end
+  again(resume, good:sub(1, #good / 2), 'the file ends')
+  again(resume, t.read(foreign), 'is not there; needs')
+  again(resume, good, 'it is no resume point')
+  again(weights, good:sub(1, #good / 2), 'the file ends')
+  again(weights, '', 'the file ends')
+  again(weights, t.read(foreign), 'it is no training of a sweep')
+  again(manifest, t.read(manifest):sub(1, 100), 'byte 96')
+  again(manifest, '{"schema":1,"cells":[]}', 'created is not there')
+  again(manifest, '[]', 'no sweep of this version')
 end)
 
 t.case('sweep: a full disk ends it with a message, and the same command goes on', function()

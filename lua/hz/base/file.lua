@@ -1,6 +1,6 @@
 -- file.lua: whole files, folders and locks, with messages that name the path and the system's reason. What is
 -- written is either there completely or not at all: a temporary file in the same folder, synced, then renamed
--- over the old one.
+-- over the old one. Only regular files are read: a pipe may never end. Locks and temporary files follow no links.
 local ffi = require 'ffi'
 local c = require 'hz.c'
 local given = require 'hz.base.need'
@@ -24,14 +24,14 @@ end
 function M.folder_of(path) return path:match '^(.*[^/])/+[^/]*$' or path:match '^/' or '.' end
 function M.name_of(path) return path:match '[^/]*$' end
 
+-- Whether a name that was read somewhere stays in the folder it is looked up in, and is no hidden file.
+function M.is_plain(name) return type(name) == 'string' and name:find '^[^%./%c][^/%c]*$' ~= nil end
+
+-- The folders below HOME, unless the environment names others; nil where it names neither.
 local function home(variable, below)
-  local base = os.getenv(variable)
-  if not base or base:sub(1, 1) ~= '/' then      -- relative ones are to be ignored (XDG base directory specification)
-    local own = os.getenv 'HOME'
-    if not own or own == '' then c.fail('hz: neither %s nor HOME is set; needs one of them', variable) end
-    base = own .. below
-  end
-  return base .. '/hz'
+  local base, own = os.getenv(variable), os.getenv 'HOME'
+  if base and base:sub(1, 1) == '/' then return base .. '/hz' end   -- relative ones are to be ignored (XDG)
+  return own and own ~= '' and own .. below .. '/hz' or nil
 end
 function M.data_home() return home('XDG_DATA_HOME', '/.local/share') end
 function M.state_home() return home('XDG_STATE_HOME', '/.local/state') end
@@ -53,6 +53,12 @@ function M.size(path) return M.stat(path).bytes end
 function M.free_bytes(path) return need('file', path, posix.free_bytes(path)) end
 function M.terminal(fd) return posix.terminal(given.count('terminal', 'the file descriptor', fd)) end
 
+-- What is there instead of a file, in words: a link, a pipe, a device, a folder; nil for a file, or nothing.
+function M.odd(path)
+  local s = posix.lstat(path)
+  return s and s.kind ~= 'file' and s.what or nil
+end
+
 -- Sorted names in a folder.
 function M.list(path)
   local names = need('list', path, posix.list(path))
@@ -62,9 +68,14 @@ end
 
 -- ---- reading ----
 
+-- Calls use(fd, stat) with an open regular file.
 local function opened(path, use)
   local fd = need('read', path, posix.open(path, 'read'))
-  local ok, value = pcall(use, fd)
+  local ok, value = pcall(function()
+    local s = need('read', path, posix.fstat(fd))
+    if s.kind ~= 'file' then c.fail('read: %s: is a %s; needs a file', path, s.what) end
+    return use(fd, s)
+  end)
   posix.close(fd)
   if not ok then error(value, 0) end
   return value
@@ -78,18 +89,13 @@ end
 
 -- A whole file as a string.
 function M.read_all(path)
-  return opened(path, function(fd)
-    local s = need('read', path, posix.fstat(fd))
-    if s.kind == 'folder' then c.fail('read: %s: is a folder; needs a file', path) end
-    if s.kind == 'file' and s.bytes > 0 then
-      local buffer = ffi.new('char[?]', s.bytes)
-      return ffi.string(buffer, need('read', path, posix.read(fd, buffer, s.bytes)))
-    end
-    local parts, buffer = {}, ffi.new('char[?]', 65536)          -- pipes and /proc do not know their size
+  return opened(path, function(fd, s)
+    local parts, bytes = {}, s.bytes > 0 and s.bytes or 65536      -- those of /proc do not say their size
+    local buffer = ffi.new('char[?]', bytes)
     repeat
-      local n = need('read', path, posix.read(fd, buffer, 65536))
+      local n = need('read', path, posix.read(fd, buffer, bytes))
       parts[#parts + 1] = ffi.string(buffer, n)
-    until n < 65536
+    until s.bytes > 0 or n < bytes
     return table.concat(parts)
   end)
 end
@@ -97,11 +103,20 @@ end
 -- Calls use(read, bytes) with the file's size and a function read(pointer, n) that fills n bytes from where
 -- the last call ended.
 function M.with(path, use)
-  return opened(path, function(fd)
-    local s = need('read', path, posix.fstat(fd))
-    if s.kind ~= 'file' then c.fail('read: %s: is a %s; needs a file', path, s.kind) end
+  return opened(path, function(fd, s)
     return use(function(pointer, n) fill(path, fd, pointer, n) end, s.bytes)
   end)
+end
+
+-- Whether an error says that a file could not be read at all, rather than that its contents are wrong.
+function M.is_unread(e) return tostring(e):find '%f[%w]read: ' ~= nil end
+
+-- The chunk of a Lua file that describes something; nil and a message, as of loadfile. A script itself may come from a
+-- pipe, such a file may not.
+function M.chunk(path)
+  local s = posix.stat(path)
+  if s and s.kind ~= 'file' then return nil, ('cannot open %s: is a %s; needs a file'):format(path, s.what) end
+  return loadfile(path)
 end
 
 -- ---- writing ----
@@ -138,16 +153,33 @@ local function write_chunks(fd, chunks)
     local ok, reason = posix.write(fd, pointer, bytes)
     if not ok then return nil, reason end
   end
-  return posix.sync(fd)
+  return true
+end
+
+-- Whether a name stands for something that is written to, never replaced: /dev/stdout, /dev/null, /proc/self/fd/3.
+local function is_outlet(path)
+  if not (path:find '^/dev/' or path:find '^/proc/') or path:find '^/dev/shm/' then return false end
+  local s = posix.lstat(path)
+  return s ~= nil and (s.kind == 'link' or s.kind == 'other')
+end
+
+local function pour(path, chunks)
+  local fd = need('write', path, posix.open(path, 'over'))
+  local ok, reason = write_chunks(fd, chunks)
+  local closed, late = posix.close(fd)
+  if not ok or not closed then c.fail('write: %s: %s', path, reason or late) end
+  return path
 end
 
 -- Writes a file as a whole. content: a string, or a list of strings and { pointer, bytes }. On any failure the
 -- old file is as it was.
 function M.write(path, content)
   local chunks = type(content) == 'table' and content or { content }
+  if is_outlet(path) then return pour(path, chunks) end
   local fresh = temporary(path)
   local fd = need('write', path, posix.open(fresh, 'new'))
   local ok, reason = write_chunks(fd, chunks)
+  if ok then ok, reason = posix.sync(fd) end
   local closed, late = posix.close(fd)
   if ok and closed then ok, reason = posix.rename(fresh, path) end
   if not ok or not closed then
@@ -158,12 +190,36 @@ function M.write(path, content)
   return path
 end
 
--- Removes the temporary files that dead processes of this machine left in a folder.
+-- Whom a lock's file notes: the first that may still live.
+local function owner(path)
+  local ok, text = pcall(M.read_all, path)
+  local out = { text = 'another process' }
+  for pid, host in (ok and text or ''):gmatch '(%d+) (%S+)\n' do
+    out = { pid = tonumber(pid), host = host, text = ('process %s on %s'):format(pid, host) }
+    if host ~= posix.host() or posix.alive(out.pid) then break end
+  end
+  return out
+end
+
+local OLD = 86400                  -- seconds after which what nobody holds is nobody's
+
+local function is_old(path)
+  local s = posix.lstat(path)
+  return s ~= nil and os.time() - s.modified > OLD
+end
+
+-- Removes what processes that are gone left in a folder: temporary files, at once where the process was of this
+-- machine, else when they are old; and old locks that nobody holds.
 function M.sweep(folder)
   local mine = posix.host()
   for _, name in ipairs(posix.list(folder) or {}) do
     local host, pid = name:match '^%..*%.([^/]+)%-(%d+)%-%d+%.tmp$'
-    if host == mine and not posix.alive(tonumber(pid)) then posix.unlink(M.join(folder, name)) end
+    local path = M.join(folder, name)
+    if host and (host == mine and not posix.alive(tonumber(pid)) or is_old(path)) then posix.unlink(path) end
+    if name:find '%.lock$' and is_old(path) and owner(path).pid then      -- one of ours: it notes its owner
+      local ok, lock = pcall(M.lock, path)
+      if ok and lock then lock:release() end
+    end
   end
 end
 
@@ -187,31 +243,32 @@ local Lock = {}
 Lock.__index = Lock
 
 -- Gives the lock up. The file is removed while it is still locked, so nobody can lock a file that is about
--- to vanish unseen.
+-- to vanish unseen; where others share it, it stays.
 function Lock:release()
   if not self.fd then return end
-  posix.unlink(self.path)
+  if posix.lock(self.fd) then posix.unlink(self.path) end
   posix.close(self.fd)
   self.fd = nil
 end
 
-local function owner(path)
-  local ok, text = pcall(M.read_all, path)
-  local pid, host = (ok and text or ''):match '^(%d+) (%S+)\n'
-  return { pid = tonumber(pid), host = host,
-    text = pid and ('process %s on %s'):format(pid, host) or 'another process' }
+local function open_lock(path, shared)
+  local fd, reason = posix.open(path, shared and 'share' or 'lock')
+  local s = not fd and posix.lstat(path) or fd and posix.fstat(fd)
+  if s and s.kind ~= 'file' then
+    if fd then posix.close(fd) end
+    c.fail('lock: %s: is a %s; needs a file, or nothing', path, s.what)
+  end
+  return need('lock', path, fd, reason)
 end
 
--- Tries to lock `path` (a file of its own, made when missing). Returns a lock with :release(), or nil and its owner
--- { pid, host, text }. The lock dies with the process that holds it, however it ends.
-function M.lock(path)
+local function take(path, shared)
   while true do
-    local fd = need('lock', path, posix.open(path, 'lock'))
-    local got, reason = posix.lock(fd)
+    local fd = open_lock(path, shared)
+    local got, reason = posix.lock(fd, shared)
     local s = got and posix.stat(path)
     if got and s and s.id == posix.fstat(fd).id then
       local text = ('%d %s\n'):format(posix.pid(), posix.host())
-      posix.truncate(fd)
+      if not shared then posix.truncate(fd) end
       posix.write(fd, text, #text)
       return setmetatable({ fd = fd, path = path }, Lock)
     end
@@ -220,6 +277,13 @@ function M.lock(path)
     if got == false then return nil, owner(path) end
   end                                                  -- the file was removed by its last owner meanwhile: once more
 end
+
+-- Tries to lock `path` (a file of its own, made when missing). Returns a lock with :release(), or nil and its owner
+-- { pid, host, text }. The lock dies with the process that holds it, however it ends.
+function M.lock(path) return take(path, false) end
+
+-- The same, held by any number of processes at once; nobody can lock the file alone meanwhile.
+function M.share(path) return take(path, true) end
 
 -- ---- what a user gives ----
 
@@ -247,7 +311,8 @@ local more = {
 }
 
 for _, name in ipairs { 'join', 'folder_of', 'name_of', 'exists', 'stat', 'size', 'free_bytes', 'list', 'read_all',
-                        'with', 'mkdir', 'write', 'sweep', 'rename', 'remove', 'lock' } do
+                        'with', 'mkdir', 'write', 'sweep', 'rename', 'remove', 'lock', 'share',
+                        'odd', 'chunk' } do
   local f, check = M[name], more[name]
   M[name] = function(path, ...)
     given.text(name, 'the path', path)

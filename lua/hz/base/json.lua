@@ -6,6 +6,7 @@ local ffi = require 'ffi'
 local c = require 'hz.c'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
+local utf8 = require 'hz.base.utf8'
 local band, bnot, bor, tobit = bit.band, bit.bnot, bit.bor, bit.tobit
 local byte, find, sub = string.byte, string.find, string.sub
 
@@ -30,20 +31,6 @@ for i = 0, 31 do
   escapes[ch] = escapes[ch] or ('\\u%04x'):format(i)
 end
 
--- Length of the UTF-8 sequence at i (RFC 3629: no overlong forms, no surrogates), or nil.
-local function sequence(s, i)
-  local a, b, d, e = s:byte(i, i + 3)
-  local function tail(x) return x and x >= 0x80 and x <= 0xbf end
-  if a < 0x80 then return 1 end
-  if a >= 0xc2 and a <= 0xdf then return tail(b) and 2 or nil end
-  if not tail(b) or not tail(d) then return nil end
-  if a >= 0xe0 and a <= 0xef then
-    return not (a == 0xe0 and b < 0xa0 or a == 0xed and b > 0x9f) and 3 or nil
-  end
-  if not tail(e) or a < 0xf0 or a > 0xf4 then return nil end
-  return not (a == 0xf0 and b < 0x90 or a == 0xf4 and b > 0x8f) and 4 or nil
-end
-
 -- Whether there are bytes beyond ASCII, and control characters; four at a time, as LuaJIT aligns strings.
 local function scan(s)
   local words, high, low, n = ffi.cast('const int32_t *', s), 0, 0, math.floor(#s / 4)
@@ -60,7 +47,7 @@ end
 local function stray(s)
   local i = s:find '[\128-\255]'
   while i do
-    local n = sequence(s, i)
+    local n = utf8.sequence(s, i)
     if not n then return i end
     i = s:find('[\128-\255]', i + n)
   end
@@ -174,7 +161,7 @@ end
 
 local unescape = { b = '\b', f = '\f', n = '\n', r = '\r', t = '\t', ['"'] = '"', ['\\'] = '\\', ['/'] = '/' }
 
-local function utf8(code)
+local function character(code)
   local function cont(shift) return string.char(0x80 + math.floor(code / 2 ^ shift) % 64) end
   if code < 0x80 then return string.char(code) end
   if code < 0x800 then return string.char(0xc0 + math.floor(code / 64)) .. cont(0) end
@@ -187,11 +174,11 @@ local function read_unicode(state, at)
   local hex = state.text:match('^\\u(%x%x%x%x)', at)
   if not hex then bad(state, at, 'the escape \\u is not followed by four hexadecimal digits') end
   local code = tonumber(hex, 16)
-  if code < 0xd800 or code > 0xdfff then return utf8(code), at + 6 end
+  if code < 0xd800 or code > 0xdfff then return character(code), at + 6 end
   local low = code < 0xdc00 and state.text:match('^\\u(%x%x%x%x)', at + 6)
   low = low and tonumber(low, 16)
   if not low or low < 0xdc00 or low > 0xdfff then bad(state, at, 'half of a surrogate pair; needs both') end
-  return utf8(0x10000 + (code - 0xd800) * 1024 + low - 0xdc00), at + 12
+  return character(0x10000 + (code - 0xd800) * 1024 + low - 0xdc00), at + 12
 end
 
 -- Any string, piece by piece; mistakes are named.

@@ -3,6 +3,8 @@
 -- label }. The x axis is logarithmic with marks at `ticks` (nil: 1, 2, 5, ...); y is in the units given, from
 -- `low` on (nil: what the points need), or logarithmic with log_y. above: SVG has the legend under the title
 -- and the caption at the foot.
+local visible = require 'hz.base.visible'.line
+
 local M = {}
 
 -- ---- axes ----
@@ -110,7 +112,7 @@ local function draw_points(grid, picture, s, w, h)
   for _, series in ipairs(picture.series) do
     for _, p in ipairs(series.points) do
       local x, y = place(p)
-      if p.label then put_free(grid, x + 1, y, p.label) end
+      if p.label then put_free(grid, x + 1, y, visible(p.label)) end
     end
   end
 end
@@ -120,7 +122,7 @@ function M.text(picture, w, h)
   w, h = w or 66, h or 14
   local s = scales(picture, 4)
   if not s then return '' end
-  local grid, left, lines = {}, {}, { '  ' .. picture.y }
+  local grid, left, lines = {}, {}, { '  ' .. visible(picture.y) }
   for y = 1, h do
     grid[y] = {}
     for x = 1, w do grid[y][x] = ' ' end
@@ -132,7 +134,7 @@ function M.text(picture, w, h)
   draw_points(grid, picture, s, w, h)
   for _, l in ipairs(picture.levels or {}) do           -- as far left as there is room
     local y, x = h - math.floor(s.y(l.y) * (h - 1) + 0.5), 2
-    while x < w and not put_free(grid, x, y, l.label .. ' ') do x = x + 2 end
+    while x < w and not put_free(grid, x, y, visible(l.label) .. ' ') do x = x + 2 end
   end
   for _, t in ipairs(s.yticks) do left[h - math.floor(t.at * (h - 1) + 0.5)] = t.text end
   for y = 1, h do
@@ -148,10 +150,10 @@ function M.text(picture, w, h)
   end
   lines[#lines + 1] = '       +' .. table.concat(axis)
   lines[#lines + 1] = ('        ' .. table.concat(below)):gsub(' +$', '')
-  lines[#lines + 1] = (' '):rep(8 + math.floor((w - #picture.x) / 2)) .. picture.x
+  lines[#lines + 1] = (' '):rep(8 + math.floor((w - #picture.x) / 2)) .. visible(picture.x)
   if #picture.series > 1 then
     local names = {}
-    for k, series in ipairs(picture.series) do names[k] = marks[(k - 1) % #marks + 1] .. ' ' .. series.name end
+    for k, series in ipairs(picture.series) do names[k] = marks[(k - 1) % #marks + 1] .. ' ' .. visible(series.name) end
     lines[#lines + 1] = '        ' .. table.concat(names, '   ')
   end
   return table.concat(lines, '\n')

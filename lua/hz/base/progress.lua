@@ -3,6 +3,7 @@
 local c = require 'hz.c'
 local file = require 'hz.base.file'
 local posix = require 'hz.ext.posix'
+local visible = require 'hz.base.visible'
 
 local M, Progress = {}, {}
 Progress.__index = Progress
@@ -23,13 +24,14 @@ function Progress:show(text)
   local now = c.C.hz_seconds()
   if not self.live or now - self.last < 0.1 then return end
   self.last = now
-  text = type(text) == 'function' and text() or text
+  text = visible.line(type(text) == 'function' and text() or text)
   local columns = posix.columns(2)      -- a line that wraps could not be rewritten
-  put(self, columns and text:sub(1, columns - 1) or text, '')
+  if columns and #text >= columns then text = text:sub(1, columns - 1):gsub('[\194-\244][\128-\191]*$', '') end
+  put(self, text, '')
 end
 
 -- A line that stays.
-function Progress:line(text) put(self, text, '\n') end
+function Progress:line(text) put(self, visible.text(text), '\n') end
 
 -- Removes the passing state.
 function Progress:clear()

@@ -1,5 +1,6 @@
 -- svg.lua: the pictures of plot.lua as SVG 1.1, one file without references to anything outside it.
 local plot = require 'hz.base.plot'
+local visible = require 'hz.base.visible'.line
 
 local M = {}
 
@@ -8,8 +9,9 @@ local L, R, T, B = 70, 22, 48, 62  -- margins
 -- Okabe and Ito: told apart by all.
 local colours = { '#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56b4e9', '#e69f00', '#000000', '#8c6d31' }
 
+-- XML 1.0 has no control characters at all.
 local function escape(s)
-  return (s:gsub('[&<>"]', { ['&'] = '&amp;', ['<'] = '&lt;', ['>'] = '&gt;', ['"'] = '&quot;' }))
+  return (visible(s):gsub('[&<>"]', { ['&'] = '&amp;', ['<'] = '&lt;', ['>'] = '&gt;', ['"'] = '&quot;' }))
 end
 
 local Page = {}

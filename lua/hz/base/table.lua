@@ -1,5 +1,6 @@
--- table.lua: rows of values as aligned text, or as CSV (RFC 4180).
+-- table.lua: rows of values as aligned text for people (visible.lua), or as CSV (RFC 4180) for programs.
 local json = require 'hz.base.json'
+local visible = require 'hz.base.visible'.line
 
 local M = {}
 
@@ -9,13 +10,13 @@ local function width_of(s) return select(2, s:gsub('[^\128-\191]', '')) end     
 function M.text(columns, rows)
   local wide, lines = {}, {}
   for i, col in ipairs(columns) do
-    wide[i] = width_of(col[1])
-    for _, row in ipairs(rows) do wide[i] = math.max(wide[i], width_of(row[i] or '')) end
+    wide[i] = width_of(visible(col[1]))
+    for _, row in ipairs(rows) do wide[i] = math.max(wide[i], width_of(visible(row[i] or ''))) end
   end
   local function line(get)
     local parts = {}
     for i, col in ipairs(columns) do
-      local s = get(i) or ''
+      local s = visible(get(i) or '')
       local pad = (' '):rep(wide[i] - width_of(s))
       parts[i] = col[2] == 'left' and s .. pad or pad .. s
     end

@@ -10,6 +10,7 @@ local json = require 'hz.base.json'
 local optim = require 'hz.net.optim'
 local say = require 'hz.base.say'
 local tensor = require 'hz.tensor.tensor'
+local visible = require 'hz.base.visible'.line
 local C = c.C
 
 local LAYER_STEPS = 9          -- steps whose times of nodes are taken
@@ -165,8 +166,9 @@ local function print_layers(record)
     sum = sum + n.ms
     local rate = n.ms > 0 and n.flops > 0 and n.flops / n.ms * 1e-6
     if n.ms > 0 then
-      print(row:format(n.layer, n.op, '(' .. table.concat(n.shape, ',') .. ')', n.kernel, ('%.3f'):format(n.ms),
-        rate and ('%.1f'):format(rate) or '', rate and ('%.2f'):format(rate / record.peak_gflops) or ''))
+      print(row:format(visible(n.layer), n.op, '(' .. table.concat(n.shape, ',') .. ')',
+        n.kernel, ('%.3f'):format(n.ms), rate and ('%.1f'):format(rate) or '',
+        rate and ('%.2f'):format(rate / record.peak_gflops) or ''))
     end
   end
   print(('%s %9.3f ms in nodes'):format((' '):rep(wide + 46), sum))
@@ -174,7 +176,7 @@ end
 
 local head = '%-20s %-5s %-6s %5s %7s %11s %9s %11s %9s'
 local function print_record(r)
-  print(head:format(r.net, r.dtype, r.pass, r.batch, r.threads, ('%.1f'):format(r.images_per_second),
+  print(head:format(visible(r.net), r.dtype, r.pass, r.batch, r.threads, ('%.1f'):format(r.images_per_second),
     ('%.0f'):format(r.peak_gflops), ('%.3f'):format(r.multiple_of_peak), ('%.0f MB'):format(r.peak_bytes / 2 ^ 20)))
   io.stdout:flush()
 end

@@ -2,6 +2,7 @@
 local command = require 'hz.base.command'
 local dataset = require 'hz.data.dataset'
 local json = require 'hz.base.json'
+local visible = require 'hz.base.visible'.text
 
 local function described(names)
   local specs = {}
@@ -27,10 +28,10 @@ local function list(o)
     rows[i] = { name = name, state = state_of(spec), about = spec.about, folder = spec.folder and where or json.null,
                 url = spec.url or json.null, licence = spec.licence or json.null }
   end
-  if o.json then print(json.encode(rows, { pretty = true })); return 0 end
+  if o.json then print(visible(json.encode(rows, { pretty = true }))); return 0 end
   for _, r in ipairs(rows) do
-    print(('%-9s %-9s %s'):format(r.name, r.state, r.about))
-    if r.folder ~= json.null then print(('%-19s %s'):format('', r.folder)) end
+    print(visible(('%-9s %-9s %s'):format(r.name, r.state, r.about)))
+    if r.folder ~= json.null then print(visible(('%-19s %s'):format('', r.folder))) end
     if r.state == 'not here' and r.url ~= json.null then print(('%-19s hz data fetch %s'):format('', r.name)) end
   end
   return 0
@@ -69,7 +70,7 @@ local function fetch(o)
   local ok, folder, fresh = pcall(fetch_set, o.words[1], { url = o.url, show = show, say = note })
   line:clear()
   if not ok then error(folder, 0) end
-  print((fresh and '%s is in %s' or '%s was there already: %s'):format(o.words[1], folder))
+  print(visible((fresh and '%s is in %s' or '%s was there already: %s'):format(o.words[1], folder)))
   return 0
 end
 
@@ -87,10 +88,10 @@ local function show_rows(rows, as_json)
       local state = r.ok == nil and 'note' or r.ok and 'ok' or 'bad'
       out[i] = { set = r.set or json.null, check = r.check, state = state, text = r.text }
     end
-    print(json.encode(out, { pretty = true }))
+    print(visible(json.encode(out, { pretty = true })))
   else
     for _, r in ipairs(rows) do
-      print(('%-9s %-17s %-4s %s'):format(r.set or '', r.check, marks[r.ok] or 'note', r.text))
+      print(visible(('%-9s %-17s %-4s %s'):format(r.set or '', r.check, marks[r.ok] or 'note', r.text)))
     end
   end
   return bad > 0 and 1 or 0

@@ -1,6 +1,8 @@
 -- main.lua: the command line. Options as LuaJIT has them, then a script, a verb, or nothing: the prompt.
 -- The value of this chunk is the exit status. Data goes to stdout, messages to stderr.
 local exit = require 'hz.exit'
+local posix = require 'hz.ext.posix'
+local say = require 'hz.base.say'
 
 -- name, arguments, what it does, the module that returns function(args) -> status.
 local verbs = {
@@ -68,14 +70,14 @@ local function report(e)
   io.stdout:flush()
   if exit.is(e) then
     if e.message then
-      if e.status == 0 then print(e.message) else io.stderr:write('hz: ', e.message, '\n') end
+      if e.status == 0 then print(e.message) else say(e.message) end
     end
     return e.status
   elseif is_interrupt(e) then
-    io.stderr:write('hz: ', tostring(e), '\n')
+    say(tostring(e))
     return e.signal == SIGTERM and 75 or 130
   end
-  io.stderr:write('hz: ', tostring(e), '\n')
+  say(tostring(e))
   return 1
 end
 
@@ -90,7 +92,7 @@ end
 local function run_chunk(load, ...)
   local chunk, message = load()
   if not chunk then
-    io.stderr:write('hz: ', message, '\n')
+    say(message)
     return 1
   end
   return attempt(function(...) chunk(...); return 0 end, ...)
@@ -135,11 +137,6 @@ end
 
 -- ---- options ----
 
-local function readable(name)
-  local f = io.open(name, 'r')
-  if f then f:close() end
-  return f ~= nil
-end
 
 -- Splits the options off: { run = {{'e',code},{'l',module}}, prompt = bool, at = index of the first argument that is
 -- none }
@@ -178,7 +175,7 @@ local function dispatch(args, o)
   end
   local verb = verb_named(name)
   if verb then return run_verb(verb, args, o.at + 1) end
-  if name ~= '-' and not name:find '%.lua$' and not readable(name) then
+  if name ~= '-' and not name:find '%.lua$' and not posix.stat(name) then
     exit.usage("%s: neither a script nor a verb; have %s (hz --help)", name, verb_names())
   end
   local status = open_hz()

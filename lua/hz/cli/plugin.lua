@@ -2,26 +2,28 @@
 -- a new one.
 local command = require 'hz.base.command'
 local exit = require 'hz.exit'
+local file = require 'hz.base.file'
 local json = require 'hz.base.json'
 local plugins = require 'hz.codec.plugins'
+local visible = require 'hz.base.visible'.line
 
 -- ---- list and info ----
 
 local function list_text(rows)
-  if #rows == 0 then print('no plugin was found in ' .. table.concat(plugins.folders(), ', ')) end
+  if #rows == 0 then print('no plugin was found in ' .. visible(table.concat(plugins.folders(), ', '))) end
   for _, r in ipairs(rows) do
     if r.skipped then
-      print(('skipped %s\n        %s'):format(r.path, r.skipped))
+      print(('skipped %s\n        %s'):format(visible(r.path), visible(r.skipped)))
     else
       local codec = r.codec and ('codec %s over %s'):format(r.codec, r.library) or 'no codec'
-      print(('%-8s%s\n        %s; %s'):format(r.name, r.path, r.about, codec))
+      print(('%-8s%s\n        %s; %s'):format(r.name, visible(r.path), visible(r.about), visible(codec)))
     end
   end
 end
 
 local function list(o)
   if o.json then
-    print(json.encode(json.array(plugins.list())))
+    print(visible(json.encode(json.array(plugins.list()))))
   else
     list_text(plugins.list())
   end
@@ -50,10 +52,10 @@ local function info(o)
   if o.json then
     about.path, about.plugin, about.version, about.about = row.path, row.name, row.version, row.about
     json.array(about.params)
-    print(json.encode(about))
+    print(visible(json.encode(about)))
   else
     print(require 'hz.codec.codec'[name])
-    print(('plugin %s %s: %s\n%s'):format(row.name, row.version, row.about, row.path))
+    print(('plugin %s %s: %s\n%s'):format(row.name, visible(row.version), visible(row.about), visible(row.path)))
   end
   return 0
 end
@@ -68,31 +70,19 @@ end
 
 -- ---- new ----
 
-local function slurp(path)
-  local f, why = io.open(path, 'rb')
-  if not f then exit.stop(1, 'plugin new: ' .. why .. '; needs the skeleton that hz comes with') end
-  local s = f:read '*a'
-  f:close()
-  return s
-end
-
 local function new(o)
   local name = o.words[1]
   if not name:find '^%a[%w_]*$' then
     exit.usage("plugin new: the name is '%s'; needs one of letters, digits and _", name)
   end
   local c = require 'hz.c'
-  local text = slurp(c.root .. '/plugins/skeleton/skeleton.c'):gsub('skeleton', name)
-  if io.open(name .. '/' .. name .. '.c') then
-    exit.stop(1, ('plugin new: %s/%s.c exists; needs another name'):format(name, name))
-  end
-  os.execute('mkdir -p ' .. name)
-  local f, why = io.open(name .. '/' .. name .. '.c', 'wb')
-  if not f then exit.stop(1, 'plugin new: ' .. why) end
-  f:write(text)
-  f:close()
+  local text = file.read_all(c.root .. '/plugins/skeleton/skeleton.c'):gsub('skeleton', name)
+  local path = ('%s/%s.c'):format(name, name)
+  if file.exists(path) then exit.stop(1, ('plugin new: %s exists; needs another name'):format(path)) end
+  file.mkdir(name)
+  file.write(path, text)
   local header = c.root .. '/core'
-  if not io.open(header .. '/hz/plugin.h') then header = c.root .. '/../../include' end
+  if not file.exists(header .. '/hz/plugin.h') then header = c.root .. '/../../include' end
   print(('%s/%s.c is a copy of the skeleton; its comments say what is what. To build and try it:\n'):format(name, name))
   print(('  cc -O2 -Wall -fPIC -shared -fvisibility=hidden -I%s -o %s/%s.so %s/%s.c'):format(header, name, name, name,
     name))

@@ -3,6 +3,7 @@
 -- comparison is compared. A crash ends hz itself, right after the line that says what was being tried.
 local c = require 'hz.c'
 local tensor = require 'hz.tensor.tensor'
+local visible = require 'hz.base.visible'.line
 local bit = require 'bit'
 
 local sizes = { { 1, 1 }, { 1, 7 }, { 7, 1 }, { 8, 8 }, { 9, 17 }, { 16, 16 }, { 31, 33 }, { 32, 32 }, { 130, 257 } }
@@ -92,14 +93,14 @@ local checks = {
 -- Prints a line a check; true if all passed.
 return function(codec)
   local good = true
-  print(('%s: %s'):format(codec.name, codec.text))
+  print(visible(('%s: %s'):format(codec.name, codec.text)))
   if codec.kind ~= 'image' then c.fail('plugin check: %s is a codec of sounds; needs one of images', codec.name) end
   for _, row in ipairs(checks) do
     io.write('  ', row[1], ' ... ')
     io.flush()
     local ok, remark = pcall(row[2], codec)
     if not ok and c.is_interrupt(remark) then error(remark, 0) end
-    print(ok and 'yes (' .. remark .. ')' or 'NO: ' .. tostring(remark))
+    print(visible(ok and 'yes (' .. remark .. ')' or 'NO: ' .. tostring(remark)))
     good = good and ok
   end
   return good

@@ -2,6 +2,7 @@
 local cell = require 'hz.sweep.cell'
 local command = require 'hz.base.command'
 local encoding = require 'hz.codec.encoding'
+local exit = require 'hz.exit'
 local export = require 'hz.report.export'
 local file = require 'hz.base.file'
 local json = require 'hz.base.json'
@@ -13,6 +14,10 @@ local rows_of = require 'hz.sweep.rows'
 local say = require 'hz.base.say'
 local table_text = require 'hz.base.table'.text
 local text = require 'hz.report.text'
+local visible, visible_text = require 'hz.base.visible'.line, require 'hz.base.visible'.text
+
+-- Data are for programs: as they are, unless a person reads them at a terminal.
+local function out(text) io.write(file.terminal(1) and visible_text(text) or text) end
 
 -- ---- runs ----
 
@@ -38,11 +43,11 @@ local function list(o)
   local rows = {}
   for i, m in ipairs(manifest.all(o.runs, say)) do rows[i] = describe(o, m) end
   if o.json then
-    io.write(json.encode(json.array(rows), { pretty = true }), '\n')
+    out(json.encode(json.array(rows), { pretty = true }) .. '\n')
     return 0
   end
   if #rows == 0 then
-    print(('%s: no sweep is recorded there'):format(o.runs))
+    print(('%s: no sweep is recorded there'):format(visible(o.runs)))
     return 0
   end
   local lines = {}
@@ -55,25 +60,43 @@ local function list(o)
   return 0
 end
 
+local function at_work(m, owner)
+  exit.stop(1, ('runs rm %s: %s is at work on it; needs its end'):format(m.id, owner.text))
+end
+
 -- Cells of other sweeps stay, and so do the trainings they share.
-local function remove(o)
-  local m = manifest.find(o.runs, o.words[1], say)
-  local needed = {}
-  for _, other in ipairs(manifest.all(o.runs, say)) do
+local function remove_held(o, m)
+  local needed, gone, trainings, stay = {}, {}, {}, 0
+  local function unknown(why)
+    exit.stop(1, ('runs rm %s: %s; needs it mended or removed first: it may name the same cells'):format(m.id, why))
+  end
+  for _, other in ipairs(manifest.all(o.runs, unknown)) do
     for _, entry in ipairs(other.id ~= m.id and other.cells or {}) do
       needed[entry.key], needed[entry.training] = true, true
     end
   end
-  local gone = 0
   for _, entry in ipairs(m.cells) do
-    if not needed[entry.key] then
-      cell.remove(o.runs, entry.key, entry.training, needed[entry.training])
-      gone = gone + 1
-    end
+    if needed[entry.key] then stay = stay + 1 else gone[#gone + 1], trainings[entry.training] = entry, true end
   end
-  file.remove(manifest.path(o.runs, m.id))
-  if m.kernels then file.remove(file.join(manifest.folder(o.runs), m.kernels)) end
-  print(('%s: removed with %d cells; %d belong to other sweeps and stay'):format(m.id, gone, #m.cells - gone))
+  local locks, owner = cell.hold(o.runs, trainings)
+  local ok, e = pcall(function()
+    if owner then at_work(m, owner) end
+    for _, entry in ipairs(gone) do cell.remove(o.runs, entry.key, entry.training, needed[entry.training]) end
+    file.remove(manifest.path(o.runs, m.id))
+    if m.kernels then file.remove(file.join(manifest.folder(o.runs), m.kernels)) end
+  end)
+  for _, lock in ipairs(locks) do lock:release() end
+  if not ok then error(e, 0) end
+  print(('%s: removed with %d cells; %d belong to other sweeps and stay'):format(visible(m.id), #gone, stay))
+end
+
+local function remove(o)
+  local m = manifest.find(o.runs, o.words[1], say)
+  local lock, owner = file.lock(manifest.lock_path(o.runs, m.id))
+  if not lock then at_work(m, owner) end
+  local ok, e = pcall(remove_held, o, m)
+  lock:release()
+  if not ok then error(e, 0) end
   return 0
 end
 
@@ -86,9 +109,9 @@ local function show(o)
     say('plot written to ' .. o.svg)
   end
   if o.json then
-    io.write(export.json(r))
+    out(export.json(r))
   elseif o.csv then
-    io.write(export.csv(r))
+    out(export.csv(r))
   elseif not o.svg then
     print(text.text(r))
   end
@@ -118,12 +141,12 @@ local function print_differences(a, b)
   end
   local function one(name, get)
     local x, y = all(a, get), all(b, get)
-    if x ~= y then print(('differs: %s: %s | %s'):format(name, x, y)) end
+    if x ~= y then print(visible(('differs: %s: %s | %s'):format(name, x, y))) end
   end
   for _, name in ipairs(varying) do one(name, function(row) return row[name] end) end
   for _, name in ipairs(machine) do one(name, function(row) return row.record.run[name] end) end
   local note = machines.note(joined(a.rows, b.rows))
-  if note then print(note) end
+  if note then print(visible(note)) end
 end
 
 -- The group of r that is to be held against g: the same model on equal encodings, else on those of the same text (a
@@ -155,7 +178,7 @@ local function compare(o)
     local other = counterpart(r[2], g)
     if other then rows[#rows + 1] = side_by_side(g, other) end
   end
-  print(('a: %s\nb: %s'):format(r[1].id, r[2].id))
+  print(('a: %s\nb: %s'):format(visible(r[1].id), visible(r[2].id)))
   print_differences(r[1], r[2])
   if #rows == 0 then
     print 'no encoding and model is finished in both'

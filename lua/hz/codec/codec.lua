@@ -7,6 +7,7 @@ local measure = require 'hz.codec.measure'
 local media = require 'hz.codec.media'
 local plugins = require 'hz.codec.plugins'
 local tensor = require 'hz.tensor.tensor'
+local visible = require 'hz.base.visible'.text
 local ffi, C = c.ffi, c.C
 
 local methods, Codec = {}, {}
@@ -211,7 +212,7 @@ local function full(title, about, values)
   local lines = plugins.param_lines(about.params, values)
   local lossless = about.lossless and ', lossless' or ''
   table.insert(lines, 1, ('%s  %s, %s%s'):format(title, about.library, about.kind, lossless))
-  return table.concat(lines, '\n')
+  return visible(table.concat(lines, '\n'))
 end
 
 local function is_codec(x) return getmetatable(x) == Codec end

@@ -4,6 +4,7 @@
 -- oldest go when it grows beyond its cap.
 local c = require 'hz.c'
 local crypto = require 'hz.ext.crypto'
+local fields = require 'hz.base.fields'
 local file = require 'hz.base.file'
 local json = require 'hz.base.json'
 local measure = require 'hz.codec.measure'
@@ -18,7 +19,11 @@ M.cap = 10e9                       -- bytes on disk
 M.resident = 2 ^ 31                -- bytes of decoded sets kept in memory
 local SCHEMA = 1
 
-function M.folder() return file.join(file.cache_home(), 'recoded') end
+-- nil where there is no home to have a cache in.
+function M.folder()
+  local home = file.cache_home()
+  return home and file.join(home, 'recoded')
+end
 
 -- ---- accounts: sums over items, so that they can be added ----
 
@@ -59,6 +64,13 @@ function M.means(a)
   for _, name in ipairs(spent) do out['bytes_' .. name] = a[name] / a.items end
   for _, figure in ipairs(measure.figures[kind_of(a)]) do out[figure[1]] = figure[3](a) end
   return out
+end
+
+-- An account that was read from a file. at: where it stands there.
+function M.check_account(path, a, at)
+  fields.check(path, a, { items = 'number', samples = 'number' }, at)
+  if not measure.columns[kind_of(a)] then c.fail('%s: %s.kind is unknown; have image, audio', path, at) end
+  for _, name in ipairs(sums(kind_of(a))) do fields.check(path, a, { [name] = 'number' }, at) end
 end
 
 -- Account of items from..to of an entry; tables_once belongs to the whole.
@@ -143,7 +155,7 @@ local function prune(folder, cap, spare)
   for _, name in ipairs(file.list(folder)) do
     local path = file.join(folder, name)
     local ok, s = pcall(file.stat, path)               -- another process may have removed it
-    if ok and name:find '%.safetensors$' then
+    if ok and s.kind == 'file' and name:find '%.safetensors$' then
       bytes = bytes + s.bytes
       if path ~= spare then list[#list + 1] = { path = path, bytes = s.bytes, modified = s.modified } end
     end
@@ -167,10 +179,19 @@ local function attempt(note, what, f, ...)
   note(what:format(tostring(value)))
 end
 
-local function load_entry(path, key)
-  local tensors, meta = safetensors.read(path)
-  local head = meta['hz.recode'] and json.decode(meta['hz.recode'], path) or {}
+-- An entry that was made for these sets: its items are shaped as they are.
+local function load_entry(path, key, parts, kind)
+  local tensors, _, head = safetensors.read_own(path, 'hz.recode', 'recoded set')
+  fields.check(path, head, { key = 'string', samples = 'whole', tables_once = 'whole' })
   if head.key ~= key then c.fail('%s: it is no entry for these data and this codec', path) end
+  local shape, n = parts[1].items:size(), 0
+  for _, set in ipairs(parts) do n = n + #set.labels end
+  shape[1] = n
+  safetensors.expect(path, tensors, 'items', media.kinds[kind].dtype, shape)
+  for _, name in ipairs(columns(kind)) do safetensors.expect(path, tensors, name, 'f64', { n }) end
+  if head.samples ~= tensors.items:count() / n then
+    c.fail('%s: it has %.0f samples an item; needs %.0f', path, head.samples, tensors.items:count() / n)
+  end
   return { tensors = tensors, samples = head.samples, tables_once = head.tables_once }
 end
 
@@ -184,13 +205,14 @@ end
 
 local function fetch(parts, codec, key, note)
   if memory[key] then used(key) return memory[key] end
-  local path, entry = file.join(M.folder(), key:sub(1, 40) .. '.safetensors'), nil
-  if file.exists(path) then
-    entry = attempt(note, 'recode: %s; the cache entry is made anew', load_entry, path, key)
+  local folder, entry = M.folder(), nil
+  local path = folder and file.join(folder, key:sub(1, 40) .. '.safetensors')
+  if path and file.exists(path) then
+    entry = attempt(note, 'recode: %s; the cache entry is made anew', load_entry, path, key, parts, codec.kind)
   end
   if not entry then
     entry = make(parts, codec)
-    attempt(note, 'recode: %s; going on without the cache on disk', store_entry, path, key, entry)
+    if path then attempt(note, 'recode: %s; going on without the cache on disk', store_entry, path, key, entry) end
   end
   remember(key, entry)
   return entry

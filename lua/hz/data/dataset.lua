@@ -12,6 +12,7 @@ local file = require 'hz.base.file'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
 local tensor = require 'hz.tensor.tensor'
+local visible = require 'hz.base.visible'.line
 
 local M = {}
 M.fail = c.fail                                       -- for the files in datasets/, which do not open the core
@@ -245,8 +246,8 @@ Set.__newindex = function(set, k)
 end
 Set.__len = function(set) return #set.items end
 Set.__tostring = function(set)
-  return ('%s: %d items %s, %d classes, digest %s, from %s%s'):format(title(set), #set.items, kind_of(set.items),
-    #set.classes, set.digest:sub(1, 12), set.source, set.recoded and ', ' .. set.recoded or '')
+  return visible(('%s: %d items %s, %d classes, digest %s, from %s%s'):format(title(set), #set.items,
+    kind_of(set.items), #set.classes, set.digest:sub(1, 12), set.source, set.recoded and ', ' .. set.recoded or ''))
 end
 function Set.__names(set) return tables[set], methods end      -- for completion at the prompt
 
@@ -263,13 +264,27 @@ function M.names()
   return list
 end
 
+-- Its names become paths below the folders of data.
+local function check_names(path, spec)
+  local names = { spec.name, spec.folder }
+  for _, f in ipairs(spec.files or {}) do
+    for part in (tostring(f[1]) .. '/'):gmatch '(.-)/' do names[#names + 1] = part end
+  end
+  for _, name in ipairs(names) do
+    if not file.is_plain(name) then
+      c.fail("data: %s: '%s' is no plain name; needs one that stays in its folder", path, visible(name))
+    end
+  end
+end
+
 local function load_description(path)
-  local chunk, message = loadfile(path)
+  local chunk, message = file.chunk(path)
   if not chunk then c.fail('data: %s', message) end
   local spec = chunk()
   if type(spec) ~= 'table' or type(spec.name) ~= 'string' or type(spec.read) ~= 'function' then
     c.fail('data: %s does not return a description with name and read; see datasets/README.md', path)
   end
+  check_names(path, spec)
   return spec
 end
 
@@ -283,12 +298,13 @@ function M.describe(name)
   c.fail("data: '%s' is unknown%s; have %s", name, names.meant(name, M.names()), table.concat(M.names(), ', '))
 end
 
--- Folders where the files of a set may be, the first one first.
+-- Folders where the files of a set may be, the first one first; none without HZ_DATA and a home.
 function M.places(spec)
   local list, own = {}, os.getenv 'HZ_DATA'
   if not spec.folder then return list end
   if own and own ~= '' then list[1] = file.join(own, spec.folder) end
-  list[#list + 1] = file.join(file.data_home(), spec.folder)
+  local home = file.data_home()
+  if home then list[#list + 1] = file.join(home, spec.folder) end
   return list
 end
 
@@ -339,8 +355,11 @@ end
 
 local function missing(spec)
   local fetch = spec.url and ('fetch it with: hz data fetch %s, or '):format(spec.name) or ''
-  c.fail('data: %s was not found; looked for %s; %sset HZ_DATA to the folder that holds %s/', spec.name,
-    table.concat(M.places(spec), ' and '), fetch, spec.folder)
+  local places = M.places(spec)
+  local looked = #places > 0 and 'looked for ' .. table.concat(places, ' and ')
+    or 'neither HZ_DATA nor XDG_DATA_HOME nor HOME is set'
+  c.fail('data: %s was not found; %s; %sset HZ_DATA to the folder that holds %s/', spec.name, looked, fetch,
+    spec.folder)
 end
 
 -- hz.data(name, { split = 'train' or 'test', ... }): a set; without split both, the training set first.

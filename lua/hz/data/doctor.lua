@@ -35,7 +35,8 @@ function M.machine()
     rows[#rows + 1] = place('HZ_DATA', own)
     if not file.exists(own) then rows[#rows].ok = false end
   end
-  rows[#rows + 1] = place('XDG data', file.data_home())
+  local home = file.data_home()
+  rows[#rows + 1] = home and place('XDG data', home) or row('XDG data', nil, 'neither XDG_DATA_HOME nor HOME is set')
   return rows
 end
 

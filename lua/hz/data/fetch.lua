@@ -146,7 +146,11 @@ local function install(spec, part, base)
 end
 
 -- Where a set is fetched to: beside the others of HZ_DATA, else the XDG data folder.
-function M.base(spec) return file.folder_of(dataset.places(spec)[1]) end
+function M.base(spec)
+  local first = dataset.places(spec)[1]
+  if not first then c.fail('fetch: neither HZ_DATA nor XDG_DATA_HOME nor HOME is set; needs one of them') end
+  return file.folder_of(first)
+end
 
 -- A folder that is there is left alone, complete or not: it may be the user's own.
 local function check_there(spec, folder)
@@ -167,7 +171,7 @@ function M.fetch(name, options)
   if there then return check_there(spec, there), false end
   local url = options.url or spec.url
   if not url then
-    c.fail('fetch: %s cannot be fetched; its files belong into %s', spec.name, dataset.places(spec)[1])
+    c.fail('fetch: %s cannot be fetched; its files belong into %s', spec.name, file.join(M.base(spec), spec.folder))
   end
   if not url:find '^https?://' then
     c.fail("fetch: '%s' was given; needs an address with https:// (or http://)", url)
@@ -177,6 +181,7 @@ function M.fetch(name, options)
   local lock, owner = file.lock(file.join(base, '.' .. spec.name .. '.lock'))
   if not lock then c.fail('fetch: %s is being fetched by %s', spec.name, owner.text) end
   local ok, result = pcall(function()
+    file.sweep(base)
     check_space(spec, base, file.exists(part) and file.size(part) or 0)
     download(spec, url, part, options.show or function() end)
     local names = check_digest(spec, url, part)

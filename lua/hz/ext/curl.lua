@@ -96,7 +96,7 @@ end
 -- 'certificate' or 'transfer'), and the HTTP status.
 function M.download(o, wait)
   local lib = open()
-  local stream, reason = posix.fopen(o.path, 'ab')
+  local stream, reason = posix.append(o.path)
   if not stream then return nil, reason, 'disk' end
   local message = ffi.new 'char[256]'
   local easy, multi = lib.curl_easy_init(), lib.curl_multi_init()

@@ -4,6 +4,7 @@
 local ffi = require 'ffi'
 local c = require 'hz.c'
 local open = require 'hz.ext.open'
+local posix = require 'hz.ext.posix'
 require 'hz.ext.posix'                                  -- declares poll and its struct
 
 ffi.cdef [[
@@ -62,7 +63,9 @@ end
 
 local function read_history(path)
   local lines = {}
-  local f = path and io.open(path, 'r')
+  local s = path and posix.stat(path)
+  if s and s.kind ~= 'file' then return lines end       -- a pipe would be waited for
+  local f = s and io.open(path, 'r')
   if f then
     for line in f:lines() do lines[#lines + 1] = line end
     f:close()
@@ -115,7 +118,8 @@ function Edit.remember(e, text)
   if text == '' or text == e.last then return end
   e.last = text
   enter(e, text)
-  local f = e.path and io.open(e.path, 'a')
+  local s = e.path and posix.stat(e.path)
+  local f = e.path and (not s or s.kind == 'file') and io.open(e.path, 'a')
   if f then
     f:write(text, '\n')
     f:close()

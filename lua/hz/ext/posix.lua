@@ -41,7 +41,7 @@ int ioctl(int fd, unsigned long request, ...);
 int usleep(unsigned microseconds);
 int gethostname(char *name, size_t bytes);
 char *strerror(int code);
-hz_FILE *fopen(const char *path, const char *mode);
+hz_FILE *fdopen(int fd, const char *mode);
 int fclose(hz_FILE *f);
 int fflush(hz_FILE *f);
 ]]
@@ -49,11 +49,13 @@ int fflush(hz_FILE *f);
 local C = ffi.C
 local M = {}
 
-local RDONLY, WRONLY, RDWR, CREAT, EXCL, CLOEXEC = 0, 1, 2, 0x40, 0x80, 0x80000
+local RDONLY, WRONLY, RDWR, CREAT, EXCL, APPEND, NONBLOCK, CLOEXEC = 0, 1, 2, 0x40, 0x80, 0x400, 0x800, 0x80000
+local NOFOLLOW = jit.arch == 'arm64' and 0x8000 or 0x20000
 local EINTR, ENOENT, EEXIST, EAGAIN, EPERM = 4, 2, 17, 11, 1
-local LOCK_EX_NB = 2 + 4
-local AT_FDCWD, AT_EMPTY_PATH, STATX_BASIC = -100, 0x1000, 0x7ff
+local LOCK_SH, LOCK_EX, LOCK_NB = 1, 2, 4
+local AT_FDCWD, AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, STATX_BASIC = -100, 0x1000, 0x100, 0x7ff
 local kinds = { [0x8000] = 'file', [0x4000] = 'folder', [0xa000] = 'link' }
+local special = { [0x1000] = 'pipe', [0x2000] = 'device', [0x6000] = 'device', [0xc000] = 'socket' }
 
 -- nil, the text of errno, its number
 local function why()
@@ -65,8 +67,11 @@ local function done(status)
   return why()
 end
 
-local openings = { read = RDONLY, new = WRONLY + CREAT + EXCL, lock = RDWR + CREAT }
--- A descriptor; how is 'read', 'new' (must not exist yet) or 'lock' (made if it is missing).
+local own = CREAT + NOFOLLOW + NONBLOCK
+local openings = { read = RDONLY + NONBLOCK, new = WRONLY + CREAT + EXCL, over = WRONLY, append = WRONLY + APPEND + own,
+  lock = RDWR + own, share = RDWR + APPEND + own }
+-- A descriptor; how is 'read' (never waits for a writer), 'new' (must not exist yet), 'over' (what is there already),
+-- or 'append', 'lock', 'share' (made if it is missing; a link is an error).
 function M.open(path, how)
   local fd = C.open(path, openings[how] + CLOEXEC, ffi.cast('unsigned', 0x1b6))      -- rw-rw-rw- less the umask
   if fd >= 0 then return fd end
@@ -119,11 +124,15 @@ end
 local function stat(fd, path, flags)
   local s = ffi.new 'struct hz_statx'
   if C.statx(fd, path, flags, STATX_BASIC, s) ~= 0 then return why() end
-  return { kind = kinds[bit.band(s.mode, 0xf000)] or 'other', bytes = tonumber(s.size),
-    modified = tonumber(s.mtime.sec), id = ('%x:%x:%s'):format(s.dev_major, s.dev_minor, tostring(s.ino)) }
+  local mode = bit.band(s.mode, 0xf000)
+  local kind = kinds[mode] or 'other'
+  return { kind = kind, what = special[mode] or kind, bytes = tonumber(s.size), modified = tonumber(s.mtime.sec),
+    id = ('%x:%x:%s'):format(s.dev_major, s.dev_minor, tostring(s.ino)) }
 end
--- { kind = 'file'|'folder'|'other', bytes, modified (seconds since 1970), id }; symbolic links are followed.
+-- { kind = 'file'|'folder'|'other', what (in words), bytes, modified (seconds since 1970), id }; symbolic links are
+-- followed by stat and are 'link' to lstat.
 function M.stat(path) return stat(AT_FDCWD, path, 0) end
+function M.lstat(path) return stat(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW) end
 function M.fstat(fd) return stat(fd, '', AT_EMPTY_PATH) end
 function M.missing(code) return code == ENOENT end
 
@@ -149,10 +158,10 @@ function M.free_bytes(path)
   return tonumber(s.bavail) * tonumber(s.frsize)
 end
 
--- Takes the advisory lock of an open file: true; false when another process has it. The kernel gives it up
--- with the process.
-function M.lock(fd)
-  if C.flock(fd, LOCK_EX_NB) == 0 then return true end
+-- Takes the advisory lock of an open file, shared with others who share it or alone: true; false when another process
+-- has it. The kernel gives it up with the process.
+function M.lock(fd, shared)
+  if C.flock(fd, LOCK_NB + (shared and LOCK_SH or LOCK_EX)) == 0 then return true end
   if ffi.errno() == EAGAIN then return false end
   return why()
 end
@@ -174,10 +183,13 @@ function M.host()
   return C.gethostname(name, 255) == 0 and ffi.string(name) or 'unknown'
 end
 
--- A C stream for libraries that write to one; mode as in C.
-function M.fopen(path, mode)
-  local f = C.fopen(path, mode .. 'e')
+-- A C stream for libraries that write to one, at the end of a file that is made if it is missing; a link is an error.
+function M.append(path)
+  local fd, reason = M.open(path, 'append')
+  if not fd then return nil, reason end
+  local f = C.fdopen(fd, 'ab')
   if f ~= nil then return f end
+  C.close(fd)
   return why()
 end
 function M.fclose(f) return done(C.fclose(f)) end

@@ -13,6 +13,7 @@ int sqlite3_bind_text(sqlite3_stmt *stmt, int i, const char *text, int bytes, in
 int sqlite3_bind_double(sqlite3_stmt *stmt, int i, double value);
 int sqlite3_bind_null(sqlite3_stmt *stmt, int i);
 int sqlite3_step(sqlite3_stmt *stmt);
+int sqlite3_stmt_readonly(sqlite3_stmt *stmt);
 int sqlite3_column_count(sqlite3_stmt *stmt);
 const char *sqlite3_column_name(sqlite3_stmt *stmt, int i);
 int sqlite3_column_type(sqlite3_stmt *stmt, int i);
@@ -72,11 +73,15 @@ local function value(lib, stmt, i)
   return ffi.string(text, lib.sqlite3_column_bytes(stmt, i))
 end
 
--- Runs one statement with values for its '?'; returns its rows (tables by column name) and the column names in order.
-function Database:rows(sql, ...)
-  local lib, out = self.lib, ffi.new 'sqlite3_stmt *[1]'
-  if lib.sqlite3_prepare_v2(self.db, sql, #sql, out, nil) ~= OK then self:fail() end
-  local stmt = ffi.gc(out[0], lib.sqlite3_finalize)
+-- A prepared statement, and the text behind it.
+local function prepare(self, sql)
+  local out, tail = ffi.new 'sqlite3_stmt *[1]', ffi.new 'const char *[1]'
+  if self.lib.sqlite3_prepare_v2(self.db, sql, #sql, out, tail) ~= OK then self:fail() end
+  return ffi.gc(out[0], self.lib.sqlite3_finalize), tail[0] ~= nil and ffi.string(tail[0]) or ''
+end
+
+local function run(self, stmt, ...)
+  local lib = self.lib
   for i = 1, select('#', ...) do bind(self, stmt, i, (select(i, ...))) end
   local names, rows = {}, {}
   for i = 1, lib.sqlite3_column_count(stmt) do names[i] = ffi.string(lib.sqlite3_column_name(stmt, i - 1)) end
@@ -90,6 +95,24 @@ function Database:rows(sql, ...)
   if status ~= DONE then self:fail() end
   lib.sqlite3_finalize(ffi.gc(stmt, nil))
   return rows, names
+end
+
+-- Runs one statement with values for its '?'; returns its rows (tables by column name) and the column names in order.
+function Database:rows(sql, ...) return run(self, (prepare(self, sql)), ...) end
+
+-- The same of a statement that somebody else wrote: one SELECT, which changes nothing.
+function Database:ask(sql, ...)
+  local stmt, rest = prepare(self, sql)
+  local plain = sql:gsub('%-%-[^\n]*', ''):gsub('/%*.-%*/', '')
+  local verb = (plain:match '^[%s(]*(%a*)'):lower()
+  if stmt == nil or self.lib.sqlite3_stmt_readonly(stmt) == 0
+      or not (verb == 'select' or verb == 'with' or verb == 'values') then
+    c.fail("query: '%s' was given; needs a SELECT", sql)
+  end
+  if rest:gsub('%-%-[^\n]*', ''):find '[^%s;]' then
+    c.fail("query: '%s' follows the first statement; needs one SELECT", rest:match '^%s*(.-)%s*$')
+  end
+  return run(self, stmt, ...)
 end
 
 function Database:close()

@@ -4,6 +4,7 @@ local c = require 'hz.c'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
 local eager = require 'hz.net.eager'
+local file = require 'hz.base.file'
 local nets = require 'hz.net.net'
 local l = eager.kinds
 local conv, relu, dropout, dense, flatten = l.conv, l.relu, l.dropout, l.dense, l.flatten
@@ -88,7 +89,7 @@ end
 function M.load(name, o)
   need.text('model', 'the name', name)
   if not name:match '%.lua$' then return M.make(name, o) end
-  local chunk, why = loadfile(name)
+  local chunk, why = file.chunk(name)
   if not chunk then c.fail('model: %s', (why:gsub('^cannot open ', 'cannot open '))) end
   local net = chunk()
   if type(net) == 'function' then net = net(with_defaults(o)) end

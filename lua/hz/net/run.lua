@@ -5,13 +5,16 @@
 local c = require 'hz.c'
 local choices = require 'hz.net.choices'
 local crypto = require 'hz.ext.crypto'
+local fields = require 'hz.base.fields'
 local file = require 'hz.base.file'
 local json = require 'hz.base.json'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
 local progress = require 'hz.base.progress'
+local safetensors = require 'hz.tensor.safetensors'
 local train = require 'hz.net.train'
 local training = require 'hz.net.training'
+local visible = require 'hz.base.visible'.line
 
 local M, Run, methods = {}, {}, {}
 
@@ -20,9 +23,9 @@ local function key_of(settings) return crypto.sha256(json.encode(settings)) end
 local function folder_for(o, key)
   if o.out then return o.out end
   local s = o.settings
-  local model = file.name_of(tostring(s.model)):gsub('%.lua$', '')
+  local function name(path) return (file.name_of(tostring(path)):gsub('%.lua$', '')) end      -- both may be files
   return file.join(os.getenv 'HZ_RUNS' or 'runs',
-    ('%s/%s-%s-seed%d-%s'):format(o.kind, model, s.data, s.seed, key:sub(1, 8)))
+    ('%s/%s-%s-seed%d-%s'):format(o.kind, name(s.model), name(s.data), s.seed, key:sub(1, 8)))
 end
 
 local function path(self, name) return file.join(self.folder, name) end
@@ -34,6 +37,14 @@ local function check(o)
   need.text('run', 'kind', o.kind)
   need.text('run', 'settings.data', o.settings.data)
   need.seed('run', o.settings.seed, 'settings.seed')
+end
+
+-- What a JSON file of the folder says; an error says what to do about it.
+local function read_json(self, name, form)
+  local where = path(self, name)
+  local ok, value = pcall(function() return fields.check(where, json.decode(file.read_all(where), where), form) end)
+  if not ok then c.fail('%s; remove the file, or fresh=true trains anew', value) end
+  return value
 end
 
 -- o: kind ('train'), settings (a table that decides the result), out (folder, may be nil), fresh. The folder is
@@ -56,7 +67,7 @@ function M.new(o)
     end
   end
   if file.exists(path(self, 'settings.json')) then
-    local before = json.decode(file.read_all(path(self, 'settings.json')), path(self, 'settings.json'))
+    local before = read_json(self, 'settings.json', {})
     if key_of(before) ~= self.key then
       c.fail('%s: it holds a training with other settings; needs another out=, or fresh=true to overwrite it',
         self.folder)
@@ -97,12 +108,19 @@ end
 
 -- A finished training is read back: its parameters into the net, scored again on the test set.
 local function read_back(self, o)
-  local done = json.decode(file.read_all(path(self, 'result.json')), path(self, 'result.json'))
-  o.net:load(path(self, 'model.safetensors'))
+  local done = read_json(self, 'result.json', { curve = 'list', seconds = 'number', kernels = 'table?' })
+  local model = path(self, 'model.safetensors')
+  local ok, e = pcall(function()
+    local tensors, meta = safetensors.read_own(model, 'settings', 'model of a run')
+    if meta.settings ~= self.key then c.fail('%s: it is of a training with other settings', model) end
+    o.net:ensure()
+    o.net:assign(tensors, model)
+  end)
+  if not ok then c.fail('%s; fresh=true trains anew', e) end
   file.remove(path(self, 'resume.safetensors'))         -- a kill may have come before its removal
   local result = { curve = done.curve, seconds = done.seconds, finished_before = true }
   if o.test then result.test = score_again(path(self, 'result.json'), done, o) end
-  io.stderr:write(('%s: finished before; fresh=true trains anew\n'):format(self.folder))
+  io.stderr:write(('%s: finished before; fresh=true trains anew\n'):format(visible(self.folder)))
   return result
 end
 
@@ -120,7 +138,7 @@ function methods:train(o)
     write_log(self, run.curve)
   end
   if file.exists(o.resume) then status:line('resuming from ' .. o.resume) end
-  local result = train.run(o)
+  local result = train.run_in(o)
   status:clear()
   o.net:save(path(self, 'model.safetensors'), { net = o.net.name, settings = self.key })
   local text = c.ffi.string

@@ -2,6 +2,7 @@
 -- item), so a resume point is (epoch, offset), the tensors, the running sums, and what computes them (choices.lua).
 local c = require 'hz.c'
 local choices = require 'hz.net.choices'
+local fields = require 'hz.base.fields'
 local file = require 'hz.base.file'
 local json = require 'hz.base.json'
 local names = require 'hz.base.names'
@@ -9,6 +10,7 @@ local need = require 'hz.base.need'
 local nets = require 'hz.net.net'
 local plans = require 'hz.net.plan'
 local safetensors = require 'hz.tensor.safetensors'
+local say = require 'hz.base.say'
 local tensor = require 'hz.tensor.tensor'
 local training = require 'hz.net.training'
 local C = c.C
@@ -76,23 +78,65 @@ local function save(path, run)
   safetensors.write(path, named, { ['hz.resume'] = json.encode(state) })
 end
 
-local function restore(path, run)
-  local named, meta = safetensors.read(path)
-  if not meta['hz.resume'] then c.fail('%s: it is no resume point; needs another file, or none', path) end
-  local state = json.decode(meta['hz.resume'], path)
-  if state.key ~= run.key then
-    c.fail('%s: it belongs to another training (%s); this one is %s', path, tostring(state.key), tostring(run.key))
+local state_form = { key = 'string', epoch = 'whole', offset = 'whole', steps = 'whole', loss_sum = 'number',
+  correct = 'number', seen = 'number', seconds = 'number', epoch_seconds = 'number', curve = 'list',
+  best_epoch = 'whole?', best_accuracy = 'number?', kernels_changed = 'texts?', kernels = 'table?' }
+local row_form = { epoch = 'whole', loss = 'number', accuracy = 'number', seconds = 'number', watch_loss = 'number?',
+  watch_accuracy = 'number?' }
+
+-- A resume point { path, state, tensors }: whole, and of the training with this key on so many items.
+local function read_point(path, key, items)
+  local tensors, _, state = safetensors.read_own(path, 'hz.resume', 'resume point')
+  fields.check(path, state, state_form)
+  if state.key ~= key then
+    c.fail('%s: it belongs to another training (%s); this one is %s', path, state.key, key)
   end
-  local own = {}
+  for i, row in ipairs(state.curve) do fields.check(path, row, row_form, ('curve[%d]'):format(i)) end
+  if state.kernels then
+    fields.check(path, state.kernels, { machine = 'string?', isa = 'string?', vendor = 'string?', nodes = 'words?' },
+      'kernels')
+  end
+  if state.offset >= items or state.epoch ~= #state.curve then
+    c.fail('%s: it has %d epochs behind it, %d in its curve, and %d items of the next; needs as many, and less than %d',
+      path, state.epoch, #state.curve, state.offset, items)
+  end
+  return { path = path, state = state, tensors = tensors }
+end
+
+-- Everything that is copied has the shape of what it is copied to.
+local function check_point(point, run)
+  local path, tensors, state = point.path, point.tensors, point.state
+  for name, t in pairs(run.optimizer.state) do
+    safetensors.expect(path, tensors, prefixes.optimizer .. name, t:type(), t:size())
+  end
+  if state.epoch + math.min(state.offset, 1) > run.epochs then
+    c.fail('%s: it is at item %d of epoch %d; needs a place within %d epochs', path, state.offset, state.epoch + 1,
+      run.epochs)
+  end
+  local n = run.watch and #run.watch.options.data.labels
+  if n and state.epoch > 0 then
+    safetensors.expect(path, tensors, 'watch.bits', 'u8', { state.epoch, math.ceil(n / 8) })
+  end
+  if state.best_epoch then
+    for i, dtype in ipairs { 'u8', 'i32', 'f32' } do
+      safetensors.expect(path, tensors, 'best.' .. outcomes[i], dtype, { n })
+    end
+  end
+end
+
+local function restore(point, run)
+  local named, state, own = point.tensors, point.state, {}
+  check_point(point, run)
   for name, t in pairs(named) do
-    local group, rest = name:match '^(%a+)%.(.*)$'
-    if group == 'net' then own[rest] = t end
-    if group == 'optimizer' and run.optimizer.state[rest] then run.optimizer.state[rest]:copy(t) end
+    local rest = name:match '^net%.(.*)$'
+    if rest then own[rest] = t end
   end
-  run.net:assign(own, path)
+  run.net:assign(own, point.path)
+  for name, t in pairs(run.optimizer.state) do t:copy(named[prefixes.optimizer .. name]) end
   run.plan.epoch, run.plan.offset, run.optimizer.steps = state.epoch, state.offset, state.steps
-  for _, name in ipairs { 'loss_sum', 'correct', 'seen', 'seconds', 'epoch_seconds' } do run[name] = state[name] end
-  run.curve = state.curve
+  for _, name in ipairs { 'loss_sum', 'correct', 'seen', 'seconds', 'epoch_seconds', 'curve' } do
+    run[name] = state[name]
+  end
   if state.best_epoch then
     run.best = { epoch = state.best_epoch, accuracy = state.best_accuracy }
     for _, name in ipairs(outcomes) do run.best[name] = named['best.' .. name] end
@@ -100,21 +144,14 @@ local function restore(path, run)
   for i = 1, #run.curve do
     if named['watch.bits'] then run.bits[i] = named['watch.bits'][i]:clone() end
   end
+  run.resumed = state.epoch + state.offset / #run.plan.options.data.labels
 end
 
 -- ---- the loop ----
 
--- What a resume point says, nil if there is none to go on from.
-local function state_of(resume)
-  if not resume or not file.exists(resume) then return nil end
-  local meta = safetensors.metadata(resume)
-  return meta['hz.resume'] and json.decode(meta['hz.resume'], resume)
-end
-
--- Kernels are chosen once: a training that is resumed goes on with those of its resume point, at its level, as far as
--- they run here. Else it goes on with what does, and remembers from where on.
-local function make_plans(run, settings, o)
-  local before = state_of(o.resume) or {}
+-- Kernels are chosen once: a training that is resumed goes on with those of its resume point (before), at its level, as
+-- far as they run here. Else it goes on with what does, and remembers from where on.
+local function make_plans(run, settings, o, before)
   if settings.tune == true and before.kernels then settings = settings:with { tune = false } end
   local made, changes
   made, run.kernels, changes = choices.plans(before.kernels, function()
@@ -125,19 +162,37 @@ local function make_plans(run, settings, o)
   end)
   run.plan, run.watch, run.test = made.plan, made.watch, made.test
   run.kernels_changed = before.kernels_changed
+  run.changes = changes
   if #changes == 0 then return end
-  choices.say(o.resume, changes)
   local from = before.epoch + before.offset / #o.train.labels
   run.kernels_changed = run.kernels_changed or json.array {}
   table.insert(run.kernels_changed, ('from epoch %.4g on: %s'):format(from, table.concat(changes, ', ')))
 end
 
-local function begin(settings, o)
+-- point: where it goes on from, may be nil.
+local function begin(settings, o, point)
   local run = { net = o.net, optimizer = settings.optimizer, key = o.key or '', bits = {}, curve = {},
     loss_sum = 0, correct = 0, seen = 0, seconds = 0, epoch_seconds = 0,
     settings = settings, total_steps = settings:steps(o.train), epochs = settings.epochs }
-  make_plans(run, settings, o)
+  make_plans(run, settings, o, point and point.state or {})
+  if point then
+    restore(point, run)
+    choices.say(o.resume, run.changes)
+  end
   return run
+end
+
+-- The run that goes on from the resume point; nil without one. What cannot be used has changed nothing yet.
+local function resumed(settings, o)
+  if not o.resume or not file.exists(o.resume) then return nil end
+  local ok, run = pcall(function()
+    return begin(settings, o, read_point(o.resume, o.key or '', #o.train.labels))
+  end)
+  if ok then return run end
+  if c.is_interrupt(run) or not o.renew or file.is_unread(run) or not tostring(run):find(o.resume, 1, true) then
+    error(run, 0)
+  end
+  say(tostring(run) .. '; the training begins anew')
 end
 
 local function finish_epoch(run, o)
@@ -197,13 +252,10 @@ local function traced(e) return type(e) == 'string' and os.getenv 'HZ_DEBUG' and
 -- watch_accuracy, seconds; test = evaluation; bits; best = outcomes of the best epoch on the watch split, if they
 -- were to be kept; seconds; kernels (choices.lua) and kernels_changed: nil, or texts that say from which epoch on what
 -- computed it was other than when it began }. A signal raises an interrupt after the resume point was written; a loss
--- that is not finite raises an error that names the layer.
+-- that is not finite raises an error that names the layer. renew: the resume point is ours to write: one that cannot be
+-- used is said, and the training begins anew.
 function M.by(settings, o)
-  local run = begin(settings, o)
-  if o.resume and file.exists(o.resume) then
-    restore(o.resume, run)
-    run.resumed = run.plan.epoch + run.plan.offset / #o.train.labels
-  end
+  local run = resumed(settings, o) or begin(settings, o)
   c.defer(true)
   local ok, e = xpcall(loop, traced, run, o)
   c.defer(false)
@@ -217,6 +269,13 @@ end
 -- The same with the settings among the fields of o.
 function M.run(o)
   check(o)
+  return M.by(training.new('train', o), o)
+end
+
+-- The same with a resume point in a folder of ours (renew).
+function M.run_in(o)
+  check(o)
+  o.renew = true
   return M.by(training.new('train', o), o)
 end
 

@@ -6,9 +6,11 @@
 --                  kernels add in another order. A frozen kernel that does not run here is an error.
 local c = require 'hz.c'
 local choices = require 'hz.net.choices'
+local fields = require 'hz.base.fields'
 local file = require 'hz.base.file'
 local json = require 'hz.base.json'
 local posix = require 'hz.ext.posix'
+local say = require 'hz.base.say'
 local ffi, C = c.ffi, c.C
 
 local M = {}
@@ -27,9 +29,13 @@ end
 
 -- ---- the machine's memory ----
 
-local function path() return file.join(file.cache_home(), 'kernels.jsonl') end
+-- nil where there is no home to have a cache in: kernels are tried anew each time.
+local function path()
+  local home = file.cache_home()
+  return home and file.join(home, 'kernels.jsonl')
+end
 
-local function warn(text, ...) io.stderr:write('hz: ', text:format(...), '\n') end
+local function warn(text, ...) say(text:format(...)) end
 
 local function sound(row)
   for _, name in ipairs { 'machine', 'build', 'node', 'kernel' } do
@@ -41,8 +47,12 @@ end
 -- Rows of the file; damaged lines are named once and left out.
 local function rows()
   local list, number = {}, 0
+  if not path() or not file.exists(path()) then return list end
   local ok, text = pcall(file.read_all, path())
-  if not ok then return list end
+  if not ok then
+    warn('%s; going on without it', tostring(text))
+    return list
+  end
   for line in text:gmatch '[^\n]+' do
     number = number + 1
     local good, row = pcall(json.decode, line, path())
@@ -57,7 +67,6 @@ end
 
 local function remembered()
   local known, here, now = {}, choices.machine(), build()
-  if not file.exists(path()) then return known end
   for _, row in ipairs(rows()) do
     if row.machine == here and row.build == now then known[row.node] = row.kernel end
   end
@@ -67,16 +76,17 @@ end
 -- Adds rows; those of this machine's other builds are dropped. Another process that writes at the same time may win:
 -- nothing but time is lost.
 local function remember(new)
+  if not path() then return end
   local list, lines, nodes = {}, {}, {}
   for _, row in ipairs(new) do nodes[row.node] = true end
-  for _, row in ipairs(file.exists(path()) and rows() or {}) do
+  for _, row in ipairs(rows()) do
     local same = row.build == new[1].build and not nodes[row.node]
     if row.machine ~= new[1].machine or same then list[#list + 1] = row end
   end
   for _, row in ipairs(new) do list[#list + 1] = row end
   for i, row in ipairs(list) do lines[i] = json.encode(row) .. '\n' end
   local ok, e = pcall(function()
-    file.mkdir(file.cache_home())
+    file.sweep(file.mkdir(file.cache_home()))
     file.write(path(), table.concat(lines))
   end)
   if not ok and c.is_interrupt(e) then error(e, 0) end
@@ -99,29 +109,41 @@ local function try(plan, i, node)
   return row
 end
 
+-- Gives node i the kernel that is named for it. What the machine remembers is a cache: a name that means nothing here
+-- is no name. Frozen choices decide a result: then it is an error.
+local function use(plan, i, node, kernel, frozen)
+  local status = C.hz_plan_use(plan.handle, i, kernel)
+  if status == C.HZ_EARG and not frozen then
+    warn("%s: kernel '%s' does not run here (%s); it is chosen anew", path(), kernel, node:match '^%S+')
+    return false
+  end
+  local who = frozen and ('tune: %skernels were chosen on %s: '):format(frozen.path and frozen.path .. ': ' or '',
+    frozen.machine)
+  c.check(status, who or 'tune: ')
+  return true
+end
+
 -- Gives the nodes of a new plan their kernels. how: true (what this machine remembers, else trials) or frozen
 -- choices; a node that they do not name keeps the kernel that is predicted to be fastest. plan.tuned = { nodes,
 -- changed = nodes that differ from the prediction }.
 function M.apply(plan, how)
-  local known, new, tuned = how == true and remembered() or how.nodes, {}, { nodes = {}, changed = 0 }
+  local frozen = how ~= true and how or nil
+  local known, new, tuned = frozen and how.nodes or remembered(), {}, { nodes = {}, changed = 0 }
   for i = 0, C.hz_graph_nodes(plan.graph) - 1 do
-    if C.hz_plan_trials(plan.handle, i, 0, ffi.new('hz_trial[?]', C.HZ_TRIALS)) > 1 then
-      local node, before = choices.node_text(plan, i), choices.kernel_of(plan, i)
-      if not known[node] and how == true then
-        new[#new + 1] = try(plan, i, node)
-        known[node] = new[#new].kernel
-        c.poll()
-      end
-      if known[node] then
-        c.check(C.hz_plan_use(plan.handle, i, known[node]),
-          how ~= true and ('tune: kernels were chosen on %s: '):format(how.machine) or 'tune: ')
-        tuned.nodes[node] = known[node]
-        tuned.changed = tuned.changed + (choices.kernel_of(plan, i) ~= before and 1 or 0)
-      end
-    elseif how ~= true and known[choices.node_text(plan, i)] then     -- one kernel here: is it the frozen one?
-      local node = choices.node_text(plan, i)
-      c.check(C.hz_plan_use(plan.handle, i, known[node]), ('tune: kernels were chosen on %s: '):format(how.machine))
-      tuned.nodes[node] = known[node]
+    local node, before = choices.node_text(plan, i), choices.kernel_of(plan, i)
+    local several = C.hz_plan_trials(plan.handle, i, 0, ffi.new('hz_trial[?]', C.HZ_TRIALS)) > 1
+    local kernel = (several or frozen) and known[node]          -- frozen: one kernel here, is it that one?
+    if kernel and not use(plan, i, node, kernel, frozen) then kernel = nil end
+    if several and not kernel and not frozen then
+      new[#new + 1] = try(plan, i, node)
+      kernel = new[#new].kernel
+      known[node] = kernel
+      use(plan, i, node, kernel)
+      c.poll()
+    end
+    if kernel then
+      tuned.nodes[node] = kernel
+      tuned.changed = tuned.changed + (choices.kernel_of(plan, i) ~= before and 1 or 0)
     end
   end
   if #new > 0 then remember(new) end
@@ -140,10 +162,10 @@ function M.frozen(plans)
 end
 
 local function read(name)
-  local frozen = json.decode(file.read_all(name), name)
-  if type(frozen) ~= 'table' or type(frozen.nodes) ~= 'table' then
-    c.fail('%s: it holds no kernels; needs another file, or none', name)
-  end
+  local ok, frozen = pcall(json.decode, file.read_all(name), name)
+  if not ok then c.fail('%s; remove the file, and kernels are chosen anew', frozen) end
+  fields.check(name, frozen, { machine = 'string', nodes = 'words' })
+  frozen.path = name
   return frozen
 end
 

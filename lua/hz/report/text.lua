@@ -5,6 +5,7 @@ local rows_of = require 'hz.sweep.rows'
 local table_text = require 'hz.base.table'.text
 local thousands = require 'hz.net.net'.thousands
 local title = require 'hz.sweep.text'.title
+local visible = require 'hz.base.visible'.text
 
 local M = {}
 
@@ -73,10 +74,10 @@ local function heading(r)
   local latest = ''
   for _, row in ipairs(r.rows) do latest = row.record.run.finished > latest and row.record.run.finished or latest end
   local models = all(function(row) return ('%s (%s parameters)'):format(row.model, thousands(row.params)) end)
-  return table.concat({ r.id,
+  return visible(table.concat({ r.id,
     ('data %s, %s; protocol %s; %s; epochs %s'):format(of 'data', of 'split', of 'protocol', models, of 'epochs'),
     ('hz %s (%s), %s, %s threads, last cell %s'):format(ran 'version', ran 'commit', ran 'isa', ran 'threads', latest),
-  }, '\n')
+  }, '\n'))
 end
 
 -- ---- the whole ----
@@ -86,15 +87,16 @@ function M.text(r)
   if #r.rows > 0 then
     parts = { heading(r), M.table(r.groups), plot.text(picture.of(r)) }
   else
-    parts = { r.id .. ': no cell is finished' }
+    parts = { visible(r.id) .. ': no cell is finished' }
   end
   for _, row in ipairs(r.rows) do
     if row.failed then
       local f = row.record.failure
-      parts[#parts + 1] = ('failed: %s: epoch %d, layer %s: %s'):format(title(row), f.epoch, f.layer, f.message)
+      local what = ('failed: %s: epoch %d, layer %s: %s'):format(title(row), f.epoch, f.layer, f.message)
+      parts[#parts + 1] = visible(what)
     end
   end
-  for _, note in ipairs(r.notes) do parts[#parts + 1] = note end
+  for _, note in ipairs(r.notes) do parts[#parts + 1] = visible(note) end
   if r.missing > 0 then
     local are = r.missing == 1 and ' is' or 's are'
     parts[#parts + 1] = ('%d cell%s not finished; the same command goes on'):format(r.missing, are)

@@ -10,11 +10,13 @@ local c = require 'hz.c'
 local choices = require 'hz.net.choices'
 local crypto = require 'hz.ext.crypto'
 local file = require 'hz.base.file'
+local form = require 'hz.sweep.form'
 local json = require 'hz.base.json'
 local plans = require 'hz.net.plan'
 local posix = require 'hz.ext.posix'
 local protocol = require 'hz.sweep.protocol'
 local safetensors = require 'hz.tensor.safetensors'
+local say = require 'hz.base.say'
 local trainer = require 'hz.net.train'
 
 local M = {}
@@ -43,14 +45,15 @@ local function lock_path(runs, training) return file.join(M.folder(runs), traini
 -- Damage is an error.
 function M.read(runs, key)
   local path = M.path(runs, key)
-  local tensors, meta = safetensors.read(path)
-  if not meta['hz.cell'] or not meta['hz.run'] then c.fail('%s: it is no cell of a sweep', path) end
-  local record = json.decode(meta['hz.cell'], path)
-  if record.schema ~= M.SCHEMA or record.key ~= key then
-    c.fail('%s: it holds cell %s of schema %s; needs %s of schema %d', path, tostring(record.key),
-      tostring(record.schema), key, M.SCHEMA)
+  local tensors, meta, record = safetensors.read_own(path, 'hz.cell', 'cell of a sweep')
+  local own = type(record) == 'table' and record or {}
+  if own.schema ~= M.SCHEMA or own.key ~= key then
+    c.fail('%s: it holds cell %s of schema %s; needs %s of schema %d', path, tostring(own.key), tostring(own.schema),
+      key, M.SCHEMA)
   end
-  record.run = json.decode(meta['hz.run'], path)
+  record.run = json.decode(meta['hz.run'] or 'null', path)
+  form.cell(path, record)
+  form.outcomes(path, record, tensors)
   return record, tensors
 end
 
@@ -63,7 +66,9 @@ function M.epochs_done(runs, job)
   if not file.exists(path) then return 0 end
   local ok, meta = pcall(safetensors.metadata, path)
   local good, state = pcall(json.decode, ok and meta['hz.resume'] or '')
-  return good and state.epoch or 0                     -- damage is reported when the cell is run
+  local epoch = good and type(state) == 'table' and state.epoch
+  local known = type(epoch) == 'number' and epoch >= 0
+  return known and math.min(epoch, job.settings.epochs) or 0      -- damage is told when the cell is run
 end
 
 -- ---- pieces of a record ----
@@ -105,7 +110,7 @@ end
 local function train(runs, job, stage, hooks)
   return trainer.by(job.settings:with { optimizer = stage.optimizer }, {
     net = stage.net, train = stage.train, watch = stage.watch, on_step = hooks.on_step, on_epoch = hooks.on_epoch,
-    resume = M.resume_path(runs, job.training_key), key = job.training_key,
+    resume = M.resume_path(runs, job.training_key), key = job.training_key, renew = true,
   })
 end
 
@@ -127,29 +132,46 @@ local function store_training(runs, job, stage, result)
     { net = job.labels.model, ['hz.training'] = json.encode(training), ['hz.run'] = json.encode(times(result)) })
 end
 
+-- What is stored of a training; the net takes the final weights.
+local function load_training(path, job, stage)
+  local tensors, meta, training = safetensors.read_own(path, 'hz.training', 'training of a sweep')
+  training, training.run = form.training(path, training, json.decode(meta['hz.run'] or 'null', path))
+  if training.key ~= job.training_key then
+    c.fail('%s: it holds training %s; needs %s', path, training.key, job.training_key)
+  end
+  form.bits(path, training, tensors)
+  stage.net:assign(tensors, path)
+  training.tensors = tensors
+  return training
+end
+
+-- The same, or nil where there is none that can be used: it is computed anew.
+local function stored_training(path, job, stage)
+  if not file.exists(path) then return nil end
+  local ok, training = interruptible(load_training, path, job, stage)
+  if ok then return training end
+  if file.is_unread(training) then error(training, 0) end
+  say(tostring(training) .. '; the training is computed anew')
+end
+
 -- The finished training of a job: { curve, best_epoch, run, tensors }, or { failure, ... }. The net holds the final
 -- weights.
 local function trained(runs, job, stage, hooks)
   local path = M.weights_path(runs, job.training_key)
-  if not file.exists(path) then
-    local rows, by = {}, choices.now()
-    local on_epoch = hooks.on_epoch
-    local ok, result = interruptible(train, runs, job, stage, { on_step = hooks.on_step, on_epoch = function(row, run)
-      rows, by = run.curve, run.kernels
-      if on_epoch then on_epoch(row, run) end
-    end })
-    if not ok then
-      if not plans.is_diverged(result) then error(result, 0) end
-      return failure(result, curve_of(rows), by)
-    end
-    store_training(runs, job, stage, result)
+  local before = stored_training(path, job, stage)
+  if before then return before end
+  local rows, by = {}, choices.now()
+  local on_epoch = hooks.on_epoch
+  local ok, result = interruptible(train, runs, job, stage, { on_step = hooks.on_step, on_epoch = function(row, run)
+    rows, by = run.curve, run.kernels
+    if on_epoch then on_epoch(row, run) end
+  end })
+  if not ok then
+    if not plans.is_diverged(result) then error(result, 0) end
+    return failure(result, curve_of(rows), by)
   end
-  local tensors, meta = safetensors.read(path)
-  if not meta['hz.training'] then c.fail('%s: it is no training of a sweep', path) end
-  local training = json.decode(meta['hz.training'], path)
-  stage.net:assign(tensors, path)
-  training.run, training.tensors = json.decode(meta['hz.run'], path), tensors
-  return training
+  store_training(runs, job, stage, result)
+  return load_training(path, job, stage)
 end
 
 -- ---- a finished cell ----
@@ -234,16 +256,32 @@ function M.run(runs, job, hooks)
   return true
 end
 
--- Removes the resume point of a finished cell, which a process leaves that is killed between writing the one and
+-- Removes the resume point of a finished training, which a process leaves that is killed between writing the one and
 -- removing the other.
-function M.tidy(runs, job)
-  local path = M.resume_path(runs, job.training_key)
+local function tidy(runs, training)
+  local path = M.resume_path(runs, training)
   if not file.exists(path) then return end
-  local lock = file.lock(lock_path(runs, job.training_key))
+  local lock = file.lock(lock_path(runs, training))
   if not lock then return end
   local ok, e = pcall(file.remove, path)
   lock:release()
   if not ok then error(e, 0) end
+end
+
+-- The same, of a finished cell.
+function M.tidy(runs, job) tidy(runs, job.training_key) end
+
+-- Removes what processes that are gone left among the cells: temporary files, old locks, and resume points of trainings
+-- that are finished.
+function M.sweep(runs)
+  local folder, there = M.folder(runs), {}
+  file.sweep(folder)
+  local names = file.list(folder)
+  for _, name in ipairs(names) do there[name] = true end
+  for _, name in ipairs(names) do
+    local training = name:match '^(%x+)%.resume%.safetensors$'
+    if training and there[training .. '.weights.safetensors'] then tidy(runs, training) end
+  end
 end
 
 -- Removes a cell and, unless `keep` says that another cell needs it, what remains of its training.
@@ -251,6 +289,18 @@ function M.remove(runs, key, training, keep)
   file.remove(M.path(runs, key))
   if keep then return end
   for _, path in ipairs { M.weights_path(runs, training), M.resume_path(runs, training) } do file.remove(path) end
+end
+
+-- Locks those of a set of trainings that somebody may be at work on. Returns the locks (release them all), and the
+-- owner of the first that is taken.
+function M.hold(runs, trainings)
+  local locks, owner = {}, nil
+  for training in pairs(trainings) do
+    if not owner and file.exists(lock_path(runs, training)) then
+      locks[#locks + 1], owner = file.lock(lock_path(runs, training))
+    end
+  end
+  return locks, owner
 end
 
 return M

@@ -4,6 +4,7 @@
 local c = require 'hz.c'
 local cell = require 'hz.sweep.cell'
 local file = require 'hz.base.file'
+local form = require 'hz.sweep.form'
 local json = require 'hz.base.json'
 local rows_of = require 'hz.sweep.rows'
 local say = require 'hz.base.say'
@@ -41,25 +42,57 @@ local function create(db)
   local defs = {}
   for i, name in ipairs(columns()) do defs[i] = definition(name) end
   db:rows 'BEGIN IMMEDIATE'
-  db:rows 'DROP TABLE IF EXISTS cells'
+  for _, own in ipairs(db:rows "SELECT type FROM sqlite_master WHERE name = 'cells'") do
+    db:rows(('DROP %s cells'):format(own.type))
+  end
   db:rows('CREATE TABLE cells (' .. table.concat(defs, ', ') .. ', bytes, modified, record TEXT)')
   db:rows('PRAGMA user_version = ' .. VERSION)
   db:rows 'COMMIT'
 end
 
+-- Names of the columns there are, in lower case as SQL sees them.
+local function columns_of(db)
+  local have = {}
+  for _, column in ipairs(db:rows 'PRAGMA table_info(cells)') do have[column.name:lower()] = true end
+  return have
+end
+
+-- Whether the table is laid out as this file has it; a parameter of a codec may have a column of its own.
+local function laid_out(db)
+  if db:rows('PRAGMA user_version')[1].user_version ~= VERSION then return false end
+  local have, kind = columns_of(db), db:rows "SELECT type FROM sqlite_master WHERE name = 'cells'"[1]
+  for _, list in ipairs { columns(), { 'bytes', 'modified', 'record' } } do
+    for _, name in ipairs(list) do
+      if not have[name] then return false end
+    end
+  end
+  return kind ~= nil and kind.type == 'table'
+    and #db:rows "SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'cells'" == 0
+end
+
 local function usable(path)
   local db = sqlite.open(path)
-  local version = db:rows('PRAGMA user_version')[1].user_version
-  if version ~= VERSION then create(db) end
-  db:rows 'SELECT count(*) FROM cells'
+  if not laid_out(db) then create(db) end
   local check = db:rows('PRAGMA quick_check(1)')[1].quick_check
   if check ~= 'ok' then c.fail('sqlite: %s: %s', path, check) end
   return db
 end
 
--- The open database: the file, a new one if it is damaged, or one in memory where nothing can be written.
+local function in_memory()
+  local db = sqlite.open ':memory:'
+  create(db)
+  return db
+end
+
+-- The open database: the file, a new one if it is damaged, or one in memory where nothing can be written. What is
+-- behind a link or a pipe is not ours to change.
 local function open(runs)
   local path = file.join(runs, 'index.db')
+  local odd = file.odd(path)
+  if odd then
+    say(('%s: is a %s, which needs to be a file; going on without the index'):format(path, odd))
+    return in_memory()
+  end
   local ok, db = pcall(usable, path)
   if ok then return db end
   local damaged = false
@@ -72,19 +105,10 @@ local function open(runs)
     ok, db = pcall(usable, path)
     if ok then return db end
   end
-  db = sqlite.open ':memory:'
-  create(db)
-  return db
+  return in_memory()
 end
 
 -- ---- bringing it up to date ----
-
--- Names of the columns there are, in lower case as SQL sees them.
-local function columns_of(db)
-  local have = {}
-  for _, column in ipairs(db:rows 'PRAGMA table_info(cells)') do have[column.name:lower()] = true end
-  return have
-end
 
 -- What a row says, by column. A parameter that is called like a field of every cell has no column of its own.
 local function contents(db, row, have)
@@ -156,8 +180,7 @@ function M.open(runs)
     if c.is_interrupt(e) then error(e, 0) end
     db:close()
     say(('%s; going on without the index'):format(e))
-    db = sqlite.open ':memory:'
-    create(db)
+    db = in_memory()
     refresh(db, runs, notes)
   end
   return db, notes
@@ -176,6 +199,14 @@ local function without_sqlite(runs, keys)
   return records, notes
 end
 
+-- The record of a row; of one that the index tells otherwise than its cell, the cell's. nil without a row.
+local function decode(runs, key, row)
+  if not row then return nil end
+  local ok, record = pcall(function() return form.cell('index', json.decode(row.record, 'index')) end)
+  if ok and record.key == key then return record end
+  return (cell.read(runs, key))
+end
+
 -- Records of the cells with these keys that are finished, in that order, and messages about those that cannot be read.
 function M.records(runs, keys)
   if not sqlite.present() then return without_sqlite(runs, keys) end
@@ -183,17 +214,19 @@ function M.records(runs, keys)
   local db, bad = M.open(runs)
   for _, key in ipairs(keys) do
     local row = db:rows('SELECT record FROM cells WHERE key = ?', key)[1]
-    if row then records[#records + 1] = json.decode(row.record, 'index') end
-    if bad[key] then notes[#notes + 1] = bad[key] end
+    local ok, record = pcall(decode, runs, key, row)
+    if ok and record then records[#records + 1] = record end
+    if not ok or bad[key] then notes[#notes + 1] = bad[key] or tostring(record) end
   end
   db:close()
   return records, notes
 end
 
--- Rows of a SELECT over the table `cells`, and the names of their columns.
+-- Rows of a SELECT over the table `cells`, and the names of their columns. It changes nothing.
 function M.query(runs, sql, ...)
   local db = M.open(runs)
-  local ok, rows, names = pcall(db.rows, db, sql, ...)
+  db:rows 'PRAGMA query_only = 1'
+  local ok, rows, names = pcall(db.ask, db, sql, ...)
   db:close()
   if not ok then error(rows, 0) end
   return rows, names

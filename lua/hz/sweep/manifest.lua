@@ -4,7 +4,9 @@ local c = require 'hz.c'
 local cell = require 'hz.sweep.cell'
 local crypto = require 'hz.ext.crypto'
 local file = require 'hz.base.file'
+local form = require 'hz.sweep.form'
 local json = require 'hz.base.json'
+local say = require 'hz.base.say'
 
 local M = {}
 
@@ -12,6 +14,9 @@ local SCHEMA = 1
 
 function M.folder(runs) return file.join(runs, 'sweeps') end
 function M.path(runs, id) return file.join(M.folder(runs), id .. '.json') end
+
+-- Held, with others, by each process that works on a sweep: nobody removes it meanwhile.
+function M.lock_path(runs, id) return file.join(M.folder(runs), id .. '.lock') end
 
 -- Folder of all results: what was asked for, HZ_RUNS, or ./runs.
 function M.runs(given)
@@ -30,9 +35,9 @@ end
 function M.read(runs, id)
   local path = M.path(runs, id)
   local m = json.decode(file.read_all(path), path)
-  if type(m) ~= 'table' or m.schema ~= SCHEMA or type(m.cells) ~= 'table' then
-    c.fail('%s: it is no sweep of this version of hz', path)
-  end
+  if type(m) ~= 'table' or m.schema ~= SCHEMA then c.fail('%s: it is no sweep of this version of hz', path) end
+  form.manifest(path, m)
+  if m.id ~= id then c.fail("%s: it is of sweep '%s'; needs its own name", path, m.id) end
   return m
 end
 
@@ -109,6 +114,17 @@ local function changed(runs, m, jobs)
   end
 end
 
+-- The manifest that is there, if it is of these cells; one that cannot be used is said.
+local function stored(runs, m)
+  if not file.exists(M.path(runs, m.id)) then return nil end
+  local ok, before = pcall(M.read, runs, m.id)
+  if not ok and file.is_unread(before) then error(before, 0) end
+  local same = ok and #before.cells == #m.cells
+  for i, cell in ipairs(m.cells) do same = same and before.cells[i].key == cell.key end
+  if same then return before end
+  say(('%s; it is written anew'):format(ok and M.path(runs, m.id) .. ': it names other cells' or tostring(before)))
+end
+
 -- Writes the manifest of a sweep unless it is there. request: the knobs as they were given; kernels: name of
 -- the file of chosen kernels, may be nil. Returns it, and for a sweep that is
 -- computed anew the earlier one's id and the reason.
@@ -116,8 +132,9 @@ function M.store(runs, name, request, jobs, kernels)
   local m = { schema = SCHEMA, id = M.id(name, jobs), name = name, request = request, decides = jobs[1].decides,
               cells = {}, kernels = kernels,
               created = os.date '!%Y-%m-%dT%H:%M:%SZ', command = request.command }
-  if file.exists(M.path(runs, m.id)) then return M.read(runs, m.id) end
   for i, job in ipairs(jobs) do m.cells[i] = { key = job.key, training = job.training_key, labels = job.labels } end
+  local before = stored(runs, m)
+  if before then return before end
   local old, why = changed(runs, m, jobs)
   file.mkdir(M.folder(runs))
   file.write(M.path(runs, m.id), json.encode(m, { pretty = true }) .. '\n')

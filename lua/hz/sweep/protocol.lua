@@ -83,10 +83,10 @@ rows.paper = {
 }
 
 -- sets(train, test, {train=, test=}) -> train, watch, test; split(...) in words; accuracy(watch curve, final test
--- accuracy); convergence(watch curve, target) -> epoch or nil.
-function M.named(name)
-  return rows[name] or c.fail("protocol: '%s' is unknown%s; have strict, paper", tostring(name),
-    names.meant(name, names.sorted(rows)))
+-- accuracy); convergence(watch curve, target) -> epoch or nil. who: the file that names it, for an error.
+function M.named(name, who)
+  return rows[name] or c.fail("%sprotocol: '%s' is unknown%s; have strict, paper", who and who .. ': ' or '',
+    tostring(name), names.meant(name, names.sorted(rows)))
 end
 
 return M

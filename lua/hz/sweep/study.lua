@@ -17,6 +17,7 @@ local encodings = require 'hz.sweep.encodings'
 local optim = require 'hz.net.optim'
 local sweeps = require 'hz.sweep.sweep'
 local training = require 'hz.net.training'
+local visible = require 'hz.base.visible'.line
 
 local M, Study, methods = {}, {}, {}
 
@@ -169,8 +170,9 @@ end
 local function load_set(self, name, knob, given)
   local train, test = dataset.data(name, options_for(self, name, knob, given))
   local missing = self.real and not given.data and name == self.embedded[1]
-  print(('data: %s, %d training and %d test %s, from %s%s'):format(name, #train, #test, self.items, train.source,
-    missing and (' (%s was not found; hz data fetch %s gets it)'):format(self.real[1], self.real[1]) or ''))
+  local fetch = missing and (' (%s was not found; hz data fetch %s gets it)'):format(self.real[1], self.real[1]) or ''
+  print(visible(('data: %s, %d training and %d test %s, from %s%s'):format(name, #train, #test, self.items,
+    train.source, fetch)))
   return { name = name, train = train, test = test }
 end
 

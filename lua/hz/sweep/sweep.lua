@@ -18,6 +18,7 @@ local predict = require 'hz.sweep.predict'
 local progress = require 'hz.base.progress'
 local text = require 'hz.sweep.text'
 local training = require 'hz.net.training'
+local visible = require 'hz.base.visible'.line
 local workers = require 'hz.sweep.workers'
 
 local M, Sweep, methods = {}, {}, {}
@@ -153,7 +154,7 @@ end
 local function announce(self, parallel, start)
   local done = count_done(self)
   if done < #self.jobs then self.processes, self.predicted = settle(self, parallel, start) end
-  print(('sweep %s: %d cell%s%s%s%s'):format(self.id, #self.jobs, #self.jobs == 1 and '' or 's',
+  print(('sweep %s: %d cell%s%s%s%s'):format(visible(self.id), #self.jobs, #self.jobs == 1 and '' or 's',
     done > 0 and (', %d of them finished'):format(done) or '',
     self.predicted and (', about %s to go'):format(progress.duration(self.predicted)) or '',
     self.processes > 1 and (', %d cells at a time'):format(self.processes) or ''))
@@ -209,6 +210,9 @@ end
 
 local function check(o)
   need.table('sweep', 'what was given', o)
+  if type(o.name) == 'string' and not file.is_plain(o.name) then
+    c.fail("sweep: name is '%s'; needs one that can be the name of a file", o.name)
+  end
   for k, v in pairs(standard) do if o[k] == nil then o[k] = v end end
   for k in pairs(settings) do if o[k] == nil then o[k] = training.default[k] end end
   o.device = o.device or plans.default_device()
@@ -254,11 +258,29 @@ local function take_in(self)
   return self
 end
 
+-- Held until the sweep ends, so that `hz runs rm` keeps away; nil in a folder that can only be read.
+local function hold(self)
+  file.mkdir(manifest.folder(self.runs))
+  local ok, lock, owner = pcall(file.share, manifest.lock_path(self.runs, self.id))
+  if ok and not lock then c.fail('sweep %s: %s is removing it', self.id, owner.text) end
+  return ok and lock or nil
+end
+
 local function begin(self, o)
   file.mkdir(cell.folder(self.runs))
-  file.sweep(cell.folder(self.runs))
+  cell.sweep(self.runs)
+  file.sweep(manifest.folder(self.runs))
   local _, old, reason = manifest.store(self.runs, o.name, o.request or request_of(o), self.jobs, self.kernels)
-  if old then print(('sweep %s: computed anew, because this differs since %s: %s'):format(self.id, old, reason)) end
+  if old then
+    print(visible(('sweep %s: computed anew, because this differs since %s: %s'):format(self.id, old, reason)))
+  end
+end
+
+local function go(self, o, start)
+  begin(self, o)
+  announce(self, o.parallel, start)
+  self.started = c.C.hz_seconds()
+  if self.processes > 1 then workers.work(self, self.processes) else work(self) end
 end
 
 -- Runs a sweep. o: name, runs (folder; default HZ_RUNS or ./runs), request (the knobs as given, kept in the
@@ -280,11 +302,14 @@ function M.run(o)
     count_done(self)
     workers.serve(self)
   end
-  if not o.dry then begin(self, o) end
-  announce(self, o.parallel, start)
-  if o.dry then return self end
-  self.started = c.C.hz_seconds()
-  if self.processes > 1 then workers.work(self, self.processes) else work(self) end
+  if o.dry then
+    announce(self, o.parallel, start)
+    return self
+  end
+  local lock = hold(self)
+  local ok, e = pcall(go, self, o, start)
+  if lock then lock:release() end
+  if not ok then error(e, 0) end
   return self
 end
 
@@ -296,6 +321,7 @@ function methods:closing()
   end
   lines[#lines + 1] = ('stored in %s; once more: hz report %s%s'):format(self.runs, self.id,
     self.runs == 'runs' and '' or ' runs=' .. self.runs)
+  for i, line in ipairs(lines) do lines[i] = visible(line) end
   return table.concat(lines, '\n')
 end
 

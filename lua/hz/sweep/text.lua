@@ -3,14 +3,15 @@ local c = require 'hz.c'
 local encoding = require 'hz.codec.encoding'
 local predict = require 'hz.sweep.predict'
 local duration = require 'hz.base.progress'.duration
+local visible = require 'hz.base.visible'.line
 
 local M = {}
 
 -- "jpeg 10, small, seed 1"
 function M.title(labels)
   local a, b = encoding.of(labels, '').text, encoding.of(labels, '_test').text
-  return ('%s%s, %s, seed %d%s'):format(a, a ~= b and ' tested on ' .. b or '', labels.model, labels.seed,
-    labels.dtype == 'bf16' and ', bf16' or '')
+  return visible(('%s%s, %s, seed %d%s'):format(a, a ~= b and ' tested on ' .. b or '', labels.model, labels.seed,
+    labels.dtype == 'bf16' and ', bf16' or ''))
 end
 
 -- ---- time ----

@@ -4,7 +4,8 @@
 --
 -- The metadata key hz.sha256 holds a digest of all that the file says: the header without that key, encoded
 -- canonically by json.lua, then the data. A file of ours that was changed anywhere is named and not loaded. Files
--- without the key (of other programs) are read after the same checks of their form.
+-- without the key (of other programs) are read after the same checks of their form, as tensors: what stands for more
+-- than that (a cell, a resume point, a recoded set) must have it (read_own).
 local ffi = require 'ffi'
 local c = require 'hz.c'
 local crypto = require 'hz.ext.crypto'
@@ -204,9 +205,8 @@ local function read_header(path, read, size)
   return list, metadata, header, text
 end
 
--- Reads a file: tensors by name, metadata. Everything is checked first; errors name the file and the byte.
-function M.read(path)
-  need.path('safetensors', path)
+-- Tensors by name, metadata, and whether the file had its checksum.
+local function read_all(path)
   return unpack(file.with(path, function(read, size)
     local list, metadata, header, text = read_header(path, read, size)
     local wanted = metadata[CHECK]
@@ -226,8 +226,45 @@ function M.read(path)
         .. 'needs an undamaged copy', path)
     end
     metadata[CHECK] = nil
-    return { tensors, metadata }
+    return { tensors, metadata, digest ~= nil }
   end))
+end
+
+-- Reads a file: tensors by name, metadata. Everything is checked first; errors name the file and the byte.
+function M.read(path)
+  need.path('safetensors', path)
+  local tensors, metadata = read_all(path)
+  return tensors, metadata
+end
+
+-- Reads a file that hz wrote for a purpose of its own: it must have its checksum, and metadata `key`. what: the purpose
+-- in words. Returns tensors, metadata and, where that is JSON (keys of hz.*), its value.
+function M.read_own(path, key, what)
+  need.path('safetensors', path)
+  need.text('safetensors', 'the key', key)
+  need.text('safetensors', 'what it is', what)
+  local tensors, metadata, sealed = read_all(path)
+  if not metadata[key] then c.fail('%s: it is no %s', path, what) end
+  if not sealed then c.fail('%s: it lacks the checksum (%s) of a %s; needs one that hz wrote', path, CHECK, what) end
+  return tensors, metadata, key:find '^hz%.' and json.decode(metadata[key], path) or nil
+end
+
+-- The tensor called `name` of those read from a file; its dtype and shape must be these.
+function M.expect(path, tensors, name, dtype, shape)
+  need.path('safetensors', path)
+  need.table('safetensors', 'what was read', tensors)
+  need.text('safetensors', 'the name', name)
+  need.text('safetensors', 'the dtype', dtype)
+  need.table('safetensors', 'the shape', shape)
+  local t = tensors[name]
+  if not t then c.fail("%s: it has no tensor '%s'; needs one, %s (%s)", path, name, dtype, table.concat(shape, ',')) end
+  local same = t:type() == dtype and t.ndim == #shape
+  for d = 1, same and #shape or 0 do same = same and t:size(d) == shape[d] end
+  if not same then
+    c.fail("%s: '%s' is %s %s; needs %s (%s)", path, name, t:type(), tensor.shape_text(t), dtype,
+      table.concat(shape, ','))
+  end
+  return t
 end
 
 -- The metadata alone, without reading the data: the form is checked, the checksum is not.

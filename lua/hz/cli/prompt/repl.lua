@@ -8,6 +8,7 @@ local complete = require 'hz.cli.prompt.complete'
 local help = require 'hz.cli.prompt.help'
 local exit = require 'hz.exit'
 local names = require 'hz.base.names'
+local visible = require 'hz.base.visible'.text
 
 local slow = 0.05        -- seconds from which the time of a line is shown
 local SIGTERM = 15
@@ -40,6 +41,28 @@ local function keep_local(text)
   return text
 end
 
+-- ---- memory ----
+-- A full Lua heap must not end the session: some of it is kept in reserve, and given back when nothing else is left to
+-- say so with and to read the line that sets something to nil.
+
+local RESERVE, FULL = 2 ^ 22, 'not enough memory'      -- bytes; Lua's own error value
+local reserve
+
+local function keep_reserve()
+  if reserve then return end
+  local ok, block = pcall(string.rep, 'hz', RESERVE / 2)
+  reserve = ok and block or nil
+end
+
+local function is_full(e) return e == FULL end
+
+local function say_full()
+  reserve = nil
+  collectgarbage()
+  io.stdout:flush()
+  io.stderr:write(FULL, ": Lua's heap is full; needs room: set what is large to nil\n")
+end
+
 -- ---- running ----
 
 local function blame(e)
@@ -51,14 +74,14 @@ local function mistake(e, single)
   io.stdout:flush()
   local text = tostring(e)
   if single then text = text:gsub('^prompt:1: ', '') end      -- there is but one line it can mean
-  io.stderr:write(text, '\n')
+  io.stderr:write(visible(text), '\n')
 end
 
 local function show(...)
   local texts = {}
   for i = 1, select('#', ...) do texts[i] = pretty.value((select(i, ...))) end
   local line = table.concat(texts, '  ')
-  print(#line <= pretty.width and not line:find '\n' and line or table.concat(texts, '\n'))
+  print(visible(#line <= pretty.width and not line:find '\n' and line or table.concat(texts, '\n')))
   rawset(_G, '_', (...))
 end
 
@@ -70,9 +93,11 @@ local function finish(single, started, ok, ...)
     return true
   end
   local e = ...
-  if c.is_interrupt(e) then
+  if is_full(e) then
+    say_full()
+  elseif c.is_interrupt(e) then
     io.stdout:flush()
-    io.stderr:write(edit.terminal() and '\n' or '', tostring(e), '\n')      -- the terminal has echoed ^C
+    io.stderr:write(edit.terminal() and '\n' or '', visible(e), '\n')      -- the terminal has echoed ^C
     if e.signal == SIGTERM then exit.stop(75) end
   elseif not exit.is(e) or e.message then
     mistake(e, single)
@@ -151,27 +176,44 @@ local function environment(hz)
   })
 end
 
+-- One command: nil at the end of the input, else whether there was no mistake.
+local function turn(reader)
+  keep_reserve()
+  local text, chunk, message = read_command(reader)
+  if text == nil then return nil end
+  if text == false then
+    local signal = c.interrupted()
+    c.C.hz_signal_catch()
+    if signal == SIGTERM then exit.stop(75) end
+    return true
+  end
+  if not text:find '%S' then return true end
+  remember(reader, text)
+  local topic = text:match '^%s*%?%s*(.-)%s*$'
+  local single = not text:find '\n'
+  if topic then
+    print(visible(help.text(topic)))
+    return true
+  end
+  if chunk then return run(chunk, single) end
+  mistake(message, single)
+  return false
+end
+
 local function loop(reader)
-  local good = true
+  local good, full = true, 0
   while true do
-    local text, chunk, message = read_command(reader)
-    if text == nil then return good end
-    if text == false then
-      local signal = c.interrupted()
-      c.C.hz_signal_catch()
-      if signal == SIGTERM then exit.stop(75) end
-    elseif text:find '%S' then
-      remember(reader, text)
-      local topic = text:match '^%s*%?%s*(.-)%s*$'
-      local single = not text:find '\n'
-      if topic then
-        print(help.text(topic))
-      elseif chunk then
-        good = run(chunk, single) and good
-      else
-        mistake(message, single)
-        good = false
-      end
+    local ok, result = pcall(turn, reader)
+    full = not ok and is_full(result) and full + 1 or 0
+    if full > 0 and full < 3 then
+      say_full()
+      good = false
+    elseif not ok then
+      error(result, 0)
+    elseif result == nil then
+      return good
+    else
+      good = result and good
     end
   end
 end

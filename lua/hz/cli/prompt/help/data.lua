@@ -20,6 +20,8 @@ return {
     .. "print(hz.safetensors.read(path).t); os.remove(path)" },
   { 'is_tensor', 'hz.is_tensor(x)', 'whether x is a tensor', 'print(hz.is_tensor(hz.zeros{1}))' },
   { 'empty', "hz.empty(shape, dtype='f32')", 'a tensor of undefined contents', 'print(hz.empty{2, 3}:size())' },
+  { 'visible', 'hz.visible(text)', 'text from data (names of files and classes) as it may be shown in a line: what a '
+    .. 'terminal would obey is written out', "print(hz.visible 'a\\27[31mb')" },
   { 'fail', 'hz.fail(format, ...)', 'raises a message at the line of the script, without the library in between',
     "print(pcall(hz.fail, 'rate is %g; needs less', 3))" },
 }
