@@ -42,6 +42,9 @@ t.case('a deviation of 0 is refused', function()
   t.raises("net 'n': deviation[2] is 0; needs a number above 0", with, { 1, 0 })
   local set = hz.data('camera', { split = 'train', train = 4 })
   t.raises('deviation is 0; needs a number above 0', function() with(1):plan { data = set, batch = 2, deviation = 0 } end)
+  local net = with(1)
+  net.deviation = 0                                    -- set later, it is seen when it is used
+  t.raises('deviation is 0; needs a number above 0', function() net(hz.zeros({ 1, 4, 4, 2 }, 'u8')) end)
 end)
 
 t.case('slopes below zero are refused', function()
