@@ -40,8 +40,9 @@ t.case('a deviation of 0 is refused', function()
   local function with(deviation) return hz.net 'n' { input = { 4, 4, 2 }, deviation = deviation, l.meanpool } end
   t.raises("net 'n': deviation is 0; needs a number above 0", with, 0)
   t.raises("net 'n': deviation[2] is 0; needs a number above 0", with, { 1, 0 })
-  local set = hz.data('camera', { split = 'train', train = 4 })
-  t.raises('deviation is 0; needs a number above 0', function() with(1):plan { data = set, batch = 2, deviation = 0 } end)
+  local set = { items = hz.zeros({ 4, 4, 4, 2 }, 'u8'), labels = hz.zeros({ 4 }, 'i32') }
+  t.raises('deviation is 0; needs a number above 0',
+    function() with(1):plan { data = set, batch = 2, deviation = 0 } end)
   local net = with(1)
   net.deviation = 0                                    -- set later, it is seen when it is used
   t.raises('deviation is 0; needs a number above 0', function() net(hz.zeros({ 1, 4, 4, 2 }, 'u8')) end)
