@@ -55,6 +55,9 @@ static hz_status through(hz_graph *g, int i, const int32_t *needed)
     if (n.op != OP_act && epilogue && epilogue->act != HZ_LINEAR)
         return hz_fail(HZ_EARG, "gradient: %s '%s' has an activation of its own; needs it as a node",
                        op_get(n.op)->name, n.name);
+    if (n.op == OP_act && act_is_sloped(&n.attr.act) && n.attr.act.alpha < 0)
+        return hz_fail(HZ_EARG, "layer '%s': alpha of %s is %g; a gradient needs a number of at least 0, as it is told "
+                       "by the sign of the output", n.name, hz_act_name(n.attr.act.act), (double)n.attr.act.alpha);
     hz_status status = op_get(n.op)->grad(g, n, &c);
     for (int k = 0; k < n.nin && !status; k++)
         if (c.dx[k] >= 0 && c.want[k])

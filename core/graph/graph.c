@@ -2,6 +2,7 @@
    it, so the node list is an order of execution and needs no sorting. */
 #include "graph/graph.h"
 #include <float.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -203,10 +204,8 @@ static hz_status check_activation(int op, const hz_attr *attr)
         return HZ_OK;
     if (!hz_act_name(a->act))
         return hz_fail(HZ_EARG, "activation %d is unknown", a->act);
-    if ((a->act == HZ_ELU || a->act == HZ_LEAKY) && !(a->alpha >= 0 && a->alpha <= FLT_MAX))
-        return hz_fail(HZ_EARG,
-                       "alpha of %s is %g; needs a number of at least 0, as its derivative is told by the sign "
-                       "of its output", hz_act_name(a->act), (double)a->alpha);
+    if (act_is_sloped(a) && !(fabsf(a->alpha) <= FLT_MAX))
+        return hz_fail(HZ_EARG, "alpha of %s is %g; needs a finite number", hz_act_name(a->act), (double)a->alpha);
     return HZ_OK;
 }
 

@@ -87,6 +87,7 @@ int parameter_dtype(const hz_value *v);
 hz_status affine_types(const hz_value *x, const hz_value *w, const hz_value *b);
 /* Gradient of an op with inputs x, w, [b]: dw and db by one node, dx by another. */
 hz_status affine_grad(hz_graph *g, hz_node n, grad_call *c, const hz_attr *attr, int dw_op, int dx_op);
+static inline int act_is_sloped(const hz_act_attr *a) { return a->act == HZ_ELU || a->act == HZ_LEAKY; }
 /* "(128,32,32,3)" into a buffer of 96 bytes. */
 const char *shape_text(char *text, const hz_value *v);
 #endif

@@ -33,6 +33,9 @@ local lazy = {
   safetensors = { 'hz.tensor.safetensors' },
   fail = { 'hz.c', 'fail' }, visible = { 'hz.base.visible', 'line' },
 }
+-- Descriptions of data sets outside the tree ask for the module by this name (datasets/README.md).
+package.preload['hz.dataset'] = function() return require 'hz.data.dataset' end
+
 hz.names = names.sorted(lazy)        -- for completion at the prompt
 
 local unknown = names.index('hz', {})

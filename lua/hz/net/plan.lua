@@ -56,6 +56,7 @@ end
 -- channels: of the items.
 local function input_attr(net, o, channels)
   local attr = ffi.new 'hz_attr'
+  training.check(net.who, { mean = net.mean, deviation = net.deviation })      -- they can be set at any time
   local a, aug = attr.input, o.augment or {}
   a.batch, a.shuffle, a.flip = o.batch or training.default.batch, o.train and 1 or 0, aug.flip and 1 or 0
   a.shift_y, a.shift_x = aug.shift_y or aug.shift or 0, aug.shift_x or aug.shift or 0
