@@ -6,6 +6,7 @@ local c = require 'hz.c'
 local exit = require 'hz.exit'
 local hz = require 'hz'
 local dataset = require 'hz.data.dataset'
+local tensor = require 'hz.tensor.tensor'
 local plans = require 'hz.net.plan'
 local l = hz.layers
 
@@ -38,7 +39,7 @@ local function account() return (select(2, hz.codec.png {}:recode(small_set().it
 
 -- kind -> a new one; methods may change it
 local make = {
-  tensor = function() return hz.zeros { 2, 3 } end,
+  tensor = function() return hz.full({ 2, 3 }, -2) end,     -- no image
   bytes = function() return hz.zeros({ 5 }, 'u8') end,
   net = small_net,
   set = small_set,
@@ -53,10 +54,25 @@ local make = {
 
 local folder
 
+local function study()
+  return hz.study { name = 'tiny', about = 'none', items = 'images', embedded = { 'camera', preset = 'p' },
+    options = function() return { test = 20 } end,
+    presets = { { 'p', epochs = 1, quality = { 10 }, model = { 'small' }, seed = { 1 }, train = 80, test = 20,
+      batch = 20, protocol = 'strict', optimizer = 'sgd' } } }
+end
+
+local function sweep()
+  local set = hz.data('camera', { split = 'train', train = 40 })
+  local o = { name = 'surface', runs = folder .. '/runs', data = { { name = 'camera', train = set, test = set } },
+    quality = { 10 }, model = { 'small' }, epochs = 1, batch = 20, train = 20, test = 10,
+    optimizer = function() return hz.sgd {} end }
+  return hz.sweep(o)
+end
+
 local function values()
-  local list = { false, true, -1, 0, 1.5, 3, 0 / 0, 1 / 0, 2 ^ 60, 'x', folder .. '/x', {}, { 1, 2 }, { x = 1 },
-    { nil, 2 }, { 'a', 'b' }, { {}, 1 }, { input = 3 }, { rate = -1 }, function() end, print, io.stdout, hz,
-    c.ffi.new 'int64_t[1]', coroutine.create(print) }
+  local list = { false, true, -1, 0, 1.5, 3, 0 / 0, 1 / 0, 2 ^ 60, '/dev/null/x', folder .. '/x', {}, { 1, 2 }, { x = 1 },
+    { nil, 2 }, { 'a', 'b' }, { {}, 1 }, { input = 3 }, { rate = -1 }, function() end, tostring, io.stdout, hz,
+    c.ffi.new 'int64_t[1]', coroutine.create(tostring) }
   for _, new in pairs(make) do list[#list + 1] = new() end
   return list
 end
@@ -114,14 +130,18 @@ end
 
 local function finish()
   if #wrong == 0 then return end
-  t.ok(false,
-    ('%d calls went wrong:\n      %s'):format(#wrong, table.concat(wrong, '\n      ', 1, math.min(40, #wrong))))
+  local some = table.concat(wrong, '\n      ', 1, math.min(40, #wrong))
+  t.ok(false, ('%d calls went wrong:\n      %s'):format(#wrong, some))
 end
 
 local function case(name, body)
   t.case('surface: ' .. name, function()
     wrong, told, folder = {}, {}, t.folder()
-    body()
+    local shout = print
+    rawset(_G, 'print', function() end)                -- sweeps and studies say what they do
+    local ok, e = pcall(body)
+    rawset(_G, 'print', shout)
+    if not ok then error(e, 0) end
     finish()
   end)
 end
@@ -152,9 +172,8 @@ for kind, new in pairs(make) do
   case('methods of a ' .. kind, function()
     local o = new()
     local meta = debug.getmetatable(o)
-    local methods = kind == 'tensor' and require 'hz.tensor.tensor'.methods
-      or kind == 'bytes' and require 'hz.tensor.tensor'.methods or type(meta) == 'table'
-        and rawget(meta, '__names') or {}
+    local methods = type(meta) == 'table' and rawget(meta, '__names') or {}
+    if hz.is_tensor(o) then methods = tensor.methods end
     if type(methods) == 'function' then methods = select(2, methods(o)) end
     for name, f in pairs(methods) do fuzz(kind .. ':' .. name, f, new) end
     fuzz(kind .. '[k]', function(self, k) local v = self[k] return v end, new)
@@ -162,6 +181,31 @@ for kind, new in pairs(make) do
     fuzz(kind .. '()', function(self, ...) local v = self(...) return v end, callable(o) and new or nil)
   end)
 end
+
+local function methods_of(kind, new)
+  for name, f in pairs(debug.getmetatable(new()).__names) do fuzz(kind .. ':' .. name, f, new) end
+  fuzz(kind .. '[k]', function(self, k) local v = self[k] return v end, new)
+end
+
+case('methods of a study, a run, a sweep and its results', function()
+  methods_of('study', study)
+  local n = 0
+  methods_of('run', function()
+    n = n + 1
+    return hz.run { kind = 'train', out = ('%s/run%d'):format(folder, n), settings = { model = 'm' } }
+  end)
+  local swept = sweep()
+  methods_of('sweep', function() return swept end)
+  local results = hz.results { runs = folder .. '/runs' }
+  methods_of('results', function() return results end)
+  local near = "'qualty' is unknown, did you mean 'quality'"
+  t.raises('where: ' .. near, function() local r = results:where { qualty = 10 } return r end)
+  t.raises('column: ' .. near, function() local r = results:column 'qualty' return r end)
+  t.raises('mean: ' .. near, function() local r = results:mean 'qualty' return r end)
+  t.raises('cell: ' .. near, function() local r = results[1].qualty return r end)
+  t.equal(#results:where { quality = 10, restart = 0 }:column 'accuracy', 1)
+  fuzz('cell[k]', function(self, k) local v = self[k] return v end, function() return results[1] end)
+end)
 
 case('operators of tensors', function()
   local new = make.tensor

@@ -139,6 +139,7 @@ end
 local Account = {}
 local function is_account(x) return getmetatable(x) == Account end
 names.receivers('account', columns, is_account)
+Account.__names = columns
 Account.__index = names.index('account', columns, 'psnr ssim snr images sounds threads')
 
 function Account:__tostring()

@@ -2,6 +2,7 @@
 -- measures per item (core/measure/measure.c); figures are what a reader wants, made from the columns of an account. A
 -- new measure is a row in the core, and a row here if more than its sum is to be seen.
 local c = require 'hz.c'
+local names = require 'hz.base.names'
 local media = require 'hz.codec.media'
 local tensor = require 'hz.tensor.tensor'
 local ffi, C = c.ffi, c.C
@@ -39,6 +40,7 @@ M.figures = {
 function M.take(column, set, decoded, threads)
   local out = tensor.empty({ set.n }, 'f64')
   local row = rows[set.kind.name][column]
+  if not row then names.unknown('the account of ' .. set.kind.items, column, M.columns[set.kind.name]) end
   c.check(C.hz_measure_items(row, set.media, set.n, decoded:pointer 'read', set.stride, out:pointer(), threads or 0))
   return out
 end

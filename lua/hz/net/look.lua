@@ -1,6 +1,8 @@
 -- look.lua: looking into plans: values and gradients, a row per node, the table that printing a plan shows, and what
 -- HZ_DEBUG says of it while it runs.
 local c = require 'hz.c'
+local names = require 'hz.base.names'
+local need = require 'hz.base.need'
 local tensor = require 'hz.tensor.tensor'
 local ffi, C = c.ffi, c.C
 
@@ -10,15 +12,18 @@ M.methods = methods                -- of plans
 -- A named value ('x', 'logits', 'loss', 'probs', 'conv7.y', 'conv7.weight'): a view of the arena, valid
 -- until the next run.
 function methods.value(self, name)
+  need.text('plan', 'the value', name)
   local v = self.values[name] or C.hz_graph_find(self.graph, name)
   if v == nil or v < 0 then
-    c.fail("plan: no value '%s'; have %s", tostring(name), 'x, logits, loss, probs and LAYER.y')
+    c.fail("plan: no value '%s'%s; have %s", name, names.meant(name, names.sorted(self.values, self.net.names)),
+      'x, logits, loss, probs and LAYER.y')
   end
   return tensor.own(C.hz_plan_peek, self.handle, v, -1)
 end
 
 -- Output of a layer in the last run, its rows in use.
 function methods.peek(self, layer)
+  need.text('plan', 'the layer', layer)
   for i, name in ipairs(self.net.names) do
     if name == layer then return tensor.own(C.hz_plan_peek, self.handle, self.outputs[i], self.args.count) end
   end
@@ -27,6 +32,7 @@ end
 
 -- Gradient of a parameter after a training step (plans without an optimiser keep them).
 function methods.gradient(self, name)
+  need.text('plan', 'the parameter', name)
   local v = C.hz_graph_gradient_of(self.graph, C.hz_graph_find(self.graph, name))
   if v < 0 then c.fail("plan: no gradient of '%s'; needs a trainable parameter of a training plan", tostring(name)) end
   return tensor.own(C.hz_plan_peek, self.handle, v, -1)

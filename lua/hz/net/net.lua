@@ -346,6 +346,7 @@ local INPUT = 'hz.input'           -- metadata: what the net knows of its input,
 -- metadata (strings by name, may be nil) goes into the file as well.
 function methods.save(net, path, metadata)
   need.path('save', path)
+  if metadata ~= nil then need.table('save', 'the metadata', metadata) end
   local all = { net = net.name, [INPUT] = json.encode { shape = net.input, mean = net.mean, deviation = net.deviation,
     classes = rawget(net, 'classes') } }
   for k, v in pairs(metadata or {}) do all[k] = v end

@@ -91,6 +91,12 @@ end
 
 -- Adds one update node per trainable parameter to a builder-like {graph, bind}; state is made where it is missing.
 function methods:update(net, graph, bind, gradient_of)
+  if type(net) ~= 'table' or type(net.tensors) ~= 'function' or type(graph) ~= 'cdata' then
+    c.fail('update: %s and %s were given; needs a net and its graph: net:plan{optimizer=...} calls it', type(net),
+      type(graph))
+  end
+  need.callable('update', 'what binds', bind)
+  need.callable('update', 'what finds gradients', gradient_of)
   local k, attr = kinds[self.kind], c.ffi.new 'hz_attr'
   local a = attr.optim
   a.momentum, a.nesterov, a.decay = self.momentum or 0, self.nesterov and 1 or 0, self.decay

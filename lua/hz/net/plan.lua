@@ -233,6 +233,7 @@ end
 
 -- Items of the last run that were classified correctly.
 function methods.correct(self)
+  if not self.loss_wanted then c.fail('plan: it has no loss to count hits beside; needs loss=\'xent\'') end
   if not self.asked then ask_score(self, 0) end
   local p, n = answer(self, 0, CORRECT, 'correct'), 0
   for i = 0, tonumber(self.args.count) - 1 do n = n + p[i] end
@@ -382,7 +383,8 @@ end
 function methods.write(self, x, labels)
   if self.options.data then c.fail('plan: it reads its own data; write needs a plan without data=') end
   self:value('x'):copy(fed(self, x))
-  if labels then
+  if labels ~= nil then
+    labels = tensor.is(labels) and labels or tensor.from(labels, 'i32')
     check_labels(self, labels)
     self:value('labels'):copy(labels)
   end
@@ -394,7 +396,10 @@ local function node_range(self, name, forward_only)
   for i = 0, (forward_only and self.forward_nodes or C.hz_graph_nodes(self.graph)) - 1 do
     if ffi.string(C.hz_graph_node(self.graph, i).name) == name then first, last = first or i, i + 1 end
   end
-  if not first then c.fail("plan: no layer '%s'; have %s", tostring(name), table.concat(self.net.names, ' ')) end
+  if not first then
+    c.fail("plan: no layer '%s'%s; have %s", tostring(name), names.meant(name, self.net.names),
+      table.concat(self.net.names, ' '))
+  end
   return first, last
 end
 

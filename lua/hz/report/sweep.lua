@@ -11,11 +11,9 @@ local text = require 'hz.report.text'
 local Sweep, methods = sweep.Sweep, sweep.methods
 
 -- Writes the plot of accuracy over bits as an SVG file.
-function methods:plot(path) file.write(need.path('plot', path), picture.svg(report.of_sweep(self))) end
+local function plot(self, path) file.write(need.path('plot', path), picture.svg(report.of_sweep(self))) end
 
-for _, name in ipairs { 'plot', 'closing', 'finish', 'unfinished' } do
-  methods[name] = names.receiver('sweep', name, sweep.is, methods[name])
-end
+methods.plot = names.receiver('sweep', 'plot', sweep.is, plot)
 
 function Sweep:__tostring() return text.text(report.of_sweep(self)) end
 

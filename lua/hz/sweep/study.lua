@@ -278,6 +278,8 @@ end
 -- The closing lines of a sweep: its table, where it is stored, the plot; ends the script with status 3 if a cell
 -- failed.
 function methods:finish(sweep)
+  if not rawget(self, 'knob') then c.fail('study: finish came before settings; needs study:settings(...) first') end
+  if not sweeps.is(sweep) then need.fail('study', 'what is finished', sweep, 'a sweep') end
   if self.knob.dry then return end
   print()
   print(sweep)

@@ -31,8 +31,15 @@ local function failed(self, job, message)
   self.failed[#self.failed + 1] = { job = job, message = message }
 end
 
+local function check_job(self, who, job)
+  if type(job) ~= 'table' or job.number == nil or self.jobs[job.number] ~= job then
+    need.fail(who, 'the job', job, 'one of the jobs of this sweep')
+  end
+end
+
 -- Takes a finished cell in; `new` says that this sweep computed it.
 function methods:finish_cell(job, new)
+  check_job(self, 'finish_cell', job)
   local ok, record = pcall(cell.read, self.runs, job.key)
   job.finished, job.left = true, 0
   if not ok then
@@ -49,6 +56,8 @@ end
 
 -- Gives a cell up; the others go on.
 function methods:fail_cell(job, message)
+  check_job(self, 'fail_cell', job)
+  need.text('fail_cell', 'the message', message)
   job.finished, job.left = true, 0
   failed(self, job, message)
   self.progress:line(text.remark(self, job, 'failed: ' .. message))
@@ -61,7 +70,8 @@ function methods:unfinished()
 end
 
 -- What would hit the next cell as well ends the sweep; anything else is the cell's own trouble.
-function methods.of_the_disk(message)
+function methods:of_the_disk(message)
+  need.text('of_the_disk', 'the message', message)
   for _, who in ipairs { 'write: ', 'mkdir: ', 'lock: ', 'rename: ', 'remove: ' } do
     if message:find(who, 1, true) then return true end
   end
@@ -89,7 +99,7 @@ local function compute(self, job)
   if ok and not mine then return false, owner end
   if ok then
     self:finish_cell(job, true)
-  elseif c.is_interrupt(mine) or self.of_the_disk(tostring(mine)) then
+  elseif c.is_interrupt(mine) or self:of_the_disk(tostring(mine)) then
     error(mine, 0)
   else
     self:fail_cell(job, tostring(mine))
@@ -332,6 +342,7 @@ function methods:finish()
   end
 end
 
+names.receivers('sweep', methods, M.is)
 Sweep.__index, Sweep.__names = names.index('sweep', methods, 'predicted kernels'), methods
 
 return M

@@ -54,7 +54,7 @@ local function compute(self, job)
   local ok, mine, owner = pcall(cell.run, self.runs, job, hooks(job))
   if ok then return { event = mine and 'done' or 'busy', job = job.number, owner = owner and owner.text } end
   if c.is_interrupt(mine) then error(mine, 0) end
-  return { event = self.of_the_disk(tostring(mine)) and 'stop' or 'failed', job = job.number, message = tostring(mine) }
+  return { event = self:of_the_disk(tostring(mine)) and 'stop' or 'failed', job = job.number, message = tostring(mine) }
 end
 
 local function serve(self)
