@@ -97,7 +97,7 @@ local cases = {
   { 'local p = small():plan{batch=4}\np:peek "conv9"', "plan: no value 'conv9'" },
   { 'local p = small():plan{batch=4}\np:peek "conv1.y"', "peek: 'conv1.y' was fused away; needs a plan with keep" },
   { 'local p = small():plan{batch=4}\np:run("conv1", "conv9")',
-    "plan: no layer 'conv9'; have conv1 relu1 conv2 meanpool1" },
+    "plan: no layer 'conv9', did you mean 'conv1'; have conv1 relu1 conv2 meanpool1" },
   { 'local p = small():plan{batch=4}\np:gradient "conv1.weight"',
     "plan: no gradient of 'conv1.weight'; needs a trainable parameter of a training plan" },
   { 'local n = small()\nlocal p = n:plan{batch=4}\nn[2] = elu\np:run()',

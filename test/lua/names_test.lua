@@ -120,7 +120,8 @@ end)
 
 t.case('names: numbers per channel are one, or as many as channels', function()
   local function x(given, channels)
-    local plan = hz.net 'n' { l.meanpool, l.dense{2}, mean = given }:plan { batch = 2, data = set(channels), keep = true }
+    local plan = hz.net 'n' { l.meanpool, l.dense{2}, mean = given }:plan { batch = 2, data = set(channels),
+      keep = true }
     plan:evaluate()
     return plan:value 'x'[1][1][1]:table()
   end
