@@ -17,7 +17,9 @@ local acts = { 'relu', 'elu', 'gelu', 'leaky', 'tanh', 'sigmoid' }
 local kinked = { relu = true, leaky = true, elu = true }
 local function act_of(d) return d:chance(0.5) and d:of(acts) or nil end
 
-local function alpha_of(d) return d:chance(0.5) and d:between(0.05, 1.5) or nil end
+-- A zero is a value, too.
+local function at_times_zero(d, a, b) return d:chance(0.1) and 0 or d:between(a, b) end
+local function alpha_of(d) return d:chance(0.5) and at_times_zero(d, 0.05, 1.5) or nil end
 
 -- A window that fits, or with a small chance one that does not: shape inference has to say so. Returns it and the
 -- extents of an image, up to `room` larger.
@@ -95,7 +97,7 @@ function makers.norm(d)
   local n = s[axis == 0 and #s or axis + 1]
   local frozen = d:chance(0.2)
   return { inputs = { s, { n }, { n }, { n }, { n } }, no_grad = frozen, act = act_of(d),
-    attr = { axis = axis, epsilon = 10 ^ d:between(-5, -1), momentum = d:between(0.01, 0.999),
+    attr = { axis = axis, epsilon = 10 ^ d:between(-5, -1), momentum = at_times_zero(d, 0.01, 0.999),
       frozen = frozen and 1 or 0 } }
 end
 
@@ -121,13 +123,20 @@ local function update(states)
     local inputs = { s, s }
     for i = 1, states do inputs[2 + i] = s end
     if states == 2 then
-      attr.beta1, attr.beta2, attr.epsilon = d:between(0.1, 0.99), d:between(0.5, 0.9999), 10 ^ d:between(-8, -3)
+      attr.beta1, attr.beta2 = at_times_zero(d, 0.1, 0.99), at_times_zero(d, 0.5, 0.9999)
+      attr.epsilon = 10 ^ d:between(-8, -3)
     elseif d:chance(0.7) then
       attr.momentum, attr.nesterov, inputs[3] = d:between(0.05, 0.99), d:whole(0, 1), s
     end
     return { inputs = inputs, attr = attr, no_grad = true, batch = 1, update = true }
   end
 end
+function makers.norm_update(d)
+  local s = { d:whole(1, 200) }
+  return { inputs = { s, s, s, s }, attr = { momentum = at_times_zero(d, 0, 1) }, no_grad = true, batch = 1,
+    update = true }
+end
+
 makers.sgd, makers.adam, makers.adamw, makers.adadelta = update(0), update(2), update(2), update(2)
 
 -- How often each is drawn: what has most kernels most often.
