@@ -16,7 +16,7 @@ static hz_status check_elf(const char *path)
     errno = 0;
     FILE *f = stat(path, &st) || S_ISREG(st.st_mode) ? fopen(path, "rb") : NULL;      /* a pipe may never open */
     if (!f && !errno)
-        return hz_fail(HZ_EFORMAT, "is no file");
+        return hz_fail(HZ_EFORMAT, "is no shared object (ELF)");
     if (!f)
         return hz_fail(HZ_EIO, "cannot be read: %s", strerror(errno));
     size_t n = fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode) ? fread(&h, 1, sizeof h, f) : 0;

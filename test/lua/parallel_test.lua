@@ -162,17 +162,17 @@ t.case('parallel: a failed cell is named, the others go on, status 3', function(
   t.match(out, 'failed: jpeg 20, net, seed 2')
   t.match(err, '2 of 2 cells failed')
   t.equal((run 'runs=b'), 0)
-  -- as if one training were half done, and its resume point damaged
+  -- as if one training were half done, and its resume point could not be read
   for _, name in ipairs(file.list(dir .. '/b/cells')) do
     if name:find '%.weights%.' then
       file.mkdir(dir .. '/c/cells')
-      t.write(dir .. '/c/cells/' .. name:gsub('%.weights%.', '.resume.'), 'damaged')
+      t.sh(('mkfifo %s/c/cells/%s'):format(dir, (name:gsub('%.weights%.', '.resume.'))))
       break
     end
   end
   status, out, err = run 'runs=c parallel=2'
   t.equal(status, 3, err)
-  t.match(err, 'cell %d/4 [^\n]*failed: [^\n]*%.resume%.safetensors')
+  t.match(err, 'cell %d/4 [^\n]*failed: [^\n]*%.resume%.safetensors: is a pipe')
   t.match(err, '1 of 4 cells failed')
   t.match(out, '1 cell is not finished')
 end)
