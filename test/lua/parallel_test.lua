@@ -237,12 +237,45 @@ t.case('parallel: a full disk ends it with a message', function()
   same_cells(dir .. '/a', dir .. '/b')
 end)
 
+t.case('sweep: the time to go is known from the first steps on, by what cells of a kind have taken', function()
+  local predict, posix = require 'hz.sweep.predict', require 'hz.ext.posix'
+  local function job(kind, epoch)
+    return { kind = kind, settings = { epochs = 2 }, cost = { epoch = epoch, finish = 0 }, left = 2 * epoch }
+  end
+  local jobs = { job('a', 100), job('a', 100), job('b', 50) }
+  t.equal(predict.to_go(jobs, 1), nil)
+  predict.starts(jobs[1])
+  predict.reached(jobs[1], 0.5)
+  t.equal(predict.to_go(jobs, 1), nil)
+  posix.sleep(0.05)
+  predict.reached(jobs[1], 1)
+  local seconds, from = require 'hz.c'.C.hz_seconds, jobs[1].from.at
+  local least = seconds() - from                         -- of half an epoch of a
+  local to_go = predict.to_go(jobs, 1)                   -- one more of a, two of the other, two of b, half as long
+  t.ok(least >= 0.05 and to_go >= 8 * least and to_go <= 8 * (seconds() - from), to_go)
+  predict.ends(jobs[1])
+  local whole = jobs[1].ended - jobs[1].began.at
+  t.near(predict.to_go(jobs, 1), 1.5 * whole, 1e-9)
+  t.near(predict.to_go(jobs, 2), whole, 1e-9)
+  predict.starts(jobs[3])
+  predict.reached(jobs[3], 0)
+  posix.sleep(0.02)
+  predict.reached(jobs[3], 1)                            -- from now on b has a pace of its own
+  t.ok(predict.to_go(jobs, 1) > whole + 0.02, 'an epoch of b takes 0.02 s and more')
+  local _, run = place()
+  local status, out, err = run 'runs=a seed=1 quality=raw epochs=3'
+  t.equal(status, 0)
+  t.match(out, '^sweep tiny%-%x+: 1 cell\n')
+  t.match(err, 'epoch 2/3 .* %%  %d:%d%d left\n')
+end)
+
 t.case('parallel: the predicted time is that of jobs taken in order by whoever is free', function()
   local predict, share = require 'hz.sweep.predict', require 'hz.sweep.threads'.share
   local jobs = { { left = 3 }, { left = 1 }, { left = 0 }, { left = 1 }, { left = 2 } }
   t.equal({ predict.span(jobs, 1), predict.span(jobs, 2), predict.span(jobs, 3), predict.span(jobs, 8) },
     { 7, 4, 3, 3 })
   t.equal({ share(8, 3, 1), share(8, 3, 2), share(8, 3, 3), share(2, 4, 1) }, { 3, 3, 2, 1 })
+  t.equal(predict.span(jobs, 2, function(job) return job.left > 2 and 10 or 1 end), 30)
   local dir, run = place()
   local status, out = run 'runs=a dry=true parallel=2'
   t.equal(status, 0)

@@ -41,7 +41,8 @@ end
 function methods:finish_cell(job, new)
   check_job(self, 'finish_cell', job)
   local ok, record = pcall(cell.read, self.runs, job.key)
-  job.finished, job.left = true, 0
+  job.finished = true
+  predict.ends(job)
   if not ok then
     if c.is_interrupt(record) then error(record, 0) end
     failed(self, job, ('%s; remove the file, and the same command computes the cell anew'):format(record))
@@ -58,7 +59,8 @@ end
 function methods:fail_cell(job, message)
   check_job(self, 'fail_cell', job)
   need.text('fail_cell', 'the message', message)
-  job.finished, job.left = true, 0
+  job.finished = true
+  predict.ends(job)
   failed(self, job, message)
   self.progress:line(text.remark(self, job, 'failed: ' .. message))
 end
@@ -79,7 +81,7 @@ end
 
 local function show_step(self, job, run)
   local epochs = run.plan.epoch + run.seen / #job.point.train.labels
-  text.reached(job, epochs)
+  predict.reached(job, epochs)
   self.progress:show(function()
     return text.status(self, job, { epochs = epochs, loss = run.loss_sum / run.seen, accuracy = run.correct / run.seen,
       rate = run.epoch_seconds > 0 and run.seen / run.epoch_seconds or run.rate })
@@ -87,12 +89,13 @@ local function show_step(self, job, run)
 end
 
 local function show_epoch(self, job, row)
-  text.reached(job, row.epoch)
+  predict.reached(job, row.epoch)
   local line = text.epoch(self, job, row)
   if self.progress.live then self.progress:show(line) else self.progress:line(line) end
 end
 
 local function compute(self, job)
+  predict.starts(job)
   local ok, mine, owner = pcall(cell.run, self.runs, job,
     { on_step = function(run) show_step(self, job, run) end, on_epoch = function(row) show_epoch(self, job, row) end })
   self.progress:clear()
@@ -153,20 +156,24 @@ local function count_done(self)
   return n
 end
 
--- How many processes compute the cells, and the seconds they will need. parallel: a number or 'auto'.
-local function settle(self, parallel, start)
-  if parallel == 'auto' and workers.command() then return predict.choose(self.runs, self.jobs, start) end
-  local n = math.min(parallel == 'auto' and 1 or parallel, #self.jobs)
-  return n, predict.with(self.runs, self.jobs, n, start)
+-- How many processes compute the cells, and where that is all that is asked the seconds they will need. parallel: a
+-- number or 'auto'.
+local function settle(self, parallel, dry, start)
+  if parallel ~= 'auto' then
+    parallel = math.min(parallel, #self.jobs)
+  elseif not workers.command() then
+    parallel = 1
+  end
+  return predict[dry and 'measured' or 'glanced'](self.runs, self.jobs, parallel, start)
 end
 
--- "12 cells, 3 of them finished; about 14:05 to go, 2 cells at a time"
-local function announce(self, parallel, start)
-  local done = count_done(self)
-  if done < #self.jobs then self.processes, self.predicted = settle(self, parallel, start) end
+-- "12 cells, 3 of them finished, 2 cells at a time"; of a dry run also "about 14:05 to go".
+local function announce(self, o, start)
+  local done, seconds = count_done(self), nil
+  if done < #self.jobs then self.processes, seconds = settle(self, o.parallel, o.dry, start) end
   print(('sweep %s: %d cell%s%s%s%s'):format(visible(self.id), #self.jobs, #self.jobs == 1 and '' or 's',
     done > 0 and (', %d of them finished'):format(done) or '',
-    self.predicted and (', about %s to go'):format(progress.duration(self.predicted)) or '',
+    seconds and (', about %s to go'):format(progress.duration(seconds)) or '',
     self.processes > 1 and (', %d cells at a time'):format(self.processes) or ''))
   io.stdout:flush()
 end
@@ -288,8 +295,7 @@ end
 
 local function go(self, o, start)
   begin(self, o)
-  announce(self, o.parallel, start)
-  self.started = c.C.hz_seconds()
+  announce(self, o, start)
   if self.processes > 1 then workers.work(self, self.processes) else work(self) end
 end
 
@@ -304,8 +310,7 @@ function M.run(o)
   local jobs = axes.jobs(o)
   local chosen = o.tune and kernels.choose(o, jobs)     -- before the sweep has its id, which follows from them
   local self = setmetatable({ id = manifest.id(o.name, jobs), runs = manifest.runs(o.runs), jobs = jobs, records = {},
-    failed = {}, progress = progress.new(), started = c.C.hz_seconds(), predicted = nil, processes = 1,
-    kernels = chosen }, Sweep)
+    failed = {}, progress = progress.new(), processes = 1, kernels = chosen }, Sweep)
   local role = workers.role(self.id)
   if role == 'other' then return take_in(self) end
   if role == 'worker' then
@@ -313,7 +318,7 @@ function M.run(o)
     workers.serve(self)
   end
   if o.dry then
-    announce(self, o.parallel, start)
+    announce(self, o, start)
     return self
   end
   local lock = hold(self)
@@ -343,6 +348,6 @@ function methods:finish()
 end
 
 names.receivers('sweep', methods, M.is)
-Sweep.__index, Sweep.__names = names.index('sweep', methods, 'predicted kernels'), methods
+Sweep.__index, Sweep.__names = names.index('sweep', methods, 'kernels'), methods
 
 return M

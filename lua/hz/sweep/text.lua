@@ -1,4 +1,4 @@
--- text.lua: what a sweep says while it runs, in words and in time left. `self` is the sweep: jobs, predicted, started.
+-- text.lua: what a sweep says while it runs, in words and in time left. `self` is the sweep: jobs, processes.
 local c = require 'hz.c'
 local encoding = require 'hz.codec.encoding'
 local predict = require 'hz.sweep.predict'
@@ -16,16 +16,10 @@ end
 
 -- ---- time ----
 
--- What `job` still needs after `epochs` epochs; what the sweep needs follows from all jobs.
-function M.reached(job, epochs) job.left = (job.settings.epochs - epochs) * job.cost.epoch + job.cost.finish end
-
--- Seconds to go, corrected by how the prediction has fared so far.
-function M.left(self)
-  local left = predict.span(self.jobs, self.processes)
-  local predicted = self.predicted - left
-  local spent = c.C.hz_seconds() - self.started
-  if predicted > 1 and spent > 1 then left = left * math.max(0.2, math.min(5, spent / predicted)) end
-  return left
+-- How long the sweep still needs, in words behind `before`; '' as long as nobody knows.
+local function left(self, before)
+  local seconds = predict.to_go(self.jobs, self.processes)
+  return seconds and before .. duration(seconds) .. ' left' or ''
 end
 
 -- ---- lines ----
@@ -35,8 +29,8 @@ local function head(self, job) return ('cell %d/%d'):format(job.number, #self.jo
 -- One cell at work. at: { epochs (behind it, with the part of the running one), loss, accuracy, rate }. What matters
 -- most stands first: narrow terminals cut the end off.
 function M.status(self, job, at)
-  return ('%s, %s left: %s, epoch %d/%d, loss %.3f, accuracy %.1f %%, %.0f images/s'):format(head(self, job),
-    duration(M.left(self)), M.title(job.labels), math.floor(at.epochs) + 1, job.settings.epochs,
+  return ('%s%s: %s, epoch %d/%d, loss %.3f, accuracy %.1f %%, %.0f images/s'):format(head(self, job),
+    left(self, ', '), M.title(job.labels), math.floor(at.epochs) + 1, job.settings.epochs,
     at.loss, 100 * at.accuracy, at.rate)
 end
 
@@ -47,15 +41,15 @@ function M.status_of_all(self, done, running)
     local epochs = job.settings.epochs
     parts[i] = ('%s (%d/%d)'):format(M.title(job.labels), math.min(epochs, math.floor(job.at or 0) + 1), epochs)
   end
-  return ('%d of %d cells done, %d running, %s left: %s'):format(done, #self.jobs, #running, duration(M.left(self)),
+  return ('%d of %d cells done, %d running%s: %s'):format(done, #self.jobs, #running, left(self, ', '),
     table.concat(parts, '; '))
 end
 
 -- An epoch that has ended; row: epoch, loss, accuracy, watch_accuracy.
 function M.epoch(self, job, row)
-  return ('%s  %s  epoch %d/%d  loss %.4f  accuracy %.1f %%  %s %.1f %%  %s left'):format(head(self, job),
+  return ('%s  %s  epoch %d/%d  loss %.4f  accuracy %.1f %%  %s %.1f %%%s'):format(head(self, job),
     M.title(job.labels), row.epoch, job.settings.epochs, row.loss, 100 * row.accuracy,
-    job.settings.keep_best and 'test' or 'validation', 100 * (row.watch_accuracy or 0), duration(M.left(self)))
+    job.settings.keep_best and 'test' or 'validation', 100 * (row.watch_accuracy or 0), left(self, '  '))
 end
 
 -- A cell that is finished.

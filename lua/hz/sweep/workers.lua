@@ -9,6 +9,7 @@ local c = require 'hz.c'
 local cell = require 'hz.sweep.cell'
 local json = require 'hz.base.json'
 local posix = require 'hz.ext.posix'
+local predict = require 'hz.sweep.predict'
 local process = require 'hz.ext.process'
 local stop = require 'hz.exit'.stop
 local text = require 'hz.sweep.text'
@@ -130,6 +131,7 @@ function Crew:hand_out()
     local job = w.ready and not w.job and self:next()
     if job then
       w.job, job.at = job, nil
+      predict.starts(job)
       w:send(job.number .. '\n')                       -- one that has ended meanwhile is noticed by its silence
     end
   end
@@ -152,12 +154,12 @@ function heard.ready(self, w) w.ready, self.stillborn = true, 0 end
 
 function heard.step(self, _, job, r)
   job.at = r.epochs
-  text.reached(job, r.epochs)
+  predict.reached(job, r.epochs)
 end
 
 function heard.epoch(self, _, job, r)
   job.at, job.losses = r.epoch, 0
-  text.reached(job, r.epoch)
+  predict.reached(job, r.epoch)
   if not self.sweep.progress.live then self.sweep.progress:line(text.epoch(self.sweep, job, r)) end
 end
 
