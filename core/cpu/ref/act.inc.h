@@ -1,5 +1,5 @@
 /* act.inc.h: activations over T. NaN goes in and comes out.
-   relu max(x,0) · elu x or alpha*(e^x - 1) · leaky x or alpha*x · gelu x*Phi(x), exact by erf · sigmoid 1/(1+e^-x) */
+   relu max(x,0); elu x or alpha*(e^x - 1); leaky x or alpha*x; gelu x*Phi(x), exact by erf; sigmoid 1/(1+e^-x) */
 
 static inline T F(activate)(T x, int act, float given)
 {
