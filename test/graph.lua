@@ -258,6 +258,20 @@ function Bench:kernels()
   return used
 end
 
+-- Names of all kernels that the ops of a bench have besides those in it.
+function Bench:other_kernels()
+  local names, seen = {}, {}
+  for _, k in ipairs(self:kernels()) do
+    local op, i = C.hz_op_named(k.op), 0
+    while C.hz_cpu_kernel(op, i) ~= nil do
+      local name = ffi.string(C.hz_cpu_kernel(op, i))
+      if name ~= k.kernel and not seen[name] then names[#names + 1], seen[name] = name, true end
+      i = i + 1
+    end
+  end
+  return names
+end
+
 -- ---- comparing ----
 
 -- Relative L2 distance of two tensors (of small integers: how many differ).

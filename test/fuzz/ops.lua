@@ -292,20 +292,6 @@ local function check_rows(row, storage, bench, rows, truth, where, fail)
   check_values(row, storage, bench, rows, truth, where, fail)
 end
 
--- Kernels that the ops of a bench have besides those in it.
-local function other_kernels(bench)
-  local names, seen = {}, {}
-  for _, k in ipairs(bench:kernels()) do
-    local op, i = C.hz_op_named(k.op), 0
-    while C.hz_cpu_kernel(op, i) ~= nil do
-      local name = ffi.string(C.hz_cpu_kernel(op, i))
-      if name ~= k.kernel and not seen[name] then names[#names + 1], seen[name] = name, true end
-      i = i + 1
-    end
-  end
-  return names
-end
-
 local function ask(row, storage, level, kernel, truth, fewer, fail)
   local bench = graphs.bench(row, { dtype = storage, grad = not row.no_grad })
   bench.uses, bench.elements = {}, row.update and 1 or bench.outputs[1].view:count()
@@ -343,7 +329,7 @@ function M.case(d, fail)
     for _, storage in ipairs { 'f32', 'bf16' } do
       if storage == 'f32' or not row.update then
         local chosen = ask(row, storage, level, nil, all, fewer, fail)
-        for _, kernel in ipairs(other_kernels(chosen)) do
+        for _, kernel in ipairs(chosen:other_kernels()) do
           local function again() ask(row, storage, level, kernel, all, fewer, fail) end
           if not (kernel == 'ref' and row.large) then graphs.forced(kernel, again) end
         end

@@ -8,20 +8,6 @@ local levels = assert(loadfile(t.here .. 'levels.lua'))()
 
 -- ---- levels and kernels ----
 
--- Names of all kernels of the ops of a bench, but for those the backend would choose anyway.
-local function other_kernels(bench)
-  local names, seen = {}, {}
-  for _, k in ipairs(bench:kernels()) do
-    local op, i = C.hz_op_named(k.op), 0
-    while C.hz_cpu_kernel(op, i) ~= nil do
-      local name = ffi.string(C.hz_cpu_kernel(op, i))
-      if name ~= k.kernel and not seen[name] then names[#names + 1], seen[name] = name, true end
-      i = i + 1
-    end
-  end
-  return names
-end
-
 local function runs(bench, name)
   if not name then return true end
   for _, k in ipairs(bench:kernels()) do if k.kernel == name then return true end end
@@ -133,7 +119,7 @@ t.case('every kernel of every level equals the plain loops', function()
         close(row, storage, b, row.batch, truth(row, storage), ('%s, %s'):format(level, name or 'chosen kernel'))
         return b
       end
-      for _, name in ipairs(other_kernels(ask())) do G.forced(name, function() ask(name) end) end
+      for _, name in ipairs(ask():other_kernels()) do G.forced(name, function() ask(name) end) end
     end)
   end)
 end)
@@ -170,7 +156,7 @@ t.case('numerics of architecture A', function()
         end
         return b
       end
-      for _, name in ipairs(other_kernels(ask())) do G.forced(name, function() ask(name) end) end
+      for _, name in ipairs(ask():other_kernels()) do G.forced(name, function() ask(name) end) end
     end)
   end)
 end)
@@ -232,7 +218,7 @@ t.case('what is not finite stays so, by every kernel', function()
         end
         return b
       end
-      for _, name in ipairs(other_kernels(ask())) do G.forced(name, function() ask(name) end) end
+      for _, name in ipairs(ask():other_kernels()) do G.forced(name, function() ask(name) end) end
     end)
   end)
   t.ok(seen > 1000, 'nothing was tainted')
@@ -282,7 +268,7 @@ t.case('the same bits for 1, 2, 3 and 5 threads', function()
         end
         return b
       end
-      for _, name in ipairs(other_kernels(ask())) do
+      for _, name in ipairs(ask():other_kernels()) do
         if name ~= 'ref' then G.forced(name, function() ask(name) end) end
       end
     end)
