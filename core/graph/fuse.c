@@ -31,7 +31,8 @@ typedef struct pair {
     hz_node *follower;
 } pair;
 
-/* One way to join a pair. build: 0 if there is no such node; rewire: the graph has it in the producer's place. */
+/* One way to join a pair. build: 0 if there is no such node, -1 without memory (message set); rewire: the graph
+   has it in the producer's place. */
 typedef struct way {
     int (*build)(hz_graph *g, const pair *p, hz_node *fused);
     void (*rewire)(hz_graph *g, const pair *p, const hz_node *fused);
@@ -116,7 +117,7 @@ static int add_sums(hz_graph *g, const pair *p, hz_node *fused)
         return 0;
     int sums = sums_value(g, f, s.name);
     fused->out[fused->nout++] = sums;
-    return sums >= 0;
+    return sums < 0 ? -1 : 1;
 }
 
 /* ---- rewire ---- */
@@ -206,15 +207,17 @@ static int accepted(const hz_graph *g, const hz_backend *b, const hz_node *fused
     return b->accepts(&w);
 }
 
-static void fuse(hz_graph *g, const hz_backend *b, int follower, const int32_t *uses)
+static hz_status fuse(hz_graph *g, const hz_backend *b, int follower, const int32_t *uses)
 {
     pair p;
     const way *how = find_pair(g, &g->nodes[follower], &p) ? way_of(g, &p, uses) : NULL;
     if (!how)
-        return;
+        return HZ_OK;
     hz_node fused = g->nodes[p.producer];
-    if (how->build(g, &p, &fused) && accepted(g, b, &fused))
+    int built = how->build(g, &p, &fused);
+    if (built > 0 && accepted(g, b, &fused))
         how->rewire(g, &p, &fused);
+    return built < 0 ? HZ_EMEM : HZ_OK;
 }
 
 static int32_t *count_uses(const hz_graph *g)
@@ -227,10 +230,15 @@ static int32_t *count_uses(const hz_graph *g)
     return uses;
 }
 
-void graph_fuse(hz_graph *g, const hz_backend *b)
+/* Unfused would be as right, but of other bits: what memory there was must not decide a result. */
+hz_status graph_fuse(hz_graph *g, const hz_backend *b)
 {
-    int32_t *uses = graph_rewrite(g) ? NULL : count_uses(g);
-    for (int i = 0; i < g->nnodes && uses; i++)      /* without memory nothing is fused, which is always correct */
-        fuse(g, b, i, uses);
+    hz_status status = graph_rewrite(g);
+    int32_t *uses = status ? NULL : count_uses(g);
+    if (!status && !uses)
+        status = hz_fail(HZ_EMEM, "fuse: no memory for %d values", g->nvalues);
+    for (int i = 0; i < g->nnodes && !status; i++)
+        status = fuse(g, b, i, uses);
     free(uses);
+    return status;
 }

@@ -47,9 +47,8 @@ static hz_status build(hz_plan *p, const hz_plan_options *o)
     p->backend = hz_backend_named(o && o->device ? o->device : "cpu");
     if (!p->backend)
         return HZ_EDEVICE;
-    if (!o || !(o->no_fuse || o->keep))
-        graph_fuse(p->graph, p->backend);
-    hz_status status = arena_place(p->graph, o && o->keep, &p->map);
+    hz_status status = o && (o->no_fuse || o->keep) ? HZ_OK : graph_fuse(p->graph, p->backend);
+    status = status ? status : arena_place(p->graph, o && o->keep, &p->map);
     if (status)
         return status;
     status = device_make(&p->device, p->graph, p->backend->memory, (size_t)p->map.bytes);

@@ -9,8 +9,8 @@
 hz_work work_of(const hz_graph *g, const hz_node *n);
 /* rewrite.c: patterns of nodes that cost less in another order. HZ_EMEM leaves a graph that is right. */
 hz_status graph_rewrite(hz_graph *g);
-/* fuse.c: patterns of two nodes become one with an epilogue or a tail, where the backend runs it. */
-void graph_fuse(hz_graph *g, const hz_backend *b);
+/* fuse.c: patterns of two nodes become one with an epilogue or a tail, where the backend runs it. HZ_EMEM likewise. */
+hz_status graph_fuse(hz_graph *g, const hz_backend *b);
 
 /* A range of the arena: from the node that makes its value to the last that reads it, both counted. */
 typedef struct life {
