@@ -89,8 +89,8 @@ end
 
 -- All rows, whose columns have these names. An error leaves the statement to the collector.
 local function collect(self, stmt, names, ...)
-  local lib, rows = self.lib, {}
-  for i = 1, select('#', ...) do bind(self, stmt, i, (select(i, ...))) end
+  local lib, rows, values = self.lib, {}, { ... }
+  for i = 1, select('#', ...) do bind(self, stmt, i, values[i]) end
   local status = lib.sqlite3_step(stmt)
   while status == ROW do
     local row = {}

@@ -160,6 +160,7 @@ function Filling:insert(runs, key, stamp)
     list[i] = v
   end
   self.db:again(self.sql, unpack(list, 1, #self.order))
+  return record
 end
 
 local function cell_files(runs)
@@ -202,24 +203,27 @@ local function compare(db, runs, keys)
   return fresh, gone
 end
 
+-- Returns the records that were read on the way, by key, of cells that are asked for.
 local function refresh(db, runs, notes, keys)
   local fresh, gone = compare(db, runs, keys)
-  if #fresh == 0 and #gone == 0 then return end
+  if #fresh == 0 and #gone == 0 then return {} end
   db:rows 'BEGIN IMMEDIATE'
-  local table_of_cells = filling(db)
+  local table_of_cells, records = filling(db), {}
   for _, one in ipairs(fresh) do
-    local ok, e = pcall(table_of_cells.insert, table_of_cells, runs, one.key, one.stamp)
+    local ok, record = pcall(table_of_cells.insert, table_of_cells, runs, one.key, one.stamp)
+    if ok and keys then records[one.key] = record end
     if not ok then
-      if c.is_interrupt(e) then error(e, 0) end
-      gone[#gone + 1], notes[one.key] = one.key, tostring(e)
+      if c.is_interrupt(record) then error(record, 0) end
+      gone[#gone + 1], notes[one.key] = one.key, tostring(record)
     end
   end
   for _, key in ipairs(gone) do db:again('DELETE FROM cells WHERE key = ?', key) end
   db:rows 'COMMIT'
+  return records
 end
 
--- The database of a runs folder, up to date, and messages about cells that cannot be read, by key. Close it after use.
--- keys: of the cells that are asked for; nil for all.
+-- The database of a runs folder, up to date, messages about cells that cannot be read, and records that had to be read,
+-- both by key. Close it after use. keys: of the cells that are asked for; nil for all.
 function M.open(runs, keys)
   local notes, db = {}, open(runs)
   local ok, e = pcall(refresh, db, runs, notes, keys)
@@ -228,9 +232,9 @@ function M.open(runs, keys)
     db:close()
     say(('%s; going on without the index'):format(e))
     db = in_memory()
-    refresh(db, runs, notes, keys)
+    e = refresh(db, runs, notes, keys)
   end
-  return db, notes
+  return db, notes, e
 end
 
 -- ---- asking ----
@@ -262,10 +266,13 @@ end
 function M.records(runs, keys)
   if not sqlite.present() then return without_sqlite(runs, keys) end
   local records, notes = {}, {}
-  local db, bad = M.open(runs, keys)
+  local db, bad, read = M.open(runs, keys)
   for _, key in ipairs(keys) do
-    local row = db:again('SELECT record, run FROM cells WHERE key = ?', key)[1]
-    local ok, record = pcall(decode, runs, key, row)
+    local ok, record = true, read[key]
+    if not record then
+      local row = db:again('SELECT record, run FROM cells WHERE key = ?', key)[1]
+      ok, record = pcall(decode, runs, key, row)
+    end
     if ok and record then records[#records + 1] = record end
     if not ok or bad[key] then notes[#notes + 1] = bad[key] or tostring(record) end
   end
