@@ -155,6 +155,43 @@ t.case('sweep: cells tested in another encoding carry the account of the test it
   t.ok(math.abs(rows[1].bits_per_sample_train - other.bits_per_sample) < 0.5, 'of training and validation items')
 end)
 
+t.case('sweep: many finished cells come from the index; those changed since are read, and damage is named', function()
+  local _, run = place()
+  local index, cell = require 'hz.sweep.index', require 'hz.sweep.cell'
+  local manifest = require 'hz.sweep.manifest'
+  local dir = t.folder()
+  local seeds = {}
+  for i = 1, 60 do seeds[i] = i end
+  local args = 'epochs=0 quality=raw,2,3,4,5,6,7,8,9,' .. table.concat(seeds, ',', 10) .. ' runs=' .. dir .. '/a '
+  t.equal((run('runs=' .. dir .. '/w seed=1 quality=raw epochs=1')), 0)
+  for _, name in ipairs(file.list(dir .. '/w/cells')) do
+    if name:find 'weights' then args = args .. 'weights=' .. dir .. '/w/cells/' .. name end
+  end
+  local status, first, err = run(args)
+  t.equal(status, 0, err)
+  local m = manifest.find(dir .. '/a', nil, error)
+  t.equal(#m.cells, 60)
+  local function again()
+    status, first, err = run(args)
+    return status, (first:gsub('^[^\n]*\n', ''))
+  end
+  local _, shown = again()
+  t.ok(file.exists(dir .. '/a/index.db'))
+  t.equal(select(2, again()), shown)
+  -- damage that keeps the size and sets the time back
+  local path = cell.path(dir .. '/a', m.cells[7].key)
+  local text = t.read(path)
+  t.sh(('cp -p %s %s/kept; printf x | dd of=%s bs=1 seek=%d conv=notrunc; touch -r %s/kept %s'):format(path, dir, path,
+    #text - 1, dir, path))
+  t.equal(#t.read(path), #text)
+  t.equal((again()), 3)
+  t.match(err, 'cell 7/60 .* unreadable: .*' .. m.cells[7].key)
+  local records, notes = index.records(dir .. '/a', { m.cells[6].key, m.cells[7].key, m.cells[8].key })
+  t.equal({ #records, #notes }, { 2, 1 })
+  t.write(path, text)
+  t.equal({ again() }, { 0, shown })
+end)
+
 t.case('sweep: weights=FILE epochs=0 scores saved weights at every quality', function()
   local dir, run = place()
   t.equal((run 'runs=a seed=1 quality=raw'), 0)

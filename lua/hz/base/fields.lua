@@ -45,19 +45,36 @@ end
 
 local check
 
-local function check_one(who, name, v, form)
-  if type(form) == 'table' then return check(who, v, form, name) end
-  local kind, optional = form:match '^(%a+)(%??)$'
-  if (v == nil or v == false) and optional ~= '' then return end
-  if not kinds[kind][1](v) then c.fail('%s: %s is %s; needs %s', who, name, text(v), kinds[kind][2]) end
+-- A form as a list in order of name, made once: { name, form = of its own } or { name, test, needs, optional }.
+local lists = setmetatable({}, { __mode = 'k' })
+local function list_of(form)
+  local list = {}
+  for name, wanted in pairs(form) do
+    local row = { name = name }
+    if type(wanted) == 'table' then
+      row.form = wanted
+    else
+      local kind, optional = wanted:match '^(%a+)(%??)$'
+      row.test, row.needs, row.optional = kinds[kind][1], kinds[kind][2], optional ~= ''
+    end
+    list[#list + 1] = row
+  end
+  table.sort(list, function(a, b) return a.name < b.name end)
+  lists[form] = list
+  return list
 end
 
 function check(who, t, form, at)
   if not is_table(t) then c.fail('%s: %s is %s; needs an object', who, at or 'it', text(t)) end
-  local names = {}
-  for name in pairs(form) do names[#names + 1] = name end
-  table.sort(names)
-  for _, name in ipairs(names) do check_one(who, at and at .. '.' .. name or name, t[name], form[name]) end
+  for _, row in ipairs(lists[form] or list_of(form)) do
+    local v = t[row.name]
+    local fits = not row.form and (row.optional and (v == nil or v == false) or row.test(v))
+    if not fits then
+      local name = at and at .. '.' .. row.name or row.name
+      if not row.form then c.fail('%s: %s is %s; needs %s', who, name, text(v), row.needs) end
+      check(who, v, row.form, name)
+    end
+  end
   return t
 end
 

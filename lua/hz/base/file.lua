@@ -47,7 +47,7 @@ function M.exists(path)
   local s = posix.stat(path)
   return s and s.kind
 end
--- { kind, bytes, modified (seconds since 1970), id }
+-- { kind, bytes, modified (seconds since 1970), id, stamp (another after every write) }
 function M.stat(path) return need('file', path, posix.stat(path)) end
 function M.size(path) return M.stat(path).bytes end
 function M.free_bytes(path) return need('file', path, posix.free_bytes(path)) end

@@ -234,15 +234,25 @@ end
 
 local function is_digit(b) return b and b >= 48 and b <= 57 end
 
+-- Behind the digits at i; nil where there is none.
+local function digits_end(text, i)
+  if not is_digit(byte(text, i)) then return nil end
+  while is_digit(byte(text, i + 1)) do i = i + 1 end
+  return i + 1
+end
+
 local function read_number(state, at)
-  local text = state.text:match('^-?%d+%.?%d*[eE]?[+-]?%d*', at)
-  local v = text and tonumber(text)
-  local first, point = byte(text or '') == 45 and 2 or 1, text and find(text, '.', 1, true)
-  if not v or not is_digit(byte(text, -1)) or byte(text, first) == 48 and is_digit(byte(text, first + 1))
-    or point and not is_digit(byte(text, point + 1)) then
-    bad(state, at, 'not a number as JSON writes them')
+  local text = state.text
+  local first = byte(text, at) == 45 and at + 1 or at
+  local stop = digits_end(text, first)
+  if stop and byte(text, first) == 48 and stop > first + 1 then stop = nil end
+  if stop and byte(text, stop) == 46 then stop = digits_end(text, stop + 1) end
+  if stop and bor(byte(text, stop) or 0, 32) == 101 then
+    local sign = byte(text, stop + 1)
+    stop = digits_end(text, (sign == 43 or sign == 45) and stop + 2 or stop + 1)
   end
-  return v, at + #text
+  if not stop then bad(state, at, 'not a number as JSON writes them') end
+  return tonumber(sub(text, at, stop - 1)), stop
 end
 
 local read

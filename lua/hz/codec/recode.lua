@@ -66,11 +66,18 @@ function M.means(a)
   return out
 end
 
+-- Forms of accounts by kind.
+local forms, any = {}, {}
+for kind in pairs(measure.columns) do
+  forms[kind] = {}
+  for _, name in ipairs(sums(kind)) do forms[kind][name] = 'number' end
+end
+
 -- An account that was read from a file. at: where it stands there.
 function M.check_account(path, a, at)
-  fields.check(path, a, { items = 'number', samples = 'number' }, at)
-  if not measure.columns[kind_of(a)] then c.fail('%s: %s.kind is unknown; have image, audio', path, at) end
-  for _, name in ipairs(sums(kind_of(a))) do fields.check(path, a, { [name] = 'number' }, at) end
+  fields.check(path, a, any, at)
+  if not forms[kind_of(a)] then c.fail('%s: %s.kind is unknown; have image, audio', path, at) end
+  fields.check(path, a, forms[kind_of(a)], at)
 end
 
 -- Account of items from..to of an entry; tables_once belongs to the whole.

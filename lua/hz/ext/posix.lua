@@ -126,11 +126,13 @@ local function stat(fd, path, flags)
   if C.statx(fd, path, flags, STATX_BASIC, s) ~= 0 then return why() end
   local mode = bit.band(s.mode, 0xf000)
   local kind = kinds[mode] or 'other'
+  local id = ('%x:%x:%s'):format(s.dev_major, s.dev_minor, tostring(s.ino))
   return { kind = kind, what = special[mode] or kind, bytes = tonumber(s.size), modified = tonumber(s.mtime.sec),
-    id = ('%x:%x:%s'):format(s.dev_major, s.dev_minor, tostring(s.ino)) }
+    id = id, stamp = ('%s %d.%09d'):format(id, tonumber(s.ctime.sec), s.ctime.nsec) }
 end
--- { kind = 'file'|'folder'|'other', what (in words), bytes, modified (seconds since 1970), id }; symbolic links are
--- followed by stat and are 'link' to lstat.
+-- { kind = 'file'|'folder'|'other', what (in words), bytes, modified (seconds since 1970), id, stamp (another after
+-- every write, also one that keeps the size and sets the time back) }; symbolic links are followed by stat and are
+-- 'link' to lstat.
 function M.stat(path) return stat(AT_FDCWD, path, 0) end
 function M.lstat(path) return stat(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW) end
 function M.fstat(fd) return stat(fd, '', AT_EMPTY_PATH) end

@@ -13,6 +13,7 @@ int sqlite3_bind_text(sqlite3_stmt *stmt, int i, const char *text, int bytes, in
 int sqlite3_bind_double(sqlite3_stmt *stmt, int i, double value);
 int sqlite3_bind_null(sqlite3_stmt *stmt, int i);
 int sqlite3_step(sqlite3_stmt *stmt);
+int sqlite3_reset(sqlite3_stmt *stmt);
 int sqlite3_stmt_readonly(sqlite3_stmt *stmt);
 int sqlite3_column_count(sqlite3_stmt *stmt);
 const char *sqlite3_column_name(sqlite3_stmt *stmt, int i);
@@ -50,7 +51,7 @@ function M.open(path, mode)
     c.fail('sqlite: %s: %s', path, db ~= nil and ffi.string(lib.sqlite3_errmsg(db)) or 'no memory')
   end
   lib.sqlite3_busy_timeout(db, 5000)
-  return setmetatable({ db = db, path = path, lib = lib }, Database)
+  return setmetatable({ db = db, path = path, lib = lib, kept = {} }, Database)
 end
 
 function Database:fail() c.fail('sqlite: %s: %s', self.path, ffi.string(self.lib.sqlite3_errmsg(self.db))) end
@@ -80,11 +81,16 @@ local function prepare(self, sql)
   return ffi.gc(out[0], self.lib.sqlite3_finalize), tail[0] ~= nil and ffi.string(tail[0]) or ''
 end
 
-local function run(self, stmt, ...)
-  local lib = self.lib
-  for i = 1, select('#', ...) do bind(self, stmt, i, (select(i, ...))) end
-  local names, rows = {}, {}
+local function names_of(lib, stmt)
+  local names = {}
   for i = 1, lib.sqlite3_column_count(stmt) do names[i] = ffi.string(lib.sqlite3_column_name(stmt, i - 1)) end
+  return names
+end
+
+-- All rows, whose columns have these names. An error leaves the statement to the collector.
+local function collect(self, stmt, names, ...)
+  local lib, rows, values = self.lib, {}, { ... }
+  for i = 1, select('#', ...) do bind(self, stmt, i, values[i]) end
   local status = lib.sqlite3_step(stmt)
   while status == ROW do
     local row = {}
@@ -93,12 +99,31 @@ local function run(self, stmt, ...)
     status = lib.sqlite3_step(stmt)
   end
   if status ~= DONE then self:fail() end
-  lib.sqlite3_finalize(ffi.gc(stmt, nil))
+  return rows
+end
+
+local function run(self, stmt, ...)
+  local names = names_of(self.lib, stmt)
+  local rows = collect(self, stmt, names, ...)
+  self.lib.sqlite3_finalize(ffi.gc(stmt, nil))
   return rows, names
 end
 
 -- Runs one statement with values for its '?'; returns its rows (tables by column name) and the column names in order.
 function Database:rows(sql, ...) return run(self, (prepare(self, sql)), ...) end
+
+-- The same of a statement that comes many times: it is prepared once.
+function Database:again(sql, ...)
+  local kept = self.kept[sql]
+  if not kept then
+    kept = { stmt = prepare(self, sql) }
+    kept.names, self.kept[sql] = names_of(self.lib, kept.stmt), kept
+  end
+  local ok, rows = pcall(collect, self, kept.stmt, kept.names, ...)
+  self.lib.sqlite3_reset(kept.stmt)
+  if not ok then error(rows, 0) end
+  return rows, kept.names
+end
 
 -- The same of a statement that somebody else wrote: one SELECT, which changes nothing.
 function Database:ask(sql, ...)
@@ -116,6 +141,8 @@ function Database:ask(sql, ...)
 end
 
 function Database:close()
+  for _, kept in pairs(self.kept) do self.lib.sqlite3_finalize(ffi.gc(kept.stmt, nil)) end
+  self.kept = {}
   if self.db then self.lib.sqlite3_close_v2(ffi.gc(self.db, nil)) end
   self.db = nil
 end

@@ -39,7 +39,9 @@ end
 
 -- Digests of the kernels by which cells of one kind ran, where they are more than one.
 local function kernels(rows)
-  local by, order, list = {}, {}, {}
+  local by, order, list, digests = {}, {}, {}, {}
+  for _, row in ipairs(rows) do digests[kernels_of(row) or ''] = true end
+  if next(digests, next(digests)) == nil then return list end      -- of one alone nothing can differ
   for _, row in ipairs(rows) do
     local k, digest = kind(row), kernels_of(row)
     if not by[k] then by[k], order[#order + 1] = { seen = {} }, k end

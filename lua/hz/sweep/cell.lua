@@ -41,8 +41,8 @@ local function lock_path(runs, training) return file.join(M.folder(runs), traini
 
 -- ---- reading ----
 
--- A finished cell: the record (all that is reported; `run` holds times and the machine) and its outcome tensors.
--- Damage is an error.
+-- A finished cell: the record (all that is reported; `run` holds times and the machine), its outcome tensors, and the
+-- texts of the record without `run`, and of that. Damage is an error.
 function M.read(runs, key)
   local path = M.path(runs, key)
   local tensors, meta, record = safetensors.read_own(path, 'hz.cell', 'cell of a sweep')
@@ -54,7 +54,7 @@ function M.read(runs, key)
   record.run = json.decode(meta['hz.run'] or 'null', path)
   form.cell(path, record)
   form.outcomes(path, record, tensors)
-  return record, tensors
+  return record, tensors, meta['hz.cell'], meta['hz.run']
 end
 
 function M.exists(runs, key) return file.exists(M.path(runs, key)) ~= nil end

@@ -23,6 +23,11 @@ local curve = { loss = 'gaps', accuracy = 'gaps', watch_loss = 'gaps', watch_acc
 local run = { seconds = 'number?', version = 'string', commit = 'string', threads = 'number', host = 'string?',
   isa = 'string', vendor = 'string?', kernels = 'string?', plan = 'string?', kernels_changed = 'texts?' }
 
+local finished = { finished = 'string' }
+local finished_done = { finished = 'string', seconds = 'number' }
+local scored = { isa = 'string', vendor = 'string', kernels = 'string' }
+local decided, encoded = { training = 'table', test = 'table' }, { values = 'string' }
+
 -- What stands in every cell, then what depends on its status.
 local cell = { key = 'key', training_key = 'key', status = 'string', accounts = 'table', curve = curve }
 local of_status = {
@@ -33,6 +38,8 @@ local of_status = {
 
 local manifest = { id = 'name', name = 'string', created = 'string', command = 'string?', kernels = 'name?',
   request = 'table', decides = 'table', cells = 'list' }
+
+local listed = { key = 'key', training = 'key' }
 
 local training = { key = 'key', curve = curve, best_epoch = 'whole?' }
 
@@ -49,10 +56,10 @@ end
 
 local function check_decides(path, d)
   if d == nil then return end
-  fields.check(path, d, { training = 'table', test = 'table' }, 'decides')
+  fields.check(path, d, decided, 'decides')
   for _, where in ipairs { d.training.data or false, d.test } do
     local codec = where and where.codec
-    if type(codec) == 'table' then fields.check(path, codec, { values = 'string' }, 'decides: codec') end
+    if type(codec) == 'table' then fields.check(path, codec, encoded, 'decides: codec') end
   end
 end
 
@@ -67,10 +74,8 @@ function M.cell(path, record)
   check_decides(path, record.decides)
   for _, part in ipairs { 'all', 'test' } do recode.check_account(path, record.accounts[part], 'accounts.' .. part) end
   fields.check(path, record.run, run, 'run')
-  fields.check(path, record.run, { finished = 'string', seconds = record.status == 'done' and 'number' or nil }, 'run')
-  if record.run.scored ~= nil then
-    fields.check(path, record.run.scored, { isa = 'string', vendor = 'string', kernels = 'string' }, 'run.scored')
-  end
+  fields.check(path, record.run, record.status == 'done' and finished_done or finished, 'run')
+  if record.run.scored ~= nil then fields.check(path, record.run.scored, scored, 'run.scored') end
   return record
 end
 
@@ -105,7 +110,7 @@ function M.manifest(path, m)
   fields.check(path, m, manifest)
   for i, entry in ipairs(m.cells) do
     local at = ('cells[%d]'):format(i)
-    fields.check(path, entry, { key = 'key', training = 'key' }, at)
+    fields.check(path, entry, listed, at)
     fields.check(path, entry.labels, labels, at .. '.labels')
   end
   if #m.cells == 0 then c.fail('%s: it names no cells; needs those of a sweep', path) end

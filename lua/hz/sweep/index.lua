@@ -1,6 +1,7 @@
--- index.lua: runs/index.db, a cache of the finished cells' records for reports and queries. Everything in it comes from
--- the files in cells/; it is brought up to date whenever it is opened, and made anew when it is missing, damaged or of
--- another version.
+-- index.lua: runs/index.db, a cache of the finished cells' records for sweeps, reports and queries. Everything in it
+-- comes from the files in cells/; it is brought up to date whenever it is opened, for the cells that are asked for, and
+-- made anew when it is missing, damaged or of another version. A cell whose file has the stamp it had when it was read
+-- is not read again.
 local c = require 'hz.c'
 local cell = require 'hz.sweep.cell'
 local file = require 'hz.base.file'
@@ -12,7 +13,7 @@ local sqlite = require 'hz.ext.sqlite'
 
 local M = {}
 
-local VERSION = 4                  -- of the tables below
+local VERSION = 5                  -- of the tables below
 
 -- Columns of the table `cells`, for queries: name, type, value of a flat row (rows.lua).
 local numbers = { 'quality', 'quality_test', 'params', 'seed', 'epochs', 'accuracy', 'best', 'last', 'seconds',
@@ -30,6 +31,9 @@ local function columns()
 end
 M.columns = columns
 
+-- What the index itself goes by: the stamp of the file, and the texts that it holds of the record and its `run`.
+local own = { 'stamp', 'record', 'run' }
+
 -- Numbers compare as numbers, written as text or not: 444 and '444' are one value.
 local function definition(name)
   for _, number in ipairs(numbers) do
@@ -42,10 +46,10 @@ local function create(db)
   local defs = {}
   for i, name in ipairs(columns()) do defs[i] = definition(name) end
   db:rows 'BEGIN IMMEDIATE'
-  for _, own in ipairs(db:rows "SELECT type FROM sqlite_master WHERE name = 'cells'") do
-    db:rows(('DROP %s cells'):format(own.type))
+  for _, old in ipairs(db:rows "SELECT type FROM sqlite_master WHERE name = 'cells'") do
+    db:rows(('DROP %s cells'):format(old.type))
   end
-  db:rows('CREATE TABLE cells (' .. table.concat(defs, ', ') .. ', bytes, modified, record TEXT)')
+  db:rows('CREATE TABLE cells (' .. table.concat(defs, ', ') .. ', ' .. table.concat(own, ' TEXT, ') .. ' TEXT)')
   db:rows('PRAGMA user_version = ' .. VERSION)
   db:rows 'COMMIT'
 end
@@ -61,7 +65,7 @@ end
 local function laid_out(db)
   if db:rows('PRAGMA user_version')[1].user_version ~= VERSION then return false end
   local have, kind = columns_of(db), db:rows "SELECT type FROM sqlite_master WHERE name = 'cells'"[1]
-  for _, list in ipairs { columns(), { 'bytes', 'modified', 'record' } } do
+  for _, list in ipairs { columns(), own } do
     for _, name in ipairs(list) do
       if not have[name] then return false end
     end
@@ -110,33 +114,53 @@ end
 
 -- ---- bringing it up to date ----
 
+-- The table as it is filled: its columns in order, and the statement that puts a row into them.
+local Filling = {}
+Filling.__index = Filling
+
+local function filling(db)
+  local self = setmetatable({ db = db, order = {}, have = {}, fixed = {} }, Filling)
+  for _, list in ipairs { columns(), own } do
+    for _, name in ipairs(list) do self.fixed[name] = true end
+  end
+  for _, column in ipairs(db:rows 'PRAGMA table_info(cells)') do self:add(column.name:lower()) end
+  return self
+end
+
+function Filling:add(name)
+  self.order[#self.order + 1], self.have[name] = name, true
+  self.sql = ('INSERT OR REPLACE INTO cells ("%s") VALUES (?%s)'):format(table.concat(self.order, '", "'),
+    (', ?'):rep(#self.order - 1))
+end
+
 -- What a row says, by column. A parameter that is called like a field of every cell has no column of its own.
-local function contents(db, row, have)
-  local fixed, by = {}, {}
-  for _, name in ipairs(columns()) do fixed[name], by[name] = true, row[name] end
-  fixed.bytes, fixed.modified, fixed.record = true, true, true
+function Filling:contents(row)
+  local by = {}
+  for _, name in ipairs(columns()) do by[name] = row[name] end
   for name, text in pairs(rows_of.values(row)) do
-    local own = name:lower()
-    if not have[own] then db:rows(('ALTER TABLE cells ADD COLUMN "%s" NUMERIC'):format(own)) end
-    have[own] = true
-    if not fixed[own] then by[own] = text end
+    local column = name:lower()
+    if not self.have[column] then
+      self.db:rows(('ALTER TABLE cells ADD COLUMN "%s" NUMERIC'):format(column))
+      self:add(column)
+    end
+    if not self.fixed[column] then by[column] = text end
   end
   return by
 end
 
-local function insert(db, runs, key, stat, have)
-  local record = cell.read(runs, key)
+function Filling:insert(runs, key, stamp)
+  local record, _, text, run = cell.read(runs, key)
   local row = rows_of.cells({ record })[1]
   row.key, row.status = key, record.status
-  local by = contents(db, row, have)
-  by.bytes, by.modified, by.record = stat.bytes, stat.modified, json.encode(record)
-  local names, marks, list = {}, {}, {}
-  for name, v in pairs(by) do
-    names[#names + 1], marks[#marks + 1] = '"' .. name .. '"', '?'
-    list[#list + 1] = type(v) == 'boolean' and tostring(v) or v
+  local by, list = self:contents(row), {}
+  by.stamp, by.record, by.run = stamp, text, run
+  for i, name in ipairs(self.order) do
+    local v = by[name]
+    if type(v) == 'boolean' then v = tostring(v) end
+    list[i] = v
   end
-  local places = ('(%s) VALUES (%s)'):format(table.concat(names, ', '), table.concat(marks, ', '))
-  db:rows('INSERT OR REPLACE INTO cells ' .. places, unpack(list))
+  self.db:again(self.sql, unpack(list, 1, #self.order))
+  return record
 end
 
 local function cell_files(runs)
@@ -149,41 +173,68 @@ local function cell_files(runs)
   return keys
 end
 
-local function refresh(db, runs, notes)
-  local known, here, have = {}, {}, columns_of(db)
-  for _, row in ipairs(db:rows 'SELECT key, bytes, modified FROM cells') do known[row.key] = row end
-  db:rows 'BEGIN IMMEDIATE'
-  for _, key in ipairs(cell_files(runs)) do
-    local ok, stat = pcall(file.stat, cell.path(runs, key))
-    local old = known[key]
-    if ok then here[key] = true end
-    if ok and not (old and old.bytes == stat.bytes and old.modified == stat.modified) then
-      local good, e = pcall(insert, db, runs, key, stat, have)
-      if not good then
-        if c.is_interrupt(e) then error(e, 0) end
-        here[key] = nil
-        notes[key] = tostring(e)
-      end
-    end
+-- Stamps that the index has of these cells, by key.
+local function stamps_of(db, keys)
+  local known = {}
+  for _, key in ipairs(keys) do
+    local row = db:again('SELECT stamp FROM cells WHERE key = ?', key)[1]
+    known[key] = row and (row.stamp or '')
   end
-  for key in pairs(known) do
-    if not here[key] then db:rows('DELETE FROM cells WHERE key = ?', key) end
-  end
-  db:rows 'COMMIT'
+  return known
 end
 
--- The database of a runs folder, up to date, and messages about cells that cannot be read, by key. Close it after use.
-function M.open(runs)
+local function all_stamps(db)
+  local known = {}
+  for _, row in ipairs(db:rows 'SELECT key, stamp FROM cells') do known[row.key] = row.stamp or '' end
+  return known
+end
+
+-- The keys that are to be read, with the stamps of their files, and those that are to go. keys: nil for all.
+local function compare(db, runs, keys)
+  local known, fresh, here, gone = keys and stamps_of(db, keys) or all_stamps(db), {}, {}, {}
+  for _, key in ipairs(keys or cell_files(runs)) do
+    local ok, stat = pcall(file.stat, cell.path(runs, key))
+    if ok then here[key] = true end
+    if ok and known[key] ~= stat.stamp then fresh[#fresh + 1] = { key = key, stamp = stat.stamp } end
+  end
+  for key in pairs(known) do
+    if not here[key] then gone[#gone + 1] = key end
+  end
+  return fresh, gone
+end
+
+-- Returns the records that were read on the way, by key, of cells that are asked for.
+local function refresh(db, runs, notes, keys)
+  local fresh, gone = compare(db, runs, keys)
+  if #fresh == 0 and #gone == 0 then return {} end
+  db:rows 'BEGIN IMMEDIATE'
+  local table_of_cells, records = filling(db), {}
+  for _, one in ipairs(fresh) do
+    local ok, record = pcall(table_of_cells.insert, table_of_cells, runs, one.key, one.stamp)
+    if ok and keys then records[one.key] = record end
+    if not ok then
+      if c.is_interrupt(record) then error(record, 0) end
+      gone[#gone + 1], notes[one.key] = one.key, tostring(record)
+    end
+  end
+  for _, key in ipairs(gone) do db:again('DELETE FROM cells WHERE key = ?', key) end
+  db:rows 'COMMIT'
+  return records
+end
+
+-- The database of a runs folder, up to date, messages about cells that cannot be read, and records that had to be read,
+-- both by key. Close it after use. keys: of the cells that are asked for; nil for all.
+function M.open(runs, keys)
   local notes, db = {}, open(runs)
-  local ok, e = pcall(refresh, db, runs, notes)
+  local ok, e = pcall(refresh, db, runs, notes, keys)
   if not ok then             -- another process holds it for long, or the disk is full: read the cells themselves
     if c.is_interrupt(e) then error(e, 0) end
     db:close()
     say(('%s; going on without the index'):format(e))
     db = in_memory()
-    refresh(db, runs, notes)
+    e = refresh(db, runs, notes, keys)
   end
-  return db, notes
+  return db, notes, e
 end
 
 -- ---- asking ----
@@ -202,7 +253,11 @@ end
 -- The record of a row; of one that the index tells otherwise than its cell, the cell's. nil without a row.
 local function decode(runs, key, row)
   if not row then return nil end
-  local ok, record = pcall(function() return form.cell('index', json.decode(row.record, 'index')) end)
+  local ok, record = pcall(function()
+    local told = json.decode(row.record, 'index')
+    told.run = json.decode(row.run, 'index')
+    return form.cell('index', told)
+  end)
   if ok and record.key == key then return record end
   return (cell.read(runs, key))
 end
@@ -211,10 +266,13 @@ end
 function M.records(runs, keys)
   if not sqlite.present() then return without_sqlite(runs, keys) end
   local records, notes = {}, {}
-  local db, bad = M.open(runs)
+  local db, bad, read = M.open(runs, keys)
   for _, key in ipairs(keys) do
-    local row = db:rows('SELECT record FROM cells WHERE key = ?', key)[1]
-    local ok, record = pcall(decode, runs, key, row)
+    local ok, record = true, read[key]
+    if not record then
+      local row = db:again('SELECT record, run FROM cells WHERE key = ?', key)[1]
+      ok, record = pcall(decode, runs, key, row)
+    end
     if ok and record then records[#records + 1] = record end
     if not ok or bad[key] then notes[#notes + 1] = bad[key] or tostring(record) end
   end

@@ -12,10 +12,10 @@ local tune = require 'hz.net.tune'
 local M = {}
 
 -- The plans that a job will make, for their choices alone; the plans themselves may go. The optimiser's nodes have
--- one kernel each.
-local function add_plans(list, job)
+-- one kernel each. by: true for trials, or choices.
+local function add_plans(list, job, by)
   local p = job.point
-  local net, settings = p.model.make(0), job.settings:with { tune = true, optimizer = optim.sgd { rate = 1e-9 } }
+  local net, settings = p.model.make(0), job.settings:with { tune = by, optimizer = optim.sgd { rate = 1e-9 } }
   local function add(options) list[#list + 1] = { tuned = net:plan(options).tuned } end
   add(settings:to_score(p.test))
   if settings.epochs > 0 then
@@ -24,14 +24,16 @@ local function add_plans(list, job)
   end
 end
 
-local function of_jobs(jobs)
+local function plans_of(jobs, by)
   local seen, plans = {}, {}
   for _, job in ipairs(jobs) do
-    if not seen[job.kind] then add_plans(plans, job) end
+    if not seen[job.kind] then add_plans(plans, job, by) end
     seen[job.kind] = true
   end
-  return tune.frozen(plans)
+  return plans
 end
+
+local function by_trial(jobs) return tune.frozen(plans_of(jobs, true)) end
 
 -- Cells by these choices have keys of their own: other kernels may yield other bits.
 local function decide_by(jobs, choices)
@@ -50,7 +52,10 @@ function M.choose(o, jobs)
   if o.dry and not file.exists(path) then return nil end
   file.mkdir(manifest.folder(runs))
   local n = threads.share(c.C.hz_cpu_threads(), type(o.parallel) == 'number' and o.parallel or 1)
-  decide_by(jobs, tune.once(path, function() return threads.with(n, of_jobs, jobs) end))
+  local kept = file.exists(path)
+  local choices = tune.once(path, function() return threads.with(n, by_trial, jobs) end)
+  if kept then plans_of(jobs, choices) end               -- what does not run here is said before the first cell
+  decide_by(jobs, choices)
   return name
 end
 

@@ -10,6 +10,7 @@ local names = require 'hz.base.names'
 local need = require 'hz.base.need'
 local exit = require 'hz.exit'
 local file = require 'hz.base.file'
+local index = require 'hz.sweep.index'
 local kernels = require 'hz.sweep.kernels'
 local manifest = require 'hz.sweep.manifest'
 local plans = require 'hz.net.plan'
@@ -20,6 +21,8 @@ local text = require 'hz.sweep.text'
 local training = require 'hz.net.training'
 local visible = require 'hz.base.visible'.line
 local workers = require 'hz.sweep.workers'
+
+local MANY = 50                    -- finished cells that are not read one by one
 
 local M, Sweep, methods = {}, {}, {}
 M.Sweep, M.methods = Sweep, methods       -- report/sweep.lua adds how it is shown
@@ -40,7 +43,8 @@ end
 -- Takes a finished cell in; `new` says that this sweep computed it.
 function methods:finish_cell(job, new)
   check_job(self, 'finish_cell', job)
-  local ok, record = pcall(cell.read, self.runs, job.key)
+  local ok, record = true, not new and self.known[job.key]
+  if not record then ok, record = pcall(cell.read, self.runs, job.key) end
   job.finished = true
   predict.ends(job)
   if not ok then
@@ -147,13 +151,21 @@ end
 
 -- ---- beginning ----
 
+-- Numbers the jobs; keys of those that are finished.
 local function count_done(self)
-  local n = 0
+  local done = {}
   for i, job in ipairs(self.jobs) do
     job.number = i
-    n = n + (cell.exists(self.runs, job.key) and 1 or 0)
+    if cell.exists(self.runs, job.key) then done[#done + 1] = job.key end
   end
-  return n
+  return done
+end
+
+-- Takes the records of many finished cells from the index; those that it cannot read are read, and named, as they are
+-- taken in.
+local function recall(self, keys)
+  if #keys < MANY then return end
+  for _, record in ipairs((index.records(self.runs, keys))) do self.known[record.key] = record end
 end
 
 -- How many processes compute the cells, and where that is all that is asked the seconds they will need. parallel: a
@@ -169,7 +181,9 @@ end
 
 -- "12 cells, 3 of them finished, 2 cells at a time"; of a dry run also "about 14:05 to go".
 local function announce(self, o, start)
-  local done, seconds = count_done(self), nil
+  local keys, seconds = count_done(self), nil
+  local done = #keys
+  if not o.dry then recall(self, keys) end
   if done < #self.jobs then self.processes, seconds = settle(self, o.parallel, o.dry, start) end
   print(('sweep %s: %d cell%s%s%s%s'):format(visible(self.id), #self.jobs, #self.jobs == 1 and '' or 's',
     done > 0 and (', %d of them finished'):format(done) or '',
@@ -310,7 +324,7 @@ function M.run(o)
   local jobs = axes.jobs(o)
   local chosen = o.tune and kernels.choose(o, jobs)     -- before the sweep has its id, which follows from them
   local self = setmetatable({ id = manifest.id(o.name, jobs), runs = manifest.runs(o.runs), jobs = jobs, records = {},
-    failed = {}, progress = progress.new(), processes = 1, kernels = chosen }, Sweep)
+    known = {}, failed = {}, progress = progress.new(), processes = 1, kernels = chosen }, Sweep)
   local role = workers.role(self.id)
   if role == 'other' then return take_in(self) end
   if role == 'worker' then
