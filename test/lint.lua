@@ -88,6 +88,9 @@ local function check(path, text)
     if columns(line) > widest and not data[kind] then
       breach(path, n, ('%d columns; needs at most %d'):format(columns(line), widest))
     end
+    if path:find '^lua/' and line:find "^%s+.*%f[%w]require%s*%(?%s*'hz" and not line:find '%-%- lazy' then
+      breach(path, n, 'a require inside a function says why it is lazy (-- lazy: ...), or stands at the head')
+    end
     for _, rule in ipairs(mine) do
       local found = finders[rule.what](line)
       if found and breaks(rule, found) then
@@ -118,5 +121,5 @@ end
 list:close()
 assert(loadfile 'test/floors.lua')()(rooms, breach)
 
-print(('lint: %d files, %d rules, %d breaches'):format(files, #rules + 4, breaches))
+print(('lint: %d files, %d rules, %d breaches'):format(files, #rules + 5, breaches))
 os.exit(breaches == 0 and files > 0 and 0 or 1)

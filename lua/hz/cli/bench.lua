@@ -7,6 +7,7 @@ local c = require 'hz.c'
 local command = require 'hz.base.command'
 local exit = require 'hz.exit'
 local json = require 'hz.base.json'
+local nets = require 'hz.net.nets'
 local optim = require 'hz.net.optim'
 local say = require 'hz.base.say'
 local tensor = require 'hz.tensor.tensor'
@@ -136,7 +137,7 @@ local function measure(o)
   collectgarbage()                                     -- plans of earlier measurements; then the tensors that they held
   collectgarbage()
   C.hz_peak_reset()
-  local net = type(o.net) == 'function' and o.net() or require 'hz.net.nets'.load(o.net)
+  local net = type(o.net) == 'function' and o.net() or nets.load(o.net)
   net:init { seed = 1, input = net.input or { 32, 32, 3 } }
   local plan = make_plan(net, train, o.batch, o)
   if o.tune then C.hz_peak_reset() end                 -- trials hold the memory of all kernels at once

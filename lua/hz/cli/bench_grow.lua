@@ -3,8 +3,11 @@
 -- lowers none alone: the median counts.
 local c = require 'hz.c'
 local eager = require 'hz.net.eager'
+local file = require 'hz.base.file'
 local json = require 'hz.base.json'
 local plot = require 'hz.base.plot'
+local svg = require 'hz.base.svg'
+local tables = require 'hz.base.table'
 local C = c.C
 
 local ROUNDS = 3
@@ -96,7 +99,7 @@ local function print_table(kind, series)
     end
   end
   local columns = { { 'series', 'left' }, { kind.x }, { 'images/s' }, { '+-' }, { 'x peak' } }
-  print(require 'hz.base.table'.text(columns, rows))
+  print(tables.text(columns, rows))
 end
 
 local function print_json(kind, series)
@@ -125,7 +128,7 @@ return function(knob, run)
     print(plot.text(picture))
   end
   if knob.svg then
-    require 'hz.base.file'.write(knob.svg, require 'hz.base.svg'.text(picture))
+    file.write(knob.svg, svg.text(picture))
     io.stderr:write('hz: plot written to ', knob.svg, '\n')
   end
   return 0

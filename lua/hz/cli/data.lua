@@ -1,7 +1,10 @@
 -- data.lua: hz data list|fetch|verify|doctor. Data go to stdout, progress to stderr.
+local c = require 'hz.c'
 local command = require 'hz.base.command'
 local dataset = require 'hz.data.dataset'
+local health = require 'hz.data.doctor'
 local json = require 'hz.base.json'
+local progress = require 'hz.base.progress'
 local visible = require 'hz.base.visible'.text
 
 local function described(names)
@@ -40,8 +43,7 @@ end
 -- ---- fetch ----
 
 local function meter(name)
-  local progress = require 'hz.base.progress'
-  local line, c = progress.new(), require 'hz.c'
+  local line = progress.new()
   local started, first, tenth = c.C.hz_seconds(), nil, 0
   local function show(done, total)
     first = first or done
@@ -99,7 +101,7 @@ end
 
 local function examine(how, specs, o, rows)
   for _, s in ipairs(specs) do
-    for _, r in ipairs((require 'hz.data.doctor'[how](s.spec, { path = s.path, given = o.given }))) do
+    for _, r in ipairs((health[how](s.spec, { path = s.path, given = o.given }))) do
       r.set = s.spec.name
       rows[#rows + 1] = r
     end
@@ -120,7 +122,7 @@ end
 
 local function doctor(o)
   if #o.words > 0 then return examine('examine', described(o.words), o, {}) end
-  local rows = require 'hz.data.doctor'.machine()
+  local rows = health.machine()
   for _, name in ipairs(dataset.names()) do
     local spec = dataset.describe(name)
     local state, place = state_of(spec), dataset.where(spec)

@@ -132,7 +132,7 @@ end
 
 local function prompt()
   remember(nil)
-  return attempt(function() return require 'hz.cli.prompt.repl'() end)
+  return attempt(function() return require 'hz.cli.prompt.repl'() end)      -- lazy: scripts need no prompt
 end
 
 -- ---- options ----

@@ -1,9 +1,11 @@
 -- plugin.lua: hz plugin list|info|check|new: what was found and skipped, what a codec takes, whether it keeps its word,
 -- a new one.
+local c = require 'hz.c'
 local command = require 'hz.base.command'
 local exit = require 'hz.exit'
 local file = require 'hz.base.file'
 local json = require 'hz.base.json'
+local plugin_check = require 'hz.cli.plugin_check'
 local plugins = require 'hz.codec.plugins'
 local visible = require 'hz.base.visible'.line
 
@@ -54,7 +56,7 @@ local function info(o)
     json.array(about.params)
     print(visible(json.encode(about)))
   else
-    print(require 'hz.codec.codec'[name])
+    print(require 'hz.codec.codec'[name])              -- lazy: it opens all plugins, a list must not
     print(('plugin %s %s: %s\n%s'):format(row.name, visible(row.version), visible(row.about), visible(row.path)))
   end
   return 0
@@ -64,8 +66,9 @@ end
 
 local function check(o)
   local name = named('check', o)
-  local codec = require 'hz.codec.codec'[name](plugins.values(plugins.codec(name), o.given))
-  return require 'hz.cli.plugin_check'(codec) and 0 or 1
+  local make = require 'hz.codec.codec'[name]          -- lazy: as above
+  local codec = make(plugins.values(plugins.codec(name), o.given))
+  return plugin_check(codec) and 0 or 1
 end
 
 -- ---- new ----
@@ -75,7 +78,6 @@ local function new(o)
   if not name:find '^%a[%w_]*$' then
     exit.usage("plugin new: the name is '%s'; needs one of letters, digits and _", name)
   end
-  local c = require 'hz.c'
   local text = file.read_all(c.root .. '/plugins/skeleton/skeleton.c'):gsub('skeleton', name)
   local path = ('%s/%s.c'):format(name, name)
   if file.exists(path) then exit.stop(1, ('plugin new: %s exists; needs another name'):format(path)) end

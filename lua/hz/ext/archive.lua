@@ -1,6 +1,7 @@
 -- archive.lua: the one door to libarchive: walks the entries of an archive and hands out those that are asked for.
 -- It writes nothing itself, so no name in an archive ever becomes a path by itself. Opened at the first use.
 local ffi = require 'ffi'
+local c = require 'hz.c'
 
 ffi.cdef [[
 typedef struct hz_archive hz_archive;
@@ -29,14 +30,14 @@ local function open()
   if library then return library end
   local ok, lib = pcall(ffi.load, 'libarchive.so.13')
   if not ok then
-    require 'hz.c'.fail('unpack: libarchive.so.13 was not found; needs the package libarchive13 (make deps)')
+    c.fail('unpack: libarchive.so.13 was not found; needs the package libarchive13 (make deps)')
   end
   library = lib
   return lib
 end
 function M.present() return (pcall(open)) end
 
-local function fail(path, text, ...) require 'hz.c'.fail('unpack: %s: %s', path, text:format(...)) end
+local function fail(path, text, ...) c.fail('unpack: %s: %s', path, text:format(...)) end
 
 local function why(lib, a)
   local text = lib.archive_error_string(a)

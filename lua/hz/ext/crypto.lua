@@ -1,5 +1,6 @@
 -- crypto.lua: the one door to libcrypto: message digests. Opened at the first use.
 local ffi = require 'ffi'
+local c = require 'hz.c'
 
 ffi.cdef [[
 typedef struct evp_md_st EVP_MD;
@@ -21,7 +22,7 @@ local function open()
     local ok, lib = pcall(ffi.load, name)
     if ok then library = lib; return lib end
   end
-  require 'hz.c'.fail('digest: libcrypto.so.3 was not found; needs the package libssl3 (make deps)')
+  c.fail('digest: libcrypto.so.3 was not found; needs the package libssl3 (make deps)')
 end
 -- Whether libcrypto is here.
 function M.present() return (pcall(open)) end
@@ -34,7 +35,7 @@ Digest.__index = Digest
 function M.new(name)
   local lib = open()
   local kind = lib.EVP_get_digestbyname(name)
-  if kind == nil then require 'hz.c'.fail("digest: libcrypto has no '%s'; needs sha256 or md5", name) end
+  if kind == nil then c.fail("digest: libcrypto has no '%s'; needs sha256 or md5", name) end
   local ctx = ffi.gc(lib.EVP_MD_CTX_new(), lib.EVP_MD_CTX_free)
   lib.EVP_DigestInit_ex(ctx, kind, nil)
   return setmetatable({ lib = lib, ctx = ctx, kind = kind, out = ffi.new 'unsigned char[64]',

@@ -2,6 +2,7 @@
 -- callback from C into Lua: libcurl writes to a C stream itself, and between its steps we ask how far it is.
 -- Opened at the first use.
 local ffi = require 'ffi'
+local c = require 'hz.c'
 local posix = require 'hz.ext.posix'
 
 ffi.cdef [[
@@ -44,7 +45,7 @@ local function open()
     local ok, lib = pcall(ffi.load, name)
     if ok then library = lib; return lib end
   end
-  require 'hz.c'.fail('fetch: libcurl.so.4 was not found; needs the package libcurl4 (make deps)')
+  c.fail('fetch: libcurl.so.4 was not found; needs the package libcurl4 (make deps)')
 end
 function M.present() return (pcall(open)) end
 

@@ -2,6 +2,7 @@
 -- methods of objects. Looks without running code of the objects: at tables, their metatables' __index tables,
 -- what a metatable's __names says (a table with the names as keys, or a function(v) that returns such tables),
 -- and at the lists given here.
+local hz = require 'hz'
 local tensor = require 'hz.tensor.tensor'
 
 local M = {}
@@ -9,7 +10,7 @@ local M = {}
 -- Values whose fields no table holds: { is = function(v), names = table with the names as keys, or a list of them }
 M.kinds = {
   { is = tensor.is, names = tensor.methods },
-  { is = function(v) return v == require 'hz' end, list = require 'hz'.names },
+  { is = function(v) return v == hz end, list = hz.names },
 }
 
 local keywords = { 'and', 'break', 'do', 'else', 'elseif', 'end', 'false', 'for', 'function', 'if', 'in', 'local',
@@ -52,11 +53,10 @@ local function field(v, name)
 end
 
 local of_hz = {}
-for _, name in ipairs(require 'hz'.names) do of_hz[name] = true end
+for _, name in ipairs(hz.names) do of_hz[name] = true end
 
 -- The value of a path like 'net.layers[3].weight' in the globals; nil if it has calls or leads nowhere.
 local function resolve(path, globals)
-  local hz = require 'hz'
   local v = globals
   for name, place in path:gmatch '([%a_][%w_]*)([^%a_]*)' do
     local parent = v

@@ -1,6 +1,9 @@
 -- help.lua: one line of help for every public function: `? name` at the prompt shows it, the test suite runs the
 -- examples. Rows stand in help/*.lua, one file a subject: { subject = '...', { 'name', 'usage', 'what it does',
 -- 'example' }, ... }.
+local layers = require 'hz.net.layer'
+local plugins = require 'hz.codec.plugins'
+
 local M = {}
 
 local subjects = { 'prompt', 'net', 'data', 'sweep', 'tensor', 'linalg', 'codec' }
@@ -11,7 +14,7 @@ local function load_rows()
   if rows then return end
   rows, order = {}, {}
   for _, file in ipairs(subjects) do
-    local list = require('hz.cli.prompt.help.' .. file)
+    local list = require('hz.cli.prompt.help.' .. file)           -- lazy: by name, and when help is asked for
     local names = {}
     for _, r in ipairs(list) do
       rows[r[1]] = { usage = r[2], text = r[3], example = r[4] }
@@ -24,12 +27,12 @@ end
 -- Functions that may know a name no row has: f(name) -> text or nil.
 M.others = {
   function(name)
-    local kind = rawget(require 'hz.net.layer'.kinds, (name:gsub('^layers%.', '')))
+    local kind = rawget(layers.kinds, (name:gsub('^layers%.', '')))
     return kind and ('%s\n  %s'):format(tostring(kind), kind.help)
   end,
   function(name)
     local codec = name:match '^codec%.([%w_]+)$' or name
-    return require 'hz.codec.plugins'.has(codec) and tostring(require 'hz.codec.codec'[codec]) or nil
+    return plugins.has(codec) and tostring(require 'hz.codec.codec'[codec]) or nil       -- lazy: it opens all plugins
   end,
 }
 

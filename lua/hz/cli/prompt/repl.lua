@@ -6,6 +6,7 @@ local edit = require 'hz.ext.edit'
 local pretty = require 'hz.tensor.pretty'
 local complete = require 'hz.cli.prompt.complete'
 local help = require 'hz.cli.prompt.help'
+local hz = require 'hz'
 local exit = require 'hz.exit'
 local names = require 'hz.base.names'
 local visible = require 'hz.base.visible'.text
@@ -220,7 +221,6 @@ end
 
 -- The prompt until the input ends: 0; where no terminal is read, 1 if there was a mistake.
 return function()
-  local hz = require 'hz'
   rawset(_G, 'hz', hz)
   env = environment(hz)
   local reader = edit.open('hz', function(text) return complete.complete(text, _G, { hz, hz.layers }) end)
