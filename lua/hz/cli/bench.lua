@@ -134,6 +134,7 @@ end
 -- record.
 local function measure(o)
   local train, threads = o.pass == 'train', C.hz_cpu_threads()
+  jit.flush()                                          -- traces hold on to what they were compiled for
   collectgarbage()                                     -- plans of earlier measurements; then the tensors that they held
   collectgarbage()
   C.hz_peak_reset()
