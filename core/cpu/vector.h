@@ -3,6 +3,9 @@
    bodies are static, because a shared inline could be linked from the widest file. */
 #include <stdint.h>
 #include <string.h>
+#if defined __AVX512F__ || defined __FMA__
+#include <immintrin.h>
+#endif
 
 typedef float V __attribute__((vector_size(4 * LANES), may_alias));
 typedef int32_t VI __attribute__((vector_size(4 * LANES), may_alias));
@@ -80,9 +83,36 @@ INLINE void v_store_part_bf16(uint16_t *p, V v, int n) { v_store_half(p, v_narro
 INLINE void v_store_product_bf16(uint16_t *p, V v, int n) { v_store_half(p, v_narrow_product(v), n); }
 
 INLINE V v_set(float x) { return x - (V){ 0 }; }
-INLINE V v_max(V a, V b) { return (V)(((VI)a & (a > b)) | ((VI)b & ~(a > b))); }    /* b where one is NaN, like maxps */
+/* b where one is NaN and where both are zero, like maxps; v_below: low where x < limit, else high, also where x is NaN.
+   In instructions of AVX-512 where there are any: its comparisons yield a mask that would become a vector first. */
+#ifdef __AVX512F__
+INLINE V v_max(V a, V b) { return (V)_mm512_max_ps((__m512)a, (__m512)b); }
+INLINE V v_min(V a, V b) { return (V)_mm512_min_ps((__m512)a, (__m512)b); }
+INLINE V v_below(V x, float limit, V low, V high)
+{
+    __mmask16 mask = _mm512_cmp_ps_mask((__m512)x, (__m512)v_set(limit), _CMP_LT_OQ);
+    return (V)_mm512_mask_blend_ps(mask, (__m512)high, (__m512)low);
+}
+#else
+INLINE V v_pick(VI mask, V a, V b) { return (V)((mask & (VI)a) | (~mask & (VI)b)); }
+INLINE V v_max(V a, V b) { return v_pick(a > b, a, b); }
+INLINE V v_min(V a, V b) { return v_pick(a < b, a, b); }
+INLINE V v_below(V x, float limit, V low, V high) { return v_pick(x < limit, low, high); }
+#endif
 INLINE V v_add(V a, V b) { return a + b; }
 INLINE V v_fma(V a, V b, V c) { return a * b + c; }      /* contracted where there is an instruction */
+/* The same where a compiler has a choice: of two products it would contract one or the other, or none, by what stands
+   around them. */
+INLINE V v_fused(V a, V b, V c)
+{
+#if defined __AVX512F__
+    return (V)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined __FMA__
+    return (V)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#else
+    return a * b + c;
+#endif
+}
 INLINE float v_first(V a) { return a[0]; }
 
 /* Products of the low halves of 64-bit lanes. The extension has no operator for it, nor for a bit per lane

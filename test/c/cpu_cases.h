@@ -19,6 +19,10 @@ static const wcase cases[] = {
     /* odd ones */
     { OP_conv2d, "n1,7,5,6 N10,3,3,6 -", "o1,7,5,10", CONV(3, 1, HZ_SAME) },
     { OP_conv2d, "n5,9,11,17 N33,3,3,17 N33", "o5,7,9,33", CONV(3, 1, HZ_VALID, .act = HZ_ELU, .alpha = 0.3f) },
+    { OP_conv2d, "n2,9,10,36 N34,3,3,36 N34", "o2,9,10,34", CONV(3, 1, HZ_SAME, .act = HZ_GELU) },
+    { OP_conv2d, "n2,9,10,36 N34,3,3,36 N34", "o2,5,5,34", CONV(3, 2, HZ_SAME, .act = HZ_SIGMOID) },
+    { OP_conv2d, "n2,9,10,36 N34,3,3,36 N34", "o2,9,10,34", CONV(3, 1, HZ_SAME, .act = HZ_LEAKY, .alpha = 0.3f) },
+    { OP_conv2d, "n2,9,10,36 N34,3,3,36 N34", "o2,5,5,34", CONV(3, 2, HZ_SAME, .act = HZ_TANH) },
     { OP_conv2d, "n2,11,9,5 N20,5,5,5 N20", "o2,6,5,20", CONV(5, 2, HZ_SAME, .act = HZ_GELU) },
     { OP_conv2d, "n2,13,13,3 N40,5,5,3 N40", "o2,3,3,40", CONV(5, 4, HZ_VALID, .act = HZ_TANH) },
     { OP_conv2d, "n3,8,8,24 N50,1,1,24 N50", "o3,4,4,50", CONV(1, 2, HZ_SAME, .act = HZ_SIGMOID) },
@@ -42,6 +46,10 @@ static const wcase cases[] = {
     { OP_conv2d_dx, "n2,3,8,1 N1,4,2,1", "o2,9,9,1", { .window = { .kh = 4, .kw = 2, .sh = 2, .pad = HZ_VALID } } },
 
     { OP_conv2d_dx, "n9,8,8,128 N128,3,3,128 n9,8,8,128", "o9,8,8,128", CONV(3, 1, HZ_SAME, .act = HZ_RELU) },
+    { OP_conv2d_dx, "n2,9,10,34 N34,3,3,36 n2,9,10,36", "o2,9,10,36", CONV(3, 1, HZ_SAME, .act = HZ_ELU, .alpha = 2) },
+    { OP_conv2d_dx, "n2,5,5,34 N34,3,3,36 n2,9,10,36", "o2,9,10,36", CONV(3, 2, HZ_SAME, .act = HZ_TANH) },
+    { OP_conv2d_dx, "n2,9,10,34 N34,3,3,36 n2,9,10,36", "o2,9,10,36", CONV(3, 1, HZ_SAME, .act = HZ_GELU) },
+    { OP_conv2d_dx, "n2,5,5,34 N34,3,3,36 n2,9,10,36", "o2,9,10,36", CONV(3, 2, HZ_SAME, .act = HZ_SIGMOID) },
     { OP_conv2d_dx, "n2,8,8,10 N10,1,1,128 n2,8,8,128", "o2,8,8,128", CONV(1, 1, HZ_SAME, .act = HZ_RELU) },
     { OP_conv2d_dx, "n2,8,8,20 N20,1,1,37 n2,8,8,37", "o2,8,8,37", CONV(1, 1, HZ_SAME, .act = HZ_ELU, .alpha = 0.7f) },
 

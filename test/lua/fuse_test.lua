@@ -167,6 +167,26 @@ t.case('frozen batch norm runs behind the convolution', function()
   end
 end)
 
+t.case('no activation costs a convolution its kernel', function()
+  local acts = { none = false, relu = l.relu, elu = l.elu, gelu = l.gelu, leaky = l.leaky{0.1}, tanh = l.tanh,
+    sigmoid = l.sigmoid }
+  for _, dtype in ipairs { 'f32', 'bf16' } do
+    for _, stride in ipairs { 1, 2 } do
+      on.each(function(level)
+        local kernel = {}
+        for name, act in pairs(acts) do
+          local list = { input = { 40, 38, 32 }, l.conv{32, 3, stride = stride} }
+          list[2] = act or nil
+          kernel[name] = hz.net 'one'(list):plan{ batch = 8, dtype = dtype }:nodes()[1].kernel
+        end
+        for name in pairs(acts) do
+          t.equal(kernel[name], kernel.none, ('%s, %s, stride %d, %s'):format(name, dtype, stride, level))
+        end
+      end)
+    end
+  end
+end)
+
 -- The last layer of architecture A; and one that reads the data itself, so that no gradient flows further.
 t.case('the mean over the image comes before a linear layer of 1x1', function()
   local function last()

@@ -2,12 +2,14 @@
    rows by 2 vectors of sums in registers. */
 #include "cpu/pairs/pairs.h"
 #include <immintrin.h>
+#include <math.h>
 #include <string.h>
 
 #define LANES 16
 #define MUL_WIDE(a, b) _mm512_mul_epu32((__m512i)(a), (__m512i)(b))
 #include "cpu/vector.h"
 #define UNROLL _Pragma("GCC unroll 16")
+#include "cpu/pointwise/act.inc.h"
 #include "cpu/wino/weights.inc.h"
 #include "cpu/wino/poly_math.inc.h"
 
@@ -94,24 +96,41 @@ INLINE __m256i narrow(__m512 v)
     return _mm512_cvtepi32_epi16(_mm512_srli_epi32(round, 16));
 }
 
-static void finish(const pairs_finish *f, const float *c)
+/* 32 sums to outputs; x: the gate. */
+INLINE __m512i finished(V low, V high, __m512i x, const int gated, const int act, V alpha)
 {
-    __m512 low = _mm512_set1_ps(f->low), b0 = f->bias ? _mm512_loadu_ps(f->bias) : _mm512_setzero_ps();
-    __m512 b1 = f->bias ? _mm512_loadu_ps(f->bias + 16) : _mm512_setzero_ps();
+    if (gated && act == HZ_RELU) {
+        __m512i v = (__m512i)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
+        return _mm512_maskz_mov_epi16(_mm512_cmpgt_epi16_mask(x, _mm512_setzero_si512()), v);
+    }
+    V at_low = v_widen((VH)_mm512_castsi512_si256(x)), at_high = v_widen((VH)_mm512_extracti64x4_epi64(x, 1));
+    low = gated ? act_slope(low, at_low, act, alpha) : act_one(low, act, alpha);
+    high = gated ? act_slope(high, at_high, act, alpha) : act_one(high, act, alpha);
+    return (__m512i)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
+}
+
+INLINE void finish_rows(const pairs_finish *f, const float *c, const int gated, const int act)
+{
+    V b0 = f->bias ? v_load(f->bias) : v_set(0), b1 = f->bias ? v_load(f->bias + 16) : v_set(0);
+    V alpha = v_set(f->alpha);
     __mmask32 have = f->columns == PAIRS ? 0xffffffff : (1u << f->columns) - 1;
     for (int r = 0; r < PAIRS; r++, c += 16) {
+        if (f->ahead && r % PAIRS_STRIDE == 0)
+            pairs_fetch(f->ahead);
         if (f->pixel[r] < 0 || f->pixel[r] >= f->limit)
             continue;
         int64_t at = f->pixel[r] * f->step;
-        __m512 v0 = _mm512_max_ps(low, _mm512_add_ps(_mm512_loadu_ps(c), b0));
-        __m512 v1 = _mm512_max_ps(low, _mm512_add_ps(_mm512_loadu_ps(c + PAIRS_HALF), b1));
-        __m512i v = (__m512i)_mm512_cvtne2ps_pbh(v1, v0);
-        if (f->gate) {
-            __m512i x = _mm512_maskz_loadu_epi16(have, f->gate + at);
-            v = _mm512_maskz_mov_epi16(_mm512_cmpgt_epi16_mask(x, _mm512_setzero_si512()), v);
-        }
+        __m512i x = gated ? _mm512_maskz_loadu_epi16(have, f->gate + at) : _mm512_setzero_si512();
+        __m512i v = finished(v_load(c) + b0, v_load(c + PAIRS_HALF) + b1, x, gated, act, alpha);
         _mm512_mask_storeu_epi16(f->y + at, have, v);
     }
+}
+
+static void finish(const pairs_finish *f, const float *c)
+{
+#define FINISH(act) f->gate ? finish_rows(f, c, 1, act) : finish_rows(f, c, 0, act)
+    EACH_ACT(f->act, FINISH)
+#undef FINISH
 }
 
 /* ---- pairs ---- */

@@ -3,55 +3,65 @@
 INLINE V v_select(VI mask, V a, V b) { return (V)((mask & (VI)a) | (~mask & (VI)b)); }
 INLINE V v_abs(V x) { return (V)((VI)x & 0x7fffffff); }
 
-/* e^x = 2^n * e^r, |r| <= ln2/2, e^r by its polynomial of degree 6 (Cephes expf). Below -103 it is 0, above
-   88.7 infinite. */
-INLINE V v_exp(V x)
+/* e^r - 1 for |r| <= ln2/2 by a polynomial of degree 7 (Cephes expf). */
+INLINE V v_exp_near(V r)
 {
-    V y = v_select(x > 88.8f, v_set(88.8f), x);
-    y = v_select(y < -104.0f, v_set(-104.0f), y);
-    /* 1.5*2^23: rounds to an integer in the low bits */
-    V shifted = v_fma(y, v_set(1.44269504088896341f), v_set(12582912.0f));
-    VI n = (VI)shifted - 0x4b400000;
-    V whole = shifted - 12582912.0f;
-    V r = v_fma(whole, v_set(-0.693359375f), y);
-    r = v_fma(whole, v_set(2.12194440e-4f), r);
     V p = v_set(1.9875691500e-4f);
     p = v_fma(p, r, v_set(1.3981999507e-3f));
     p = v_fma(p, r, v_set(8.3334519073e-3f));
     p = v_fma(p, r, v_set(4.1665795894e-2f));
     p = v_fma(p, r, v_set(1.6666665459e-1f));
     p = v_fma(p, r, v_set(5.0000001201e-1f));
-    p = v_fma(p, r * r, r) + 1.0f;
+    return v_fma(p, r * r, r);
+}
+
+/* e^x = 2^n * e^r, |r| <= ln2/2. Below -103 it is 0, above
+   88.7 infinite. */
+INLINE V v_exp(V x)
+{
+    V y = v_max(v_set(-104.0f), v_min(v_set(88.8f), x));
+    /* 1.5*2^23: rounds to an integer in the low bits */
+    V shifted = v_fma(y, v_set(1.44269504088896341f), v_set(12582912.0f));
+    VI n = (VI)shifted - 0x4b400000;
+    V whole = shifted - 12582912.0f;
+    V r = v_fma(whole, v_set(-0.693359375f), y);
+    r = v_fma(whole, v_set(2.12194440e-4f), r);
+    V p = v_exp_near(r) + 1.0f;
     VI half = n >> 1;      /* in two steps: 2^128 and denormals come out right */
     p = p * (V)((half + 127) << 23) * (V)((n - half + 127) << 23);
     return v_select(x != x, x, p);
 }
 
-/* e^x - 1 without cancellation: the polynomial alone near 0. */
-INLINE V v_expm1(V x)
+/* The same to the same bit for |x| <= 40, in fewer steps: no power of 2 leaves the range of normal numbers, so its
+   exponent is added at once. near: e^x - 1 without cancellation, of |x| < 0.34. Of NaN: anything. */
+INLINE V v_exp_middle(V x, V *near)
 {
-    V p = v_set(1.9875691500e-4f);
-    p = v_fma(p, x, v_set(1.3981999507e-3f));
-    p = v_fma(p, x, v_set(8.3334519073e-3f));
-    p = v_fma(p, x, v_set(4.1665795894e-2f));
-    p = v_fma(p, x, v_set(1.6666665459e-1f));
-    p = v_fma(p, x, v_set(5.0000001201e-1f));
-    p = v_fma(p, x * x, x);
-    return v_select(v_abs(x) < 0.34f, p, v_exp(x) - 1.0f);
+    V shifted = v_fma(x, v_set(1.44269504088896341f), v_set(12582912.0f)), whole = shifted - 12582912.0f;
+    V r = v_fma(whole, v_set(-0.693359375f), x);
+    *near = v_exp_near(v_fma(whole, v_set(2.12194440e-4f), r));
+    return (V)((VI)(*near + 1.0f) + ((VI)shifted << 23));
 }
 
-/* Near 0 an odd polynomial (Cephes tanhf), else 1 - 2/(e^2|x| + 1). */
+/* e^x - 1 for x <= 0; below -30 it is -1. The limit: what follows -0.34. Of x > 0 or NaN: anything. */
+INLINE V v_expm1_low(V x)
+{
+    V near, far = v_exp_middle(v_max(v_set(-30.0f), x), &near) - 1.0f;
+    return v_below(x, -0x1.5c28f4p-2f, far, near);
+}
+
+/* Near 0 an odd polynomial (Cephes tanhf), else 1 - 2/(e^2|x| + 1), which is 1 from 2|x| = 40 on. The limit: what
+   comes before 0.625. */
 INLINE V v_tanh(V x)
 {
-    V z = x * x, p = v_set(-5.70498872745e-3f);
+    V z = x * x, p = v_set(-5.70498872745e-3f), unused;
     p = v_fma(p, z, v_set(2.06390887954e-2f));
     p = v_fma(p, z, v_set(-5.37397155531e-2f));
     p = v_fma(p, z, v_set(1.33314422036e-1f));
     p = v_fma(p, z, v_set(-3.33332819422e-1f));
     p = v_fma(p * z, x, x);
-    V a = v_abs(x), big = 1.0f - 2.0f / (v_exp(a + a) + 1.0f);
+    V a = v_abs(x), big = 1.0f - 2.0f / (v_exp_middle(v_min(v_set(40.0f), a + a), &unused) + 1.0f);
     big = (V)((VI)big | ((VI)x & (int32_t)0x80000000));
-    return v_select(a < 0.625f, p, big);
+    return v_below(-a, -0x1.3ffffep-1f, big, p);
 }
 
 INLINE V v_sigmoid(V x) { return 1.0f / (1.0f + v_exp(-x)); }
@@ -59,8 +69,7 @@ INLINE V v_sigmoid(V x) { return 1.0f / (1.0f + v_exp(-x)); }
 /* erf as a ratio of polynomials in x^2 on [-4,4], where it reaches 1 in f32 (the coefficients of Eigen's perf). */
 INLINE V v_erf(V x)
 {
-    V y = v_select(x > 4.0f, v_set(4.0f), x);
-    y = v_select(y < -4.0f, v_set(-4.0f), y);
+    V y = v_max(v_set(-4.0f), v_min(v_set(4.0f), x));
     V z = y * y, p = v_set(-2.72614225801306e-10f), q = v_set(-1.45660718464996e-05f);
     p = v_fma(p, z, v_set(2.77068142495902e-08f));
     p = v_fma(p, z, v_set(-2.10102402082508e-06f));

@@ -3,7 +3,6 @@
    and each run of 32 inputs: the run's weights, 18 KB for 9 taps, then serve 4 products. Weights are packed once per
    version of the parameters as bf16, [group][panel][run][tap][16][32][2]. */
 #include "cpu/pairs/pairs.h"
-#include <math.h>
 #include <string.h>
 
 enum { BLOCKS = 4, TERMS = 9 };      /* of 32 outputs, worked on together; of a product, about */
@@ -45,30 +44,7 @@ typedef struct part {
     pairs_ahead *ahead;
 } part;
 
-/* ---- one block of 32 outputs ---- */
-
-/* Activations that finish() does not know: over all sums of a block, in f32. */
-static void activate(const conv *c, float *sum, int64_t panel)
-{
-    for (int i = 0; i < PAIRS_BLOCK && c->bias; i++)
-        sum[i] += c->bias[panel * PAIRS + i / PAIRS_HALF * 16 + i % 16];
-    c->call->micro->f32.act(sum, sum, PAIRS_BLOCK, c->act, c->alpha);
-}
-
-/* Their gradients. */
-static void pass_back(const conv *c, const pairs_finish *f, float *sum)
-{
-    for (int r = 0; r < PAIRS; r++, sum += 16) {
-        float gate[PAIRS];
-        if (f->pixel[r] < 0 || f->pixel[r] >= f->limit)
-            continue;
-        c->call->micro->widen(gate, f->gate + f->pixel[r] * f->step, f->columns);
-        c->call->micro->f32.act_grad(sum, sum, gate, min(16, f->columns), c->act, c->alpha);
-        if (f->columns > 16)
-            c->call->micro->f32.act_grad(sum + PAIRS_HALF, sum + PAIRS_HALF, gate + 16, f->columns - 16, c->act,
-                                         c->alpha);
-    }
-}
+/* ---- blocks of 32 outputs ---- */
 
 /* Of the gate: where the pixels of these images begin, and the panel; NULL for none. */
 static const uint16_t *gate_of(const conv *c, const part *p)
@@ -76,37 +52,31 @@ static const uint16_t *gate_of(const conv *c, const part *p)
     return c->gate ? c->gate + p->n0 * c->s.oh * c->s.ow * c->s.oc + p->panel * PAIRS : NULL;
 }
 
+/* An activation that takes no time beside the memory's. */
+static int is_simple(const conv *c) { return c->act == HZ_LINEAR || c->act == HZ_RELU || c->act == HZ_LEAKY; }
+
 /* Outputs from..to-1. */
 static void finish(const conv *c, const part *p, int64_t from, int64_t to)
 {
-    int simple = c->act == HZ_LINEAR || c->act == HZ_RELU;
     int64_t images = p->n1 - p->n0;
-    pairs_finish f = { .bias = simple && c->bias ? c->bias + p->panel * PAIRS : NULL,
-                       .low = c->act == HZ_RELU && !c->gate ? 0 : -INFINITY,
+    pairs_finish f = { .bias = c->bias ? c->bias + p->panel * PAIRS : NULL,
+                       .act = c->act, .alpha = c->alpha, .ahead = is_simple(c) ? NULL : p->ahead,
                        .y = p->y + p->panel * PAIRS, .gate = gate_of(c, p), .step = c->s.oc,
                        .columns = (int)min(PAIRS, c->s.oc - p->panel * PAIRS), .pixel = p->pixel + from,
                        .limit = c->s.flat && p->n1 == c->s.used ? c->s.last : images * c->s.oh * c->s.ow };
-    for (float *sum = p->sum; from < to; from += PAIRS, f.pixel += PAIRS, sum += PAIRS_BLOCK) {
-        if (!simple && !c->gate)
-            activate(c, sum, p->panel);
-        else if (!simple) {
-            pass_back(c, &f, sum);
-            pairs_finish done = f;
-            done.gate = NULL;
-            c->k->finish(&done, sum);
-            continue;
-        }
+    for (float *sum = p->sum; from < to; from += PAIRS, f.pixel += PAIRS, sum += PAIRS_BLOCK)
         c->k->finish(&f, sum);
-    }
 }
 
-/* The images that this worker takes next, spread over the terms of a task. */
+/* The images that this worker takes next, spread over the terms of a task, and over its activations if they take
+   time. */
 static pairs_ahead ahead_of(const conv *c, int64_t n0)
 {
     const pairs_source *s = &c->s.source;
     int64_t terms = 0, each = s->h * s->w * s->c * (int64_t)sizeof *c->x, next = n0 + c->threads * s->images;
     for (int i = 0; i < c->s.groups; i++)
-        terms += panels(&c->s) * (c->s.group[i].oh * s->images * s->pitch / PAIRS) * c->s.group[i].taps * s->runs;
+        terms += panels(&c->s) * (c->s.group[i].oh * s->images * s->pitch / PAIRS)
+                 * (c->s.group[i].taps * s->runs + (is_simple(c) ? 0 : PAIRS / PAIRS_STRIDE));
     if (next + s->images >= c->s.used)
         return (pairs_ahead){ .read = NULL };
     const char *x = (const char *)c->x + next * each;

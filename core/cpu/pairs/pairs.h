@@ -12,7 +12,8 @@
 #define HZ_CPU_PAIRS_H
 #include "cpu/micro.h"
 
-enum { PAIRS = 32, PAIRS_BLOCK = PAIRS * PAIRS, PAIRS_HALF = PAIRS_BLOCK / 2, PAIRS_TAPS = 64, PAIRS_GROUPS = 4 };
+enum { PAIRS = 32, PAIRS_BLOCK = PAIRS * PAIRS, PAIRS_HALF = PAIRS_BLOCK / 2, PAIRS_TAPS = 64, PAIRS_GROUPS = 4,
+       PAIRS_STRIDE = 4 };
 
 /* Memory that will be needed soon, fetched a few lines with each term: products wait less for memory than the copies
    before and after them would. */
@@ -39,17 +40,19 @@ typedef struct pairs_product {
     pairs_ahead *ahead;
 } pairs_product;
 
-/* How the sums of 32 outputs become outputs: y = max(low, c + bias), for the gradient to the input zero where
-   `gate` is not positive. */
+/* How the sums of 32 outputs become outputs: y = act(c + bias), or where there is a gate the activation's gradient,
+   c * act'(gate). */
 typedef struct pairs_finish {
     const float *bias;        /* (32); NULL: none */
-    float low;
+    int act;
+    float alpha;
     uint16_t *y;              /* (pixels,step), from the panel's first channel on */
     const uint16_t *gate;     /* like y; NULL: none */
     int64_t step;             /* elements from pixel to pixel of y and gate */
     int columns;              /* 1..32 */
     const int32_t *pixel;     /* (32) where each output lies; not stored where negative or from `limit` on */
     int64_t limit;
+    pairs_ahead *ahead;       /* with every PAIRS_STRIDE outputs; NULL: not here */
 } pairs_finish;
 
 /* Micro-kernels of one level. */

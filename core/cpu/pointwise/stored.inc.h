@@ -22,15 +22,9 @@ INLINE void F(act_loop)(S *to, const S *a, const S *b, int64_t n, const int act,
 INLINE void F(act_switch)(void *to, const void *a, const void *b, int64_t n, int act, const int kind, float given)
 {
     V alpha = v_set(given);
-    switch (act) {
-    case HZ_RELU:    F(act_loop)(to, a, b, n, HZ_RELU, kind, alpha); break;
-    case HZ_ELU:     F(act_loop)(to, a, b, n, HZ_ELU, kind, alpha); break;
-    case HZ_GELU:    F(act_loop)(to, a, b, n, HZ_GELU, kind, alpha); break;
-    case HZ_LEAKY:   F(act_loop)(to, a, b, n, HZ_LEAKY, kind, alpha); break;
-    case HZ_TANH:    F(act_loop)(to, a, b, n, HZ_TANH, kind, alpha); break;
-    case HZ_SIGMOID: F(act_loop)(to, a, b, n, HZ_SIGMOID, kind, alpha); break;
-    default:         F(act_loop)(to, a, b, n, HZ_LINEAR, kind, alpha); break;
-    }
+#define STORED(which) F(act_loop)(to, a, b, n, which, kind, alpha)
+    EACH_ACT(act, STORED)
+#undef STORED
 }
 
 /* y = act(x) */

@@ -88,14 +88,18 @@ const char *hz_cpu_kernel(int op, int i)
     return NULL;
 }
 
-/* A tail must not cost the node the kernel that is fastest for the rest. */
+/* What fusion put behind a node, an epilogue or tails, must not cost it the kernel that is fastest for the rest. */
 static int accepts(const hz_work *w)
 {
     int is_forced;
     hz_work rest = *w;
-    choice all = choose(w, cpu_micro_now(), &is_forced);
+    choice all = choose(w, cpu_micro_now(), &is_forced), alone;
+    hz_act_attr *epilogue = (hz_act_attr *)hz_epilogue(w->op, &rest.attr);
     rest.tails = 0;
-    return all.kernel && (!w->tails || all.kernel == choose(&rest, cpu_micro_now(), &is_forced).kernel);
+    if (epilogue)
+        epilogue->act = HZ_LINEAR;
+    alone = choose(&rest, cpu_micro_now(), &is_forced);
+    return all.kernel && all.kernel == alone.kernel && all.wide == alone.wide;
 }
 
 static hz_status refuse(const hz_work *w)

@@ -33,9 +33,9 @@ INLINE void wino_a(V d[4], const V s[6])
 {
     V p = s[1] + s[2], q = s[3] + s[4], u = s[1] - s[2], w = s[3] - s[4];
     d[0] = s[0] + (p + q);
-    d[1] = WA * u + WB * w;
-    d[2] = WA2 * p + WB2 * q;
-    d[3] = (WA3 * u + s[5]) + WB3 * w;
+    d[1] = v_fused(v_set(WB), w, WA * u);
+    d[2] = v_fused(v_set(WB2), q, WA2 * p);
+    d[3] = v_fused(v_set(WB3), w, v_fused(v_set(WA3), u, s[5]));
 }
 
 /* A: 4 -> 6 */

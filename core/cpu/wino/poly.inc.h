@@ -138,11 +138,9 @@ INLINE void I(poly_output_odd)(const float *from, int64_t plane, V y[4], const i
 }
 
 /* part: (tiles,16,pitch), sums of the even rows. */
-static void I(poly_output)(const wino_image *g, void *y, int64_t first, int64_t tiles, const float *m, int64_t plane,
-                           int64_t pitch, int64_t channel, int64_t channels, const wino_end *end, float *part, int pass)
+INLINE void I(poly_output_by)(OUTPUT_ARGS, const int plain)
 {
     wino_spot s = wino_at(g, first);
-    V least = v_set(end->low);
     for (int64_t t = 0; t < tiles; t++, wino_next(g, &s)) {
         int64_t top = s.y * 4, left = s.x * 4;
         int rows = g->h - top < 4 ? (int)(g->h - top) : 4, columns = g->w - left < 4 ? (int)(g->w - left) : 4;
@@ -162,9 +160,9 @@ static void I(poly_output)(const wino_image *g, void *y, int64_t first, int64_t 
                 UNROLL for (int j = 0; j < 4; j++)
                     out[i][j] = v_load(sums + (i * 4 + j) * pitch);
                 I(poly_output_odd)(m + t * pitch + at, plane, out[i], i);
-                UNROLL for (int j = 0; j < 4; j++)
-                    if (i < rows && j < columns)
-                        I(wino_put)(y, corner + (i * g->w + j) * g->c + at, v_max(least, out[i][j] + start), end->gate);
+                if (i < rows)
+                    I(wino_put)(y, corner + i * g->w * g->c + at, g->c, (1 << columns) - 1, out[i], start, end,
+                                plain);
             }
         }
     }
@@ -208,19 +206,21 @@ static void I(poly_back_input)(const wino_image *g, const void *x, const void *z
 }
 
 /* Four positions, every second along a row (across) or a column of the tile, from (row,column) on. */
-INLINE void I(poly_put)(const wino_image *g, S *y, const S *gate, int64_t corner, int64_t top, int64_t left, int row,
-                        int column, const int across, const V v[4])
+INLINE void I(poly_put)(const wino_image *g, S *y, const wino_end *end, int64_t corner, int64_t top, int64_t left,
+                        int row, int column, const int across, V v[4], const int plain)
 {
+    int exist = 0;
     UNROLL for (int k = 0; k < 4; k++) {
         int64_t r = row + (across ? 0 : 2 * k), c = column + (across ? 2 * k : 0);
-        if (top + r >= 0 && top + r < g->h && left + c >= 0 && left + c < g->w)
-            I(wino_put)(y, corner + (r * g->w + c) * g->c, v[k], gate);
+        exist |= (top + r >= 0 && top + r < g->h && left + c >= 0 && left + c < g->w) << k;
     }
+    I(wino_put)(y, corner + (row * g->w + column) * g->c, 2 * (across ? 1 : g->w) * g->c, exist, v, v_set(0), end,
+                plain);
 }
 
 /* Even rows of dx, then odd ones: pass by pass. */
-INLINE void I(poly_back_even)(const wino_image *g, S *y, const S *gate, int64_t corner, int64_t top, int64_t left,
-                              const float *from, int64_t plane)
+INLINE void I(poly_back_even)(const wino_image *g, S *y, const wino_end *end, int64_t corner, int64_t top, int64_t left,
+                              const float *from, int64_t plane, const int plain)
 {
     V r[4][5], s[5], t[4];
     UNROLL for (int i = 0; i < 5; i++) {
@@ -232,32 +232,30 @@ INLINE void I(poly_back_even)(const wino_image *g, S *y, const S *gate, int64_t 
     }
     UNROLL for (int j = 0; j < 4; j++) {
         poly_a(t, r[j]);
-        I(poly_put)(g, y, gate, corner, top, left, 0, 2 * j, 0, t);
+        I(poly_put)(g, y, end, corner, top, left, 0, 2 * j, 0, t, plain);
         UNROLL for (int i = 0; i < 5; i++)
             s[i] = v_load(from + (POLY_EO + i * 4 + j) * plane);
         poly_a(t, s);
-        I(poly_put)(g, y, gate, corner, top, left, 0, 2 * j + 1, 0, t);
+        I(poly_put)(g, y, end, corner, top, left, 0, 2 * j + 1, 0, t, plain);
     }
 }
 
-INLINE void I(poly_back_odd)(const wino_image *g, S *y, const S *gate, int64_t corner, int64_t top, int64_t left,
-                             const float *from, int64_t plane)
+INLINE void I(poly_back_odd)(const wino_image *g, S *y, const wino_end *end, int64_t corner, int64_t top, int64_t left,
+                             const float *from, int64_t plane, const int plain)
 {
     V s[5], t[4];
     UNROLL for (int i = 0; i < 4; i++) {
         UNROLL for (int j = 0; j < 5; j++)
             s[j] = v_load(from + (j * 4 + i) * plane);
         poly_a(t, s);
-        I(poly_put)(g, y, gate, corner, top, left, 2 * i + 1, 0, 1, t);
+        I(poly_put)(g, y, end, corner, top, left, 2 * i + 1, 0, 1, t, plain);
         UNROLL for (int j = 0; j < 4; j++)
             t[j] = v_load(from + (POLY_OO - POLY_OE + i * 4 + j) * plane);
-        I(poly_put)(g, y, gate, corner, top, left, 2 * i + 1, 1, 1, t);
+        I(poly_put)(g, y, end, corner, top, left, 2 * i + 1, 1, 1, t, plain);
     }
 }
 
-static void I(poly_back_output)(const wino_image *g, void *y, int64_t first, int64_t tiles, const float *m,
-                                int64_t plane, int64_t pitch, int64_t channel, int64_t channels, const wino_end *end,
-                                float *part, int pass)
+INLINE void I(poly_back_output_by)(OUTPUT_ARGS, const int plain)
 {
     wino_spot s = wino_at(g, first);
     for (int64_t t = 0; t < tiles; t++, wino_next(g, &s)) {
@@ -267,12 +265,15 @@ static void I(poly_back_output)(const wino_image *g, void *y, int64_t first, int
             int64_t at = wino_chunk(c, channels);
             wino_soon(m + t * pitch + at, plane, pass == 0 ? POLY_OE : WINO_PLANES - POLY_OE);
             if (pass == 0)
-                I(poly_back_even)(g, y, end->gate, corner + at, top, left, m + t * pitch + at, plane);
+                I(poly_back_even)(g, y, end, corner + at, top, left, m + t * pitch + at, plane, plain);
             else
-                I(poly_back_odd)(g, y, end->gate, corner + at, top, left, m + t * pitch + at, plane);
+                I(poly_back_odd)(g, y, end, corner + at, top, left, m + t * pitch + at, plane, plain);
         }
     }
 }
+
+OUTPUT(poly_output)
+OUTPUT(poly_back_output)
 
 /* ---- dy for the gradient to the weights: 4x4 -> 81, in five parts ---- */
 

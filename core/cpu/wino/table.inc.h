@@ -24,6 +24,9 @@ static const cpu_wino I(wino_table) = {
 };
 
 #undef EACH_TILE
+#undef OUTPUT_ARGS
+#undef OUTPUT_OF
+#undef OUTPUT
 #undef S
 #undef I
 #undef s_load

@@ -14,7 +14,6 @@
    (64 to 128, stride 2). */
 #include "cpu/panel.h"
 #include "cpu/wino/wino.h"
-#include <math.h>
 #include <string.h>
 
 typedef struct wino {
@@ -34,8 +33,7 @@ typedef struct wino {
     int64_t tiles;            /* of the rows in use */
     int64_t v_pitch, v_plane, m_plane;
     void *slots;              /* of the tails */
-    int threads, stored, act;
-    float alpha;
+    int threads, stored;
 } wino;
 
 /* ---- one block ---- */
@@ -59,20 +57,6 @@ static wino_ahead ahead_of(const wino *w, int64_t first, int64_t tiles, const ch
                          .gate = w->gate ? (const char *)w->gate - (const char *)w->y : 0 };
 }
 
-/* The activations (or their gradients) that output() does not know, over a part that it has just written,
-   which is f32. */
-static void activate(const wino *w, cpu_rect r, float *y, int64_t pitch)
-{
-    const wino_image *g = &w->out;
-    const float *gate = w->gate;
-    int64_t n = (r.x1 - r.x0) * g->c;
-    for (int64_t i = r.y0; i < r.y1; i++, y += pitch)
-        if (gate)
-            w->call->micro->f32.act_grad(y, y, gate + ((r.n * g->h + i) * g->w + r.x0) * g->c, n, w->act, w->alpha);
-        else
-            w->call->micro->f32.act(y, y, n, w->act, w->alpha);
-}
-
 /* What follows when a block is written: each run of tiles side by side is a part of an image. near: the block,
    where it is not stored. */
 static void follow(const wino *w, int task, int64_t first, int64_t tiles, char *near)
@@ -88,8 +72,6 @@ static void follow(const wino *w, int task, int64_t first, int64_t tiles, char *
                        .x1 = min(g->w, (s.x + run) * g->step - g->left) };
         char *y = w->stored ? (char *)w->y + ((r.n * g->h + r.y0) * g->w + r.x0) * bytes : near + t * g->step * bytes;
         int64_t pitch = (w->stored ? g->w : w->block.w) * g->c;
-        if (w->act != HZ_LINEAR && w->act != HZ_RELU)
-            activate(w, r, (float *)y, pitch);
         cpu_tail_run(w->w, w->call, w->slots, task, r, y, pitch);
         s.x += run - 1;
     }
@@ -145,8 +127,8 @@ static void block(void *arg, int number, int worker)
     float *m = v + w->way->planes[0] * w->v_plane, *part = m + w->way->planes[0] * w->m_plane;
     char *near = (char *)(part + part_floats(w));
     wino_ahead ahead = ahead_of(w, first, tiles, near);
-    wino_end end = { .bias = w->bias, .low = w->act == HZ_RELU && !w->gate ? 0 : -INFINITY,
-                     .gate = w->act == HZ_RELU ? w->gate : NULL };
+    wino_end end = { .bias = w->bias, .gate = w->gate, .act = w->w->attr.window.act,
+                     .alpha = w->w->attr.window.alpha };
     memset(zero, 0, (size_t)w->in.c * WINO_REACH * sizeof(float));
     for (int pass = 0, before = 0; pass < w->way->passes; before += w->way->planes[pass++]) {
         int after = pass + 1 < w->way->passes ? before + w->way->planes[pass] : 0;
@@ -161,7 +143,7 @@ static void block(void *arg, int number, int worker)
                            part + WINO_BLOCK * 16 * channel, pass);
         }
     }
-    if (w->w->tails || (w->act != HZ_LINEAR && w->act != HZ_RELU))
+    if (w->w->tails)
         follow(w, number, first, tiles, near);
 }
 
@@ -315,8 +297,6 @@ static hz_status run(const hz_work *w, const cpu_call *c, const cpu_wino *k)
     wino r = wino_of(w, c->micro, k);
     r.call = c;
     r.u = c->memory;
-    r.act = w->attr.window.act;
-    r.alpha = w->attr.window.alpha;
     if (w->nin > 2)
         *(w->op == OP_conv2d ? (const void **)&r.bias : &r.gate) = w->in[2].data;
     r.tiles = cpu_rows(w, c) * r.in.down * r.in.across;

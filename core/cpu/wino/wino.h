@@ -37,12 +37,13 @@ typedef struct wino_ahead {
     int64_t gate;             /* product: bytes from there to what it will read of the gate, 0 for none */
 } wino_ahead;
 
-/* What the way back does to a pixel: y = max(low, sum + bias), or 0 where gate, of y's shape, is not > 0.
-   bias, gate: NULL for none. */
+/* What the way back does to a pixel: y = act(sum + bias), or where there is a gate, of y's shape, the activation's
+   gradient, sum * act'(gate). bias, gate: NULL for none. */
 typedef struct wino_end {
     const float *bias;        /* (c) */
     const void *gate;         /* (N,h,w,c) */
-    float low;
+    int act;
+    float alpha;
 } wino_end;
 
 /* Micro-kernels of one level and kind. Images have elements of `bytes` bytes, planes words of `each` numbers.
@@ -111,25 +112,20 @@ static inline int wino_stride(const hz_work *w, const cpu_micro *m)
     return w->in[0].shape[3] >= m->lanes && other->shape[3] >= m->lanes ? sh - 1 : -1;
 }
 
-/* bf16 images, and no activation that would need the sums before they are rounded. */
-static inline int wino_bf16(const hz_work *w)
-{
-    return cpu_storage(w) == HZ_BF16
-           && (w->op == OP_conv2d_dw || w->attr.window.act == HZ_LINEAR || w->attr.window.act == HZ_RELU);
-}
-
 /* The table by which kernel "wino" (planes in f32) or "winopairs" (in bf16) runs a node; NULL if it does not. */
 static inline const cpu_wino *wino_plain(const hz_work *w, const cpu_micro *m)
 {
     if (wino_stride(w, m) < 0)
         return NULL;
-    return cpu_all(w, HZ_F32) ? m->wino : wino_bf16(w) ? m->wino_bf16 : NULL;
+    return cpu_all(w, HZ_F32) ? m->wino : cpu_storage(w) == HZ_BF16 ? m->wino_bf16 : NULL;
 }
 
 static inline const cpu_wino *wino_pairs(const hz_work *w, const cpu_micro *m)
 {
     int sums_channels = w->op != OP_conv2d_dw;
-    return wino_stride(w, m) >= 0 && wino_bf16(w) && !(sums_channels && w->in[0].shape[3] % 2) ? m->winopairs : NULL;
+    if (wino_stride(w, m) < 0 || cpu_storage(w) != HZ_BF16 || (sums_channels && w->in[0].shape[3] % 2))
+        return NULL;
+    return m->winopairs;
 }
 
 /* Rounded planes are further from the truth, so they must be predicted a quarter faster. */

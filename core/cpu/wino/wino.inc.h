@@ -133,19 +133,57 @@ static void I(wino_grad)(const wino_image *g, const void *dy, const void *zero, 
     });
 }
 
-INLINE void I(wino_put)(S *y, int64_t at, V v, const S *gate)
+/* 4 pixels, `step` elements apart from y[at] on, of which bits of `exist` say which there are. v: their sums. plain:
+   there is no activation, or ReLU, which need no table of vectors. */
+INLINE void I(wino_put)(S *y, int64_t at, int64_t step, int exist, V v[4], V start, const wino_end *end,
+                        const int plain)
 {
-    __asm__ volatile("prefetchw %0" : : "m"(*((char *)(y + at) + 64)));
-    if (gate)
-        __builtin_prefetch((const char *)(gate + at) + 64, 0, 3);
-    s_store(y + at, gate ? (V)((VI)v & (s_load(gate + at) > 0.0f)) : v);
+    const S *gate = end->gate;
+    V of[4] = { 0 }, least = v_set(end->act == HZ_RELU && !gate ? 0 : -INFINITY);
+    UNROLL for (int k = 0; k < 4; k++) {
+        S *to = y + at + k * step;
+        if (!(exist >> k & 1))
+            continue;
+        __asm__ volatile("prefetchw %0" : : "m"(*((char *)to + 64)));
+        if (gate) {
+            of[k] = s_load(gate + at + k * step);
+            __builtin_prefetch((const char *)(gate + at + k * step) + 64, 0, 3);
+        }
+        v[k] += start;
+        if (plain)
+            s_store(to, gate && end->act ? (V)((VI)v[k] & (of[k] > 0.0f)) : v_max(least, v[k]));
+    }
+    if (plain)
+        return;
+    act_vectors(v, gate ? of : NULL, end->act, end->alpha);
+    UNROLL for (int k = 0; k < 4; k++)
+        if (exist >> k & 1)
+            s_store(y + at + k * step, v[k]);
 }
 
-static void I(wino_output)(const wino_image *g, void *y, int64_t first, int64_t tiles, const float *m, int64_t plane,
-                           int64_t pitch, int64_t channel, int64_t channels, const wino_end *end, float *part, int pass)
+/* A transform's output (wino_way), once for what is plain and once for the rest, whose constants would cost the former
+   its registers. */
+#define OUTPUT_ARGS \
+    const wino_image *g, void *y, int64_t first, int64_t tiles, const float *m, int64_t plane, int64_t pitch, \
+        int64_t channel, int64_t channels, const wino_end *end, float *part, int pass
+#define OUTPUT_OF(name, suffix, plain) \
+    static __attribute__((noinline)) void I(name##suffix)(OUTPUT_ARGS) \
+    { \
+        I(name##_by)(g, y, first, tiles, m, plane, pitch, channel, channels, end, part, pass, plain); \
+    }
+#define OUTPUT(name) \
+    OUTPUT_OF(name, _plain, 1) \
+    OUTPUT_OF(name, _act, 0) \
+    static void I(name)(OUTPUT_ARGS) \
+    { \
+        int plain = end->act == HZ_LINEAR || end->act == HZ_RELU; \
+        (plain ? I(name##_plain) : I(name##_act))(g, y, first, tiles, m, plane, pitch, channel, channels, end, part, \
+                                                  pass); \
+    }
+
+INLINE void I(wino_output_by)(OUTPUT_ARGS, const int plain)
 {
     wino_spot s = wino_at(g, first);
-    V least = v_set(end->low);
     for (int64_t t = 0; t < tiles; t++, wino_next(g, &s)) {
         int64_t top = s.y * 4, left = s.x * 4;
         int rows = g->h - top < 4 ? (int)(g->h - top) : 4, columns = g->w - left < 4 ? (int)(g->w - left) : 4;
@@ -168,10 +206,10 @@ static void I(wino_output)(const wino_image *g, void *y, int64_t first, int64_t 
                 if (i >= rows)
                     break;
                 wino_a(out, b[i]);
-                UNROLL for (int j = 0; j < 4; j++)
-                    if (j < columns)
-                        I(wino_put)(y, corner + (i * g->w + j) * g->c + at, v_max(least, out[j] + start), end->gate);
+                I(wino_put)(y, corner + i * g->w * g->c + at, g->c, (1 << columns) - 1, out, start, end,
+                            plain);
             }
         }
     }
 }
+OUTPUT(wino_output)
