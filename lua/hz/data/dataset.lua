@@ -6,6 +6,7 @@
 -- or from a seed. `digest` names the contents. Hashes stay those of the original items when a set is recoded: the
 -- same split whatever the encoding.
 local ffi = require 'ffi'
+local args = require 'hz.base.args'
 local c = require 'hz.c'
 local crypto = require 'hz.ext.crypto'
 local file = require 'hz.base.file'
@@ -329,7 +330,25 @@ local function number_option(who, v, row)
   return n
 end
 
--- Checks the options against spec.options = { key = { default = , min = , max = , whole = , about = } } and
+local function text_option(who, v, row)
+  if type(v) ~= 'string' then c.fail('%s is %s; needs a string', who, need.shown(v)) end
+  for _, choice in ipairs(row.choices or { v }) do
+    if choice == v then return v end
+  end
+  c.fail('%s is %s; needs one of %s', who, need.shown(v), table.concat(row.choices, ', '))
+end
+
+-- The command line gives texts.
+local function truth_option(who, v)
+  if type(v) == 'string' and args.truth[v] ~= nil then v = args.truth[v] end
+  if type(v) ~= 'boolean' then c.fail('%s is %s; needs true or false', who, need.shown(v)) end
+  return v
+end
+
+-- By the type of the default; without one it is a text.
+local option_of = { ['nil'] = text_option, string = text_option, boolean = truth_option, number = number_option }
+
+-- Checks the options against spec.options = { key = { default = , min = , max = , whole = , choices = , about = } } and
 -- fills in defaults.
 local function fill_options(spec, given)
   local out, known = {}, { 'split' }
@@ -344,11 +363,7 @@ local function fill_options(spec, given)
         table.concat(known, ', '))
     end
     local who = ('data %s: %s'):format(spec.name, key)
-    if row then
-      local text = type(row.default) == 'string' or row.default == nil
-      if text and type(v) ~= 'string' then c.fail('%s is %s; needs a string', who, need.shown(v)) end
-      out[key] = text and v or number_option(who, v, row)
-    end
+    if row then out[key] = option_of[type(row.default)](who, v, row) end
   end
   return out
 end

@@ -13,6 +13,7 @@ local c = require 'hz.c'
 local dataset = require 'hz.data.dataset'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
+local exit = require 'hz.exit'
 local encodings = require 'hz.sweep.encodings'
 local optim = require 'hz.net.optim'
 local sweeps = require 'hz.sweep.sweep'
@@ -71,6 +72,23 @@ local function default_data_text(self)
   return ('%s if it is found, else %s'):format(self.real[1], self.embedded[1])
 end
 
+-- Options of data=folder are keys, by the names and words of its description, but where an experiment has a key of that
+-- name; those that are given go there.
+local FOLDER = 'folder'
+local key_types = { ['nil'] = 'string', string = 'string', boolean = 'bool' }
+local function folder_rows(self)
+  local rows, options, own = {}, {}, {}
+  for _, row in ipairs(self.knobs or {}) do own[type(row) == 'string' and row or row[1]] = true end
+  for name, o in pairs(dataset.describe(FOLDER).options) do options[name] = not own[name] and o or nil end
+  for _, name in ipairs(names.sorted(options)) do
+    local o = options[name]
+    local kind = key_types[type(o.default)] or o.whole and 'int' or 'float'
+    rows[#rows + 1] = { name, nil, kind, ('of data=%s: %s'):format(FOLDER, o.about), min = o.min, max = o.max,
+      choices = o.choices }
+  end
+  return rows
+end
+
 -- Which data, which encodings, which networks, how they are trained.
 local function first_rows(self)
   local row, items, list, names = M.rows(self.items), self.items, { list = true }, {}
@@ -79,7 +97,6 @@ local function first_rows(self)
     { 'preset', nil, 'string', ('defaults of the keys below (default: %s)'):format(default_preset_text(self)),
       choices = names },
     { 'data', nil, 'string', ('data set (default: %s)'):format(default_data_text(self)), list = true },
-    { 'path', nil, 'string', 'where the files of data=folder are' },
     { 'codec', { self.codec or 'jpeg' }, 'string', ('codec of the training and test %s'):format(items), list = true },
     { 'quality', nil, 'float', 'qualities of the codec; raw: untouched', list = true, also = { 'raw' } },
     { 'codec_test', nil, 'string', ('codec of the test %s alone (default: that of training)'):format(items),
@@ -110,6 +127,7 @@ local last_rows = {
 -- All rows of a study, in the order of --help: its own stand between. Parameters of the chosen codecs are keys, too.
 local function rows_of(self)
   local rows, row = first_rows(self), M.rows(self.items)
+  for i, option in ipairs(folder_rows(self)) do table.insert(rows, 2 + i, option) end
   for _, own in ipairs(self.knobs or {}) do rows[#rows + 1] = type(own) == 'string' and row(own) or own end
   for _, last in ipairs(last_rows) do rows[#rows + 1] = last end
   rows.about = self.about
@@ -155,11 +173,28 @@ end
 -- The set that is taken where none is asked for: the real one where it is found, else the embedded one.
 function M.found(real, embedded) return real and dataset.available(real) and real or embedded end
 
+-- The sets that are asked for; a key of data=folder asks for it, and is nothing to another.
+local function names_of(self, knob, given)
+  local asked
+  for _, row in ipairs(folder_rows(self)) do asked = asked or given[row[1]] and row[1] end
+  if not knob.data then return { asked and FOLDER or M.found(self.real and self.real[1], self.embedded[1]) } end
+  for _, name in ipairs(knob.data) do
+    if name == FOLDER then asked = nil end
+  end
+  if asked then
+    exit.usage('%s: %s=%s was given with data=%s; it is of data=%s alone', self.name, asked, tostring(knob[asked]),
+      table.concat(knob.data, ','), FOLDER)
+  end
+  return knob.data
+end
+
 -- Options that a set is loaded with. An embedded set is made as large as train= needs; without least or train= it is
 -- as large as it says itself.
 local function options_for(self, name, knob, given)
   local options = self.options and self.options(name, knob) or {}
-  if name == 'folder' then options.path = knob.path end
+  if name == FOLDER then
+    for _, row in ipairs(folder_rows(self)) do options[row[1]] = knob[row[1]] end
+  end
   if name == self.embedded[1] then
     local n = math.max(self.embedded.least or 0, math.ceil((given.train and knob.train or 0) / TRAINS))
     if n > 0 then options.train = n end
@@ -261,7 +296,7 @@ end
 function methods:settings(...)
   local rows = rows_of(self)
   local knob, given, values = args.parse(rows, ...)
-  local names = knob.data or { knob.path and 'folder' or M.found(self.real and self.real[1], self.embedded[1]) }
+  local names = names_of(self, knob, given)
   local preset = knob.preset or default_preset(self, names)
   apply(preset_named(self, preset), rows, knob, given, values)
   local o, data = {}, {}
