@@ -1,7 +1,7 @@
 /* jpeg.h: what the files of the JPEG plugin share.
    libjpeg reports an error by calling a function that must not return. Here that function jumps back into the
-   plugin's own call, which turns it into host->fail; no jump ever crosses the host. Warnings (truncated or damaged
-   data) count as errors. */
+   plugin's own call, which turns it into host->fail; no jump ever crosses the host. Warnings that cost pixels (data
+   that are damaged or missing) count as errors, others are nothing. */
 #ifndef HZ_PLUGIN_JPEG_H
 #define HZ_PLUGIN_JPEG_H
 #include "hz/plugin.h"

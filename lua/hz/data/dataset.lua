@@ -1,7 +1,8 @@
 -- dataset.lua: labelled sets of items, and the registry of those that exist (one file each in datasets/).
 --
 -- A set has fields name, part ('train', 'test', ...), items (N,H,W,C) u8 or f32 features, labels (N) i32 from 0,
--- classes = { names }, hashes (N,32) u8, source, maybe entropy (N) f32. Its items are ordered by the sha256 of their
+-- classes = { names }, hashes (N,32) u8, source, maybe entropy (N) f32; one of files also what these are (`files`) and
+-- stored (N,5) f64, what each takes (source.lua). Its items are ordered by the sha256 of their
 -- bytes, so that index, digest, subsets and splits follow from the contents alone, never from the order of files
 -- or from a seed. `digest` names the contents. Hashes stay those of the original items when a set is recoded: the
 -- same split whatever the encoding.
@@ -12,14 +13,20 @@ local crypto = require 'hz.ext.crypto'
 local file = require 'hz.base.file'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
+local say = require 'hz.base.say'
 local tensor = require 'hz.tensor.tensor'
 local visible = require 'hz.base.visible'.line
 
 local M = {}
 M.fail = c.fail                                       -- for the files in datasets/, which do not open the core
 
+-- A line on stderr for whoever began; the processes that compute cells for a sweep load the same data and are silent.
+function M.warn(text)
+  if not os.getenv 'HZ_SWEEP_WORKER' then say(text) end
+end
+
 local methods = {}
-local columns = { 'items', 'labels', 'hashes', 'entropy' }       -- what has one row per item
+local columns = { 'items', 'labels', 'hashes', 'entropy', 'stored' }       -- what has one row per item
 local element_bytes = { u8 = 1, bf16 = 2, i32 = 4, f32 = 4, f64 = 8 }
 
 -- A set is a userdata in front of its table: LuaJIT asks the length only of those.
@@ -109,8 +116,8 @@ local function check_raw(raw)
   end
 end
 
--- A set from { name, part, items, labels, classes, source, entropy }: hashed and put in order. The tensors
--- given are not kept.
+-- A set from { name, part, items, labels, classes, source, entropy, files, stored }: hashed and put in order. The
+-- tensors given are not kept.
 function M.new(raw)
   check_raw(raw)
   local items, labels = raw.items:contiguous(), raw.labels:to 'i32'
@@ -120,7 +127,8 @@ function M.new(raw)
   return wrap {
     name = raw.name, part = raw.part, classes = raw.classes, source = raw.source or 'memory', kind = kind_of(items),
     items = gather(items, order), labels = gather(labels, order), hashes = gather(hashes, order),
-    entropy = raw.entropy and gather(raw.entropy, order),
+    entropy = raw.entropy and gather(raw.entropy, order), files = raw.files,
+    stored = raw.stored and gather(raw.stored, order),
   }
 end
 
@@ -228,7 +236,7 @@ function M.is(x) return type(x) == 'userdata' and tables[x] ~= nil end
 names.receivers('set', methods, M.is)
 
 -- Fields that a set may lack.
-local field = names.index('set', methods, 'part entropy rate recoded digest')
+local field = names.index('set', methods, 'part entropy rate recoded digest files stored')
 
 function Set.__index(set, k)
   if type(k) == 'number' then
