@@ -48,13 +48,14 @@ end
 -- Every class has files of what trains.
 local function check_classes(found, files, part)
   local have, folder = {}, found.path .. (part and '/' .. found.parts[part] or '')
+  local unread = #found.unread > 0 and '; not read: ' .. table.concat(found.unread, ', ') or ''
   for _, f in ipairs(files) do have[f.label] = true end
   for label, class in ipairs(found.classes) do
     if not have[label - 1] and part ~= 'test' then
-      fail('folder: %s/%s holds no JPEG or PNG that is not in another class; needs images of the class', folder, class)
+      fail('folder: %s/%s holds no JPEG or PNG of its own; needs images of the class%s', folder, class, unread)
     end
   end
-  if #files == 0 then fail('folder: %s holds no images of the classes', folder) end
+  if #files == 0 then fail('folder: %s holds no images of the classes%s', folder, unread) end
 end
 
 local function labels_of(files)

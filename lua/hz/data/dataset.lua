@@ -14,6 +14,7 @@ local file = require 'hz.base.file'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
 local say = require 'hz.base.say'
+local suspect = require 'hz.data.suspect'
 local tensor = require 'hz.tensor.tensor'
 local visible = require 'hz.base.visible'.line
 
@@ -385,8 +386,8 @@ local function missing(spec)
     spec.folder)
 end
 
--- hz.data(name, { split = 'train' or 'test', ... }): a set; without split both, the training set first.
-function M.data(name, given)
+-- What M.data gives, and the set's description; nothing is said of what is odd about it.
+local function load(name, given)
   local spec = M.describe(name)
   if given ~= nil and type(given) ~= 'table' then
     c.fail("data %s: %s was given; needs a table such as {split='train'}", spec.name, need.shown(given))
@@ -399,8 +400,25 @@ function M.data(name, given)
   local options = fill_options(spec, given)
   local where = M.where(spec) or missing(spec)
   local sets = spec.read(where, options, { train = part ~= 'test', test = part ~= 'train' })
-  if part then return sets[part] end
-  return sets.train, sets.test
+  if part then return spec, sets[part] end
+  return spec, sets.train, sets.test
+end
+
+function M.load(name, given) return select(2, load(name, given)) end
+
+-- The options of a set by its description and what was given, checked.
+function M.options(spec, given) return fill_options(spec, given or {}) end
+
+-- hz.data(name, { split = 'train' or 'test', ... }): a set; without split both, the training set first. What makes
+-- results worth less than they look is said on stderr.
+function M.data(name, given)
+  local spec, first, second = load(name, given)
+  local train, test = first, second
+  if not second and first.part == 'test' then train, test = nil, first end
+  for _, text in ipairs(suspect.all(spec, train, test)) do
+    M.warn(('data %s: %s; more by hz data doctor %s'):format(spec.name, text, spec.name))
+  end
+  return first, second
 end
 
 return setmetatable(M, { __call = function(_, ...) return M.data(...) end })

@@ -1,8 +1,8 @@
 -- doctor.lua: what can be wrong with data, as rows { check, ok, text }: ok is true, false (wrong), or nil
 -- (worth knowing).
-local ffi = require 'ffi'
 local dataset = require 'hz.data.dataset'
 local file = require 'hz.base.file'
+local suspect = require 'hz.data.suspect'
 
 local M = {}
 
@@ -62,20 +62,16 @@ end
 
 local function check_digest(spec, set)
   local name = set.part .. ' contents'
-  local wanted = spec.digest and spec.digest[set.part]
-  if not wanted then
-    return row(name, nil, '%d items, digest %s; none is recorded to compare with', #set, set.digest)
-  end
-  if wanted == set.digest then
+  local foreign, wanted = suspect.foreign(spec, set), spec.digest and spec.digest[set.part]
+  if foreign then return row(name, false, '%s', foreign) end
+  if wanted then
     return row(name, true, '%d items, those recorded for this set (digest %s, in any order)', #set, wanted:sub(1, 12))
   end
-  return row(name, false,
-    '%d items that are not those recorded for this set: digest %s; needs %s (an edited or recoded copy?)', #set,
-    set.digest, wanted)
+  return row(name, nil, '%d items, digest %s; none is recorded to compare with', #set, set.digest)
 end
 
 local function load_sets(spec, options)
-  local ok, train, test = pcall(dataset.data, options.path or spec.name, options.given)
+  local ok, train, test = pcall(dataset.load, options.path or spec.name, options.given)
   if ok then return { train, test } end
   if type(train) ~= 'string' then error(train, 0) end                -- an interrupt
   return nil, row('reading', false, '%s', train)
@@ -96,13 +92,11 @@ end
 
 -- ---- what spoils experiments ----
 
-local function hash(set, i) return ffi.string(set.hashes:pointer 'read' + 32 * (i - 1), 32) end
-
 -- Items are in the order of their hashes, so equal ones are neighbours.
 local function check_twins(set)
   local twins, torn, labels = 0, 0, set.labels:pointer 'read'
   for i = 2, #set do
-    if hash(set, i) == hash(set, i - 1) then
+    if suspect.hash(set, i) == suspect.hash(set, i - 1) then
       twins = twins + 1
       if labels[i - 1] ~= labels[i - 2] then torn = torn + 1 end
     end
@@ -115,11 +109,8 @@ local function check_twins(set)
 end
 
 local function check_leak(train, test)
-  local seen, both = {}, 0
-  for i = 1, #train do seen[hash(train, i)] = true end
-  for i = 1, #test do if seen[hash(test, i)] then both = both + 1 end end
-  if both == 0 then return row('leak', true, 'no test item is in the training set') end
-  return row('leak', false, '%d of %d test items are in the training set', both, #test)
+  local leak = suspect.leak(train, test)
+  return row('leak', leak == nil, '%s', leak or 'no test item is in the training set')
 end
 
 local function check_classes(set)

@@ -237,10 +237,12 @@ end
 local function visit(scan, places)
   local function taker(place) return function(path, s) look(scan, place, path, s) end end
   for _, place in ipairs(places) do
-    if not place.entry.link then walks.enter(scan.walk, place.entry.path, place.entry.id, taker(place)) end
+    local e = place.entry
+    if not e.link then walks.enter(scan.walk, e.path, e.id, taker(place), place.part or 'all') end
   end
   for _, place in ipairs(places) do
-    if place.entry.link then walks.through(scan.walk, place.entry.path, place.entry.link, taker(place)) end
+    local e = place.entry
+    if e.link then walks.through(scan.walk, e.path, e.link, taker(place), place.part or 'all') end
   end
   walks.follow(scan.walk)
   for _, t in ipairs(scan.walk.troubles) do scan.bad[#scan.bad + 1] = { path = t.path, reason = ': ' .. t.reason } end

@@ -52,6 +52,31 @@ function M.short(facts)
   return table.concat(parts, ', ')
 end
 
+local MOST = 12                    -- names in a line
+
+local function few(list)
+  local shown = { unpack(list, 1, MOST) }
+  if #list > MOST then shown[#shown + 1] = ('%d more'):format(#list - MOST) end
+  return table.concat(shown, ', ')
+end
+
+-- Of a set of files, for the line that names the data: where, which classes, what the files are and what is not read.
+function M.words(set)
+  local f = set.files
+  local parts = f.parts and (' (%s/, %s/)'):format(f.parts.train, f.parts.test) or ''
+  local out = { f.path .. parts, ('%d classes: %s'):format(#set.classes, few(set.classes)), M.long(f.facts) }
+  if f.facts.turned > 0 then
+    out[#out + 1] = ('%d turned by EXIF orientation%s'):format(f.facts.turned, f.orient and ', upright here'
+      or ' and read as stored (orient=true turns them)')
+  end
+  if #f.outside > 0 then
+    out[#out + 1] = ('%d link%s out of the folder (%s to %s)'):format(#f.outside, #f.outside == 1 and '' or 's',
+      f.outside[1].link, f.outside[1].target)
+  end
+  if #f.unread > 0 then out[#out + 1] = 'not read: ' .. few(f.unread) end
+  return table.concat(out, '; ')
+end
+
 -- ---- bytes ----
 
 -- A ledger takes the accounts (head.account) of files one by one; its rows stand in a set's column `stored`: payload,

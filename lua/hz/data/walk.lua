@@ -1,7 +1,8 @@
 -- walk.lua: the files below some folders, each once by what it is (device and number), however many names and links
--- lead there. Real folders come first; links are looked at when all of them are known, so that a file belongs where it
--- lies and not where a link shows it. A link that leads upward, or to what was visited, is not followed; one that leads
--- out of the root is, and is told. Signals are heard.
+-- lead there; hard links count within a scope (a part of a set), so that a test set of them is one. Real folders come
+-- first; links are looked at when all of them are known, so that a file belongs where it lies and not where a link
+-- shows it. A link that leads upward, or to what was visited, is not followed; one that leads out of the root is, and
+-- is told. Signals are heard.
 local c = require 'hz.c'
 local file = require 'hz.base.file'
 local names = require 'hz.base.names'
@@ -17,13 +18,13 @@ local M = {}
 --   outside  list of { link, target } that lead out of the root
 --   troubles list of { path, reason }
 function M.new(root)
-  local real = posix.realpath(root)
-  local walk = { root = real, seen = {}, above = {}, links = {}, hidden = 0, odd = {}, loops = 0, dangling = 0,
-    again = 0, outside = {}, troubles = {} }
+  local real = file.real(root)
+  local walk = { root = real, seen = {}, visited = {}, above = {}, links = {}, hidden = 0, odd = {}, loops = 0,
+    dangling = 0, again = 0, outside = {}, troubles = {} }
   local at = real
   repeat
-    walk.above[posix.stat(at).id] = true
-    local last = at
+    local s, last = posix.stat(at), at
+    if s then walk.above[s.id] = true end
     at = file.folder_of(at)
   until at == last or last == '/'
   return walk
@@ -50,15 +51,17 @@ function M.names(walk, folder)
   return shown
 end
 
-local function first_visit(walk, id)
-  if walk.seen[id] then return false end
-  walk.seen[id] = true
+-- Whether nobody was there yet in this scope.
+local function first_visit(walk, id, scope)
+  local key = scope .. id
+  if walk.visited[key] then return false end
+  walk.visited[key], walk.seen[id] = true, true
   return true
 end
 
 -- Visits a folder: take(path, stat) is called for each regular file below it. Links wait for M.follow.
-function M.enter(walk, folder, id, take)
-  if not first_visit(walk, id) then return end
+function M.enter(walk, folder, id, take, scope)
+  if not first_visit(walk, id, '') then return end
   for _, name in ipairs(M.names(walk, folder)) do
     c.poll()
     local path = file.join(folder, name)
@@ -66,12 +69,12 @@ function M.enter(walk, folder, id, take)
     if not s then
       trouble(walk, path, reason)
     elseif s.kind == 'link' then
-      walk.links[#walk.links + 1] = { path = path, take = take }
+      walk.links[#walk.links + 1] = { path = path, take = take, scope = scope }
     elseif s.kind == 'folder' then
-      M.enter(walk, path, s.id, take)
+      M.enter(walk, path, s.id, take, scope)
     elseif s.kind ~= 'file' then
       walk.odd[s.what] = (walk.odd[s.what] or 0) + 1
-    elseif first_visit(walk, s.id) then
+    elseif first_visit(walk, s.id, scope) then
       take(path, s)
     else
       walk.again = walk.again + 1
@@ -98,14 +101,14 @@ local function leave(walk, path)
 end
 
 -- Visits what a link leads to, if nobody was there.
-function M.through(walk, path, s, take)
+function M.through(walk, path, s, take, scope)
   if s.kind ~= 'file' and s.kind ~= 'folder' then
     walk.odd[s.what] = (walk.odd[s.what] or 0) + 1
   elseif walk.seen[s.id] then
     walk.loops = walk.loops + 1
   else
     leave(walk, path)
-    if s.kind == 'folder' then return M.enter(walk, path, s.id, take) end
+    if s.kind == 'folder' then return M.enter(walk, path, s.id, take, scope) end
     walk.seen[s.id] = true
     take(path, s)
   end
@@ -119,7 +122,7 @@ function M.follow(walk)
     c.poll()
     local link = walk.links[i]
     local s = M.target(walk, link.path)
-    if s then M.through(walk, link.path, s, link.take) end
+    if s then M.through(walk, link.path, s, link.take, link.scope) end
   end
 end
 

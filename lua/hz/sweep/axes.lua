@@ -136,15 +136,33 @@ local function new_job(o, p, settings)
   return job
 end
 
+-- A batch that was not asked for is no larger than the smallest set that trains.
+local function default_batch(o, sets)
+  local n = training.default.batch
+  for _, s in ipairs(sets) do n = math.min(n, #s.train.labels) end
+  return n
+end
+
+-- The sets of each data, by the protocol: { name, train, watch, test }.
+local function split_all(o)
+  local list, protocol = {}, protocols.named(o.protocol)
+  for i, data in ipairs(o.data) do
+    local train, watch, test = protocol.sets(data.train, data.test, o)
+    list[i] = { name = data.name, train = train, watch = watch, test = test }
+  end
+  return list
+end
+
 -- Jobs in order: data, model, seed, dtype, then encodings, so that the first seed already gives a whole curve. o:
 -- data (list of { name, train, test }), model, seed (lists), the encodings as encodings.lua takes them, protocol,
 -- train, test (counts or nil), weights, and the settings of a training: dtype one or a list, optimizer() makes one.
 function M.jobs(o)
   local jobs, seen, list, dtypes = {}, {}, encodings.pairs(o), type(o.dtype) == 'table' and o.dtype or { o.dtype }
-  local protocol = protocols.named(o.protocol)
+  local all = split_all(o)
   o.weights_digest = o.weights and weights_digest(o.weights)
-  for _, data in ipairs(o.data) do
-    local train, watch, test = protocol.sets(data.train, data.test, o)
+  o.batch = o.batch or default_batch(o, all)
+  for _, data in ipairs(all) do
+    local train, watch, test = data.train, data.watch, data.test
     if o.epochs > 0 and o.batch > #train.labels then
       c.fail('batch=%d was given; %d items train', o.batch, #train.labels)
     end

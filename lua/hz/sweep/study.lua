@@ -10,19 +10,17 @@
 -- called like a field of hz.sweep, or like a setting of a training (training.lua), is passed on by its name.
 local args = require 'hz.base.args'
 local c = require 'hz.c'
-local dataset = require 'hz.data.dataset'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
-local exit = require 'hz.exit'
 local encodings = require 'hz.sweep.encodings'
 local optim = require 'hz.net.optim'
+local sets = require 'hz.sweep.sets'
 local sweeps = require 'hz.sweep.sweep'
 local training = require 'hz.net.training'
-local visible = require 'hz.base.visible'.line
 
 local M, Study, methods = {}, {}, {}
 
-local TRAINS = 0.8                 -- share of a set that trains where validation items come from the rest
+M.found = sets.found
 
 -- ---- rows of keys ----
 
@@ -72,23 +70,6 @@ local function default_data_text(self)
   return ('%s if it is found, else %s'):format(self.real[1], self.embedded[1])
 end
 
--- Options of data=folder are keys, by the names and words of its description, but where an experiment has a key of that
--- name; those that are given go there.
-local FOLDER = 'folder'
-local key_types = { ['nil'] = 'string', string = 'string', boolean = 'bool' }
-local function folder_rows(self)
-  local rows, options, own = {}, {}, {}
-  for _, row in ipairs(self.knobs or {}) do own[type(row) == 'string' and row or row[1]] = true end
-  for name, o in pairs(dataset.describe(FOLDER).options) do options[name] = not own[name] and o or nil end
-  for _, name in ipairs(names.sorted(options)) do
-    local o = options[name]
-    local kind = key_types[type(o.default)] or o.whole and 'int' or 'float'
-    rows[#rows + 1] = { name, nil, kind, ('of data=%s: %s'):format(FOLDER, o.about), min = o.min, max = o.max,
-      choices = o.choices }
-  end
-  return rows
-end
-
 -- Which data, which encodings, which networks, how they are trained.
 local function first_rows(self)
   local row, items, list, names = M.rows(self.items), self.items, { list = true }, {}
@@ -127,7 +108,7 @@ local last_rows = {
 -- All rows of a study, in the order of --help: its own stand between. Parameters of the chosen codecs are keys, too.
 local function rows_of(self)
   local rows, row = first_rows(self), M.rows(self.items)
-  for i, option in ipairs(folder_rows(self)) do table.insert(rows, 2 + i, option) end
+  for i, option in ipairs(sets.rows(self)) do table.insert(rows, 2 + i, option) end
   for _, own in ipairs(self.knobs or {}) do rows[#rows + 1] = type(own) == 'string' and row(own) or own end
   for _, last in ipairs(last_rows) do rows[#rows + 1] = last end
   rows.about = self.about
@@ -166,60 +147,6 @@ local function apply(preset, rows, knob, given, values)
     end
   end
   if given.optimizer and not given.rate then knob.rate = nil end
-end
-
--- ---- data ----
-
--- The set that is taken where none is asked for: the real one where it is found, else the embedded one.
-function M.found(real, embedded) return real and dataset.available(real) and real or embedded end
-
--- The sets that are asked for; a key of data=folder asks for it, and is nothing to another.
-local function names_of(self, knob, given)
-  local asked
-  for _, row in ipairs(folder_rows(self)) do asked = asked or given[row[1]] and row[1] end
-  if not knob.data then return { asked and FOLDER or M.found(self.real and self.real[1], self.embedded[1]) } end
-  for _, name in ipairs(knob.data) do
-    if name == FOLDER then asked = nil end
-  end
-  if asked then
-    exit.usage('%s: %s=%s was given with data=%s; it is of data=%s alone', self.name, asked, tostring(knob[asked]),
-      table.concat(knob.data, ','), FOLDER)
-  end
-  return knob.data
-end
-
--- Options that a set is loaded with. An embedded set is made as large as train= needs; without least or train= it is
--- as large as it says itself.
-local function options_for(self, name, knob, given)
-  local options = self.options and self.options(name, knob) or {}
-  if name == FOLDER then
-    for _, row in ipairs(folder_rows(self)) do options[row[1]] = knob[row[1]] end
-  end
-  if name == self.embedded[1] then
-    local n = math.max(self.embedded.least or 0, math.ceil((given.train and knob.train or 0) / TRAINS))
-    if n > 0 then options.train = n end
-  end
-  return options
-end
-
-local function load_set(self, name, knob, given)
-  local train, test = dataset.data(name, options_for(self, name, knob, given))
-  local missing = self.real and not given.data and name == self.embedded[1]
-  local fetch = missing and (' (%s was not found; hz data fetch %s gets it)'):format(self.real[1], self.real[1]) or ''
-  print(visible(('data: %s, %d training and %d test %s, from %s%s'):format(name, #train, #test, self.items,
-    train.source, fetch)))
-  return { name = name, train = train, test = test }
-end
-
--- A preset asks for at most what there is; a key asks for exactly that.
-local function fit(data, knob, given)
-  if knob.protocol ~= 'strict' then return end
-  for _, d in ipairs(data) do
-    local most = { train = math.floor(#d.train * TRAINS), test = #d.test }
-    for key, n in pairs(most) do
-      if knob[key] and not given[key] then knob[key] = math.min(knob[key], n) end
-    end
-  end
 end
 
 -- ---- settings of a training ----
@@ -296,12 +223,12 @@ end
 function methods:settings(...)
   local rows = rows_of(self)
   local knob, given, values = args.parse(rows, ...)
-  local names = names_of(self, knob, given)
+  local names = sets.names(self, knob, given)
   local preset = knob.preset or default_preset(self, names)
   apply(preset_named(self, preset), rows, knob, given, values)
   local o, data = {}, {}
-  for i, name in ipairs(names) do data[i] = load_set(self, name, knob, given) end
-  fit(data, knob, given)
+  for i, name in ipairs(names) do data[i] = sets.load(self, name, knob, given) end
+  sets.fit(data, knob, given)
   for name in pairs(sweeps.known) do o[name] = knob[name] end
   o.name, o.data, o.values, o.augment = self.name, data, values, augment(knob)
   o.optimizer = function() return M.optimizer(knob) end

@@ -245,7 +245,9 @@ local function check(o)
     c.fail("sweep: name is '%s'; needs one that can be the name of a file", o.name)
   end
   for k, v in pairs(standard) do if o[k] == nil then o[k] = v end end
-  for k in pairs(settings) do if o[k] == nil then o[k] = training.default[k] end end
+  for k in pairs(settings) do
+    if o[k] == nil and k ~= 'batch' then o[k] = training.default[k] end      -- the batch fits the data (axes.lua)
+  end
   o.device = o.device or plans.default_device()
   need_list(o, 'codec')
   for _, k in ipairs { 'data', 'model', 'codec_test' } do
