@@ -237,7 +237,7 @@ function M.is(x) return type(x) == 'userdata' and tables[x] ~= nil end
 names.receivers('set', methods, M.is)
 
 -- Fields that a set may lack.
-local field = names.index('set', methods, 'part entropy rate recoded digest files stored')
+local field = names.index('set', methods, 'part entropy rate recoded digest files stored remarks')
 
 function Set.__index(set, k)
   if type(k) == 'number' then
@@ -377,6 +377,21 @@ local function fill_options(spec, given)
   return out
 end
 
+-- The sets with what is odd about them: of each its own, and what is odd about both.
+local function remarked(spec, ...)
+  local sets, shared = { ... }, select('#', ...) == 2 and suspect.leak(...)
+  for i, set in ipairs(sets) do
+    local list, foreign = {}, suspect.foreign(spec, set)
+    list[1] = foreign and ('%s: %s'):format(set.part, foreign)
+    list[#list + 1] = shared or nil
+    for k, text in ipairs(list) do
+      list[k] = ('data %s: %s; more by hz data doctor %s'):format(spec.name, text, spec.name)
+    end
+    if #list > 0 then sets[i] = derive(set, function(t) return t end, { remarks = list, digest = set.digest }) end
+  end
+  return unpack(sets)
+end
+
 local function missing(spec)
   local fetch = spec.url and ('fetch it with: hz data fetch %s, or '):format(spec.name) or ''
   local places = M.places(spec)
@@ -386,8 +401,12 @@ local function missing(spec)
     spec.folder)
 end
 
--- What M.data gives, and the set's description; nothing is said of what is odd about it.
-local function load(name, given)
+-- The options of a set by its description and what was given, checked.
+function M.options(spec, given) return fill_options(spec, given or {}) end
+
+-- hz.data(name, { split = 'train' or 'test', ... }): a set; without split both, the training set first. What makes
+-- results worth less than they look stands in `remarks` (texts), and is said before they train.
+function M.data(name, given)
   local spec = M.describe(name)
   if given ~= nil and type(given) ~= 'table' then
     c.fail("data %s: %s was given; needs a table such as {split='train'}", spec.name, need.shown(given))
@@ -400,25 +419,8 @@ local function load(name, given)
   local options = fill_options(spec, given)
   local where = M.where(spec) or missing(spec)
   local sets = spec.read(where, options, { train = part ~= 'test', test = part ~= 'train' })
-  if part then return spec, sets[part] end
-  return spec, sets.train, sets.test
-end
-
-function M.load(name, given) return select(2, load(name, given)) end
-
--- The options of a set by its description and what was given, checked.
-function M.options(spec, given) return fill_options(spec, given or {}) end
-
--- hz.data(name, { split = 'train' or 'test', ... }): a set; without split both, the training set first. What makes
--- results worth less than they look is said on stderr.
-function M.data(name, given)
-  local spec, first, second = load(name, given)
-  local train, test = first, second
-  if not second and first.part == 'test' then train, test = nil, first end
-  for _, text in ipairs(suspect.all(spec, train, test)) do
-    M.warn(('data %s: %s; more by hz data doctor %s'):format(spec.name, text, spec.name))
-  end
-  return first, second
+  if part then return remarked(spec, sets[part]) end
+  return remarked(spec, sets.train, sets.test)
 end
 
 return setmetatable(M, { __call = function(_, ...) return M.data(...) end })

@@ -2,6 +2,7 @@
 -- (worth knowing).
 local dataset = require 'hz.data.dataset'
 local file = require 'hz.base.file'
+local files = require 'hz.data.files'
 local suspect = require 'hz.data.suspect'
 
 local M = {}
@@ -71,7 +72,7 @@ local function check_digest(spec, set)
 end
 
 local function load_sets(spec, options)
-  local ok, train, test = pcall(dataset.load, options.path or spec.name, options.given)
+  local ok, train, test = pcall(dataset.data, options.path or spec.name, options.given)
   if ok then return { train, test } end
   if type(train) ~= 'string' then error(train, 0) end                -- an interrupt
   return nil, row('reading', false, '%s', train)
@@ -142,9 +143,22 @@ local function check_blank(set)
     blank == 0 and 'no item is of one value throughout' or '%d items are of one value throughout', blank)
 end
 
+-- Of a set that is read from files of one's own, what these say before they are decoded.
+local function check_own_files(spec, options)
+  local ok, rows = pcall(function()
+    local own = dataset.options(spec, options.given)
+    return files.rows(spec.scan(own), own)
+  end)
+  if ok then return rows end
+  if type(rows) ~= 'string' then error(rows, 0) end                  -- an interrupt
+  return {}                                                          -- verify says why
+end
+
 -- verify, and what would spoil an experiment with the set: duplicates, leaks, uneven classes, blank items.
 function M.examine(spec, options)
-  local rows, sets = M.verify(spec, options)
+  local rows = spec.scan and check_own_files(spec, options) or {}
+  local verified, sets = M.verify(spec, options)
+  for _, r in ipairs(verified) do rows[#rows + 1] = r end
   if not sets then return rows end
   for _, set in ipairs(sets) do
     for _, check in ipairs { check_twins, check_classes, check_blank } do rows[#rows + 1] = check(set) end

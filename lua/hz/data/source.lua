@@ -139,4 +139,28 @@ function M.account(sets)
   return out
 end
 
+-- What a record says of the files behind some sets of one folder, in plain values: text ('JPEG 75'), lossy, orient, and
+-- the account of them. nil where there are none.
+function M.label(sets)
+  local out = M.account(sets)
+  if not out then return nil end
+  local files = sets[1].files
+  out.text, out.lossy, out.orient = M.short(files.facts), files.facts.lossy, files.orient
+  return out
+end
+
+-- Means of what stands in a label, as recode.means has them of an account.
+function M.means(label)
+  local out = {
+    bits_per_sample = 8 * (label.payload + label.tables_once) / label.samples,
+    bits_per_sample_file = 8 * (label.payload + label.tables + label.container) / label.samples,
+  }
+  for _, part in ipairs { 'payload', 'tables', 'container' } do out['bytes_' .. part] = label[part] / label.items end
+  return out
+end
+
+-- The form of a label (base/fields.lua).
+M.form = { text = 'string', lossy = 'truth', items = 'whole', samples = 'whole', payload = 'whole', tables = 'whole',
+  container = 'whole', tables_once = 'whole' }
+
 return names.guard('source', M)

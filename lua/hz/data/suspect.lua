@@ -23,15 +23,4 @@ function M.leak(train, test)
   if both > 0 then return ('%d of %d test items are in the training set'):format(both, #test.labels) end
 end
 
--- Everything, as a list of texts; either set may be nil.
-function M.all(spec, train, test)
-  local list = {}
-  for _, set in ipairs { train or test, train and test } do
-    local foreign = M.foreign(spec, set)
-    if foreign then list[#list + 1] = ('%s: %s'):format(set.part, foreign) end
-  end
-  list[#list + 1] = train and test and M.leak(train, test)
-  return list
-end
-
 return names.guard('suspect', M)

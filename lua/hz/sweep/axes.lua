@@ -9,6 +9,7 @@ local nets = require 'hz.net.nets'
 local protocols = require 'hz.sweep.protocol'
 local recode = require 'hz.codec.recode'
 local safetensors = require 'hz.tensor.safetensors'
+local source = require 'hz.data.source'
 local tensor = require 'hz.tensor.tensor'
 local training = require 'hz.net.training'
 
@@ -82,6 +83,7 @@ local function labels(o, p, settings)
     model = p.model.name, params = p.model.params, madds = p.model.madds,
     seed = settings.seed, dtype = settings.dtype, epochs = settings.epochs,
     items = { train = #p.train.labels, watch = #p.watch.labels, test = #p.test.labels }, classes = #p.test.classes,
+    source = p.source,
   }
   p.encoding.train:label(own, '')
   p.encoding.test:label(own, '_test')
@@ -143,12 +145,13 @@ local function default_batch(o, sets)
   return n
 end
 
--- The sets of each data, by the protocol: { name, train, watch, test }.
+-- The sets of each data, by the protocol: { name, train, watch, test, source = what their files are, if they have }.
 local function split_all(o)
   local list, protocol = {}, protocols.named(o.protocol)
   for i, data in ipairs(o.data) do
     local train, watch, test = protocol.sets(data.train, data.test, o)
-    list[i] = { name = data.name, train = train, watch = watch, test = test }
+    list[i] = { name = data.name, train = train, watch = watch, test = test,
+      source = source.label(watch == test and { train, test } or { train, watch, test }) }
   end
   return list
 end
@@ -171,7 +174,8 @@ function M.jobs(o)
       for _, seed in ipairs(o.epochs > 0 and o.seed or { o.seed[1] }) do
         for _, dtype in ipairs(dtypes) do
           for _, e in ipairs(list) do
-            local point = { data = data.name, train = train, watch = watch, test = test, model = what, encoding = e }
+            local point = { data = data.name, train = train, watch = watch, test = test, model = what, encoding = e,
+              source = data.source }
             local job = new_job(o, point, settings_of(o, point, seed, dtype))
             if not seen[job.key] then jobs[#jobs + 1] = job end
             seen[job.key] = true

@@ -17,6 +17,9 @@ local plans = require 'hz.net.plan'
 local posix = require 'hz.ext.posix'
 local predict = require 'hz.sweep.predict'
 local progress = require 'hz.base.progress'
+local say = require 'hz.base.say'
+local say_remarks = require 'hz.base.remarks'
+local source = require 'hz.data.source'
 local text = require 'hz.sweep.text'
 local training = require 'hz.net.training'
 local visible = require 'hz.base.visible'.line
@@ -315,6 +318,18 @@ local function go(self, o, start)
   if self.processes > 1 then workers.work(self, self.processes) else work(self) end
 end
 
+-- What is odd about the data; and pixels that were JPEGs before are called raw nowhere without a word.
+local function warn(o)
+  for _, data in ipairs(o.data) do
+    say_remarks { data.train, data.test }
+    local files = data.train.files
+    if files and files.facts.lossy then
+      say(("%s: 'raw' is not raw: its pixels are those of %s; what that cost is in every row"):format(data.name,
+        source.long(files.facts)))
+    end
+  end
+end
+
 -- Runs a sweep. o: name, runs (folder; default HZ_RUNS or ./runs), request (the knobs as given, kept in the
 -- manifest), dry (true: only count and predict), parallel (cells at a time, each in a process of its own with its
 -- share of the threads; 'auto': as many as finish soonest; default 1), tune (true: kernels by trial), and the axes
@@ -333,6 +348,7 @@ function M.run(o)
     count_done(self)
     workers.serve(self)
   end
+  warn(o)
   if o.dry then
     announce(self, o, start)
     return self
