@@ -23,6 +23,7 @@ typedef struct coder {
     int level, filter, strategy;
     hz_bytes *out;                   /* of the running encode */
     const uint8_t *at, *end;         /* of the running decode */
+    int convert;                     /* ... whether 16 bits become 8 */
     int said;                        /* the host's message is set already */
     png_bytep *rows;                 /* new, of the running call */
     uint8_t *spare;                  /* new, of the running call: RGBA or grey with alpha */
@@ -202,8 +203,9 @@ static void open_stream(png_structp png, png_infop info, coder *c)
     /* text, profiles and times: not ours, and possibly broken */
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
     png_read_info(png, info);
-    if (png_get_bit_depth(png, info) == 16)
+    if (png_get_bit_depth(png, info) == 16 && !c->convert)
         png_error(png, "16 bits per sample; needs at most 8");
+    png_set_scale_16(png);    /* rounds; does nothing to others */
     png_set_expand(png);      /* palettes to RGB, fewer bits to 8, tRNS to alpha */
     png_set_interlace_handling(png);
     png_read_update_info(png, info);
@@ -241,9 +243,8 @@ static int read_image(png_structp png, png_infop info, coder *c, hz_media *forma
     return alpha ? drop_alpha(c->spare, pixels, format->channels, out->data) : 0;
 }
 
-static int decode(void *instance, const uint8_t *bytes, size_t count, hz_media *format, hz_bytes *out)
+static int decode_as(coder *c, const uint8_t *bytes, size_t count, hz_media *format, hz_bytes *out, int convert)
 {
-    coder *c = instance;
     png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, c, on_error, on_warning);
     png_infop info = png ? png_create_info_struct(png) : NULL;
     if (!info) {
@@ -251,6 +252,7 @@ static int decode(void *instance, const uint8_t *bytes, size_t count, hz_media *
         return host->fail("libpng could not begin; memory may be short");
     }
     c->said = 0;
+    c->convert = convert;
     c->at = bytes;
     c->end = bytes + count;
     int status = -1;
@@ -259,6 +261,16 @@ static int decode(void *instance, const uint8_t *bytes, size_t count, hz_media *
     png_destroy_read_struct(&png, &info, NULL);
     clean(c);
     return status;
+}
+
+static int decode(void *instance, const uint8_t *bytes, size_t count, hz_media *format, hz_bytes *out)
+{
+    return decode_as(instance, bytes, count, format, out, 0);
+}
+
+static int decode_converted(void *instance, const uint8_t *bytes, size_t count, hz_media *format, hz_bytes *out)
+{
+    return decode_as(instance, bytes, count, format, out, 1);
 }
 
 /* ---- the tables ---- */
@@ -303,6 +315,10 @@ static const hz_codec_api codec = {
     .decode = decode,
 };
 
+static const hz_codec_convert converter = {
+    .size = sizeof converter, .draft = HZ_CODEC_DRAFT, .decode = decode_converted,
+};
+
 static int open_plugin(const hz_host *lent)
 {
     host = lent;
@@ -313,7 +329,8 @@ static int open_plugin(const hz_host *lent)
 
 static const void *interface(const char *id)
 {
-    return strcmp(id, "hz.codec/0") ? NULL : &codec;
+    return !strcmp(id, "hz.codec/0") ? (const void *)&codec
+           : !strcmp(id, "hz.codec.convert/0") ? (const void *)&converter : NULL;
 }
 
 const hz_plugin hz_plugin_main = {
