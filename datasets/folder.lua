@@ -1,5 +1,5 @@
 -- folder.lua: pictures of one's own: DIR/CLASS/*, or DIR/train/CLASS/* and DIR/test/CLASS/*, the parts by their usual
--- names in any letter case. JPEG and PNG, told by their content, all of one size. Without parts a share of the items
+-- names in any letter case. JPEG and PNG, told by their content, all of one size or made so. Without parts a share of the items
 -- is held out for the test by content hash: the same ones each time, whatever the files are called.
 local dataset = require 'hz.data.dataset'
 local scan = require 'hz.data.scan'
@@ -64,11 +64,12 @@ local function labels_of(files)
   return tensor.from(labels, 'i32')
 end
 
--- The set of one part of what was found (nil: of all). what: about the files, for its field of that name.
-local function make(found, part, items, files, rows, what)
-  return dataset.new { name = 'folder', part = part or 'all', items = items, labels = labels_of(files),
+-- The set of one part of what was found (nil: of all), which was read. what: about the files, for its field of that
+-- name; made: what was done to the pictures, in words.
+local function make(found, part, read, what, made)
+  return dataset.new { name = 'folder', part = part or 'all', items = read.items, labels = labels_of(read.files),
     classes = found.classes, source = found.path .. (part and '/' .. found.parts[part] or ''),
-    files = what, stored = source.column(rows) }
+    files = what, stored = source.column(read.rows), origins = read.origins or nil, made = made }
 end
 
 -- What is said of the files of a set.
@@ -83,19 +84,20 @@ end
 
 -- Sets by part of those wanted; all files are looked at first, then those wanted are decoded.
 local function read(found, o, want)
-  local pictures = require 'hz.codec.pictures'           -- loads the plugins, which a mere description need not
-  local files, bad = pictures.fit(found.files)
+  local pictures = require 'hz.codec.pictures'           -- lazy: loads plugins, which a mere description need not
+  local sizes = require 'hz.codec.sizes'                 -- lazy: as above
+  local files, bad = pictures.fit(found.files, o)
   append(bad, found.bad)
   if #files == 0 then
     refuse(bad, { path = o.path })
     check_classes(found, files, found.parts and 'train')
   end
-  local shape, ledger, read_parts = pictures.agree(files, o.orient), source.ledger(), {}
+  local form, ledger, read_parts = pictures.agree(files, o), source.ledger(), {}
   for _, part in ipairs(found.parts and { 'train', 'test' } or { false }) do
     if not part or want[part] then
-      local items, good, rows, broken = pictures.read(of_part(files, part), shape, o.orient, ledger)
+      local items, good, rows, broken, origins = pictures.read(of_part(files, part), form, o, ledger)
       append(bad, broken)
-      read_parts[part] = { items = items, files = good, rows = rows }
+      read_parts[part] = { items = items, files = good, rows = rows, origins = form.fit and origins }
     end
   end
   refuse(bad, o)
@@ -105,7 +107,7 @@ local function read(found, o, want)
     append(all, r.files)
   end
   local what = about(found, all, o, ledger, #bad)
-  for part, r in pairs(read_parts) do sets[part] = make(found, part or nil, r.items, r.files, r.rows, what) end
+  for part, r in pairs(read_parts) do sets[part] = make(found, part or nil, r, what, sizes.told(o)) end
   return sets
 end
 
@@ -119,6 +121,10 @@ return {
     broken = { default = 'stop', choices = { 'stop', 'skip' },
       about = 'files that cannot be read: an error that lists them, or left out' },
     orient = { default = false, about = 'turn images as their EXIF orientation says' },
+    size = { number = true, about = 'scale images to 64 or 64x48 (width x height)' },
+    fit = { choices = { 'crop', 'pad', 'stretch' },
+      about = 'how an image of another shape becomes size=: cut, with black beside it, distorted (default: crop)' },
+    convert = { default = false, about = 'take 16 bit PNG and CMYK JPEG as well, as 8 bit RGB' },
   },
   -- The files, before they are decoded (scan.lua).
   scan = function(options) return scan.folder(options.path) end,

@@ -131,8 +131,22 @@ hz_status codec_decode(const codec_row *row, void *instance, const uint8_t *data
 hz_status codec_convert(const codec_row *row, void *instance, const uint8_t *data, size_t bytes, hz_media *out,
                         hz_bytes *samples)
 {
-    return decode_by(row->convert ? row->convert->decode : row->api->decode, row->api, instance, data, bytes, out,
+    return decode_by(row->file ? row->file->decode : row->api->decode, row->api, instance, data, bytes, out,
                      samples);
+}
+
+hz_status codec_account(const codec_row *row, const uint8_t *data, size_t bytes, hz_account *account)
+{
+    account->count = 0;
+    memset(account->bytes, 0, sizeof account->bytes);
+    host_listen();
+    if (row->file ? row->file->account(data, bytes, account) : host_table()->part(account, HZ_PAYLOAD, bytes))
+        return host_blame(row->api->name, HZ_EFORMAT);
+    int64_t named = account->bytes[HZ_PAYLOAD] + account->bytes[HZ_TABLES] + account->bytes[HZ_CONTAINER];
+    if (named == (int64_t)bytes)
+        return HZ_OK;
+    return hz_fail(HZ_ESTATE, "%s: its account names %lld bytes, the file has %zu; the plugin must name each byte once",
+                   row->api->name, (long long)named, bytes);
 }
 
 /* ---- the handle's own instance ---- */

@@ -10,7 +10,7 @@ typedef struct codec_row {
     const hz_plugin *plugin;
     const hz_codec_api *api;
     const hz_codec_bench *bench;     /* NULL: none */
-    const hz_codec_convert *convert; /* NULL: none */
+    const hz_codec_file *file;       /* NULL: none */
     hz_params params;
     char origin[ORIGIN];             /* what its code is, beside its version; "" if the version says it */
 } codec_row;
@@ -44,9 +44,11 @@ hz_status codec_encode(const codec_row *row, void *instance, const hz_media *in,
 /* A sound still has the codec's delay and tail. */
 hz_status codec_decode(const codec_row *row, void *instance, const uint8_t *data, size_t bytes, hz_media *out,
                        hz_bytes *samples);
-/* The same of images alone, converted where the codec's own decode refuses; as that where the codec cannot. */
+/* The same by hz_codec_file; by the codec's own decode where it has none. */
 hz_status codec_convert(const codec_row *row, void *instance, const uint8_t *data, size_t bytes, hz_media *out,
                         hz_bytes *samples);
+/* The parts of a file by hz_codec_file; all of it payload where the codec has none. */
+hz_status codec_account(const codec_row *row, const uint8_t *data, size_t bytes, hz_account *account);
 
 /* ---- items ---- */
 

@@ -31,6 +31,7 @@ typedef struct station {
     void *instances[MOST_CODECS];    /* of rows; new */
     int codecs;
     hz_bytes file, samples, small;   /* the file, its picture, the scaled one */
+    hz_account account;              /* of the file */
 } station;
 
 /* A picture in its place: `part` of it (left, top, width, height) becomes height x width at y, x; all as it is seen. */
@@ -111,6 +112,7 @@ static void station_close(station *s)
     free(s->file.data);
     free(s->samples.data);
     free(s->small.data);
+    free(s->account.segments);
 }
 
 /* ---- places ---- */
@@ -212,6 +214,34 @@ static hz_status place(station *s, hz_media *m, int orientation, const hz_pictur
 
 /* ---- all of them ---- */
 
+/* Adds a table segment; those without room are mixed into the last one. */
+static void add_table(hz_picture *p, const uint8_t *data, int64_t bytes)
+{
+    hz_picture_table t = { .bytes = bytes }, *last = &p->table[HZ_PICTURE_TABLES - 1];
+    bytes_digest(data, bytes, t.digest);
+    if (p->tables < HZ_PICTURE_TABLES) {
+        p->table[p->tables++] = t;
+        return;
+    }
+    uint64_t both[] = { last->digest[0], last->digest[1], t.digest[0], t.digest[1] };
+    bytes_digest((const uint8_t *)both, sizeof both, last->digest);
+    last->bytes += bytes;
+}
+
+/* What is said of the file's bytes. */
+static hz_status describe(station *s, const codec_row *row, hz_picture *p)
+{
+    const hz_account *a = &s->account;
+    hz_status status = codec_account(row, s->file.data, s->file.size, &s->account);
+    bytes_digest(s->file.data, (int64_t)s->file.size, p->digest);
+    p->bytes = (hz_recoded){ a->bytes[HZ_PAYLOAD], a->bytes[HZ_TABLES], a->bytes[HZ_CONTAINER] };
+    p->tables = 0;
+    for (int64_t i = 0; i < a->count && !status; i++)
+        if (a->segments[i].part == HZ_TABLES)
+            add_table(p, s->file.data + a->segments[i].offset, a->segments[i].bytes);
+    return status;
+}
+
 static hz_status read_one(const job *j, station *s, int64_t i)
 {
     hz_picture *p = &j->pictures[i];
@@ -222,10 +252,11 @@ static hz_status read_one(const job *j, station *s, int64_t i)
     hz_status status = at < 0 ? HZ_EARG : read_file(p->path, &s->file);
     if (status)
         return status;
-    bytes_digest(s->file.data, (int64_t)s->file.size, p->digest);
     status = (j->form->convert ? codec_convert : codec_decode)(s->rows[at], s->instances[at], s->file.data,
                                                                s->file.size, &m, &s->samples);
-    return status ? status : place(s, &m, p->orientation, j->form, j->items + i * j->stride);
+    if (!status)
+        status = place(s, &m, p->orientation, j->form, j->items + i * j->stride);
+    return status ? status : describe(s, s->rows[at], p);
 }
 
 static void read_some(void *arg, int worker)

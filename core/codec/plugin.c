@@ -131,16 +131,15 @@ static hz_status check_offers(const codec_row *row)
     hz_status status = HZ_OK;
     if (row->bench)
         status = check_draft(name, "hz.codec.bench/0", row->bench->size, row->bench->draft, sizeof *row->bench);
-    if (!status && row->convert)
-        status = check_draft(name, "hz.codec.convert/0", row->convert->size, row->convert->draft,
-                             sizeof *row->convert);
+    if (!status && row->file)
+        status = check_draft(name, "hz.codec.file/0", row->file->size, row->file->draft, sizeof *row->file);
     return status;
 }
 
 static hz_status add_codec(const hz_plugin *p, void *so, hz_plugin_row *out)
 {
     codec_row row = { .plugin = p, .api = p->interface("hz.codec/0"), .bench = p->interface("hz.codec.bench/0"),
-                      .convert = p->interface("hz.codec.convert/0") };
+                      .file = p->interface("hz.codec.file/0") };
     if (!row.api)
         return HZ_OK;
     hz_status status = check_draft(p->name, "hz.codec/0", row.api->size, row.api->draft, sizeof *row.api);

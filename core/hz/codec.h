@@ -87,11 +87,6 @@ hz_status hz_codec_encode(hz_codec *c, const hz_media *in, hz_stream *out);
 /* out->data is lent until the next call with this codec. Delay and tail that a codec of sounds declares are cut off. */
 hz_status hz_codec_decode(hz_codec *c, const uint8_t *data, int64_t bytes, hz_media *out);
 
-/* An image as EXIF's orientation (1..8) says that it is to be seen. pixels (height,width,channels); out, apart from it,
-   takes as many bytes; of 5..8 it is (width,height,channels). [any] */
-hz_status hz_media_turn(const uint8_t *pixels, int64_t height, int64_t width, int channels, int orientation,
-                        uint8_t *out);
-
 /* ---- bulk recoding ---- */
 
 /* The distinct table segments of the files that went into it: a set pays for byte-identical ones once. [main] */

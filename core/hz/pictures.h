@@ -9,6 +9,14 @@
    have that shape. */
 typedef enum hz_fit { HZ_FIT_NONE, HZ_FIT_CROP, HZ_FIT_PAD, HZ_FIT_STRETCH } hz_fit;
 
+enum { HZ_PICTURE_TABLES = 16 };
+
+/* A table segment of a file: its digest against accidents, its length. */
+typedef struct hz_picture_table {
+    uint64_t digest[2];
+    int64_t bytes;
+} hz_picture_table;
+
 /* One file, and what came of it. */
 typedef struct hz_picture {
     const char *path;                /* lent for the call */
@@ -17,6 +25,9 @@ typedef struct hz_picture {
     int status;                      /* out: hz_status; with a message unless HZ_OK */
     char message[256];               /* out: without the file's name */
     uint64_t digest[2];              /* out: of the file's bytes, against accidents */
+    hz_recoded bytes;                /* out: where they go */
+    int tables;                      /* out: table segments; a last one stands for all that there is no room for */
+    hz_picture_table table[HZ_PICTURE_TABLES];
 } hz_picture;
 
 /* What all of them become: uint8_t (height,width,channels). */
@@ -24,7 +35,7 @@ typedef struct hz_picture_form {
     int64_t height, width;
     int channels;                    /* 1, or 3: grey is repeated */
     int fit;                         /* hz_fit */
-    int convert;                     /* 1: 16 bits become 8, CMYK becomes RGB (hz_codec_convert) */
+    int convert;                     /* 1: 16 bits become 8, CMYK becomes RGB (hz_codec_file) */
 } hz_picture_form;
 
 /* What scales pictures, "zimg 3.0.4"; NULL with the message set if no such plugin is loaded. Lent for ever. [main] */

@@ -132,14 +132,16 @@ typedef struct hz_codec_api {
     int (*timing)(void *instance, double rate, int64_t *delay, int64_t *tail);
 } hz_codec_api;
 
-/* Optional, id "hz.codec.convert/0": the same for images of more than 8-bit grey and RGB can say. `decode` also takes
-   16 bits per sample (scaled to 8, rounded) and CMYK (by the complements, as Adobe stores it: R = (255-C)(255-K)/255);
-   of what the codec's own decode takes it makes the very same samples. */
-typedef struct hz_codec_convert {
-    size_t size;                                    /* sizeof(hz_codec_convert) */
+/* Optional, id "hz.codec.file/0": what a codec makes of files of any origin. */
+typedef struct hz_codec_file {
+    size_t size;                                    /* sizeof(hz_codec_file) */
     int draft;                                      /* HZ_CODEC_DRAFT */
-    int (*decode)(void *instance, const uint8_t *bytes, size_t count, hz_media *format, hz_bytes *out); /* [worker] */
-} hz_codec_convert;
+    /* As the codec's own decode, of which it makes the very same samples where that takes the stream; but it also takes
+       16 bits per sample (scaled to 8, rounded) and CMYK (by the complements: R = (255-C)(255-K)/255). [worker] */
+    int (*decode)(void *instance, const uint8_t *bytes, size_t count, hz_media *format, hz_bytes *out);
+    /* Names the parts of a stream that decode takes; what belongs to nothing is container. [worker] */
+    int (*account)(const uint8_t *bytes, size_t count, hz_account *account);
+} hz_codec_file;
 
 /* Optional, id "hz.codec.bench/0": the plain library loop that `hz bench codec` compares with, without account or
    checks. */

@@ -142,7 +142,7 @@ static int encode(void *instance, const hz_media *in, hz_bytes *out, hz_account 
     while (c->enc.next_scanline < c->enc.image_height)
         jpeg_write_scanlines(&c->enc, c->rows + c->enc.next_scanline, c->enc.image_height - c->enc.next_scanline);
     jpeg_finish_compress(&c->enc);
-    return jpeg_account(out->data, out->size, account);
+    return jpeg_account(out->data, out->size, account, 0);
 }
 
 /* ---- decode ---- */
@@ -228,6 +228,11 @@ static int decode_converted(void *instance, const uint8_t *bytes, size_t count, 
     return decode_as(instance, bytes, count, format, out, 1);
 }
 
+static int account_file(const uint8_t *bytes, size_t count, hz_account *account)
+{
+    return jpeg_account(bytes, count, account, 1);
+}
+
 /* ---- the tables ---- */
 
 #define TEXT(x) #x
@@ -276,8 +281,8 @@ static const hz_codec_api codec = {
     .decode = decode,
 };
 
-static const hz_codec_convert converter = {
-    .size = sizeof converter, .draft = HZ_CODEC_DRAFT, .decode = decode_converted,
+static const hz_codec_file files = {
+    .size = sizeof files, .draft = HZ_CODEC_DRAFT, .decode = decode_converted, .account = account_file,
 };
 
 static int open_plugin(const hz_host *lent)
@@ -291,7 +296,7 @@ static const void *interface(const char *id)
 {
     return !strcmp(id, "hz.codec/0") ? (const void *)&codec
            : !strcmp(id, "hz.codec.bench/0") ? (const void *)&jpeg_bench
-           : !strcmp(id, "hz.codec.convert/0") ? (const void *)&converter : NULL;
+           : !strcmp(id, "hz.codec.file/0") ? (const void *)&files : NULL;
 }
 
 const hz_plugin hz_plugin_main = {

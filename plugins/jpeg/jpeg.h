@@ -30,8 +30,8 @@ int catcher_fail(const catcher *c);                          /* host->fail with 
 void jpeg_configure(struct jpeg_compress_struct *enc, const double *options, int channels);
 J_DCT_METHOD jpeg_dct(const double *options);
 
-/* Names the parts of a complete stream. */
-int jpeg_account(const uint8_t *p, size_t bytes, hz_account *account);
+/* Names the parts of a complete stream; of a foreign one, bytes that belong to no segment are container. */
+int jpeg_account(const uint8_t *p, size_t bytes, hz_account *account, int foreign);
 
 extern const hz_codec_bench jpeg_bench;
 

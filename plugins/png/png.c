@@ -147,11 +147,12 @@ static int64_t be32(const uint8_t *p)
     return (int64_t)p[0] << 24 | p[1] << 16 | p[2] << 8 | p[3];
 }
 
-/* Names the parts of a stream that libpng wrote: signature, then chunks of length, name, data, checksum. */
-static int name_parts(const uint8_t *p, size_t bytes, hz_account *account)
+/* Names the parts of a stream: signature, then chunks of length, name, data, checksum. What comes after them is
+   container in a foreign one. */
+static int name_parts(const uint8_t *p, size_t bytes, hz_account *account, int foreign)
 {
-    size_t at = SIGNATURE;
-    int status = host->part(account, HZ_CONTAINER, SIGNATURE);
+    size_t at = bytes < SIGNATURE ? bytes : SIGNATURE;
+    int status = host->part(account, HZ_CONTAINER, at);
     while (!status && at + CHUNK_FRAME <= bytes) {
         const uint8_t *name = p + at + 4;
         size_t data = (size_t)be32(p + at);
@@ -166,6 +167,8 @@ static int name_parts(const uint8_t *p, size_t bytes, hz_account *account)
             status = host->part(account, HZ_CONTAINER, data + CHUNK_FRAME);
         at += data + CHUNK_FRAME;
     }
+    if (foreign && !status)
+        return host->part(account, HZ_CONTAINER, bytes - at);
     return status || at == bytes ? status : host->fail("byte %zu of %zu of the stream begins no chunk", at, bytes);
 }
 
@@ -182,7 +185,7 @@ static int encode(void *instance, const hz_media *in, hz_bytes *out, hz_account 
     if (!status)
         status = c->filter == SMALLEST ? encode_smallest(c, in) : encode_with(c, in, c->filter);
     clean(c);
-    return status ? status : name_parts(out->data, out->size, account);
+    return status ? status : name_parts(out->data, out->size, account, 0);
 }
 
 /* ---- decode ---- */
@@ -273,6 +276,11 @@ static int decode_converted(void *instance, const uint8_t *bytes, size_t count, 
     return decode_as(instance, bytes, count, format, out, 1);
 }
 
+static int account_file(const uint8_t *bytes, size_t count, hz_account *account)
+{
+    return name_parts(bytes, count, account, 1);
+}
+
 /* ---- the tables ---- */
 
 static void *create(const double *values)
@@ -315,8 +323,8 @@ static const hz_codec_api codec = {
     .decode = decode,
 };
 
-static const hz_codec_convert converter = {
-    .size = sizeof converter, .draft = HZ_CODEC_DRAFT, .decode = decode_converted,
+static const hz_codec_file files = {
+    .size = sizeof files, .draft = HZ_CODEC_DRAFT, .decode = decode_converted, .account = account_file,
 };
 
 static int open_plugin(const hz_host *lent)
@@ -330,7 +338,7 @@ static int open_plugin(const hz_host *lent)
 static const void *interface(const char *id)
 {
     return !strcmp(id, "hz.codec/0") ? (const void *)&codec
-           : !strcmp(id, "hz.codec.convert/0") ? (const void *)&converter : NULL;
+           : !strcmp(id, "hz.codec.file/0") ? (const void *)&files : NULL;
 }
 
 const hz_plugin hz_plugin_main = {

@@ -1,113 +1,145 @@
 -- pictures.lua: the files of a folder (data/scan.lua) as one tensor (N,H,W,C) u8. What their heads tell is checked
--- before the first is decoded: all of one size, none of more than 8 bits or of other colours than grey and RGB. Grey
--- ones among coloured get three equal channels.
+-- before the first is decoded: all of one size unless one is asked for, none of more than 8 bits or of other colours
+-- than grey and RGB unless they may be converted (sizes.lua). Grey ones among coloured get three equal channels. The
+-- core reads and decodes them by all threads, each of which holds one picture.
 local c = require 'hz.c'
-local codec = require 'hz.codec.codec'
-local file = require 'hz.base.file'
-local head = require 'hz.data.head'
 local names = require 'hz.base.names'
+local plugins = require 'hz.codec.plugins'
+local progress = require 'hz.base.progress'
+local sizes = require 'hz.codec.sizes'
 local source = require 'hz.data.source'
 local tensor = require 'hz.tensor.tensor'
+local ffi, C = c.ffi, c.C
 
 local M = {}
 
--- ---- turning ----
-
--- Orientations of EXIF that lay rows down as columns.
-local function lies(orientation) return orientation >= 5 end
-
--- Height and width of a picture as it will be: turned by its orientation or as it is stored.
-function M.size(h, orient)
-  if orient and lies(h.orientation) then return h.width, h.height end
-  return h.height, h.width
-end
-
--- A copy of an image (H,W,C), turned and mirrored as EXIF's orientation says it is to be seen.
-function M.turn(image, orientation)
-  local h, w, channels = image:size(1), image:size(2), image:size(3)
-  local out = tensor.empty({ lies(orientation) and w or h, lies(orientation) and h or w, channels }, 'u8')
-  c.check(c.C.hz_media_turn(image:contiguous():pointer 'read', h, w, channels, orientation, out:pointer()))
-  return out
-end
+local EACH = 64                    -- pictures of a portion for each thread; progress is shown between portions
 
 -- ---- what heads tell ----
 
-local function unfit(h)
-  if h.bits and h.bits > 8 then return ('has %d bits a sample; needs 8'):format(h.bits) end
+local CMYK = 4
+
+-- Why a file cannot be decoded, and whether convert=true could.
+local function unfit(h, convert)
+  if h.bits and h.bits > 8 and not (convert and h.kind == 'PNG' and h.bits == 16) then
+    return ('has %d bits a sample; needs 8'):format(h.bits), h.kind == 'PNG'
+  end
+  if h.channels == CMYK and convert and h.kind == 'JPEG' then return end
   if h.channels ~= 1 and h.channels ~= 3 then
     return ('has %d colour components%s; needs 1 (grey) or 3 (colour)'):format(h.channels,
-      h.channels == 4 and ' (CMYK)' or '')
+      h.channels == CMYK and ' (CMYK)' or ''), h.channels == CMYK
   end
 end
 
--- Files that can be decoded, and the others as { path, reason }.
-function M.fit(files)
+-- Files that can be decoded, and the others as { path, reason }. o: as in sizes.lua.
+function M.fit(files, o)
   local good, bad = {}, {}
   for _, f in ipairs(files) do
-    local reason = unfit(f.head)
-    if reason then bad[#bad + 1] = { path = f.path, reason = ' ' .. reason } else good[#good + 1] = f end
+    local reason, convertible = unfit(f.head, o.convert)
+    if reason then
+      bad[#bad + 1] = { path = f.path, reason = (' %s%s'):format(reason, convertible and ' (or convert=true)' or '') }
+    else
+      good[#good + 1] = f
+    end
   end
   return good, bad
 end
 
--- The one shape { height, width, channels } of files; others than the first are an error.
-function M.agree(files, orient)
-  local first, height, width, channels = files[1], nil, nil, 1
-  height, width = M.size(first.head, orient)
-  for _, f in ipairs(files) do
-    local h, w = M.size(f.head, orient)
-    if h ~= height or w ~= width then
-      c.fail('folder: %s is %dx%d, %s is %dx%d (width x height); needs all of one size', f.path, w, h, first.path,
-        width, height)
-    end
-    channels = math.max(channels, f.head.channels)
+-- The one form { height, width, channels, fit } that files are to have; of more than one size only where size is given.
+function M.agree(files, o)
+  local form, channels = sizes.asked(o), 1
+  for _, f in ipairs(files) do channels = math.max(channels, math.min(3, f.head.channels)) end
+  form.channels = channels
+  if form.width then
+    sizes.resampler()
+    return form
   end
-  return { height, width, channels }
+  local counts = sizes.count(files, o.orient)
+  if #counts > 1 then sizes.refuse(counts) end
+  form.width, form.height = counts[1].width, counts[1].height
+  return form
 end
 
 -- ---- reading ----
 
-local decoders = {}                -- by kind, made when the first such file comes
+local fits = { crop = C.HZ_FIT_CROP, pad = C.HZ_FIT_PAD, stretch = C.HZ_FIT_STRETCH }
 
-local function decoder_of(f)
-  local kind = f.head.kind
-  if not decoders[kind] then
-    local made, instance = pcall(function() return codec[kind:lower()] {} end)
-    if not made then c.fail('folder: %s: the codec %s is not here; hz plugin list says why', f.path, kind:lower()) end
-    decoders[kind] = instance
-  end
-  return decoders[kind]
-end
-
-local function decoded(f, decoder, orient)
-  local bytes = file.read_all(f.path)
-  local image = decoder:decode(bytes)
-  if orient and f.head.orientation > 1 then image = M.turn(image, f.head.orientation) end
-  return image, head.account(bytes, f.head.kind)
-end
-
--- The pictures of `files`, each of `shape` (M.agree). Returns the items, those of the files that could be read, the
--- rows of their bytes (source.lua), and the others as { path, reason }. ledger: takes the accounts.
-function M.read(files, shape, orient, ledger)
-  local items, good, rows, bad = tensor.empty({ #files, unpack(shape) }, 'u8'), {}, {}, {}
+local function check_codecs(files)
+  local known = {}
   for _, f in ipairs(files) do
-    c.poll()
-    local ok, image, account = pcall(decoded, f, decoder_of(f), orient)
-    if ok and (image:size(1) ~= shape[1] or image:size(2) ~= shape[2]) then
-      ok, image = false, 'it decodes to another size than its head says'
+    local name = f.head.kind:lower()
+    if not known[name] and not plugins.has(name) then
+      c.fail('folder: %s: the codec %s is not here; hz plugin list says why', f.path, name)
     end
-    if ok then
-      good[#good + 1] = f
-      items[#good] = image                             -- a grey one is repeated over the channels
-      rows[#good] = source.enter(ledger, account, f.head.height * f.head.width * f.head.channels)
-      image:free()
-    elseif c.is_interrupt(image) then
-      error(image, 0)
-    else
-      bad[#bad + 1] = { path = f.path, reason = ': ' .. tostring(image):gsub('^.-:%d+: ', '') }
+    known[name] = true
+  end
+end
+
+-- Files from..to as the core takes them: { pictures, n }, with the strings that they point to.
+local function portion(files, from, to, orient)
+  local own = { n = to - from + 1 }
+  own.pictures = ffi.new('hz_picture[?]', own.n)
+  for i = from, to do
+    local p, f = own.pictures[i - from], files[i]
+    local path, codec = f.path, f.head.kind:lower()
+    own[#own + 1], own[#own + 2] = path, codec
+    p.path, p.codec, p.orientation = path, codec, orient and f.head.orientation or 1
+  end
+  return own
+end
+
+-- The table segments of a picture's file: { name of its contents, bytes } each.
+local function tables_of(p)
+  local list = {}
+  for i = 0, p.tables - 1 do
+    local t = p.table[i]
+    list[i + 1] = { ffi.string(t.digest, 16), tonumber(t.bytes) }
+  end
+  return list
+end
+
+-- Moves what is good of a portion to the front, where `out` goes on: { files, rows, bad, origins }.
+local function take(out, p, f, from, place, bytes, ledger)
+  if p.status ~= 0 then
+    out.bad[#out.bad + 1] = { path = f.path, reason = ': ' .. ffi.string(p.message) }
+    return
+  end
+  if place ~= from then ffi.copy(place, from, bytes) end
+  local h = f.head
+  out.files[#out.files + 1] = f
+  out.rows[#out.files] = source.enter(ledger, { payload = tonumber(p.bytes.payload), tables = tonumber(p.bytes.tables),
+    container = tonumber(p.bytes.container), segments = tables_of(p) }, h.height * h.width * math.min(3, h.channels))
+  out.origins[#out.files] = ffi.string(p.digest, 16)
+end
+
+local function read_portion(own, form, at)
+  local status = C.hz_pictures_read(own.pictures, own.n, form, at, 0)
+  if status ~= 0 then c.poll() end                     -- an interrupt is no mistake
+  c.check(status)
+end
+
+-- The pictures of `files` in the form of M.agree. Returns the items, those of the files that could be read, the rows of
+-- their bytes (source.lua), the others as { path, reason }, and a name for the contents of each file. ledger: takes the
+-- accounts.
+function M.read(files, form, o, ledger)
+  check_codecs(files)
+  local items = tensor.empty({ #files, form.height, form.width, form.channels }, 'u8')
+  local bytes, start = form.height * form.width * form.channels, items:pointer()
+  local core = ffi.new('hz_picture_form', { height = form.height, width = form.width, channels = form.channels,
+    fit = form.fit and fits[form.fit] or C.HZ_FIT_NONE, convert = o.convert and 1 or 0 })
+  local out, step, shown = { files = {}, rows = {}, bad = {}, origins = {} }, EACH * C.hz_cpu_threads(), progress.new()
+  for from = 1, #files, step do
+    local to, base = math.min(#files, from + step - 1), start + #out.files * bytes
+    local own = portion(files, from, to, o.orient)
+    shown:show(('reading pictures: %d of %d'):format(from - 1, #files))
+    read_portion(own, core, base)
+    for i = from, to do
+      take(out, own.pictures[i - from], files[i], base + (i - from) * bytes, start + #out.files * bytes, bytes, ledger)
     end
   end
-  return #good > 0 and items:slice(1, 1, #good) or nil, good, rows, bad
+  shown:clear()
+  local n = #out.files
+  return n > 0 and items:slice(1, 1, n) or nil, out.files, out.rows, out.bad, out.origins
 end
 
 return names.guard('pictures', M)

@@ -1,6 +1,5 @@
 -- source.lua: what the files of a folder of pictures are, in numbers and words: formats, the quality of JPEGs, what is
 -- stored turned, what their bytes are for. Pixels that were once a JPEG are not raw, whatever becomes of them.
-local crypto = require 'hz.ext.crypto'
 local names = require 'hz.base.names'
 local tensor = require 'hz.tensor.tensor'
 
@@ -79,7 +78,8 @@ end
 
 -- ---- bytes ----
 
--- A ledger takes the accounts (head.account) of files one by one; its rows stand in a set's column `stored`: payload,
+-- A ledger takes the accounts of files one by one: { payload, tables, container, segments }, of which each is { a name
+-- of its contents, bytes }; its rows stand in a set's column `stored`: payload,
 -- tables, container, samples, and which tables, a number in `uses`.
 function M.ledger() return { segments = {}, bytes = {}, known = {}, uses = {} } end
 
@@ -95,8 +95,8 @@ end
 function M.enter(ledger, account, samples)
   local own = {}
   for i, segment in ipairs(account.segments) do
-    own[i] = numbered(ledger.segments, crypto.sha256(segment), function()
-      ledger.bytes[#ledger.bytes + 1] = #segment
+    own[i] = numbered(ledger.segments, segment[1], function()
+      ledger.bytes[#ledger.bytes + 1] = segment[2]
       return #ledger.bytes
     end)
   end

@@ -104,7 +104,8 @@ local function heading(r)
   for _, row in ipairs(r.rows) do latest = row.record.run.finished > latest and row.record.run.finished or latest end
   local models = all(function(row) return ('%s (%s parameters)'):format(row.model, thousands(row.params)) end)
   return visible(table.concat({ r.id,
-    ('data %s, %s; protocol %s; %s; epochs %s'):format(of 'data', of 'split', of 'protocol', models, of 'epochs'),
+    ('data %s, %s%s; protocol %s; %s; epochs %s'):format(of 'data', of 'split',
+      of 'made' ~= '' and ', ' .. of 'made' or '', of 'protocol', models, of 'epochs'),
     ('hz %s (%s), %s, %s threads, last cell %s'):format(ran 'version', ran 'commit', ran 'isa', ran 'threads', latest),
   }, '\n'))
 end

@@ -70,11 +70,12 @@ local function decides(o, p, settings)
   own.weights = o.weights_digest
   if settings.epochs > 0 then
     local watch = p.watch == p.test and p.encoding.test or p.encoding.train
-    own.data = { digest = p.train.digest, codec = p.encoding.train.id }
+    own.data = { digest = p.train.digest, codec = p.encoding.train.id, made = p.train.made }
     own.watch = { digest = p.watch.digest, codec = watch.id }
     own.protocol = o.protocol
   end
-  return { training = own, test = { digest = p.test.digest, codec = p.encoding.test.id, protocol = o.protocol } }
+  return { training = own, test = { digest = p.test.digest, codec = p.encoding.test.id, protocol = o.protocol,
+    made = p.test.made } }
 end
 
 local function labels(o, p, settings)
@@ -83,7 +84,7 @@ local function labels(o, p, settings)
     model = p.model.name, params = p.model.params, madds = p.model.madds,
     seed = settings.seed, dtype = settings.dtype, epochs = settings.epochs,
     items = { train = #p.train.labels, watch = #p.watch.labels, test = #p.test.labels }, classes = #p.test.classes,
-    source = p.source,
+    source = p.source, made = p.test.made,
   }
   p.encoding.train:label(own, '')
   p.encoding.test:label(own, '_test')

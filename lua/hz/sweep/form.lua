@@ -14,7 +14,7 @@ local M = {}
 -- How a cell is called in tables and plots: in its own file and in manifests.
 local labels = {
   data = 'string', split = 'string', protocol = 'string', model = 'string', dtype = 'string', codec = 'string',
-  codec_test = 'string', params = 'number', seed = 'number', epochs = 'whole', quality = 'scalar?',
+  codec_test = 'string', params = 'number', seed = 'number', epochs = 'whole', quality = 'scalar?', made = 'string?',
   quality_test = 'scalar?', parameter = 'string?', parameter_test = 'string?', further = 'values?',
   further_test = 'values?',
 }

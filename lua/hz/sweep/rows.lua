@@ -94,7 +94,7 @@ end
 
 -- What rows must share to be compared at all: everything but encodings and seed.
 function M.setting(row)
-  return table.concat({ row.data, row.split, row.protocol, row.model, row.epochs, row.dtype }, '\0')
+  return table.concat({ row.data, row.split, row.protocol, row.model, row.epochs, row.dtype, row.made or '' }, '\0')
 end
 
 -- What a row's encoding is called: untouched pixels that were a JPEG before are not raw. side: trained, tested.
