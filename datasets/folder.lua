@@ -1,6 +1,6 @@
 -- folder.lua: pictures of one's own: DIR/CLASS/*, or DIR/train/CLASS/* and DIR/test/CLASS/*, the parts by their usual
--- names in any letter case. JPEG and PNG, told by their content, all of one size or made so. Without parts a share of the items
--- is held out for the test by content hash: the same ones each time, whatever the files are called.
+-- names in any letter case. JPEG and PNG, told by their content, all of one size or made so (size=). Without parts a
+-- share of the items is held out for the test by content hash: the same ones each time, whatever the files are called.
 local dataset = require 'hz.data.dataset'
 local scan = require 'hz.data.scan'
 local source = require 'hz.data.source'

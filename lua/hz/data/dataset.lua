@@ -2,11 +2,11 @@
 --
 -- A set has fields name, part ('train', 'test', ...), items (N,H,W,C) u8 or f32 features, labels (N) i32 from 0,
 -- classes = { names }, hashes (N,32) u8, source, maybe entropy (N) f32; one of files also what these are (`files`) and
--- stored (N,5) f64, what each takes (source.lua); one of pictures that were made one size `made`, how, and origins
--- (N,16) u8, names for the contents of their files: splits follow from these, whatever the size. Its items are ordered by the sha256 of their
--- bytes, so that index, digest, subsets and splits follow from the contents alone, never from the order of files
--- or from a seed. `digest` names the contents. Hashes stay those of the original items when a set is recoded: the
--- same split whatever the encoding.
+-- stored (N,5) f64, what each takes (source.lua); one of pictures that were made one size also `made`, how, and origins
+-- (N,16) u8, names for the contents of their files, which splits follow: the same split whatever the size.
+-- Its items are ordered by the sha256 of their bytes: index, digest, subsets and splits follow from the contents
+-- alone, never from the order of files or from a seed. `digest` names the contents. Hashes stay those of the original
+-- items when a set is recoded: the same split whatever the encoding.
 local ffi = require 'ffi'
 local args = require 'hz.base.args'
 local c = require 'hz.c'
@@ -377,8 +377,8 @@ end
 -- By the type of the default; without one it is a text.
 local option_of = { ['nil'] = text_option, string = text_option, boolean = truth_option, number = number_option }
 
--- Checks the options against spec.options = { key = { default = , min = , max = , whole = , choices = , number = , about =
--- } } and fills in defaults.
+-- Checks the options against spec.options = { key = { default = , min = , max = , whole = , choices = , number = true
+-- (a text that may be given as a number), about = } } and fills in defaults.
 local function fill_options(spec, given)
   local out, known = {}, { 'split' }
   for key, row in pairs(spec.options or {}) do

@@ -39,7 +39,8 @@ function M.fields_of(rows)
   return list
 end
 
-local copied = { 'data', 'split', 'protocol', 'model', 'params', 'seed', 'dtype', 'epochs', 'accuracy', 'best', 'last' }
+local copied = { 'data', 'split', 'protocol', 'model', 'params', 'seed', 'dtype', 'epochs', 'accuracy', 'best', 'last',
+  'made' }
 
 -- What decided the encodings of a record; a net that was not trained saw nothing.
 local function decided(record)

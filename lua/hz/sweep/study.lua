@@ -111,7 +111,7 @@ local function rows_of(self)
   for i, option in ipairs(sets.rows(self)) do table.insert(rows, 2 + i, option) end
   for _, own in ipairs(self.knobs or {}) do rows[#rows + 1] = type(own) == 'string' and row(own) or own end
   for _, last in ipairs(last_rows) do rows[#rows + 1] = last end
-  rows.about = self.about
+  rows.about, rows.who = self.about, self.who
   rows.more = function(knob) return encodings.rows(knob.codec, knob.codec_test) end
   return rows
 end
@@ -176,10 +176,10 @@ end
 
 -- ---- a study ----
 
-local known = 'name about items codec real embedded options presets knobs'
+local known = 'name about who items codec real embedded options presets knobs'
 
 -- name -> what its value must be, and for lists what stands in them
-local types = { name = 'string', about = 'string', items = 'string', codec = 'string', real = 'table',
+local types = { name = 'string', about = 'string', who = 'string', items = 'string', codec = 'string', real = 'table',
   embedded = 'table', options = 'function', presets = 'table', knobs = 'table' }
 
 local function check_presets(o)
@@ -202,10 +202,10 @@ local function check_presets(o)
   end
 end
 
--- A study. o: name (of the sweeps); about (for --help); items ('images'); codec (default jpeg); presets, a list of
--- { name, key = value, ... }; real and embedded, each { name of the set, preset = its default }, real may stay away;
--- embedded.least, items that train at least; knobs, the experiment's own rows, or the names of shared ones;
--- options(name, knob) -> what else a set is loaded with.
+-- A study. o: name (of the sweeps); about (for --help); who (of a verb: 'sweep DIR', for messages and usage); items
+-- ('images'); codec (default jpeg); presets, a list of { name, key = value, ... }; real and embedded, each { name of
+-- the set, preset = its default }, real may stay away; embedded.least, items that train at least; knobs, the
+-- experiment's own rows, or the names of shared ones; options(name, knob) -> what else a set is loaded with.
 function M.new(o)
   names.fields('study', o, known)
   for _, k in ipairs { 'name', 'about', 'items', 'embedded', 'presets' } do
@@ -232,7 +232,8 @@ function methods:settings(...)
   for name in pairs(sweeps.known) do o[name] = knob[name] end
   o.name, o.data, o.values, o.augment = self.name, data, values, augment(knob)
   o.optimizer = function() return M.optimizer(knob) end
-  o.request = { command = table.concat({ 'hz', (rawget(_G, 'arg') or {})[0], ... }, ' '), preset = preset }
+  local script = self.who and self.who:match '^%S+' or (rawget(_G, 'arg') or {})[0]
+  o.request = { command = table.concat({ 'hz', script, ... }, ' '), preset = preset }
   self.knob = knob
   return o, knob, given
 end
@@ -252,7 +253,7 @@ function methods:finish(sweep)
 end
 
 names.receivers('study', methods, function(x) return getmetatable(x) == Study end)
-Study.__index, Study.__names = names.index('study', methods, 'codec real options knobs knob'), methods
+Study.__index, Study.__names = names.index('study', methods, 'who codec real options knobs knob'), methods
 
 setmetatable(M, { __call = function(_, o) return M.new(o) end })
 return names.guard('study', M)
