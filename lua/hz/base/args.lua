@@ -10,8 +10,8 @@
 -- Types: int, float, string, bool. list: comma lists, for int also ranges (seed=1..5); the value is a table. also:
 -- words allowed beside the type's values. check = function(value) -> nil, or what is needed instead. A default may be
 -- nil.
--- more = function(knob) -> rows that exist for these knobs, for keys that are not among the spec's own. who = 'sweep DIR',
--- of a verb: what its usage says; its first word begins the messages.
+-- more = function(knob) -> rows that exist for these knobs, for keys that are not among the spec's own. who = 'sweep
+-- DIR', of a verb: what its usage says; its first word begins the messages.
 -- `given` says which keys were given, a third value holds those of `more` by name. Mistakes end the script with status
 -- 2; --help prints the rows and ends it with 0.
 local c = require 'hz.c'
