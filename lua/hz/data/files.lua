@@ -4,6 +4,7 @@
 local c = require 'hz.c'
 local names = require 'hz.base.names'
 local source = require 'hz.data.source'
+local visible = require 'hz.base.visible'.line
 
 local M = {}
 
@@ -102,7 +103,7 @@ end
 
 local function check_broken(bad)
   local rows = {}
-  for i, b in ipairs(bad) do rows[i] = row('broken', false, '%s%s', b.path, b.reason) end
+  for i, b in ipairs(bad) do rows[i] = row('broken', false, '%s', visible(b.path .. b.reason)) end
   return rows
 end
 
