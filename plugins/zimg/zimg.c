@@ -2,7 +2,8 @@
    pixels. zimg mirrors what lies outside of an image; here, as in Pillow, it does not count: images get a margin of
    zeros, and what comes out is divided by the share of the triangle that lay inside. That share is a product of one
    for the column and one for the row; zimg itself says both, given lines of ones.
-   zimg computes in integers of 16 bits: the same result on every machine. Rows are handed to it as it asks for them, so
+   zimg computes in integers of 16 bits: the same result on every machine, within a level of 255 of Pillow's; weights
+   have 14 bits, so that a pixel can be made of some thousands along an axis and not of more. Rows are handed to it as it asks for them, so
    an image is never copied as a whole. */
 #include "hz/plugin.h"
 #include <stdio.h>
@@ -12,7 +13,7 @@
 
 static const hz_host *host;
 
-enum { PLANES = 3, ALIGN = 64, FULL = 65535 };
+enum { PLANES = 3, ALIGN = 64, FULL = 65535, MOST_RATIO = 6000 };
 
 /* One axis: `count` pixels with `margin` zeros on either side, of which the part from..from+extent becomes `out`. */
 typedef struct axis {
@@ -204,6 +205,9 @@ static void pack(const scaler *s, const double *across, const double *down, uint
 static int resize(const hz_media *in, const double part[4], int64_t height, int64_t width, uint8_t *out)
 {
     axis x = axis_of(in->width, part[0], part[2], width), y = axis_of(in->height, part[1], part[3], height);
+    if (x.extent > (double)MOST_RATIO * (double)width || y.extent > (double)MOST_RATIO * (double)height)
+        return host->fail("%lldx%lld pixels become %lldx%lld (width x height); needs at most %d to one either way",
+                          (long long)x.extent, (long long)y.extent, (long long)width, (long long)height, MOST_RATIO);
     double *across = host->alloc((size_t)(width + height) * sizeof *across);
     int status = !across || shares(x, across) || shares(y, across + width) ? -1 : 0;
     if (!status) {

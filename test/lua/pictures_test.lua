@@ -100,6 +100,9 @@ t.case('enlarging, one pixel, extremes', function()
   t.equal(made(png(400, 2, function() return 79 end), { size = '16x1', fit = 'crop' }):eq(79):min(), 1)
   local pad = made(png(1, 400, function() return 80 end), { size = 7, fit = 'pad' })
   for y, row in ipairs(rows(pad)) do t.equal(row[4], y == 4 and 80 or 0) end
+  t.equal(made(png(1, 6000, function() return 81 end), { size = 1, fit = 'stretch' }):eq(81):min(), 1)
+  t.raises('6100x1 pixels become 1x1 (width x height); needs at most 6000 to one', made,
+    png(1, 6100, function() return 82 end), { size = 1, fit = 'stretch' })
 end)
 
 t.case('sizes and fits that mean nothing', function()
