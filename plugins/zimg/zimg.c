@@ -2,9 +2,9 @@
    pixels. zimg mirrors what lies outside of an image; here, as in Pillow, it does not count: images get a margin of
    zeros, and what comes out is divided by the share of the triangle that lay inside. That share is a product of one
    for the column and one for the row; zimg itself says both, given lines of ones.
-   zimg computes in integers of 16 bits: the same result on every machine, within a level of 255 of Pillow's; weights
-   have 14 bits, so that a pixel can be made of some thousands along an axis and not of more. Rows are handed to it as it asks for them, so
-   an image is never copied as a whole. */
+   zimg computes in integers of 16 bits: the same result on every machine, within a level of 255 of Pillow's. Its
+   weights have 14 bits: a pixel can be made of some thousands along an axis and not of more. Rows are handed to it as
+   it asks for them, so an image is never copied as a whole. */
 #include "hz/plugin.h"
 #include <stdio.h>
 #include <stdlib.h>
