@@ -11,6 +11,7 @@ cmd git           | git                | git                  | git            |
 pc luajit         | libluajit-5.1-dev  | luajit-devel         | luajit         | needed | the language
 pc libjpeg        | libjpeg-dev        | libjpeg-turbo-devel  | libjpeg-turbo  | useful | the JPEG codec
 pc libpng         | libpng-dev         | libpng-devel         | libpng         | useful | the PNG codec
+pc zimg           | libzimg-dev        | zimg-devel           | zimg           | useful | pictures of mixed sizes
 pc check          | check              | check-devel          | check          | useful | the C tests
 so libopenblas.so.0 | libopenblas0     | openblas             | openblas       | useful | linear algebra at the prompt
 so libedit.so     | libedit2           | libedit              | libedit        | useful | line editing at the prompt

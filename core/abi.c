@@ -2,6 +2,7 @@
 #include "hz/camera.h"
 #include "hz/cpu.h"
 #include "hz/measure.h"
+#include "hz/pictures.h"
 #include "hz/plan.h"
 #include <string.h>
 
@@ -11,7 +12,7 @@ static const struct { const char *name; size_t size; } sizes[] = {
     ROW(hz_attr) ROW(hz_tail) ROW(hz_value) ROW(hz_node) ROW(hz_step) ROW(hz_node_stat) ROW(hz_trial)
     ROW(hz_plan_options) ROW(hz_peak) ROW(hz_camera_spec)
     ROW(hz_media) ROW(hz_account) ROW(hz_stream) ROW(hz_recoded) ROW(hz_param) ROW(hz_params) ROW(hz_codec_api)
-    ROW(hz_plugin_row) ROW(hz_measure)
+    ROW(hz_plugin_row) ROW(hz_picture) ROW(hz_picture_table) ROW(hz_picture_form) ROW(hz_measure)
 };
 
 size_t hz_sizeof(const char *type)

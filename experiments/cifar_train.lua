@@ -3,7 +3,7 @@
 local hz = require 'hz'
 local row = hz.study.rows 'images'
 
-local knob = hz.args({
+local knob, given = hz.args({
   about = 'Trains one network and scores it on the test set. The same command resumes what was stopped.',
   { 'data',      nil,        'string', 'data set: cifar10, camera (default: cifar10 if it is found, else camera)',
     choices = { 'cifar10', 'camera' } },
@@ -24,12 +24,13 @@ local knob = hz.args({
 -- ---- data ----
 
 local name = knob.data or hz.study.found('cifar10', 'camera')
-local function load(split, n)
-  local set = hz.data(name, name == 'camera' and { split = split, [split] = n } or { split = split })
+local train, test = hz.data(name, name == 'camera' and { train = knob.train, test = knob.test } or {})
+local function first(set, split, n)
   if n and n > #set then hz.fail('%s=%d was given; %s has %d images', split, n, name, #set) end
   return n and set:subset(1, n) or set
 end
-local train, test = load('train', knob.train), load('test', knob.test)
+train, test = first(train, 'train', knob.train), first(test, 'test', knob.test)
+if not given.batch then knob.batch = math.min(knob.batch, #train) end
 
 -- ---- net and settings ----
 

@@ -2,6 +2,7 @@
 # NEEDS_NAME are there. A plugin includes hz/plugin.h and its library's headers, and links its library only.
 NEEDS_jpeg = libjpeg
 NEEDS_png  = libpng zlib
+NEEDS_zimg = zimg
 
 PLUGINS       = $(filter-out skeleton,$(patsubst plugins/%/,%,$(sort $(dir $(wildcard plugins/*/*.c)))))
 PLUGIN_CFLAGS = -std=gnu99 $(OPT) -g -fPIC -fvisibility=hidden $(WARN) -Icore $(SAN)

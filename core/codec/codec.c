@@ -99,16 +99,17 @@ hz_status codec_encode(const codec_row *row, void *instance, const hz_media *in,
                    "once", row->api->name, (long long)named, out->size);
 }
 
-hz_status codec_decode(const codec_row *row, void *instance, const uint8_t *data, size_t bytes, hz_media *out,
-                       hz_bytes *samples)
+/* By either of a codec's ways to decode. */
+static hz_status decode_by(int (*decode)(void *, const uint8_t *, size_t, hz_media *, hz_bytes *),
+                           const hz_codec_api *api, void *instance, const uint8_t *data, size_t bytes, hz_media *out,
+                           hz_bytes *samples)
 {
-    const hz_codec_api *api = row->api;
     if (!data || bytes == 0)
         return hz_fail(HZ_EFORMAT, "%s: the stream has 0 bytes; needs at least 1", api->name);
     samples->size = 0;
     *out = (hz_media){ .kind = api->kind };
     host_listen();
-    if (api->decode(instance, data, bytes, out, samples))
+    if (decode(instance, data, bytes, out, samples))
         return host_blame(api->name, HZ_EFORMAT);
     out->kind = api->kind;
     int64_t need = hz_media_bytes(api->name, out);
@@ -119,6 +120,33 @@ hz_status codec_decode(const codec_row *row, void *instance, const uint8_t *data
                        (long long)need);
     out->data = samples->data;
     return HZ_OK;
+}
+
+hz_status codec_decode(const codec_row *row, void *instance, const uint8_t *data, size_t bytes, hz_media *out,
+                       hz_bytes *samples)
+{
+    return decode_by(row->api->decode, row->api, instance, data, bytes, out, samples);
+}
+
+hz_status codec_convert(const codec_row *row, void *instance, const uint8_t *data, size_t bytes, hz_media *out,
+                        hz_bytes *samples)
+{
+    return decode_by(row->file ? row->file->decode : row->api->decode, row->api, instance, data, bytes, out,
+                     samples);
+}
+
+hz_status codec_account(const codec_row *row, const uint8_t *data, size_t bytes, hz_account *account)
+{
+    account->count = 0;
+    memset(account->bytes, 0, sizeof account->bytes);
+    host_listen();
+    if (row->file ? row->file->account(data, bytes, account) : host_table()->part(account, HZ_PAYLOAD, bytes))
+        return host_blame(row->api->name, HZ_EFORMAT);
+    int64_t named = account->bytes[HZ_PAYLOAD] + account->bytes[HZ_TABLES] + account->bytes[HZ_CONTAINER];
+    if (named == (int64_t)bytes)
+        return HZ_OK;
+    return hz_fail(HZ_ESTATE, "%s: its account names %lld bytes, the file has %zu; the plugin must name each byte once",
+                   row->api->name, (long long)named, bytes);
 }
 
 /* ---- the handle's own instance ---- */

@@ -1,4 +1,4 @@
-/* door.h: what plugin.c, origin.c, host.c, media.c, codec.c, tables.c and recode.c share behind hz/codec.h. */
+/* door.h: what the files of this room share behind hz/codec.h. */
 #ifndef HZ_CORE_DOOR_H
 #define HZ_CORE_DOOR_H
 #include "hz/codec.h"
@@ -10,12 +10,16 @@ typedef struct codec_row {
     const hz_plugin *plugin;
     const hz_codec_api *api;
     const hz_codec_bench *bench;     /* NULL: none */
+    const hz_codec_file *file;       /* NULL: none */
     hz_params params;
     char origin[ORIGIN];             /* what its code is, beside its version; "" if the version says it */
 } codec_row;
 
 /* NULL with a message that names what exists. [any] */
 const codec_row *codec_row_named(const char *name);
+
+/* The resampler of pictures, NULL with the message set. [any] */
+const hz_resize *resampler(void);
 
 /* The row a handle was made from. */
 const codec_row *codec_row_of(const hz_codec *c);
@@ -40,6 +44,11 @@ hz_status codec_encode(const codec_row *row, void *instance, const hz_media *in,
 /* A sound still has the codec's delay and tail. */
 hz_status codec_decode(const codec_row *row, void *instance, const uint8_t *data, size_t bytes, hz_media *out,
                        hz_bytes *samples);
+/* The same by hz_codec_file; by the codec's own decode where it has none. */
+hz_status codec_convert(const codec_row *row, void *instance, const uint8_t *data, size_t bytes, hz_media *out,
+                        hz_bytes *samples);
+/* The parts of a file by hz_codec_file; all of it payload where the codec has none. */
+hz_status codec_account(const codec_row *row, const uint8_t *data, size_t bytes, hz_account *account);
 
 /* ---- items ---- */
 

@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include "codec/door.h"
 #include "codec/param.h"
+#include "hz/pictures.h"
 #include "shared.h"
 #include <ctype.h>
 #include <dirent.h>
@@ -18,6 +19,7 @@ static hz_plugin_row *rows[MAX_ROWS];
 static int row_count;
 static codec_row *codecs[MAX_CODECS];
 static int codec_count;
+static const hz_resize *resize;      /* of the first plugin that offers one */
 
 /* ---- asking ---- */
 
@@ -41,6 +43,19 @@ const codec_row *codec_row_named(const char *name)
     hz_fail(HZ_EARG, "codec: '%s' is not loaded; have %s (see %s)", name ? name : "", *have ? have : "none",
             skipped ? "why others were skipped: hz plugin list" : "plugins/README.md");
     return NULL;
+}
+
+const hz_resize *resampler(void)
+{
+    if (!resize)
+        hz_fail(HZ_ESTATE, "no plugin that scales pictures is loaded; needs zimg (make deps; hz plugin list)");
+    return resize;
+}
+
+const char *hz_resampler(void)
+{
+    const hz_resize *r = resampler();
+    return r ? r->library() : NULL;
 }
 
 const hz_codec_api *hz_codec_find(const char *name)
@@ -109,14 +124,27 @@ static hz_status check_codec(const codec_row *row)
 
 /* ---- loading ---- */
 
+/* What a codec may offer beside itself. */
+static hz_status check_offers(const codec_row *row)
+{
+    const char *name = row->plugin->name;
+    hz_status status = HZ_OK;
+    if (row->bench)
+        status = check_draft(name, "hz.codec.bench/0", row->bench->size, row->bench->draft, sizeof *row->bench);
+    if (!status && row->file)
+        status = check_draft(name, "hz.codec.file/0", row->file->size, row->file->draft, sizeof *row->file);
+    return status;
+}
+
 static hz_status add_codec(const hz_plugin *p, void *so, hz_plugin_row *out)
 {
-    codec_row row = { .plugin = p, .api = p->interface("hz.codec/0"), .bench = p->interface("hz.codec.bench/0") };
+    codec_row row = { .plugin = p, .api = p->interface("hz.codec/0"), .bench = p->interface("hz.codec.bench/0"),
+                      .file = p->interface("hz.codec.file/0") };
     if (!row.api)
         return HZ_OK;
     hz_status status = check_draft(p->name, "hz.codec/0", row.api->size, row.api->draft, sizeof *row.api);
-    if (!status && row.bench)
-        status = check_draft(p->name, "hz.codec.bench/0", row.bench->size, row.bench->draft, sizeof *row.bench);
+    if (!status)
+        status = check_offers(&row);
     if (!status)
         status = check_codec(&row);
     if (!status && (status = param_parse(row.api->params, &row.params)))
@@ -136,6 +164,17 @@ static hz_status add_codec(const hz_plugin *p, void *so, hz_plugin_row *out)
     return HZ_OK;
 }
 
+static hz_status add_resampler(const hz_plugin *p, hz_plugin_row *out)
+{
+    const hz_resize *r = p->interface("hz.resize/0");
+    hz_status status = r ? check_draft(p->name, "hz.resize/0", r->size, r->draft, sizeof *r) : HZ_OK;
+    if (!r || status)
+        return status;
+    resize = resize ? resize : r;
+    out->library = r->library();
+    return HZ_OK;
+}
+
 static hz_status open_plugin(const char *path, hz_plugin_row *out)
 {
     hz_status status = HZ_OK;
@@ -149,6 +188,8 @@ static hz_status open_plugin(const char *path, hz_plugin_row *out)
         status = check_plugin(p);
     if (!status)
         status = add_codec(p, so, out);
+    if (!status)
+        status = add_resampler(p, out);
     if (status) {
         dlclose(so);
         return status;

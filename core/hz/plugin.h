@@ -132,6 +132,17 @@ typedef struct hz_codec_api {
     int (*timing)(void *instance, double rate, int64_t *delay, int64_t *tail);
 } hz_codec_api;
 
+/* Optional, id "hz.codec.file/0": what a codec makes of files of any origin. */
+typedef struct hz_codec_file {
+    size_t size;                                    /* sizeof(hz_codec_file) */
+    int draft;                                      /* HZ_CODEC_DRAFT */
+    /* As the codec's own decode, of which it makes the very same samples where that takes the stream; but it also takes
+       16 bits per sample (scaled to 8, rounded) and CMYK (by the complements: R = (255-C)(255-K)/255). [worker] */
+    int (*decode)(void *instance, const uint8_t *bytes, size_t count, hz_media *format, hz_bytes *out);
+    /* Names the parts of a stream that decode takes; what belongs to nothing is container. [worker] */
+    int (*account)(const uint8_t *bytes, size_t count, hz_account *account);
+} hz_codec_file;
+
 /* Optional, id "hz.codec.bench/0": the plain library loop that `hz bench codec` compares with, without account or
    checks. */
 typedef struct hz_codec_bench {
@@ -141,6 +152,18 @@ typedef struct hz_codec_bench {
     int (*roundtrips)(const double *values, const uint8_t *pixels, int64_t n, int64_t height, int64_t width,
                       int channels, uint8_t *decoded);
 } hz_codec_bench;
+
+/* ---- a resampler of images, id "hz.resize/0"; the first that is loaded is used ---- */
+
+typedef struct hz_resize {
+    size_t size;                                    /* sizeof(hz_resize) */
+    int draft;                                      /* HZ_CODEC_DRAFT */
+    const char *(*library)(void);                   /* what does the work, found at run time; lent for ever [any] */
+    /* Scales part = { left, top, width, height } (in pixels, fractions count) of an image to out: uint8_t
+       (height,width,in->channels), by a triangle that covers what becomes one pixel (bilinear, antialiased). Pixels
+       within the triangle but outside of the part count; what is outside of the image does not. [any] */
+    int (*resize)(const hz_media *in, const double part[4], int64_t height, int64_t width, uint8_t *out);
+} hz_resize;
 
 /* ---- the door ---- */
 

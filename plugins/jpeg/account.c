@@ -24,20 +24,46 @@ static size_t entropy_coded(const uint8_t *p, size_t bytes)
     return bytes;
 }
 
-int jpeg_account(const uint8_t *p, size_t bytes, hz_account *account)
+/* Bytes at p that begin no marker: up to the next FF that stands before a marker's code. */
+static size_t stray(const uint8_t *p, size_t bytes)
 {
-    size_t at = 0;
-    int scan = 0;                    /* an SOS came: what follows a segment or a restart is entropy-coded */
-    while (at + 2 <= bytes && p[at] == 0xFF) {
-        int marker = p[at + 1];
-        size_t size = 2;
-        if (!stands_alone(marker)) {
-            size += at + 4 <= bytes ? (size_t)p[at + 2] << 8 | p[at + 3] : 0;
-            scan = marker == SOS;
-        }
-        if (size > bytes - at)
+    const uint8_t *at = p, *end = p + bytes;
+    while ((at = memchr(at, 0xFF, (size_t)(end - at)))) {
+        if (at + 1 < end && at[1] != 0 && at[1] != 0xFF)
+            return (size_t)(at - p);
+        at++;
+    }
+    return bytes;
+}
+
+/* The bytes of the marker at p with its segment; 0 where none begins, or one that the stream cuts. */
+static size_t segment(const uint8_t *p, size_t bytes)
+{
+    if (bytes < 2 || p[0] != 0xFF)
+        return 0;
+    size_t size = stands_alone(p[1]) ? 2 : bytes >= 4 ? 2 + ((size_t)p[2] << 8 | p[3]) : 0;
+    return size <= bytes ? size : 0;
+}
+
+static int part_of(int marker)
+{
+    return marker == DQT || marker == DHT || marker == DAC ? HZ_TABLES : HZ_CONTAINER;
+}
+
+int jpeg_account(const uint8_t *p, size_t bytes, hz_account *account, int foreign)
+{
+    size_t at = 0, size;
+    int scan = 0, marker = 0;        /* scan: an SOS came: what follows a segment or a restart is entropy-coded */
+    while (marker != EOI || !foreign) {
+        size_t lost = foreign ? stray(p + at, bytes - at) : 0;
+        if (jpeg_host->part(account, HZ_CONTAINER, lost))
+            return -1;
+        at += lost;
+        if (!(size = segment(p + at, bytes - at)))
             break;
-        if (jpeg_host->part(account, marker == DQT || marker == DHT || marker == DAC ? HZ_TABLES : HZ_CONTAINER, size))
+        marker = p[at + 1];
+        scan = stands_alone(marker) ? scan : marker == SOS;
+        if (jpeg_host->part(account, part_of(marker), size))
             return -1;
         at += size;
         size = scan ? entropy_coded(p + at, bytes - at) : 0;
@@ -45,5 +71,7 @@ int jpeg_account(const uint8_t *p, size_t bytes, hz_account *account)
             return -1;
         at += size;
     }
+    if (foreign)
+        return jpeg_host->part(account, HZ_CONTAINER, bytes - at);
     return at == bytes ? 0 : jpeg_host->fail("byte %zu of %zu of the stream begins no marker", at, bytes);
 }

@@ -22,6 +22,7 @@ typedef struct coder {
     JSAMPROW *rows;                  /* new: one pointer per row of the running image; libjpeg is quickest
                                         when given all at once */
     size_t row_room;
+    JSAMPLE *inks;                   /* new: a row of CMYK; NULL unless one is converted */
     double options[OPTIONS];
 } coder;
 
@@ -69,6 +70,7 @@ static void destroy(void *instance)
     jpeg_destroy_compress(&c->enc);
     jpeg_destroy_decompress(&c->dec);
     jpeg_host->free(c->rows);
+    jpeg_host->free(c->inks);
     jpeg_host->free(c);
 }
 
@@ -140,14 +142,16 @@ static int encode(void *instance, const hz_media *in, hz_bytes *out, hz_account 
     while (c->enc.next_scanline < c->enc.image_height)
         jpeg_write_scanlines(&c->enc, c->rows + c->enc.next_scanline, c->enc.image_height - c->enc.next_scanline);
     jpeg_finish_compress(&c->enc);
-    return jpeg_account(out->data, out->size, account);
+    return jpeg_account(out->data, out->size, account, 0);
 }
 
 /* ---- decode ---- */
 
-static int check_header(const struct jpeg_decompress_struct *dec)
+enum { INKS = 4 };
+
+static int check_header(const struct jpeg_decompress_struct *dec, int convert)
 {
-    if (dec->num_components != 1 && dec->num_components != 3)
+    if (dec->num_components != 1 && dec->num_components != 3 && !(convert && dec->num_components == INKS))
         return jpeg_host->fail("the stream has %d colour components; needs 1 (grey) or 3 (colour)",
                                dec->num_components);
     if ((uint64_t)dec->image_height * dec->image_width * (unsigned)dec->num_components > MOST_SAMPLES)
@@ -156,9 +160,39 @@ static int check_header(const struct jpeg_decompress_struct *dec)
     return 0;
 }
 
-static int decode(void *instance, const uint8_t *bytes, size_t count, hz_media *format, hz_bytes *out)
+/* A row of four inks, stored as what paper they leave (Adobe's way), as light: R = C K / 255, rounded. */
+static void mix(const JSAMPLE *inks, uint8_t *to, size_t width)
 {
-    coder *c = instance;
+    for (size_t x = 0; x < width; x++, inks += INKS)
+        for (int k = 0; k < 3; k++)
+            *to++ = (uint8_t)((inks[k] * inks[3] + 127) / 255);
+}
+
+static void read_rows(coder *c, struct jpeg_decompress_struct *dec, uint8_t *pixels)
+{
+    size_t width = dec->output_width;
+    while (dec->output_scanline < dec->output_height)
+        if (dec->num_components < INKS) {
+            jpeg_read_scanlines(dec, c->rows + dec->output_scanline, dec->output_height - dec->output_scanline);
+        } else {
+            jpeg_read_scanlines(dec, &c->inks, 1);
+            mix(c->inks, pixels, width);
+            pixels += 3 * width;
+        }
+}
+
+static int make_room(coder *c, const struct jpeg_decompress_struct *dec, const hz_media *format, hz_bytes *out)
+{
+    size_t row = (size_t)format->width * (size_t)format->channels;
+    jpeg_host->free(c->inks);
+    c->inks = NULL;
+    if (dec->num_components == INKS && !(c->inks = jpeg_host->alloc((size_t)format->width * INKS)))
+        return -1;
+    return jpeg_host->grow(out, row * dec->image_height) || point_rows(c, out->data, dec->image_height, row);
+}
+
+static int decode_as(coder *c, const uint8_t *bytes, size_t count, hz_media *format, hz_bytes *out, int convert)
+{
     struct jpeg_decompress_struct *dec = &c->dec;
     if (setjmp(c->error.back)) {
         jpeg_abort_decompress(dec);
@@ -168,20 +202,35 @@ static int decode(void *instance, const uint8_t *bytes, size_t count, hz_media *
     jpeg_read_header(dec, TRUE);
     format->height = dec->image_height;
     format->width = dec->image_width;
-    format->channels = dec->num_components;
-    size_t row = (size_t)dec->image_width * (size_t)dec->num_components, size = row * dec->image_height;
-    if (check_header(dec) || jpeg_host->grow(out, size) || point_rows(c, out->data, dec->image_height, row)) {
+    format->channels = dec->num_components == INKS ? 3 : dec->num_components;
+    if (check_header(dec, convert) || make_room(c, dec, format, out)) {
         jpeg_abort_decompress(dec);
         return -1;
     }
+    if (dec->num_components == INKS)
+        dec->out_color_space = JCS_CMYK;
     dec->dct_method = jpeg_dct(c->options);
     dec->progress = jpeg_has_multiple_scans(dec) ? &c->progress : NULL;
     jpeg_start_decompress(dec);
-    while (dec->output_scanline < dec->output_height)
-        jpeg_read_scanlines(dec, c->rows + dec->output_scanline, dec->output_height - dec->output_scanline);
+    read_rows(c, dec, out->data);
     jpeg_finish_decompress(dec);
-    out->size = size;
+    out->size = (size_t)format->width * (size_t)format->channels * (size_t)format->height;
     return 0;
+}
+
+static int decode(void *instance, const uint8_t *bytes, size_t count, hz_media *format, hz_bytes *out)
+{
+    return decode_as(instance, bytes, count, format, out, 0);
+}
+
+static int decode_converted(void *instance, const uint8_t *bytes, size_t count, hz_media *format, hz_bytes *out)
+{
+    return decode_as(instance, bytes, count, format, out, 1);
+}
+
+static int account_file(const uint8_t *bytes, size_t count, hz_account *account)
+{
+    return jpeg_account(bytes, count, account, 1);
 }
 
 /* ---- the tables ---- */
@@ -232,6 +281,10 @@ static const hz_codec_api codec = {
     .decode = decode,
 };
 
+static const hz_codec_file files = {
+    .size = sizeof files, .draft = HZ_CODEC_DRAFT, .decode = decode_converted, .account = account_file,
+};
+
 static int open_plugin(const hz_host *lent)
 {
     jpeg_host = lent;
@@ -241,7 +294,9 @@ static int open_plugin(const hz_host *lent)
 
 static const void *interface(const char *id)
 {
-    return !strcmp(id, "hz.codec/0") ? (const void *)&codec : !strcmp(id, "hz.codec.bench/0") ? &jpeg_bench : NULL;
+    return !strcmp(id, "hz.codec/0") ? (const void *)&codec
+           : !strcmp(id, "hz.codec.bench/0") ? (const void *)&jpeg_bench
+           : !strcmp(id, "hz.codec.file/0") ? (const void *)&files : NULL;
 }
 
 const hz_plugin hz_plugin_main = {

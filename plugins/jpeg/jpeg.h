@@ -1,7 +1,7 @@
 /* jpeg.h: what the files of the JPEG plugin share.
    libjpeg reports an error by calling a function that must not return. Here that function jumps back into the
-   plugin's own call, which turns it into host->fail; no jump ever crosses the host. Warnings (truncated or damaged
-   data) count as errors. */
+   plugin's own call, which turns it into host->fail; no jump ever crosses the host. Warnings that cost pixels (data
+   that are damaged or missing) count as errors, others are nothing. */
 #ifndef HZ_PLUGIN_JPEG_H
 #define HZ_PLUGIN_JPEG_H
 #include "hz/plugin.h"
@@ -30,8 +30,8 @@ int catcher_fail(const catcher *c);                          /* host->fail with 
 void jpeg_configure(struct jpeg_compress_struct *enc, const double *options, int channels);
 J_DCT_METHOD jpeg_dct(const double *options);
 
-/* Names the parts of a complete stream. */
-int jpeg_account(const uint8_t *p, size_t bytes, hz_account *account);
+/* Names the parts of a complete stream; of a foreign one, bytes that belong to no segment are container. */
+int jpeg_account(const uint8_t *p, size_t bytes, hz_account *account, int foreign);
 
 extern const hz_codec_bench jpeg_bench;
 

@@ -1,5 +1,6 @@
 /* setup.c: what the plugin tells libjpeg: where errors go, and what the options mean. */
 #include "jpeg.h"
+#include <jerror.h>
 
 /* ---- errors ---- */
 
@@ -17,9 +18,16 @@ static void on_error(j_common_ptr cinfo)
     catcher_throw(cinfo, text);
 }
 
+/* Warnings that lose no pixel: versions and codes that a decoder does not need, bytes that belong to nothing. */
+static int is_harmless(int code)
+{
+    return code == JWRN_JFIF_MAJOR || code == JWRN_ADOBE_XFORM || code == JWRN_NOT_SEQUENTIAL ||
+           code == JWRN_EXTRANEOUS_DATA;
+}
+
 static void on_message(j_common_ptr cinfo, int level)
 {
-    if (level < 0)
+    if (level < 0 && !is_harmless(cinfo->err->msg_code))
         on_error(cinfo);
 }
 

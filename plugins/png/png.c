@@ -23,6 +23,7 @@ typedef struct coder {
     int level, filter, strategy;
     hz_bytes *out;                   /* of the running encode */
     const uint8_t *at, *end;         /* of the running decode */
+    int convert;                     /* ... whether 16 bits become 8 */
     int said;                        /* the host's message is set already */
     png_bytep *rows;                 /* new, of the running call */
     uint8_t *spare;                  /* new, of the running call: RGBA or grey with alpha */
@@ -146,11 +147,12 @@ static int64_t be32(const uint8_t *p)
     return (int64_t)p[0] << 24 | p[1] << 16 | p[2] << 8 | p[3];
 }
 
-/* Names the parts of a stream that libpng wrote: signature, then chunks of length, name, data, checksum. */
-static int name_parts(const uint8_t *p, size_t bytes, hz_account *account)
+/* Names the parts of a stream: signature, then chunks of length, name, data, checksum. What comes after them is
+   container in a foreign one. */
+static int name_parts(const uint8_t *p, size_t bytes, hz_account *account, int foreign)
 {
-    size_t at = SIGNATURE;
-    int status = host->part(account, HZ_CONTAINER, SIGNATURE);
+    size_t at = bytes < SIGNATURE ? bytes : SIGNATURE;
+    int status = host->part(account, HZ_CONTAINER, at);
     while (!status && at + CHUNK_FRAME <= bytes) {
         const uint8_t *name = p + at + 4;
         size_t data = (size_t)be32(p + at);
@@ -165,6 +167,8 @@ static int name_parts(const uint8_t *p, size_t bytes, hz_account *account)
             status = host->part(account, HZ_CONTAINER, data + CHUNK_FRAME);
         at += data + CHUNK_FRAME;
     }
+    if (foreign && !status)
+        return host->part(account, HZ_CONTAINER, bytes - at);
     return status || at == bytes ? status : host->fail("byte %zu of %zu of the stream begins no chunk", at, bytes);
 }
 
@@ -181,7 +185,7 @@ static int encode(void *instance, const hz_media *in, hz_bytes *out, hz_account 
     if (!status)
         status = c->filter == SMALLEST ? encode_smallest(c, in) : encode_with(c, in, c->filter);
     clean(c);
-    return status ? status : name_parts(out->data, out->size, account);
+    return status ? status : name_parts(out->data, out->size, account, 0);
 }
 
 /* ---- decode ---- */
@@ -202,8 +206,9 @@ static void open_stream(png_structp png, png_infop info, coder *c)
     /* text, profiles and times: not ours, and possibly broken */
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
     png_read_info(png, info);
-    if (png_get_bit_depth(png, info) == 16)
+    if (png_get_bit_depth(png, info) == 16 && !c->convert)
         png_error(png, "16 bits per sample; needs at most 8");
+    png_set_scale_16(png);    /* rounds; does nothing to others */
     png_set_expand(png);      /* palettes to RGB, fewer bits to 8, tRNS to alpha */
     png_set_interlace_handling(png);
     png_read_update_info(png, info);
@@ -241,9 +246,8 @@ static int read_image(png_structp png, png_infop info, coder *c, hz_media *forma
     return alpha ? drop_alpha(c->spare, pixels, format->channels, out->data) : 0;
 }
 
-static int decode(void *instance, const uint8_t *bytes, size_t count, hz_media *format, hz_bytes *out)
+static int decode_as(coder *c, const uint8_t *bytes, size_t count, hz_media *format, hz_bytes *out, int convert)
 {
-    coder *c = instance;
     png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, c, on_error, on_warning);
     png_infop info = png ? png_create_info_struct(png) : NULL;
     if (!info) {
@@ -251,6 +255,7 @@ static int decode(void *instance, const uint8_t *bytes, size_t count, hz_media *
         return host->fail("libpng could not begin; memory may be short");
     }
     c->said = 0;
+    c->convert = convert;
     c->at = bytes;
     c->end = bytes + count;
     int status = -1;
@@ -259,6 +264,21 @@ static int decode(void *instance, const uint8_t *bytes, size_t count, hz_media *
     png_destroy_read_struct(&png, &info, NULL);
     clean(c);
     return status;
+}
+
+static int decode(void *instance, const uint8_t *bytes, size_t count, hz_media *format, hz_bytes *out)
+{
+    return decode_as(instance, bytes, count, format, out, 0);
+}
+
+static int decode_converted(void *instance, const uint8_t *bytes, size_t count, hz_media *format, hz_bytes *out)
+{
+    return decode_as(instance, bytes, count, format, out, 1);
+}
+
+static int account_file(const uint8_t *bytes, size_t count, hz_account *account)
+{
+    return name_parts(bytes, count, account, 1);
 }
 
 /* ---- the tables ---- */
@@ -303,6 +323,10 @@ static const hz_codec_api codec = {
     .decode = decode,
 };
 
+static const hz_codec_file files = {
+    .size = sizeof files, .draft = HZ_CODEC_DRAFT, .decode = decode_converted, .account = account_file,
+};
+
 static int open_plugin(const hz_host *lent)
 {
     host = lent;
@@ -313,7 +337,8 @@ static int open_plugin(const hz_host *lent)
 
 static const void *interface(const char *id)
 {
-    return strcmp(id, "hz.codec/0") ? NULL : &codec;
+    return !strcmp(id, "hz.codec/0") ? (const void *)&codec
+           : !strcmp(id, "hz.codec.file/0") ? (const void *)&files : NULL;
 }
 
 const hz_plugin hz_plugin_main = {

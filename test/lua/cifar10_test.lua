@@ -68,6 +68,20 @@ t.case('damage is named by file and byte', function()
   end
 end)
 
+t.case('contents that are not the recorded ones are said before training', function()
+  local status, out, err = with(folder(), [[
+    local train, test = data 'cifar10'
+    print(train.remarks[1]:match 'train: 15 items that are not those recorded', #test.remarks)
+    local hz = require 'hz'
+    local l = hz.layers
+    local net = hz.net 'n' { l.meanpool, l.dense{10} }
+    hz.train { net = net, train = train, test = test, epochs = 1, optimizer = hz.adam() }
+  ]])
+  t.equal({ status, out }, { 0, 'train: 15 items that are not those recorded\t1\n' }, err)
+  t.match(err, '^hz: data cifar10: train: 15 items that are not those recorded for this set: digest %x+; needs 4d')
+  t.match(err, '\nhz: data cifar10: test: 3 items')
+end)
+
 t.case('the real images have the recorded digests', function()
   if not dataset.available 'cifar10' then
     t.skip 'CIFAR-10 is not here; HZ_DATA names the folder that holds cifar-10-batches-bin/'

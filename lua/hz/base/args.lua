@@ -10,7 +10,8 @@
 -- Types: int, float, string, bool. list: comma lists, for int also ranges (seed=1..5); the value is a table. also:
 -- words allowed beside the type's values. check = function(value) -> nil, or what is needed instead. A default may be
 -- nil.
--- more = function(knob) -> rows that exist for these knobs, for keys that are not among the spec's own.
+-- more = function(knob) -> rows that exist for these knobs, for keys that are not among the spec's own. who = 'sweep
+-- DIR', of a verb: what its usage says; its first word begins the messages.
 -- `given` says which keys were given, a third value holds those of `more` by name. Mistakes end the script with status
 -- 2; --help prints the rows and ends it with 0.
 local c = require 'hz.c'
@@ -216,10 +217,12 @@ end
 
 local function parse(who, spec, ...)
   local rows, knob, given, pending = check_rows(spec), {}, {}, {}
+  local synopsis = spec.who or who
+  who = synopsis:match '^%S+'
   for _, row in ipairs(spec) do knob[row[1]] = M.copy(row[2]) end
   for i = 1, select('#', ...) do
     local text = tostring((select(i, ...)))
-    if text == '--help' or text == '-h' then exit.stop(0, M.help(who, all_rows(spec, knob))) end
+    if text == '--help' or text == '-h' then exit.stop(0, M.help(synopsis, all_rows(spec, knob))) end
     local key, given_text = text:match '^([^=]+)=(.*)$'
     if not key then exit.usage("%s: '%s' was given; needs key=value (--help lists the keys)", who, text) end
     if given[key] then exit.usage("%s: '%s' was given twice; needs one value", who, key) end

@@ -24,6 +24,9 @@ end
 function M.folder_of(path) return path:match '^(.*[^/])/+[^/]*$' or path:match '^/' or '.' end
 function M.name_of(path) return path:match '[^/]*$' end
 
+-- The whole path of what is there, without links and dots; as it was given where that is not to be had.
+function M.real(path) return posix.realpath(path) or path end
+
 -- Whether a name that was read somewhere stays in the folder it is looked up in, and is no hidden file.
 function M.is_plain(name) return type(name) == 'string' and name:find '^[^%./%c][^/%c]*$' ~= nil end
 
@@ -310,8 +313,8 @@ local more = {
   write = check_content,
 }
 
-for _, name in ipairs { 'join', 'folder_of', 'name_of', 'exists', 'stat', 'size', 'free_bytes', 'list', 'read_all',
-                        'with', 'mkdir', 'write', 'sweep', 'rename', 'remove', 'lock', 'share',
+for _, name in ipairs { 'join', 'folder_of', 'name_of', 'real', 'exists', 'stat', 'size', 'free_bytes', 'list',
+                        'read_all', 'with', 'mkdir', 'write', 'sweep', 'rename', 'remove', 'lock', 'share',
                         'odd', 'chunk' } do
   local f, check = M[name], more[name]
   M[name] = function(path, ...)

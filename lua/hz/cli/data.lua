@@ -144,6 +144,7 @@ return command.new('data', {
     words = { 'NAME', 1, 1, dataset.names } },
   { 'verify', verify, 'compares files and contents with what is recorded of the set (no names: all that are here)',
     { array }, words = { 'NAME', 0 }, open = 'key=value' },
-  { 'doctor', doctor, "this machine's libraries and folders; with names: verify, duplicates, leaks, classes, blanks",
+  { 'doctor', doctor,
+    "this machine's libraries and folders; with names: verify, files, duplicates, leaks, classes, blanks",
     { array }, words = { 'NAME', 0 }, open = 'key=value' },
 })

@@ -9,6 +9,7 @@ local verbs = {
   { 'plugin',   'new|check|list|info',      'codecs and other plugins: what was found, what was skipped and why',
     'hz.cli.plugin' },
   { 'data',     'list|fetch|verify|doctor', 'data sets: which exist, fetching and checking them', 'hz.cli.data' },
+  { 'sweep',    'DIR [key=value ...]',       'what JPEG costs a net on a folder of pictures', 'hz.cli.sweep' },
   { 'runs',     '[rm] ...',                 'sweeps that were run', 'hz.cli.runs' },
   { 'report',   '[ID]',                     'the table of a sweep once more', 'hz.cli.runs' },
   { 'compare',  'ID ID',                    'two sweeps side by side', 'hz.cli.runs' },

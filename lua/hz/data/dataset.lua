@@ -1,24 +1,34 @@
 -- dataset.lua: labelled sets of items, and the registry of those that exist (one file each in datasets/).
 --
 -- A set has fields name, part ('train', 'test', ...), items (N,H,W,C) u8 or f32 features, labels (N) i32 from 0,
--- classes = { names }, hashes (N,32) u8, source, maybe entropy (N) f32. Its items are ordered by the sha256 of their
--- bytes, so that index, digest, subsets and splits follow from the contents alone, never from the order of files
--- or from a seed. `digest` names the contents. Hashes stay those of the original items when a set is recoded: the
--- same split whatever the encoding.
+-- classes = { names }, hashes (N,32) u8, source, maybe entropy (N) f32; one of files also what these are (`files`) and
+-- stored (N,5) f64, what each takes (source.lua); one of pictures that were made one size also `made`, how, and origins
+-- (N,16) u8, names for the contents of their files, which splits follow: the same split whatever the size.
+-- Its items are ordered by the sha256 of their bytes: index, digest, subsets and splits follow from the contents
+-- alone, never from the order of files or from a seed. `digest` names the contents. Hashes stay those of the original
+-- items when a set is recoded: the same split whatever the encoding.
 local ffi = require 'ffi'
+local args = require 'hz.base.args'
 local c = require 'hz.c'
 local crypto = require 'hz.ext.crypto'
 local file = require 'hz.base.file'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
+local say = require 'hz.base.say'
+local suspect = require 'hz.data.suspect'
 local tensor = require 'hz.tensor.tensor'
 local visible = require 'hz.base.visible'.line
 
 local M = {}
 M.fail = c.fail                                       -- for the files in datasets/, which do not open the core
 
+-- A line on stderr for whoever began; the processes that compute cells for a sweep load the same data and are silent.
+function M.warn(text)
+  if not os.getenv 'HZ_SWEEP_WORKER' then say(text) end
+end
+
 local methods = {}
-local columns = { 'items', 'labels', 'hashes', 'entropy' }       -- what has one row per item
+local columns = { 'items', 'labels', 'hashes', 'entropy', 'stored', 'origins' }       -- what has one row per item
 local element_bytes = { u8 = 1, bf16 = 2, i32 = 4, f32 = 4, f64 = 8 }
 
 -- A set is a userdata in front of its table: LuaJIT asks the length only of those.
@@ -70,7 +80,22 @@ local function hash_rows(t)
   return out
 end
 
-local function hash_at(hashes, i) return ffi.string(hashes:pointer 'read' + 32 * (i - 1), 32) end
+local function bytes_at(rows, i)
+  local n = rows:size(2)
+  return ffi.string(rows:pointer 'read' + n * (i - 1), n)
+end
+
+-- Names (a list of strings of 16) as a column; equal items get the least of theirs, so that none is on both sides of a
+-- split.
+local function origins_of(origins, hashes)
+  local out, least = tensor.empty({ #hashes, 16 }, 'u8'), {}
+  for i = 1, #hashes do
+    local hash = bytes_at(hashes, i)
+    if not least[hash] or origins[i] < least[hash] then least[hash] = origins[i] end
+  end
+  for i = 1, #hashes do ffi.copy(out:pointer() + 16 * (i - 1), least[bytes_at(hashes, i)], 16) end
+  return out
+end
 
 -- ---- making ----
 
@@ -108,18 +133,20 @@ local function check_raw(raw)
   end
 end
 
--- A set from { name, part, items, labels, classes, source, entropy }: hashed and put in order. The tensors
--- given are not kept.
+-- A set from { name, part, items, labels, classes, source, entropy, files, stored, made, origins = a list }: hashed and
+-- put in order. The tensors given are not kept.
 function M.new(raw)
   check_raw(raw)
   local items, labels = raw.items:contiguous(), raw.labels:to 'i32'
   check_labels('data set ' .. raw.name, labels, raw.classes)
   local hashes = hash_rows(items)
-  local order = ranked(#items, labels, function(i) return hash_at(hashes, i) end)
+  local order = ranked(#items, labels, function(i) return bytes_at(hashes, i) end)
   return wrap {
     name = raw.name, part = raw.part, classes = raw.classes, source = raw.source or 'memory', kind = kind_of(items),
     items = gather(items, order), labels = gather(labels, order), hashes = gather(hashes, order),
-    entropy = raw.entropy and gather(raw.entropy, order),
+    entropy = raw.entropy and gather(raw.entropy, order), files = raw.files,
+    stored = raw.stored and gather(raw.stored, order), made = raw.made,
+    origins = raw.origins and gather(origins_of(raw.origins, hashes), order),
   }
 end
 
@@ -197,7 +224,8 @@ function methods.split(set, count, salt)
   end
   if salt ~= nil then need.text('split', 'the salt', salt) end
   local prefix, digest = (salt or 'split') .. '\0', crypto.new 'sha256'
-  local order = ranked(n, set.labels, function(i) return digest:add(prefix):add(hash_at(set.hashes, i)):raw() end)
+  local function name(i) return set.origins and bytes_at(set.origins, i) or bytes_at(set.hashes, i) end
+  local order = ranked(n, set.labels, function(i) return digest:add(prefix):add(name(i)):raw() end)
   local held = {}
   for r = 1, count do held[order[r]] = true end
   local rest, out = {}, {}
@@ -227,7 +255,7 @@ function M.is(x) return type(x) == 'userdata' and tables[x] ~= nil end
 names.receivers('set', methods, M.is)
 
 -- Fields that a set may lack.
-local field = names.index('set', methods, 'part entropy rate recoded digest')
+local field = names.index('set', methods, 'part entropy rate recoded digest files stored remarks origins made')
 
 function Set.__index(set, k)
   if type(k) == 'number' then
@@ -246,8 +274,9 @@ Set.__newindex = function(set, k)
 end
 Set.__len = function(set) return #set.items end
 Set.__tostring = function(set)
-  return visible(('%s: %d items %s, %d classes, digest %s, from %s%s'):format(title(set), #set.items,
-    kind_of(set.items), #set.classes, set.digest:sub(1, 12), set.source, set.recoded and ', ' .. set.recoded or ''))
+  return visible(('%s: %d items %s, %d classes, digest %s, from %s%s%s'):format(title(set), #set.items,
+    kind_of(set.items), #set.classes, set.digest:sub(1, 12), set.source, set.made and ', ' .. set.made or '',
+    set.recoded and ', ' .. set.recoded or ''))
 end
 function Set.__names(set) return tables[set], methods end      -- for completion at the prompt
 
@@ -329,8 +358,27 @@ local function number_option(who, v, row)
   return n
 end
 
--- Checks the options against spec.options = { key = { default = , min = , max = , whole = , about = } } and
--- fills in defaults.
+local function text_option(who, v, row)
+  if row.number and type(v) == 'number' then v = ('%.17g'):format(v) end
+  if type(v) ~= 'string' then c.fail('%s is %s; needs a string', who, need.shown(v)) end
+  for _, choice in ipairs(row.choices or { v }) do
+    if choice == v then return v end
+  end
+  c.fail('%s is %s; needs one of %s', who, need.shown(v), table.concat(row.choices, ', '))
+end
+
+-- The command line gives texts.
+local function truth_option(who, v)
+  if type(v) == 'string' and args.truth[v] ~= nil then v = args.truth[v] end
+  if type(v) ~= 'boolean' then c.fail('%s is %s; needs true or false', who, need.shown(v)) end
+  return v
+end
+
+-- By the type of the default; without one it is a text.
+local option_of = { ['nil'] = text_option, string = text_option, boolean = truth_option, number = number_option }
+
+-- Checks the options against spec.options = { key = { default = , min = , max = , whole = , choices = , number = true
+-- (a text that may be given as a number), about = } } and fills in defaults.
 local function fill_options(spec, given)
   local out, known = {}, { 'split' }
   for key, row in pairs(spec.options or {}) do
@@ -344,13 +392,24 @@ local function fill_options(spec, given)
         table.concat(known, ', '))
     end
     local who = ('data %s: %s'):format(spec.name, key)
-    if row then
-      local text = type(row.default) == 'string' or row.default == nil
-      if text and type(v) ~= 'string' then c.fail('%s is %s; needs a string', who, need.shown(v)) end
-      out[key] = text and v or number_option(who, v, row)
-    end
+    if row then out[key] = option_of[type(row.default)](who, v, row) end
   end
   return out
+end
+
+-- The sets with what is odd about them: of each its own, and what is odd about both.
+local function remarked(spec, ...)
+  local sets, shared = { ... }, select('#', ...) == 2 and suspect.leak(...)
+  for i, set in ipairs(sets) do
+    local list, foreign = {}, suspect.foreign(spec, set)
+    list[1] = foreign and ('%s: %s'):format(set.part, foreign)
+    list[#list + 1] = shared or nil
+    for k, text in ipairs(list) do
+      list[k] = ('data %s: %s; more by hz data doctor %s'):format(spec.name, text, spec.name)
+    end
+    if #list > 0 then sets[i] = derive(set, function(t) return t end, { remarks = list, digest = set.digest }) end
+  end
+  return unpack(sets)
 end
 
 local function missing(spec)
@@ -362,7 +421,11 @@ local function missing(spec)
     spec.folder)
 end
 
--- hz.data(name, { split = 'train' or 'test', ... }): a set; without split both, the training set first.
+-- The options of a set by its description and what was given, checked.
+function M.options(spec, given) return fill_options(spec, given or {}) end
+
+-- hz.data(name, { split = 'train' or 'test', ... }): a set; without split both, the training set first. What makes
+-- results worth less than they look stands in `remarks` (texts), and is said before they train.
 function M.data(name, given)
   local spec = M.describe(name)
   if given ~= nil and type(given) ~= 'table' then
@@ -376,8 +439,8 @@ function M.data(name, given)
   local options = fill_options(spec, given)
   local where = M.where(spec) or missing(spec)
   local sets = spec.read(where, options, { train = part ~= 'test', test = part ~= 'train' })
-  if part then return sets[part] end
-  return sets.train, sets.test
+  if part then return remarked(spec, sets[part]) end
+  return remarked(spec, sets.train, sets.test)
 end
 
 return setmetatable(M, { __call = function(_, ...) return M.data(...) end })

@@ -1,8 +1,9 @@
 -- doctor.lua: what can be wrong with data, as rows { check, ok, text }: ok is true, false (wrong), or nil
 -- (worth knowing).
-local ffi = require 'ffi'
 local dataset = require 'hz.data.dataset'
 local file = require 'hz.base.file'
+local files = require 'hz.data.files'
+local suspect = require 'hz.data.suspect'
 
 local M = {}
 
@@ -62,16 +63,12 @@ end
 
 local function check_digest(spec, set)
   local name = set.part .. ' contents'
-  local wanted = spec.digest and spec.digest[set.part]
-  if not wanted then
-    return row(name, nil, '%d items, digest %s; none is recorded to compare with', #set, set.digest)
-  end
-  if wanted == set.digest then
+  local foreign, wanted = suspect.foreign(spec, set), spec.digest and spec.digest[set.part]
+  if foreign then return row(name, false, '%s', foreign) end
+  if wanted then
     return row(name, true, '%d items, those recorded for this set (digest %s, in any order)', #set, wanted:sub(1, 12))
   end
-  return row(name, false,
-    '%d items that are not those recorded for this set: digest %s; needs %s (an edited or recoded copy?)', #set,
-    set.digest, wanted)
+  return row(name, nil, '%d items, digest %s; none is recorded to compare with', #set, set.digest)
 end
 
 local function load_sets(spec, options)
@@ -96,13 +93,11 @@ end
 
 -- ---- what spoils experiments ----
 
-local function hash(set, i) return ffi.string(set.hashes:pointer 'read' + 32 * (i - 1), 32) end
-
 -- Items are in the order of their hashes, so equal ones are neighbours.
 local function check_twins(set)
   local twins, torn, labels = 0, 0, set.labels:pointer 'read'
   for i = 2, #set do
-    if hash(set, i) == hash(set, i - 1) then
+    if suspect.hash(set, i) == suspect.hash(set, i - 1) then
       twins = twins + 1
       if labels[i - 1] ~= labels[i - 2] then torn = torn + 1 end
     end
@@ -115,11 +110,8 @@ local function check_twins(set)
 end
 
 local function check_leak(train, test)
-  local seen, both = {}, 0
-  for i = 1, #train do seen[hash(train, i)] = true end
-  for i = 1, #test do if seen[hash(test, i)] then both = both + 1 end end
-  if both == 0 then return row('leak', true, 'no test item is in the training set') end
-  return row('leak', false, '%d of %d test items are in the training set', both, #test)
+  local leak = suspect.leak(train, test)
+  return row('leak', leak == nil, '%s', leak or 'no test item is in the training set')
 end
 
 local function check_classes(set)
@@ -151,9 +143,22 @@ local function check_blank(set)
     blank == 0 and 'no item is of one value throughout' or '%d items are of one value throughout', blank)
 end
 
+-- Of a set that is read from files of one's own, what these say before they are decoded.
+local function check_own_files(spec, options)
+  local ok, rows = pcall(function()
+    local own = dataset.options(spec, options.given)
+    return files.rows(spec.scan(own), own)
+  end)
+  if ok then return rows end
+  if type(rows) ~= 'string' then error(rows, 0) end                  -- an interrupt
+  return {}                                                          -- verify says why
+end
+
 -- verify, and what would spoil an experiment with the set: duplicates, leaks, uneven classes, blank items.
 function M.examine(spec, options)
-  local rows, sets = M.verify(spec, options)
+  local rows = spec.scan and check_own_files(spec, options) or {}
+  local verified, sets = M.verify(spec, options)
+  for _, r in ipairs(verified) do rows[#rows + 1] = r end
   if not sets then return rows end
   for _, set in ipairs(sets) do
     for _, check in ipairs { check_twins, check_classes, check_blank } do rows[#rows + 1] = check(set) end

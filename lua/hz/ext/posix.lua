@@ -40,6 +40,8 @@ int isatty(int fd);
 int ioctl(int fd, unsigned long request, ...);
 int usleep(unsigned microseconds);
 int gethostname(char *name, size_t bytes);
+char *realpath(const char *path, char *room);
+void free(void *p);
 char *strerror(int code);
 hz_FILE *fdopen(int fd, const char *mode);
 int fclose(hz_FILE *f);
@@ -151,6 +153,15 @@ function M.list(path)
   end
   C.closedir(d)
   return names
+end
+
+-- The path without links, dots and double slashes.
+function M.realpath(path)
+  local real = C.realpath(path, nil)
+  if real == nil then return why() end
+  local text = ffi.string(real)
+  C.free(real)
+  return text
 end
 
 -- Bytes that this user may still write on the file system of `path`.

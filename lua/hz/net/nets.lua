@@ -37,6 +37,18 @@ local function published(blocks, head)
   end
 end
 
+-- Convolutions that halve the image until its shorter side is at most 8, twice as wide each time up to 128 channels; so
+-- it is as deep as the images are large.
+local function by_size(o)
+  local list, side, wide = { mean=0.5, deviation=0.25, conv{16, 3}, relu }, math.min(o.input[1], o.input[2]), 32
+  while side > 8 do
+    list[#list + 1] = { conv{wide, 3, stride=2}, relu }
+    side, wide = math.ceil(side / 2), math.min(2 * wide, 128)
+  end
+  list[#list + 1] = { conv{wide, 3}, relu, conv{o.classes, 1}, meanpool }
+  return list
+end
+
 -- name, what it is, parameters at 32x32x3 and 10 classes, layers
 local rows = {
   { 'all-cnns',           'published A', 701386,  published(1, all_conv) },
@@ -54,6 +66,7 @@ local rows = {
     return { mean=0.5, deviation=0.25, conv{16, 3}, relu, conv{32, 3, stride=2}, relu, conv{32, 3, stride=2}, relu,
       conv{64, 3}, relu, maxpool{2}, dense{64}, relu, dense{o.classes} }
   end },
+  { 'conv-by-size',       'for images of any size', 98730, by_size },
 }
 
 local M = { rows = rows, order = {} }

@@ -11,6 +11,7 @@ local nets = require 'hz.net.net'
 local plans = require 'hz.net.plan'
 local safetensors = require 'hz.tensor.safetensors'
 local say = require 'hz.base.say'
+local say_remarks = require 'hz.base.remarks'
 local tensor = require 'hz.tensor.tensor'
 local training = require 'hz.net.training'
 local C = c.C
@@ -266,17 +267,24 @@ function M.by(settings, o)
   return names.guard('result', result, 'bits test best kernels_changed resumed finished_before')
 end
 
+-- A batch that was not asked for is no larger than the set.
+local function settings_of(o)
+  return training.new('train', o, { batch = o.batch or math.min(training.default.batch, #o.train.labels) })
+end
+
 -- The same with the settings among the fields of o.
 function M.run(o)
   check(o)
-  return M.by(training.new('train', o), o)
+  say_remarks { o.train, o.test or o.train, o.watch or o.train }
+  return M.by(settings_of(o), o)
 end
 
 -- The same with a resume point in a folder of ours (renew).
 function M.run_in(o)
   check(o)
+  say_remarks { o.train, o.test or o.train, o.watch or o.train }
   o.renew = true
-  return M.by(training.new('train', o), o)
+  return M.by(settings_of(o), o)
 end
 
 return M

@@ -1,13 +1,13 @@
 -- export.lua: the cells of a report for other programs: JSON and CSV with the same fields (sweep/rows.lua) and numbers.
 local csv = require 'hz.base.table'.csv
-local fields = require 'hz.sweep.rows'.fields
+local fields_of = require 'hz.sweep.rows'.fields_of
 local json = require 'hz.base.json'
 
 local M = {}
 
 -- The cells as one JSON array; what a cell does not have is null.
 function M.json(r)
-  local list = json.array {}
+  local list, fields = json.array {}, fields_of(r.rows)
   for i, row in ipairs(r.rows) do
     list[i] = {}
     for _, name in ipairs(fields) do
@@ -25,7 +25,7 @@ function M.csv(r)
   for i, row in ipairs(r.rows) do
     rows[i] = setmetatable({ curve = table.concat(row.curve, ' ') }, { __index = row })
   end
-  return csv(fields, rows)
+  return csv(fields_of(r.rows), rows)
 end
 
 return M

@@ -44,13 +44,14 @@ function M.of(r)
       end
       table.insert(pic.series[by[own]].points, point(g))
       if rows_of.untouched(g) then
-        pic.levels[#pic.levels + 1] = { y = 100 * g.accuracy, label = 'untouched', series = by[own] }
+        local label = g.source_lossy and ('untouched %s'):format(g.source) or 'untouched'
+        pic.levels[#pic.levels + 1] = { y = 100 * g.accuracy, label = label, series = by[own] }
       end
     end
   end
   for _, one in ipairs(pic.series) do table.sort(one.points, function(a, b) return a.x < b.x end) end
   for _, level in ipairs(pic.levels) do
-    if #pic.levels > 1 then level.label = 'untouched, ' .. pic.series[level.series].name end
+    if #pic.levels > 1 then level.label = level.label .. ', ' .. pic.series[level.series].name end
   end
   local walked = all(r, function(row) return row.tested.parameter end)
   local numbers = #walked > 0 and table.concat(walked, ', ') or 'quality'

@@ -25,8 +25,10 @@ end
 
 local averaged = { 'accuracy', 'best', 'last', 'seconds' }
 local shared = { 'data', 'split', 'protocol', 'trained', 'tested', 'codec', 'quality', 'codec_test', 'quality_test',
-  'model', 'params', 'dtype', 'epochs' }
-for _, name in ipairs(rows_of.figures) do shared[#shared + 1] = name end
+  'model', 'params', 'dtype', 'epochs', 'source_lossy' }
+for _, list in ipairs { rows_of.source_fields, rows_of.figures } do
+  for _, name in ipairs(list) do shared[#shared + 1] = name end
+end
 
 local function sum_up(rows)
   local g = { seeds = #rows, failed = 0, rows = rows }

@@ -22,14 +22,14 @@ local columns = {
   { 'model', 'left', function(g) return g.model end, varies = 'model' },
   { 'epochs', 'right', function(g) return tostring(g.epochs) end, varies = 'epochs' },
   { 'dtype', 'left', function(g) return g.dtype end, varies = 'dtype' },
-  { 'codec', 'left', function(g) return g.trained.text end },
-  { 'tested on', 'left', function(g) return g.tested.text end, differs = true },
+  { 'codec', 'left', function(g) return rows_of.called(g, 'trained') end },
+  { 'tested on', 'left', function(g) return rows_of.called(g, 'tested') end, differs = true },
   { 'payload', 'right', function(g) return number('%.1f', g.bytes_payload) end },
   { 'tables', 'right', function(g) return number('%.1f', g.bytes_tables) end },
   { 'container', 'right', function(g) return number('%.1f', g.bytes_container) end },
   { 'bits/sample', 'right', function(g) return number('%.3f', g.bits_per_sample) end },
   { 'per file', 'right', function(g) return number('%.3f', g.bits_per_sample_file) end },
-  { 'PSNR dB', 'right', function(g) return decibels(g.psnr) end },
+  { 'PSNR dB', 'right', function(g) return g.of_files and '-' or decibels(g.psnr) end },
   { 'SSIM', 'right', function(g) return number('%.4f', g.ssim) end },
   { 'train bits', 'right', function(g) return number('%.3f', g.bits_per_sample_train) end, differs = true },
   { 'train dB', 'right', function(g)
@@ -37,10 +37,12 @@ local columns = {
   end, differs = true },
   { 'accuracy %', 'right', function(g) return number('%.2f', g.accuracy, 100) end },
   { '+-', 'right', function(g) return number('%.2f', g.spread, 100) end },
-  { 'conv.', 'right', function(g) return g.censored > 0 and '-' or number('%.1f', g.convergence_epoch) end },
+  { 'conv.', 'right', function(g)
+    return (g.of_files or g.censored > 0) and '-' or number('%.1f', g.convergence_epoch)
+  end },
   { 'seconds', 'right', function(g) return number('%.1f', g.seconds) end },
   { 'seeds', 'right', function(g)
-    return g.failed > 0 and ('%d, %d failed'):format(g.seeds, g.failed) or tostring(g.seeds)
+    return g.of_files and '-' or g.failed > 0 and ('%d, %d failed'):format(g.seeds, g.failed) or tostring(g.seeds)
   end },
 }
 
@@ -52,9 +54,36 @@ local function shown(col, groups)
   return not col.varies and not col.differs
 end
 
+-- A line for the files that the data of these groups came from, as if it were a group: what they take, and what is
+-- reached with their pixels as they are (raw; nil without).
+local function files_of(g, raw)
+  local name = ('files (%s)'):format(g.source)
+  local line = { of_files = true, data = g.data, model = g.model, epochs = g.epochs, dtype = g.dtype,
+    trained = { text = name }, accuracy = raw and raw.accuracy, spread = raw and raw.spread }
+  line.tested = line.trained
+  for _, figure in ipairs(rows_of.figures) do line[figure] = g['source_' .. figure] end
+  return line
+end
+
+-- The groups, and behind those of one setting a line for the files.
+local function with_files(groups)
+  local list, raw = {}, nil
+  for i, g in ipairs(groups) do
+    list[#list + 1] = g
+    raw = rows_of.untouched(g) and g or raw
+    local next_one = groups[i + 1]
+    if not next_one or rows_of.setting(next_one) ~= rows_of.setting(g) then
+      if g.source then list[#list + 1] = files_of(g, raw) end
+      raw = nil
+    end
+  end
+  return list
+end
+
 -- Groups (stats.lua) as aligned text, a line each.
 function M.table(groups)
   local use, rows = {}, {}
+  groups = with_files(groups)
   for _, col in ipairs(columns) do
     if shown(col, groups) then use[#use + 1] = col end
   end
@@ -75,7 +104,8 @@ local function heading(r)
   for _, row in ipairs(r.rows) do latest = row.record.run.finished > latest and row.record.run.finished or latest end
   local models = all(function(row) return ('%s (%s parameters)'):format(row.model, thousands(row.params)) end)
   return visible(table.concat({ r.id,
-    ('data %s, %s; protocol %s; %s; epochs %s'):format(of 'data', of 'split', of 'protocol', models, of 'epochs'),
+    ('data %s, %s%s; protocol %s; %s; epochs %s'):format(of 'data', of 'split',
+      of 'made' ~= '' and ', ' .. of 'made' or '', of 'protocol', models, of 'epochs'),
     ('hz %s (%s), %s, %s threads, last cell %s'):format(ran 'version', ran 'commit', ran 'isa', ran 'threads', latest),
   }, '\n'))
 end

@@ -9,6 +9,7 @@ local nets = require 'hz.net.nets'
 local protocols = require 'hz.sweep.protocol'
 local recode = require 'hz.codec.recode'
 local safetensors = require 'hz.tensor.safetensors'
+local source = require 'hz.data.source'
 local tensor = require 'hz.tensor.tensor'
 local training = require 'hz.net.training'
 
@@ -69,11 +70,12 @@ local function decides(o, p, settings)
   own.weights = o.weights_digest
   if settings.epochs > 0 then
     local watch = p.watch == p.test and p.encoding.test or p.encoding.train
-    own.data = { digest = p.train.digest, codec = p.encoding.train.id }
+    own.data = { digest = p.train.digest, codec = p.encoding.train.id, made = p.train.made }
     own.watch = { digest = p.watch.digest, codec = watch.id }
     own.protocol = o.protocol
   end
-  return { training = own, test = { digest = p.test.digest, codec = p.encoding.test.id, protocol = o.protocol } }
+  return { training = own, test = { digest = p.test.digest, codec = p.encoding.test.id, protocol = o.protocol,
+    made = p.test.made } }
 end
 
 local function labels(o, p, settings)
@@ -82,6 +84,7 @@ local function labels(o, p, settings)
     model = p.model.name, params = p.model.params, madds = p.model.madds,
     seed = settings.seed, dtype = settings.dtype, epochs = settings.epochs,
     items = { train = #p.train.labels, watch = #p.watch.labels, test = #p.test.labels }, classes = #p.test.classes,
+    source = p.source, made = p.test.made,
   }
   p.encoding.train:label(own, '')
   p.encoding.test:label(own, '_test')
@@ -136,15 +139,34 @@ local function new_job(o, p, settings)
   return job
 end
 
+-- A batch that was not asked for is no larger than the smallest set that trains.
+local function default_batch(o, sets)
+  local n = training.default.batch
+  for _, s in ipairs(sets) do n = math.min(n, #s.train.labels) end
+  return n
+end
+
+-- The sets of each data, by the protocol: { name, train, watch, test, source = what their files are, if they have }.
+local function split_all(o)
+  local list, protocol = {}, protocols.named(o.protocol)
+  for i, data in ipairs(o.data) do
+    local train, watch, test = protocol.sets(data.train, data.test, o)
+    list[i] = { name = data.name, train = train, watch = watch, test = test,
+      source = source.label(watch == test and { train, test } or { train, watch, test }) }
+  end
+  return list
+end
+
 -- Jobs in order: data, model, seed, dtype, then encodings, so that the first seed already gives a whole curve. o:
 -- data (list of { name, train, test }), model, seed (lists), the encodings as encodings.lua takes them, protocol,
 -- train, test (counts or nil), weights, and the settings of a training: dtype one or a list, optimizer() makes one.
 function M.jobs(o)
   local jobs, seen, list, dtypes = {}, {}, encodings.pairs(o), type(o.dtype) == 'table' and o.dtype or { o.dtype }
-  local protocol = protocols.named(o.protocol)
+  local all = split_all(o)
   o.weights_digest = o.weights and weights_digest(o.weights)
-  for _, data in ipairs(o.data) do
-    local train, watch, test = protocol.sets(data.train, data.test, o)
+  o.batch = o.batch or default_batch(o, all)
+  for _, data in ipairs(all) do
+    local train, watch, test = data.train, data.watch, data.test
     if o.epochs > 0 and o.batch > #train.labels then
       c.fail('batch=%d was given; %d items train', o.batch, #train.labels)
     end
@@ -153,7 +175,8 @@ function M.jobs(o)
       for _, seed in ipairs(o.epochs > 0 and o.seed or { o.seed[1] }) do
         for _, dtype in ipairs(dtypes) do
           for _, e in ipairs(list) do
-            local point = { data = data.name, train = train, watch = watch, test = test, model = what, encoding = e }
+            local point = { data = data.name, train = train, watch = watch, test = test, model = what, encoding = e,
+              source = data.source }
             local job = new_job(o, point, settings_of(o, point, seed, dtype))
             if not seen[job.key] then jobs[#jobs + 1] = job end
             seen[job.key] = true

@@ -5,6 +5,7 @@ local fields = require 'hz.base.fields'
 local protocol = require 'hz.sweep.protocol'
 local recode = require 'hz.codec.recode'
 local safetensors = require 'hz.tensor.safetensors'
+local source = require 'hz.data.source'
 
 local M = {}
 
@@ -13,7 +14,7 @@ local M = {}
 -- How a cell is called in tables and plots: in its own file and in manifests.
 local labels = {
   data = 'string', split = 'string', protocol = 'string', model = 'string', dtype = 'string', codec = 'string',
-  codec_test = 'string', params = 'number', seed = 'number', epochs = 'whole', quality = 'scalar?',
+  codec_test = 'string', params = 'number', seed = 'number', epochs = 'whole', quality = 'scalar?', made = 'string?',
   quality_test = 'scalar?', parameter = 'string?', parameter_test = 'string?', further = 'values?',
   further_test = 'values?',
 }
@@ -43,6 +44,12 @@ local listed = { key = 'key', training = 'key' }
 
 local training = { key = 'key', curve = curve, best_epoch = 'whole?' }
 
+-- Labels of a cell, or of one in a manifest.
+local function check_labels(path, t, at)
+  fields.check(path, t, labels, at)
+  if t.source ~= nil then fields.check(path, t.source, source.form, at and at .. '.source' or 'source') end
+end
+
 -- ---- cells ----
 
 local function check_curve(path, record)
@@ -66,7 +73,7 @@ end
 -- The record of a cell: what cell.lua stores in hz.cell, with `run` beside it. Returns it.
 function M.cell(path, record)
   fields.check(path, record, cell)
-  fields.check(path, record, labels)
+  check_labels(path, record)
   if not of_status[record.status] then c.fail("%s: status is '%s'; needs done or failed", path, record.status) end
   fields.check(path, record, of_status[record.status])
   protocol.named(record.protocol, path)
@@ -111,7 +118,7 @@ function M.manifest(path, m)
   for i, entry in ipairs(m.cells) do
     local at = ('cells[%d]'):format(i)
     fields.check(path, entry, listed, at)
-    fields.check(path, entry.labels, labels, at .. '.labels')
+    check_labels(path, entry.labels, at .. '.labels')
   end
   if #m.cells == 0 then c.fail('%s: it names no cells; needs those of a sweep', path) end
   if m.kernels and not m.kernels:find '%.kernels$' then

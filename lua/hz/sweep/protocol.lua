@@ -27,6 +27,9 @@ end
 -- least 100; a tenth of all.
 local function validation_count(set, train)
   local n = #set.labels
+  if n < 2 then
+    c.fail('%s has %d item to train on; strict needs two at least, one of them for validation', set.name, n)
+  end
   if not train then return math.max(1, math.floor(n / 10)) end
   local count = math.min(math.max(100, math.floor(train / 5)), n - train)
   if count < 1 then

@@ -2,6 +2,7 @@
 local encoding = require 'hz.codec.encoding'
 local protocol = require 'hz.sweep.protocol'
 local recode = require 'hz.codec.recode'
+local source = require 'hz.data.source'
 
 local M = {}
 
@@ -24,7 +25,22 @@ for i = 1, #M.figures do
   M.fields[#M.fields + 1] = M.figures[#M.figures]
 end
 
-local copied = { 'data', 'split', 'protocol', 'model', 'params', 'seed', 'dtype', 'epochs', 'accuracy', 'best', 'last' }
+-- What the files of a folder are that the data came from ('JPEG 75'), and what they take; nil for other data.
+local of_files = { 'bytes_payload', 'bytes_tables', 'bytes_container', 'bits_per_sample', 'bits_per_sample_file' }
+local source_fields = { 'source' }
+for _, name in ipairs(of_files) do source_fields[#source_fields + 1] = 'source_' .. name end
+M.source_fields = source_fields
+
+-- M.fields, and where one of the rows has files the fields about these.
+function M.fields_of(rows)
+  local list, any = { unpack(M.fields) }, false
+  for _, row in ipairs(rows) do any = any or row.source ~= nil end
+  for _, name in ipairs(any and source_fields or {}) do list[#list + 1] = name end
+  return list
+end
+
+local copied = { 'data', 'split', 'protocol', 'model', 'params', 'seed', 'dtype', 'epochs', 'accuracy', 'best', 'last',
+  'made' }
 
 -- What decided the encodings of a record; a net that was not trained saw nothing.
 local function decided(record)
@@ -55,6 +71,12 @@ local function describe_accounts(row, accounts)
   for name, v in pairs(recode.means(train)) do row[name .. '_train'] = v end
 end
 
+local function describe_source(row, label)
+  if not label then return end
+  row.source, row.source_lossy = label.text, label.lossy
+  for name, v in pairs(source.means(label)) do row['source_' .. name] = v end
+end
+
 -- trained, tested: the encodings; labels: what its sweep calls them, where that may differ from what the cell's own
 -- file says.
 local function flat(record, labels)
@@ -67,12 +89,19 @@ local function flat(record, labels)
   for _, name in ipairs(copied) do row[name] = record[name] end
   for _, name in ipairs { 'isa', 'vendor', 'kernels' } do row[name] = record.run[name] end
   describe_accounts(row, record.accounts)
+  describe_source(row, (labels or record).source)
   return row
 end
 
 -- What rows must share to be compared at all: everything but encodings and seed.
 function M.setting(row)
-  return table.concat({ row.data, row.split, row.protocol, row.model, row.epochs, row.dtype }, '\0')
+  return table.concat({ row.data, row.split, row.protocol, row.model, row.epochs, row.dtype, row.made or '' }, '\0')
+end
+
+-- What a row's encoding is called: untouched pixels that were a JPEG before are not raw. side: trained, tested.
+function M.called(row, side)
+  local text = row[side].text
+  return row[side] == encoding.raw and row.source_lossy and ('%s (of %s)'):format(text, row.source) or text
 end
 
 -- Whether nothing was encoded.

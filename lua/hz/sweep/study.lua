@@ -10,18 +10,17 @@
 -- called like a field of hz.sweep, or like a setting of a training (training.lua), is passed on by its name.
 local args = require 'hz.base.args'
 local c = require 'hz.c'
-local dataset = require 'hz.data.dataset'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
 local encodings = require 'hz.sweep.encodings'
 local optim = require 'hz.net.optim'
+local sets = require 'hz.sweep.sets'
 local sweeps = require 'hz.sweep.sweep'
 local training = require 'hz.net.training'
-local visible = require 'hz.base.visible'.line
 
 local M, Study, methods = {}, {}, {}
 
-local TRAINS = 0.8                 -- share of a set that trains where validation items come from the rest
+M.found = sets.found
 
 -- ---- rows of keys ----
 
@@ -79,7 +78,6 @@ local function first_rows(self)
     { 'preset', nil, 'string', ('defaults of the keys below (default: %s)'):format(default_preset_text(self)),
       choices = names },
     { 'data', nil, 'string', ('data set (default: %s)'):format(default_data_text(self)), list = true },
-    { 'path', nil, 'string', 'where the files of data=folder are' },
     { 'codec', { self.codec or 'jpeg' }, 'string', ('codec of the training and test %s'):format(items), list = true },
     { 'quality', nil, 'float', 'qualities of the codec; raw: untouched', list = true, also = { 'raw' } },
     { 'codec_test', nil, 'string', ('codec of the test %s alone (default: that of training)'):format(items),
@@ -110,9 +108,10 @@ local last_rows = {
 -- All rows of a study, in the order of --help: its own stand between. Parameters of the chosen codecs are keys, too.
 local function rows_of(self)
   local rows, row = first_rows(self), M.rows(self.items)
+  for i, option in ipairs(sets.rows(self)) do table.insert(rows, 2 + i, option) end
   for _, own in ipairs(self.knobs or {}) do rows[#rows + 1] = type(own) == 'string' and row(own) or own end
   for _, last in ipairs(last_rows) do rows[#rows + 1] = last end
-  rows.about = self.about
+  rows.about, rows.who = self.about, self.who
   rows.more = function(knob) return encodings.rows(knob.codec, knob.codec_test) end
   return rows
 end
@@ -150,43 +149,6 @@ local function apply(preset, rows, knob, given, values)
   if given.optimizer and not given.rate then knob.rate = nil end
 end
 
--- ---- data ----
-
--- The set that is taken where none is asked for: the real one where it is found, else the embedded one.
-function M.found(real, embedded) return real and dataset.available(real) and real or embedded end
-
--- Options that a set is loaded with. An embedded set is made as large as train= needs; without least or train= it is
--- as large as it says itself.
-local function options_for(self, name, knob, given)
-  local options = self.options and self.options(name, knob) or {}
-  if name == 'folder' then options.path = knob.path end
-  if name == self.embedded[1] then
-    local n = math.max(self.embedded.least or 0, math.ceil((given.train and knob.train or 0) / TRAINS))
-    if n > 0 then options.train = n end
-  end
-  return options
-end
-
-local function load_set(self, name, knob, given)
-  local train, test = dataset.data(name, options_for(self, name, knob, given))
-  local missing = self.real and not given.data and name == self.embedded[1]
-  local fetch = missing and (' (%s was not found; hz data fetch %s gets it)'):format(self.real[1], self.real[1]) or ''
-  print(visible(('data: %s, %d training and %d test %s, from %s%s'):format(name, #train, #test, self.items,
-    train.source, fetch)))
-  return { name = name, train = train, test = test }
-end
-
--- A preset asks for at most what there is; a key asks for exactly that.
-local function fit(data, knob, given)
-  if knob.protocol ~= 'strict' then return end
-  for _, d in ipairs(data) do
-    local most = { train = math.floor(#d.train * TRAINS), test = #d.test }
-    for key, n in pairs(most) do
-      if knob[key] and not given[key] then knob[key] = math.min(knob[key], n) end
-    end
-  end
-end
-
 -- ---- settings of a training ----
 
 -- The optimiser that the keys optimizer, rate and schedule describe; without a rate its own.
@@ -214,10 +176,10 @@ end
 
 -- ---- a study ----
 
-local known = 'name about items codec real embedded options presets knobs'
+local known = 'name about who items codec real embedded options presets knobs'
 
 -- name -> what its value must be, and for lists what stands in them
-local types = { name = 'string', about = 'string', items = 'string', codec = 'string', real = 'table',
+local types = { name = 'string', about = 'string', who = 'string', items = 'string', codec = 'string', real = 'table',
   embedded = 'table', options = 'function', presets = 'table', knobs = 'table' }
 
 local function check_presets(o)
@@ -240,10 +202,10 @@ local function check_presets(o)
   end
 end
 
--- A study. o: name (of the sweeps); about (for --help); items ('images'); codec (default jpeg); presets, a list of
--- { name, key = value, ... }; real and embedded, each { name of the set, preset = its default }, real may stay away;
--- embedded.least, items that train at least; knobs, the experiment's own rows, or the names of shared ones;
--- options(name, knob) -> what else a set is loaded with.
+-- A study. o: name (of the sweeps); about (for --help); who (of a verb: 'sweep DIR', for messages and usage); items
+-- ('images'); codec (default jpeg); presets, a list of { name, key = value, ... }; real and embedded, each { name of
+-- the set, preset = its default }, real may stay away; embedded.least, items that train at least; knobs, the
+-- experiment's own rows, or the names of shared ones; options(name, knob) -> what else a set is loaded with.
 function M.new(o)
   names.fields('study', o, known)
   for _, k in ipairs { 'name', 'about', 'items', 'embedded', 'presets' } do
@@ -261,16 +223,17 @@ end
 function methods:settings(...)
   local rows = rows_of(self)
   local knob, given, values = args.parse(rows, ...)
-  local names = knob.data or { knob.path and 'folder' or M.found(self.real and self.real[1], self.embedded[1]) }
+  local names = sets.names(self, knob, given)
   local preset = knob.preset or default_preset(self, names)
   apply(preset_named(self, preset), rows, knob, given, values)
   local o, data = {}, {}
-  for i, name in ipairs(names) do data[i] = load_set(self, name, knob, given) end
-  fit(data, knob, given)
+  for i, name in ipairs(names) do data[i] = sets.load(self, name, knob, given) end
+  sets.fit(data, knob, given)
   for name in pairs(sweeps.known) do o[name] = knob[name] end
   o.name, o.data, o.values, o.augment = self.name, data, values, augment(knob)
   o.optimizer = function() return M.optimizer(knob) end
-  o.request = { command = table.concat({ 'hz', (rawget(_G, 'arg') or {})[0], ... }, ' '), preset = preset }
+  local script = self.who and self.who:match '^%S+' or (rawget(_G, 'arg') or {})[0]
+  o.request = { command = table.concat({ 'hz', script, ... }, ' '), preset = preset }
   self.knob = knob
   return o, knob, given
 end
@@ -290,7 +253,7 @@ function methods:finish(sweep)
 end
 
 names.receivers('study', methods, function(x) return getmetatable(x) == Study end)
-Study.__index, Study.__names = names.index('study', methods, 'codec real options knobs knob'), methods
+Study.__index, Study.__names = names.index('study', methods, 'who codec real options knobs knob'), methods
 
 setmetatable(M, { __call = function(_, o) return M.new(o) end })
 return names.guard('study', M)

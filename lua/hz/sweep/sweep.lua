@@ -17,12 +17,16 @@ local plans = require 'hz.net.plan'
 local posix = require 'hz.ext.posix'
 local predict = require 'hz.sweep.predict'
 local progress = require 'hz.base.progress'
+local say = require 'hz.base.say'
+local say_remarks = require 'hz.base.remarks'
+local source = require 'hz.data.source'
 local text = require 'hz.sweep.text'
 local training = require 'hz.net.training'
 local visible = require 'hz.base.visible'.line
 local workers = require 'hz.sweep.workers'
 
 local MANY = 50                    -- finished cells that are not read one by one
+local LONG = 600                   -- seconds of a sweep that one would rather know of before
 
 local M, Sweep, methods = {}, {}, {}
 M.Sweep, M.methods = Sweep, methods       -- report/sweep.lua adds how it is shown
@@ -179,26 +183,30 @@ local function settle(self, parallel, dry, start)
   return predict[dry and 'measured' or 'glanced'](self.runs, self.jobs, parallel, start)
 end
 
--- "12 cells, 3 of them finished, 2 cells at a time"; of a dry run also "about 14:05 to go".
+-- "12 cells, 3 of them finished, 2 cells at a time"; of a dry run, and where that is to be foretold, also "about 14:05
+-- to go".
 local function announce(self, o, start)
   local keys, seconds = count_done(self), nil
   local done = #keys
   if not o.dry then recall(self, keys) end
-  if done < #self.jobs then self.processes, seconds = settle(self, o.parallel, o.dry, start) end
+  if done < #self.jobs then self.processes, seconds = settle(self, o.parallel, o.dry or o.foretell, start) end
   print(('sweep %s: %d cell%s%s%s%s'):format(visible(self.id), #self.jobs, #self.jobs == 1 and '' or 's',
     done > 0 and (', %d of them finished'):format(done) or '',
     seconds and (', about %s to go'):format(progress.duration(seconds)) or '',
     self.processes > 1 and (', %d cells at a time'):format(self.processes) or ''))
+  if seconds and seconds > LONG and not o.dry then
+    print 'that is long: dry=true says it and starts nothing; stopped by Ctrl-C, the same command goes on where it was'
+  end
   io.stdout:flush()
 end
 
 -- Fields of a sweep: its own, and every setting that decides what comes of a training.
 local settings = training.names('', 'decides', 'no')
-M.known = training.names([[name runs request dry parallel tune data codec quality codec_test quality_test model weights
-  protocol train test values]], 'decides', 'no')
+M.known = training.names([[name runs request dry foretell parallel tune data codec quality codec_test quality_test model
+  weights protocol train test values]], 'decides', 'no')
 local standard = { name = 'sweep', codec = { 'jpeg' }, protocol = 'strict', seed = { 1 }, parallel = 1 }
 
-local unasked = { data = true, optimizer = true, runs = true, dry = true, parallel = true, weights_digest = true }
+local unasked = names.set 'data optimizer runs dry foretell parallel weights_digest'
 
 -- What was asked for, in plain values: two sweeps of the same request differ only in what the world has become since.
 local function request_of(o)
@@ -245,7 +253,9 @@ local function check(o)
     c.fail("sweep: name is '%s'; needs one that can be the name of a file", o.name)
   end
   for k, v in pairs(standard) do if o[k] == nil then o[k] = v end end
-  for k in pairs(settings) do if o[k] == nil then o[k] = training.default[k] end end
+  for k in pairs(settings) do
+    if o[k] == nil and k ~= 'batch' then o[k] = training.default[k] end      -- the batch fits the data (axes.lua)
+  end
   o.device = o.device or plans.default_device()
   need_list(o, 'codec')
   for _, k in ipairs { 'data', 'model', 'codec_test' } do
@@ -313,11 +323,23 @@ local function go(self, o, start)
   if self.processes > 1 then workers.work(self, self.processes) else work(self) end
 end
 
+-- What is odd about the data; and pixels that were JPEGs before are called raw nowhere without a word.
+local function warn(o)
+  for _, data in ipairs(o.data) do
+    say_remarks { data.train, data.test }
+    local files = data.train.files
+    if files and files.facts.lossy then
+      say(("%s: 'raw' is not raw: its pixels are those of %s; what that cost is in every row"):format(data.name,
+        source.long(files.facts)))
+    end
+  end
+end
+
 -- Runs a sweep. o: name, runs (folder; default HZ_RUNS or ./runs), request (the knobs as given, kept in the
--- manifest), dry (true: only count and predict), parallel (cells at a time, each in a process of its own with its
--- share of the threads; 'auto': as many as finish soonest; default 1), tune (true: kernels by trial), and the axes
--- and settings of axes.jobs; any other key is a parameter of the codecs (encodings.lua). Returns { id, runs, jobs,
--- records, failed }.
+-- manifest), dry (true: only count and predict), foretell (true: predict before it begins), parallel (cells at a time,
+-- each in a process of its own with its share of the threads; 'auto': as many as finish soonest; default 1), tune
+-- (true: kernels by trial), and the axes and settings of axes.jobs; any other key is a parameter of the codecs
+-- (encodings.lua). Returns { id, runs, jobs, records, failed }.
 function M.run(o)
   local start = os.clock()                             -- what a process needs to get here
   check(o)
@@ -331,6 +353,7 @@ function M.run(o)
     count_done(self)
     workers.serve(self)
   end
+  warn(o)
   if o.dry then
     announce(self, o, start)
     return self
