@@ -12,7 +12,7 @@ local knob, given = hz.args({
   row('epochs', 10, { min = 1 }),
   { 'train',     nil,        'int',    'training images (default: all)', min = 1 },
   { 'test',      nil,        'int',    'test images (default: all)', min = 1 },
-  row('batch', 64), row('dtype', 'f32'), row('optimizer', 'adam'),
+  row('batch', 64), row('dtype', 'f32'), row('exact', false), row('optimizer', 'adam'),
   row('rate', nil, { help = 'learning rate (default: adam and adamw 0.001, sgd 0.01, adadelta 1)' }),
   row('schedule', 'cosine'), row('shift', 3), row('flip', true), row('seed', 1),
   { 'out',       nil,        'string',
@@ -46,7 +46,7 @@ local run = hz.run {
   kind = 'train', out = knob.out, fresh = knob.fresh,
   settings = { data = name, digest = train.digest, test_digest = test.digest, model = model, layers = tostring(net),
     epochs = knob.epochs, batch = knob.batch, dtype = knob.dtype, optimizer = training.optimizer:describe(),
-    shift = knob.shift, flip = knob.flip, seed = knob.seed },
+    shift = knob.shift, flip = knob.flip, seed = knob.seed, exact = knob.exact or nil },
 }
 print(('%s: %d training and %d test images (%s)'):format(name, #train, #test,
   hz.visible(train.source)))

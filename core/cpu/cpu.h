@@ -49,6 +49,7 @@ typedef struct cpu_kernel {
     void (*pack)(const hz_work *w, const cpu_call *c);
     hz_status (*run)(const hz_work *w, const cpu_call *c);
     int (*tails)(const hz_work *w, const cpu_micro *m);  /* 1: runs the node's tails; NULL: runs no node that has any */
+    int rounds;               /* 1: rounds in between; not for nodes that are exact (hz_work) */
 } cpu_kernel;
 
 enum { CPU_KERNELS = 8 };                                             /* rows of a list at most */

@@ -47,6 +47,7 @@ static hz_status build(hz_plan *p, const hz_plan_options *o)
     p->backend = hz_backend_named(o && o->device ? o->device : "cpu");
     if (!p->backend)
         return HZ_EDEVICE;
+    p->graph->exact = o && o->exact;
     hz_status status = o && (o->no_fuse || o->keep) ? HZ_OK : graph_fuse(p->graph, p->backend);
     status = status ? status : arena_place(p->graph, o && o->keep, &p->map);
     if (status)

@@ -29,6 +29,7 @@ typedef struct hz_work {
     int32_t op, nin, nout;
     const char *name;
     hz_attr attr;
+    int32_t exact;            /* 1: numbers are rounded to bf16 as they are stored or multiplied, not in between */
     int32_t tails;
     hz_tail tail[HZ_TAILS];
     /* out[0] is what tails begin with; its data are NULL where it is not stored */

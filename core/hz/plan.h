@@ -11,6 +11,7 @@ typedef struct hz_plan_options {
     int32_t train;            /* 1: backward or update nodes are present */
     int32_t keep;             /* 1: no memory is reused, every value can be peeked after a run */
     int32_t no_fuse;          /* 1: leave the graph as it was described */
+    int32_t exact;            /* 1: no kernel that rounds in between (hz_work) */
 } hz_plan_options;
 
 /* new; takes the graph, also on failure. NULL, message set. [main] */

@@ -187,6 +187,29 @@ t.case('no activation costs a convolution its kernel', function()
   end
 end)
 
+t.case('exact=true keeps to kernels that round no more than what is stored', function()
+  local function kernels(exact)
+    local net = hz.net 'deep' { input = { 40, 38, 64 }, l.conv{64, 3}, l.relu, l.conv{64, 3, stride=2}, l.meanpool }
+    local plan, list = net:plan { batch = 8, train = true, dtype = 'bf16', exact = exact }, {}
+    for _, row in ipairs(plan:nodes()) do list[#list + 1] = row.kernel end
+    return table.concat(list, ' ')
+  end
+  local granted = on.at('avx512bf16', 'amd', function()
+    t.ok(kernels():find 'winopairs', 'what is compared: ' .. kernels())
+    t.ok(not kernels(true):find 'winopairs', kernels(true))
+    graphs.forced('winopairs', function() t.ok(not kernels(true):find 'winopairs', 'forced: ' .. kernels(true)) end)
+  end)
+  if not granted then t.skip 'no level here has kernel winopairs' end
+end)
+
+t.case('exact is true or false, and stands in keys where it is true', function()
+  local net, training = hz.net 'n' { input = { 4 }, l.dense{2} }, require 'hz.net.training'
+  t.raises('plan: exact is 1; needs true or false', function() net:plan { exact = 1 } end)
+  local o = { epochs = 1, seed = 1, optimizer = hz.sgd() }
+  t.equal(training.new('t', o):decides().exact, nil)
+  t.equal(training.new('t', o, { exact = true }):decides().exact, true)
+end)
+
 -- The last layer of architecture A; and one that reads the data itself, so that no gradient flows further.
 t.case('the mean over the image comes before a linear layer of 1x1', function()
   local function last()

@@ -24,6 +24,8 @@ static int listed(const char *names, const char *name)
    the node as it is stored. */
 static double cost_of(choice c, const hz_work *w, const hz_work *wide, const cpu_micro *m)
 {
+    if (w->exact && c.kernel->rounds)
+        return -1;
     if (w->tails && (c.wide || !c.kernel->tails || !c.kernel->tails(w, m)))
         return -1;
     double cost = c.kernel->cost(c.wide ? wide : w, m);

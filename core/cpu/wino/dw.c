@@ -221,4 +221,4 @@ WINO_ROW(wino_pairs)
 const cpu_kernel conv2d_dw_wino = { .name = "wino", .cost = cost_wino_plain, .memory = memory_wino_plain,
                                     .scratch = scratch_wino_plain, .run = run_wino_plain };
 const cpu_kernel conv2d_dw_winopairs = { .name = "winopairs", .cost = cost_wino_pairs, .memory = memory_wino_pairs,
-                                         .scratch = scratch_wino_pairs, .run = run_wino_pairs };
+                                         .scratch = scratch_wino_pairs, .run = run_wino_pairs, .rounds = 1 };

@@ -319,5 +319,5 @@ static void pack_pairs(const hz_work *w, const cpu_call *c) { pack(w, c, wino_pa
       .pack = pack_plain, .run = run_wino_plain, .tails = tails }
 #define ROUNDED \
     { .name = "winopairs", .cost = cost_wino_pairs, .memory = memory_wino_pairs, .scratch = scratch_wino_pairs, \
-      .pack = pack_pairs, .run = run_wino_pairs, .tails = tails }
+      .pack = pack_pairs, .run = run_wino_pairs, .tails = tails, .rounds = 1 }
 const cpu_kernel conv2d_wino = PLAIN, conv2d_dx_wino = PLAIN, conv2d_winopairs = ROUNDED, conv2d_dx_winopairs = ROUNDED;

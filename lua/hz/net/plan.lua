@@ -167,6 +167,7 @@ function M.new(net, o)
   local po = ffi.new 'hz_plan_options'
   po.device = o.device or M.default_device()
   po.train, po.keep, po.no_fuse = o.train and 1 or 0, o.keep and 1 or 0, o.fuse == false and 1 or 0
+  po.exact = o.exact and 1 or 0
   self.anchor = po                                      -- keeps the device's text alive
   local graph = self.graph
   self.graph = nil

@@ -129,6 +129,7 @@ local rows, named = schema {
   { 'device',    nil,   text,        'all',   'always' },
   { 'mean',      nil,   per_channel(number), 'all', 'changed' }, -- of pixels in 0..1; without it the net's own
   { 'deviation', nil,   per_channel(above),  'all', 'changed' },
+  { 'exact',     false, truth,       'all',   'changed' }, -- no kernel that rounds between load and store
   { 'tune',      false, kernels,     'all',   'no' },      -- kernels by trial, or as chosen before: tune.lua
   { 'keep_best', false, truth,       'none',  'no' },      -- outcomes of the best epoch on the watch split
 }

@@ -34,6 +34,7 @@ local shared = {
   schedule  = { 'string', 'how the rate falls', choices = optim.schedules },
   dtype     = { 'string', 'storage of activations and their gradients; parameters are f32',
                 choices = { 'f32', 'bf16' } },
+  exact     = { 'bool', 'bf16 without the kernels that also round inside a convolution' },
   smoothing = { 'float', 'label smoothing', min = 0, max = 0.999 },
   shift     = { 'int', 'augmentation: largest shift in pixels', min = 0, max = 16 },
   flip      = { 'bool', 'augmentation: mirror half of the %s' },
@@ -92,6 +93,7 @@ local function first_rows(self)
     { 'test', nil, 'int', ('test %s that are scored'):format(items), min = 1 },
     { 'protocol', nil, 'string', 'what is watched and scored', choices = { 'strict', 'paper' } },
     row 'optimizer', row 'rate', row 'schedule', row 'batch', row('dtype', { 'f32' }, list),
+    row('exact', false),
   }
 end
 
