@@ -25,10 +25,12 @@ return {
     .. 'and y:argmax(2) counts classes from 1 where labels count from 0',
     tiny .. 'print(net:classify(hz.rand{8,8,3}))' },
   { ':plan',
-    'net:plan{batch=, data=set, train=true, optimizer=, augment={shift=, flip=}, loss=, dtype=, seed=, keep=, tune=, exact=}',
+    'net:plan{batch=, data=set, train=true, optimizer=, augment={shift=, flip=}, loss=, dtype=, seed=, keep=, tune=, '
+    .. 'exact=}',
     'the net made ready to run: shapes checked, memory placed, kernels chosen; print(plan) shows its nodes. '
     .. 'dtype=bf16 stores activations and their gradients in half the bytes; where kernel winopairs runs, it rounds '
-    .. 'inside as well and its results are off by 1.1e-2, not 2e-3: exact=true does without it', tiny .. 'print(net:plan{batch=2})' },
+    .. 'inside as well and its results are off by 1.1e-2, not 2e-3: exact=true does without it',
+    tiny .. 'print(net:plan{batch=2})' },
   { ':step', 'plan:step()', 'one training step; its loss',
     set .. 'p = net:plan{batch=10, data=set, train=true, optimizer=hz.adam()}; print(p:step())' },
   { ':loss', 'plan:loss()', 'loss of the last step',
