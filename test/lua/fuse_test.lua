@@ -99,10 +99,13 @@ local function sound_net()
     l.flatten, l.dense{3} }
 end
 
-local function norm_net()
-  return hz.net 'norm' { input = { 19, 13, 1 }, l.conv{16, 3, pad='valid'}, l.norm, l.relu, l.conv{24, 3}, l.relu,
-    l.norm, l.maxpool{2}, l.conv{32, 3, stride=2}, l.norm, l.elu, l.meanpool, l.dense{4} }
+-- axis: with 'rows' where statistics are of the image's rows, of which tasks see parts.
+local function norm_net(_, axis)
+  local norm = l.norm{ axis = axis }
+  return hz.net 'norm' { input = { 19, 13, 1 }, l.conv{16, 3, pad='valid'}, norm, l.relu, l.conv{24, 3}, l.relu,
+    norm, l.maxpool{2}, l.conv{32, 3, stride=2}, norm, l.elu, l.meanpool, l.dense{4} }
 end
+local function rows_net(dtype) return norm_net(dtype, 'rows') end
 
 t.case('pooling and dropout behind a convolution yield the same bits', function()
   compare_all(image_net, 'f32', { 'conv2d+relu+maxpool+dropout', 'conv2d+dropout', 'conv2d+elu+maxpool',
@@ -116,6 +119,8 @@ end)
 t.case('batch norm takes its moments from the convolution', function()
   compare_all(norm_net, 'f32', { 'conv2d+moments', 'conv2d+relu+moments', 'conv2d_dx+relu+sums' }, true)
   compare_all(norm_net, 'bf16', { 'conv2d+relu+moments', 'conv2d_dx+relu+sums' }, true)
+  compare_all(rows_net, 'f32', { 'conv2d+moments', 'conv2d+relu+moments', 'conv2d_dx+relu+sums' }, true)
+  compare_all(rows_net, 'bf16', { 'conv2d+relu+moments', 'conv2d_dx+relu+sums' }, true)
 end)
 
 -- Nodes that run of a plan whose convolutions run all tails, as text; those of `train` behind the loss.
@@ -144,8 +149,7 @@ t.case('the text of a node names what was fused', function()
     'act relu, meanpool, dense+tanh, dense')
 end)
 
-t.case('frozen batch norm runs behind the convolution', function()
-  local net = norm_net()
+local function frozen(net)
   step(net, { dtype = 'f32' })                              -- running statistics that are not those of the beginning
   for _, dtype in ipairs { 'f32', 'bf16' } do
     on.each(function(level)
@@ -165,6 +169,11 @@ t.case('frozen batch norm runs behind the convolution', function()
       end)
     end)
   end
+end
+
+t.case('frozen batch norm runs behind the convolution', function()
+  frozen(norm_net())
+  frozen(rows_net())
 end)
 
 t.case('no activation costs a convolution its kernel', function()
