@@ -135,8 +135,8 @@ static int64_t row_at(const part *p, stretch s) { return s.from / cpu_size(p->y,
 enum { RUN = 2048 };
 #define EACH_RUN(s) for (int64_t at = 0, count; at < s.n && (count = min(s.n - at, RUN)) > 0; at += RUN)
 
-/* Sums lie in slots: two numbers for each of n statistics behind what they are numbers of: of channels a count, of rows,
-   of which a task sees parts, a count of each. */
+/* Sums lie in slots: two numbers for each of n statistics behind what they are numbers of: of channels one count, of
+   rows, of which a task sees parts, a count of each. */
 static int64_t statistics_of(const hz_work *w, const hz_tail *t) { return w->out[t->out].shape[1]; }
 static int64_t counts_of(const hz_work *w, const hz_tail *t) { return is_by_rows(t) ? statistics_of(w, t) : 1; }
 static int64_t slot_of_sums(const hz_work *w, const hz_tail *t) { return 2 * statistics_of(w, t) + counts_of(w, t); }
