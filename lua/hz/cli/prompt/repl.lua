@@ -1,6 +1,4 @@
 -- repl.lua: the prompt. Values print without '=', mistakes are messages, Ctrl-C ends what runs and Ctrl-D the session.
--- Lines run with the compiler off: a hook is the one thing that stops a Lua loop, and compiled code runs no hooks.
--- What is heavy runs in C anyway. A script run from the prompt is slower where it loops over numbers in Lua.
 local c = require 'hz.c'
 local edit = require 'hz.ext.edit'
 local pretty = require 'hz.tensor.pretty'
@@ -115,8 +113,7 @@ local env                      -- of prompt lines
 
 local function run(chunk, single)
   setfenv(chunk, env)
-  jit.off()
-  jit.flush()
+  jit.flush()                              -- traces hold on to what they were compiled for
   _HZ.deferred = 0                         -- a mistake may have left a loop that had deferred interrupts
   return finish(single, c.C.hz_seconds(), guard(stop, blame, function() show_results(chunk()) end))
 end
