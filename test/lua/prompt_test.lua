@@ -78,6 +78,31 @@ t.case('Ctrl-C ends a loop over the core', function()
   t.equal(s.finish(), 0)
 end)
 
+-- Calls that take minutes; a process of its own that one has must not outlive it.
+local calls = {
+  { 'svd(randn{4000, 4000})', 'libopenblas.so.0' },
+  { 'lstsq(randn{3000, 3000}, randn{3000, 3000})', 'libopenblas.so.0' },
+  { 'x = randn{12000, 12000}; while true do x = matmul(x, x) end', 'libopenblas.so.0' },
+  { 'db = require "hz.ext.sqlite".open ":memory:"; db:rows("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 '
+    .. 'FROM n WHERE i < 1e12) SELECT sum(i) FROM n")', 'libsqlite3.so.0' },
+  { 'os.execute "sleep 100"; error "interrupted"' },
+}
+for _, row in ipairs(calls) do
+  t.case('Ctrl-C ends ' .. row[1], function()
+    if row[2] and not pcall(require 'ffi'.load, row[2]) then t.skip(row[2] .. ' is not installed') end
+    local s = session()
+    s.send(row[1] .. '\r')
+    os.execute 'sleep 2'
+    s.send '\3'
+    s.expect('interrupted', 5)
+    s.expect 'hz> '
+    s.send 'io.popen("ps -o pid= --ppid " .. require "ffi".C.getpid()):read "*a":gsub("%s*%d+%s*", "<child>")\r'
+    s.expect '"<child>"  1'                            -- ps itself
+    s.send '\4'
+    t.equal(s.finish(), 0)
+  end)
+end
+
 t.case('Tab completes, lists and keeps the line', function()
   has_libedit()
   local s = session()

@@ -1,6 +1,6 @@
 -- process.lua: the door to libc for processes of our own: starting one with pipes to it, hearing from several,
--- ending with the parent. Processes are spawned, never forked: a fork would copy the state of threads that it does
--- not have. Linux, 64 bit.
+-- ending with the parent. Processes are spawned, not forked: a fork would copy the state of threads that it does not
+-- have (apart.lua forks for one call that needs none of them). Linux, 64 bit.
 local ffi = require 'ffi'
 require 'hz.ext.posix'                                  -- declares read, write, close, poll, kill, strerror
 
