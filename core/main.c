@@ -158,10 +158,12 @@ static void make_stoppable(lua_State *L)
     setitimer(ITIMER_PROF, &never, NULL);
 }
 
-/* guard(interrupt, handler, f, ...): xpcall(f, handler, ...) that Ctrl-C ends with the error value `interrupt`. */
+/* guard(interrupt, handler, f, ...): xpcall(f, handler, ...) that Ctrl-C ends with the error value `interrupt`. Between
+   guarded calls lines are read, and no number of presses ends that. */
 static int guard(lua_State *L)
 {
     struct sigaction own = { .sa_handler = on_interrupt }, tick = { .sa_handler = on_tick };
+    struct sigaction idle = { .sa_handler = hz_signal_set };
     int nargs = lua_gettop(L) - 3;
     luaL_checktype(L, 3, LUA_TFUNCTION);
     lua_pushvalue(L, 1);
@@ -175,6 +177,7 @@ static int guard(lua_State *L)
     running = NULL;
     tick_every(0);
     hz_signal_catch();                 /* forgets what was pressed */
+    sigaction(SIGINT, &idle, NULL);
     lua_sethook(L, NULL, 0, 0);
     if (status == LUA_ERRERR && raised) {      /* the handler itself was interrupted */
         lua_pushvalue(L, 1);
@@ -185,11 +188,18 @@ static int guard(lua_State *L)
     return lua_gettop(L) - 1;
 }
 
-/* libedit asks a C function for its prompt, so that C never calls back into Lua; lua/hz/ext/edit.lua sets the text. */
+/* libedit asks C functions for its prompt and for keys, so that C never calls back into Lua. lua/hz/ext/edit.lua sets
+   the text and pushes the keys: there are none to wait for. */
+int hz_no_key(void *editline, void *key);
 char *hz_prompt(void *editline);
 void hz_prompt_set(const char *text);
 static char prompt_text[64];
 __attribute__((visibility("default"))) char *hz_prompt(void *editline) { (void)editline; return prompt_text; }
+__attribute__((visibility("default"))) int hz_no_key(void *editline, void *key)
+{
+    (void)editline, (void)key;
+    return 0;
+}
 __attribute__((visibility("default"))) void hz_prompt_set(const char *text)
 {
     snprintf(prompt_text, sizeof prompt_text, "%s", text);

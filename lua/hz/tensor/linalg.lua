@@ -86,7 +86,24 @@ local function rows(t) return t:transpose():clone() end
 
 -- ---- products ----
 
-local SLAB = 256                                       -- rows of a product that are worth a call
+local SLAB, PORTION = 256, 2e10                        -- extents worth a call; flops of one, about 0.2 s
+
+-- x (m,k) times y (k,n) into out (m,n), in portions, so that signals are heard in between.
+local function multiply(dtype, m, n, k, x, y, out)
+  local f = blas.gemm('matmul', dtype)
+  local function most(extent, other)
+    return math.min(extent, math.max(SLAB, math.floor(PORTION / (2 * k * other) / SLAB) * SLAB))
+  end
+  local columns = most(n, math.min(m, SLAB))
+  local rows = most(m, columns)
+  for j = 0, n - 1, columns do
+    for i = 0, m - 1, rows do
+      f(blas.row_major, blas.as_is, blas.as_is, math.min(rows, m - i), math.min(columns, n - j), k, 1, x + i * k, k,
+        y + j, n, 0, out + i * n + j, n)
+      c.poll()
+    end
+  end
+end
 
 -- (m,k) x (k,n) -> (m,n); a vector is a row on the left, a column on the right; two vectors give a number.
 function M.matmul(a, b)
@@ -104,12 +121,7 @@ function M.matmul(a, b)
   local m, n = a.ndim == 2 and a:size(1) or 1, b.ndim == 2 and b:size(2) or 1
   local x, y = a:to(dtype), b:to(dtype)
   local out = tensor.empty({ m, n }, dtype)
-  local f, px, py, po = blas.gemm('matmul', dtype), x:pointer 'read', y:pointer 'read', out:pointer()
-  local step = math.max(SLAB, math.ceil(2e10 / (2 * n * k) / SLAB) * SLAB)
-  for at = 0, m - 1, step do                           -- in portions, so that a signal is heard
-    f(blas.row_major, blas.as_is, blas.as_is, math.min(step, m - at), n, k, 1, px + at * k, k, py, n, 0, po + at * n, n)
-    c.poll()
-  end
+  multiply(dtype, m, n, k, x:pointer 'read', y:pointer 'read', out:pointer())
   if a.ndim == 1 and b.ndim == 1 then return out:item() end
   return a.ndim == 1 and out:reshape { n } or b.ndim == 1 and out:reshape { m } or out
 end
