@@ -155,13 +155,13 @@ end
 local function shows(shown, text) t.ok(shown:find(text, 1, true), ('%q is not in %q'):format(text, shown)) end
 
 t.case('Ctrl-C within a search, a sequence of keys or many times over does not end the session', function()
-  play('\18', 'abc', '\3', '\18\18', '\3', '\27', '\3', '\27[', '\3', '\22', '\3', '\24', '\3', '\3\3\3\3', 'x = (\r', '\3',
-    '\27[200~x =', '\3')
+  play('\18', 'abc', '\3', '\18\18', '\3', '\27', '\3', '\27[', '\3', '\22', '\3', '\24', '\3', '\3\3\3\3',
+    'x = (\r', '\3', '\27[200~x =', '\3')
 end)
 
 t.case('Ctrl-R finds, runs, edits and gives up', function()
-  local shown = play('first = 11\r', 'second = 22\r', 'first + 100\r', '\18first', '\r', '\18first\18', '\27[C + 1; first\r',
-    'no\18sec\7thing\r', '\18sex\127\r', 'second + 1000\r')
+  local shown = play('first = 11\r', 'second = 22\r', 'first + 100\r', '\18first', '\r', '\18first\18',
+    '\27[C + 1; first\r', 'no\18sec\7thing\r', '\18sex\127\r', 'second + 1000\r')
   shows(shown, '\r\n111\r\n')
   t.equal(select(2, shown:gsub('\r\n111\r\n', '')), 2)
   shows(shown, '\r\n12\r\n')
@@ -190,8 +190,8 @@ t.case('a bracketed paste is one entry, as it was', function()
 end)
 
 t.case('a paste without a line feed at its end waits for Enter', function()
-  local shown, history = play('\27[200~a = 1\nb = 2\27[201~', '\3', 'rawget(_G, "a") == nil\r', '\27[200~a = 1\nb = 2\27[201~',
-    '; a + b\r')
+  local shown, history = play('\27[200~a = 1\nb = 2\27[201~', '\3', 'rawget(_G, "a") == nil\r',
+    '\27[200~a = 1\nb = 2\27[201~', '; a + b\r')
   shows(shown, '\r\ntrue\r\n')
   shows(shown, '\r\n3\r\n')
   shows(history, 'a = 1 b = 2; a + b\n')
@@ -204,10 +204,23 @@ t.case('pasted lines that are several commands', function()
 end)
 
 t.case('a function typed over several lines is one entry with its blank and equal lines', function()
-  local lines = { 'function g()', '', '  for i = 1, 2 do', '    if i then', '      -- nothing', '    end', '    end', '', 'end' }
+  local lines = { 'function g()', '', '  for i = 1, 2 do', '    if i then', '      -- nothing', '    end', '    end',
+    '', 'end' }
   local shown, history = play(table.concat(lines, '\r') .. '\r', 'g = nil\r', '\27[A\27[A\r', 'type(g)\r')
   shows(shown, '\r\n"function"\r\n')
   t.ok(history:find('^' .. table.concat(lines, '\r'):gsub('%p', '%%%0') .. '\n'), ('%q'):format(history))
+end)
+
+t.case('Tab within a call, also over several lines, and within a string', function()
+  local shown = play('n = hz.net "n" { l.con\t', '\3', 'net = model "small"\r', 'p = net:plan{batch=2,\r', 'inp', '\t',
+    '={32,32,3}}\r', 'p.options.input[3] == 3\r',
+    "set = hz.data('cam", '\t', "', {split='te", '\t', "', test=12})\r",
+    '#set + 1000\r', "hz.file.exists '/etc/passw", '\t', "'\r", 'net:plan{', '\t', '\3')
+  shows(shown, 'l.conv')
+  shows(shown, '\r\ntrue\r\n')
+  shows(shown, '\r\n1012\r\n')
+  shows(shown, '\r\n"file"\r\n')
+  shows(shown, '\r\naugment    batch      data ')
 end)
 
 t.case('a long paste', function()

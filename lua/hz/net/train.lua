@@ -21,6 +21,7 @@ local M = {}
 local EVERY = 300                  -- seconds between resume points inside an epoch
 
 local known = training.names 'net train watch test resume key on_epoch on_step'
+M.options = known
 
 local function check(o)
   names.fields('train', o, known)

@@ -5,6 +5,7 @@ local hz = require 'hz'
 local names = require 'hz.base.names'
 local pretty = require 'hz.tensor.pretty'
 local tensor = require 'hz.tensor.tensor'
+local within = require 'hz.cli.prompt.within'
 
 local WIDTH = 78
 
@@ -17,17 +18,6 @@ local function value_of(topic, env)
     v = found
   end
   return v ~= env and v or nil
-end
-
--- The name by which help knows a value: that of hz or of a layer which is this very value.
-local function known_name(v)
-  if type(v) ~= 'function' and type(v) ~= 'table' then return nil end
-  for _, name in ipairs(hz.names) do
-    if rawequal(rawget(hz, name), v) then return name end
-  end
-  for name, kind in pairs(hz.layers) do
-    if rawequal(kind, v) then return name end
-  end
 end
 
 -- Tables with the methods of a value as keys.
@@ -75,7 +65,7 @@ end
 local function describe(topic, v)
   local lines = { ('%s: %s  %s'):format(topic, kind_of(v), pretty.short(v)) }
   lines[2] = methods_text(v) or nil
-  local name = known_name(v)
+  local name = within.name_of(v)
   if name then lines[#lines + 1] = help.text(name) end
   return table.concat(lines, '\n')
 end
@@ -87,10 +77,10 @@ return function(topic, env)
   local first = topic:match '^[%a_][%w_]*'
   local own = first and rawget(_G, first)
   local v = first and value_of(topic, env)
-  if own ~= nil and first ~= 'hz' and v ~= nil and not known_name(v) and type(v) ~= 'function' then
+  if own ~= nil and first ~= 'hz' and v ~= nil and not within.name_of(v) and type(v) ~= 'function' then
     return describe(topic, v)
   end
-  local known = v ~= nil and known_name(v)
+  local known = v ~= nil and within.name_of(v)
   local text = help.text(known or topic)
   local method = is_nothing(text) and type(v) == 'function' and topic:match '[%.:]([%w_]+)$'
   if method then text = help.text(':' .. method) end

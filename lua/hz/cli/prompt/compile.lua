@@ -1,44 +1,17 @@
 -- compile.lua: from the text of a command to what runs. A command is an expression, or statements whose last may be one
 -- (y = 3; y), or help that is asked for (? name, name?). Pasted lines that are no one chunk are several commands.
+local lexer = require 'hz.cli.prompt.lexer'
+
 local M = {}
 
 -- ---- one chunk ----
 
 local NEAR = 400                   -- places before the end where a last expression is looked for
 
--- The text with strings and comments painted over, of the same length.
-local function masked(text)
-  local parts, at = {}, 1
-  local function paint(last, with)
-    parts[#parts + 1] = with:rep(last - at + 1)
-    at = last + 1
-  end
-  while at <= #text do
-    local comment, level = text:match('^(%-?%-?)%[(=*)%[', at)
-    if comment == '-' then level = nil end
-    if level then
-      paint(select(2, text:find(']' .. level .. ']', at, true)) or #text, comment == '' and '"' or ' ')
-    elseif text:find('^%-%-', at) then
-      paint((text:find('\n', at, true) or #text + 1) - 1, ' ')
-    elseif text:find('^["\']', at) then
-      local quote, last = text:sub(at, at), at + 1
-      while last <= #text and text:sub(last, last) ~= quote do
-        last = last + (text:sub(last, last) == '\\' and 2 or 1)
-      end
-      paint(math.min(last, #text), '"')
-    else
-      local next_at = text:find('[%-%["\']', at + 1) or #text + 1
-      parts[#parts + 1] = text:sub(at, next_at - 1)
-      at = next_at
-    end
-  end
-  return table.concat(parts)
-end
-
 -- Places where a statement may begin: after ';' anything, after a space what cannot go on with the expression before it
 -- (a name can't; a bracket or a string would be its call).
 local function starts(text)
-  local list, bare = {}, masked(text)
+  local list, bare = {}, lexer.masked(text)
   for gap, at in bare:gmatch '([%s;]+)()' do
     if at <= #bare and (gap:find ';' or bare:find('^[%w_#]', at)) then list[#list + 1] = at end
   end

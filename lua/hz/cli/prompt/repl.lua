@@ -196,7 +196,8 @@ return function()
   rawset(_G, 'hz', hz)
   env = environment(hz)
   guard(stop, blame, function() end)       -- from here on Ctrl-C is the prompt's
-  local reader = edit.open('hz', function(text) return complete.complete(text, _G, { hz, hz.layers }) end)
+  local more = { hz, hz.layers }
+  local reader = edit.open('hz', function(text, before) return complete.complete(text, _G, more, before) end)
   if edit.terminal() then banner() end
   if reader.plain then print(reader.plain) end
   local ok, result = pcall(loop, reader)
