@@ -223,6 +223,27 @@ t.case('Tab within a call, also over several lines, and within a string', functi
   shows(shown, '\r\naugment    batch      data ')
 end)
 
+t.case('a training shows how far it is, and ends at Ctrl-C', function()
+  local s = session()
+  s.send 'set, test = hz.data("camera", {train=200, test=20, size=16}); net = model("small", {input={16,16,3}})\r'
+  s.expect 'hz> '
+  s.send 'o = {net=net, train=set, watch=test, optimizer=adam(), epochs=2, batch=10}; r = hz.train(o); #r.curve\r'
+  s.expect('epoch 1/2  step ', 60)
+  s.expect('images/s', 60)
+  s.expect('epoch 1/2  loss ', 60)
+  s.expect 'validation loss'
+  s.expect('epoch 2/2  loss ', 60)
+  s.expect '\r\n2\r\n'
+  s.send 'o.on_step\ro.epochs = 1000; r = hz.train(o)\r'
+  s.expect '\r\nnil\r\n'
+  s.expect('epoch 1/1000  loss ', 60)
+  s.send '\3'
+  s.expect 'stopped'
+  s.expect 'hz> '
+  s.send '\4'
+  t.equal(s.finish(), 0)
+end)
+
 t.case('a long paste', function()
   local lines = {}
   for i = 1, 500 do lines[i] = ('v%d\t= %d -- %s'):format(i, i, ('ä'):rep(40)) end

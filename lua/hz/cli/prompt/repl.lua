@@ -8,6 +8,7 @@ local complete = require 'hz.cli.prompt.complete'
 local hz = require 'hz'
 local exit = require 'hz.exit'
 local names = require 'hz.base.names'
+local progress = require 'hz.base.progress'
 local visible = require 'hz.base.visible'.text
 
 local slow = 0.05        -- seconds from which the time of a line is shown
@@ -198,6 +199,7 @@ return function()
   guard(stop, blame, function() end)       -- from here on Ctrl-C is the prompt's
   local more = { hz, hz.layers }
   local reader = edit.open('hz', function(text, before) return complete.complete(text, _G, more, before) end)
+  progress.prompt = edit.terminal()
   if edit.terminal() then banner() end
   if reader.plain then print(reader.plain) end
   local ok, result = pcall(loop, reader)
