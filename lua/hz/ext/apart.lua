@@ -4,7 +4,7 @@
 -- and devices are not to be touched there. Linux, 64 bit.
 local ffi = require 'ffi'
 local c = require 'hz.c'
-local process = require 'hz.ext.process'               -- declares pipe2, prctl, waitpid, signal
+local process = require 'hz.ext.process'               -- declares pipe2, prctl
 
 ffi.cdef [[
 int fork(void);
@@ -14,7 +14,7 @@ int munmap(void *at, size_t bytes);
 ]]
 
 local C = ffi.C
-local READ_WRITE, SHARED_ANONYMOUS, CLOEXEC, POLLIN, EINTR, PDEATHSIG = 3, 0x21, 0x80000, 1, 4, 1
+local READ_WRITE, SHARED_ANONYMOUS, CLOEXEC, POLLIN, PDEATHSIG = 3, 0x21, 0x80000, 1, 1
 local WAIT = 100                                       -- ms between looks at signals that came before the wait
 
 -- outputs: a list of { pointer, bytes }. One shared block for all of them, or nil.
@@ -55,27 +55,28 @@ local function await(fd)
   return true
 end
 
-local function status_of(pid)
-  local status = ffi.new 'int[1]'
-  while C.waitpid(pid, status, 0) < 0 do
-    if ffi.errno() ~= EINTR then return -1 end
-  end
-  return status[0]
-end
-
--- The child's status as waitpid gives it; nil if a signal ended the wait, -1 if there was no child.
-local function attempt(outputs, block, call)
+-- The child's exit status, or nil and the number of the signal that ended it; false if a signal to us ended the wait,
+-- -1 if there was no child.
+local function attempt(job, outputs, block, call)
   local pipe = ffi.new 'int[2]'
   if C.pipe2(pipe, CLOEXEC) ~= 0 then return -1 end
-  local pid = C.fork()
-  if pid == 0 then child(outputs, block, call) end
+  job.pid = C.fork()
+  if job.pid == 0 then child(outputs, block, call) end
   C.close(pipe[1])
-  local ended = pid > 0 and await(pipe[0])
+  local ended = job.pid > 0 and await(pipe[0])
   C.close(pipe[0])
-  if pid < 0 then return -1 end
-  if not ended then C.kill(pid, process.SIGKILL) end
-  local status = status_of(pid)
-  return ended and status or nil
+  if job.pid < 0 then return -1 end
+  if not ended then return false end
+  local status, number = process.wait(job.pid)
+  job.pid = nil
+  return status, number
+end
+
+-- The child must not be left behind, whatever ended the wait for it.
+local function reap(job)
+  if not job.pid or job.pid <= 0 then return end
+  C.kill(job.pid, process.SIGKILL)
+  process.wait(job.pid)
 end
 
 -- Calls call(), which writes to the outputs and nothing else; a signal ends it and raises. Where no process can be had
@@ -83,16 +84,17 @@ end
 return function(who, outputs, call)
   local block, bytes = share(outputs)
   if not block then return call() end
-  c.defer(true)                                        -- the child must not be left behind
-  local ok, status = pcall(attempt, outputs, block, call)
+  local job = {}
+  c.defer(true)
+  local ok, status, number = pcall(attempt, job, outputs, block, call)
   c.defer(false)
+  reap(job)
   if status == 0 then each(outputs, block, function(o, at) ffi.copy(o[1], at, o[2]) end) end
   C.munmap(block, bytes)
   if not ok then error(status, 0) end
   c.poll()
-  local signal = status > 0 and bit.band(status, 0x7f) or 0
-  if signal > 0 then
-    c.fail('%s: its process was ended by signal %d; needs more memory, or a smaller problem', who, signal)
+  if number then
+    c.fail('%s: its process was ended by signal %d; needs more memory, or a smaller problem', who, number)
   end
   if status ~= 0 then call() end
 end

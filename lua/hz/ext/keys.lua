@@ -7,6 +7,7 @@ require 'hz.ext.posix'                   -- declares poll and its struct, read
 
 local C = ffi.C
 local POLLIN = 1
+local LOOK = 50                    -- ms between looks at signals: one may come just before a wait begins
 local TOGETHER = 4                 -- ms within which bytes of one paste follow each other; a typed Tab waits as long
 local START, END = '\27[200~', '\27[201~'              -- of a bracketed paste
 
@@ -23,9 +24,9 @@ local function is_ready(k, ms)
   if k.ahead ~= '' then return true end
   k.poll.fd, k.poll.events = 0, POLLIN
   while true do
-    local n = C.poll(k.poll, 1, ms)
+    local n = C.poll(k.poll, 1, ms < 0 and LOOK or ms)
     if c.interrupted() ~= 0 then return nil end
-    if n >= 0 then return n > 0 end
+    if n > 0 or n == 0 and ms >= 0 then return n > 0 end
   end
 end
 
