@@ -173,6 +173,8 @@ static int guard(lua_State *L)
     running = L;
     sigaction(SIGINT, &own, NULL);
     sigaction(SIGALRM, &tick, NULL);
+    if (hz_signal_pending() == SIGINT)         /* pressed since the line was read */
+        on_interrupt(SIGINT);
     int status = lua_pcall(L, nargs, LUA_MULTRET, 2);
     running = NULL;
     tick_every(0);
