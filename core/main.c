@@ -72,7 +72,8 @@ enum { TICK = 20000, HINT = 75 };      /* microseconds between tries; tries afte
 static lua_State *running;             /* state of the guarded call, NULL outside one */
 static int presses;                    /* of Ctrl-C that Lua has not noticed yet */
 static int raised;                     /* interrupts raised in this guarded call: a pcall may have swallowed them */
-static int ticks;                      /* tries since the last press */
+static int ticks;                      /* tries since the first of them */
+static int late;                       /* presses after the user was told */
 
 /* Loops that must end tidily (c.defer) see the flag themselves; a second Ctrl-C stops them all the same. */
 static int is_deferred(lua_State *L)
@@ -127,17 +128,18 @@ static void on_tick(int number)
     (void)number;
     if (!running || !presses || !hz_signal_pending())
         tick_every(0);
-    else if (++ticks != HINT || write(STDERR_FILENO, hint, sizeof hint - 1) > 0)
+    else if (ticks++ != HINT || write(STDERR_FILENO, hint, sizeof hint - 1) > 0)
         ask_to_stop();
     errno = error;
 }
 
 static void on_interrupt(int number)
 {
-    if (++presses >= 3)                /* a C call that does not return: leave it and the session */
+    if (presses++ == 0)
+        ticks = late = 0;
+    if (ticks > HINT && ++late == 2)   /* a C call that does not return: leave it and the session */
         _exit(130);
     hz_signal_set(number);
-    ticks = 0;
     if (running) {
         ask_to_stop();
         tick_every(TICK);

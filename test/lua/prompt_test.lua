@@ -103,6 +103,18 @@ for _, row in ipairs(calls) do
   end)
 end
 
+t.case('Ctrl-C in a call that cannot be stopped: a hint, and a way out', function()
+  local s = session()
+  s.send '("a"):rep(60):find(("a?"):rep(60) .. ("a"):rep(60))\r'
+  os.execute 'sleep 0.5'
+  s.send '\3\3\3\3'
+  s.expect 'Ctrl-C twice more ends the session'
+  s.send '\3'
+  os.execute 'sleep 0.2'
+  s.send '\3'
+  t.equal(s.finish(), 130)
+end)
+
 t.case('Tab completes, lists and keeps the line', function()
   has_libedit()
   local s = session()

@@ -85,12 +85,12 @@ return function(who, outputs, call)
   local block, bytes = share(outputs)
   if not block then return call() end
   local job = {}
-  c.defer(true)
+  c.defer(true)                                        -- until all of it is gone
   local ok, status, number = pcall(attempt, job, outputs, block, call)
-  c.defer(false)
   reap(job)
   if status == 0 then each(outputs, block, function(o, at) ffi.copy(o[1], at, o[2]) end) end
   C.munmap(block, bytes)
+  c.defer(false)
   if not ok then error(status, 0) end
   c.poll()
   if number then

@@ -75,6 +75,7 @@ local function is_nothing(text) return text:find '^help: nothing about' ~= nil e
 -- Text on a topic ('' lists what there is). A variable of the user's own goes before a name of hz.
 return function(topic, env)
   local first = topic:match '^[%a_][%w_]*'
+  if first == 'l' and rawget(_G, 'l') == nil then topic = topic:gsub('^l', 'layers') end      -- as scripts call them
   local own = first and rawget(_G, first)
   local v = first and value_of(topic, env)
   if own ~= nil and first ~= 'hz' and v ~= nil and not within.name_of(v) and type(v) ~= 'function' then

@@ -30,18 +30,22 @@ local function with_last(text)
   end
 end
 
+-- Whether more text may mend what is wrong; a string ends with its line.
+local function is_open(text, message)
+  return message:find "'<eof>'$" and (not message:find 'unfinished string' or text:find '\\$')
+end
+
 -- The chunk, and how many of the values it returns come first and are to be dropped: an expression's are returned after
 -- a nil, because alone it would be a tail call, whose line errors cannot name. nil and a message; or nil and true where
 -- the text is not complete yet.
 local function chunk_of(text)
-  local chunk = loadstring('return nil, ' .. text, '=prompt') or with_last(text)
+  local chunk, unlike = loadstring('return nil, ' .. text, '=prompt')
+  chunk = chunk or with_last(text)
   if chunk then return chunk, 1 end
   local message
   chunk, message = loadstring(text, '=prompt')
   if chunk then return chunk, 0 end
-  -- a string ends with its line
-  local open = message:find "'<eof>'$" and (not message:find 'unfinished string' or text:find '\\$')
-  return nil, open and true or message
+  return nil, (is_open(text, message) or is_open(text, unlike)) and true or message
 end
 
 -- ---- commands ----
