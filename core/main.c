@@ -123,7 +123,7 @@ static void tick_every(long microseconds)
 /* LuaJIT takes no samples while it collects or compiles: the asking is repeated until it was heard. */
 static void on_tick(int number)
 {
-    static const char hint[] = "still in a call that cannot be stopped; Ctrl-C twice more ends the session\n";
+    static const char hint[] = "not stopped yet; Ctrl-C twice more ends the session\n";
     int error = errno;
     (void)number;
     if (!running || !presses || !hz_signal_pending())
