@@ -152,5 +152,5 @@ hz.data(x)
 ? %s
 ]]):format(bad:gsub('\n', '')))
   is_quiet(out .. err, 'prompt')
-  t.match(out, '\\u001bc')
+  t.match(out, '"a\\n\\27c"\n')
 end)

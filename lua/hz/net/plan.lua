@@ -30,6 +30,7 @@ local function next_version() version = (version + 1) % 2 ^ 32; return version e
 
 -- total: steps of the whole training, which schedules go by.
 local known = training.names('train data input total loss keep fuse', 'plans', 'none')
+M.options = known
 
 function M.is_set(x)
   if type(x) == 'table' then return tensor.is(rawget(x, 'items')) and tensor.is(rawget(x, 'labels')) end

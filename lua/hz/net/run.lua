@@ -10,11 +10,11 @@ local file = require 'hz.base.file'
 local json = require 'hz.base.json'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
-local progress = require 'hz.base.progress'
 local safetensors = require 'hz.tensor.safetensors'
 local train = require 'hz.net.train'
 local training = require 'hz.net.training'
 local visible = require 'hz.base.visible'.line
+local watching = require 'hz.net.watching'
 
 local M, Run, methods = {}, {}, {}
 
@@ -78,20 +78,6 @@ function M.new(o)
   return self
 end
 
-local function line_of(row, epochs, name)
-  local watch = row.watch_accuracy and ('  %s loss %.4f  accuracy %.2f %%'):format(name, row.watch_loss or 0 / 0,
-    100 * row.watch_accuracy) or ''
-  return ('epoch %d/%d  loss %.4f  accuracy %.2f %%%s  %.1f s'):format(row.epoch, epochs, row.loss,
-    100 * row.accuracy, watch, row.seconds)
-end
-
-local function status_of(run)
-  local done = run.optimizer.steps / run.total_steps
-  return ('epoch %d/%d  step %d/%d  loss %.4f  accuracy %.2f %%  %.0f images/s  %s left'):format(
-    run.plan.epoch + 1, run.epochs, run.optimizer.steps, run.total_steps, run.loss_sum / run.seen,
-    100 * run.correct / run.seen, run.rate, progress.duration(run.seconds / done * (1 - done)))
-end
-
 local function write_log(self, curve)
   local lines = {}
   for i, row in ipairs(curve) do lines[i] = json.encode(row) .. '\n' end
@@ -129,14 +115,8 @@ end
 function methods:train(o)
   need.table('train', 'what was given', o)
   if file.exists(path(self, 'result.json')) then return read_back(self, o) end
-  local status = progress.new()
   o.resume, o.key = path(self, 'resume.safetensors'), self.key
-  o.on_step = function(run) status:show(function() return status_of(run) end) end
-  o.on_epoch = function(row, run)
-    status:clear()
-    status:line(line_of(row, run.epochs, o.watch == o.test and 'test' or 'validation'))
-    write_log(self, run.curve)
-  end
+  local status = watching.watch(o, function(run) write_log(self, run.curve) end)
   if file.exists(o.resume) then status:line('resuming from ' .. o.resume) end
   local result = train.run_in(o)
   status:clear()

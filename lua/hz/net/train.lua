@@ -9,11 +9,13 @@ local names = require 'hz.base.names'
 local need = require 'hz.base.need'
 local nets = require 'hz.net.net'
 local plans = require 'hz.net.plan'
+local progress = require 'hz.base.progress'
 local safetensors = require 'hz.tensor.safetensors'
 local say = require 'hz.base.say'
 local say_remarks = require 'hz.base.remarks'
 local tensor = require 'hz.tensor.tensor'
 local training = require 'hz.net.training'
+local watching = require 'hz.net.watching'
 local C = c.C
 
 local M = {}
@@ -21,6 +23,7 @@ local M = {}
 local EVERY = 300                  -- seconds between resume points inside an epoch
 
 local known = training.names 'net train watch test resume key on_epoch on_step'
+M.options = known
 
 local function check(o)
   names.fields('train', o, known)
@@ -272,11 +275,23 @@ local function settings_of(o)
   return training.new('train', o, { batch = o.batch or math.min(training.default.batch, #o.train.labels) })
 end
 
+-- At the prompt a person waits, who is shown how far it is unless o has a way of its own.
+local function watched(settings, o)
+  local shown = {}
+  for k, v in pairs(o) do shown[k] = v end
+  local status = watching.watch(shown)
+  local ok, result = pcall(M.by, settings, shown)
+  status:clear()
+  if not ok then error(result, 0) end
+  return result
+end
+
 -- The same with the settings among the fields of o.
 function M.run(o)
   check(o)
   say_remarks { o.train, o.test or o.train, o.watch or o.train }
-  return M.by(settings_of(o), o)
+  local by = progress.prompt and not o.on_step and not o.on_epoch and watched or M.by
+  return by(settings_of(o), o)
 end
 
 -- The same with a resume point in a folder of ours (renew).
