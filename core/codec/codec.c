@@ -25,7 +25,7 @@ struct hz_codec {
 static char *describe(const codec_row *row)
 {
     char text[1024];
-    const char *by = row->api->kind == HZ_AUDIO ? hz_sound_resampler() : NULL;
+    const char *by = row->api->kind == HZ_AUDIO ? hz_sound_resampler_name() : NULL;
     snprintf(text, sizeof text, "%s %s (hz.codec/0.%d, %s%s%s%s)", row->plugin->name, row->plugin->version,
              HZ_CODEC_DRAFT, row->api->library(), row->origin, by ? ", " : "", by ? by : "");
     char *s = strdup(text);
@@ -204,17 +204,18 @@ hz_status hz_codec_note_of(hz_codec *c, const hz_media *like, const char **text)
 {
     hz_media taken = *like;
     hz_status status = media_takes(c->row->api, like);
-    size_t n = 0;
+    double rate = like->kind == HZ_AUDIO ? rate_for(c->row->api, like->rate) : 0;
+    int n = 0;
     if (status)
         return status;
     *text = c->note;
     c->note[0] = 0;
-    if (like->kind == HZ_AUDIO && (taken.rate = rate_for(c->row->api, like->rate)) != like->rate) {
-        taken.frames = frames_at(like, taken.rate);
-        n = (size_t)snprintf(c->note, NOTE, "%g Hz become %g Hz (%s), ", like->rate, taken.rate, hz_sound_resampler());
-    }
+    if (rate != like->rate)
+        n = snprintf(c->note, NOTE, "%g Hz become %g Hz (%s), ", like->rate, rate, hz_sound_resampler_name());
+    taken.rate = rate;
+    taken.frames = rate != like->rate ? frames_at(like, rate) : like->frames;
     host_listen();
-    if (c->row->note && c->row->note->note(c->instance, &taken, c->note + n, NOTE - n))
+    if (c->row->note && c->row->note->note(c->instance, &taken, c->note + n, (size_t)(NOTE - n)))
         return host_blame(c->row->api->name, HZ_ESTATE);
     if (n && !c->note[n])
         c->note[n - 2] = 0;

@@ -23,7 +23,7 @@ const codec_row *codec_row_named(const char *name);
 const hz_resize *resampler(void);
 
 /* The resampler of sounds, NULL with the message set. [any] */
-const hz_resample *sound_resampler(void);
+const hz_sound_resampler *sound_resampler(void);
 
 /* The row a handle was made from. */
 const codec_row *codec_row_of(const hz_codec *c);

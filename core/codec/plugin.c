@@ -20,7 +20,7 @@ static int row_count;
 static codec_row *codecs[MAX_CODECS];
 static int codec_count;
 static const hz_resize *resize;      /* of the first plugin that offers one */
-static const hz_resample *resample;  /* likewise */
+static const hz_sound_resampler *resample;      /* likewise */
 
 /* ---- asking ---- */
 
@@ -59,16 +59,16 @@ const char *hz_resampler(void)
     return r ? r->library() : NULL;
 }
 
-const hz_resample *sound_resampler(void)
+const hz_sound_resampler *sound_resampler(void)
 {
     if (!resample)
         hz_fail(HZ_ESTATE, "no plugin that resamples sounds is loaded; needs soxr (make deps; hz plugin list)");
     return resample;
 }
 
-const char *hz_sound_resampler(void)
+const char *hz_sound_resampler_name(void)
 {
-    const hz_resample *r = sound_resampler();
+    const hz_sound_resampler *r = sound_resampler();
     return r ? r->library() : NULL;
 }
 
@@ -193,7 +193,7 @@ static hz_status add_resize(const hz_plugin *p, hz_plugin_row *out)
 
 static hz_status add_resample(const hz_plugin *p, hz_plugin_row *out)
 {
-    const hz_resample *r = p->interface("hz.resample/0");
+    const hz_sound_resampler *r = p->interface("hz.resample/0");
     hz_status status = r ? check_draft(p->name, "hz.resample/0", r->size, r->draft, sizeof *r) : HZ_OK;
     if (!r || status)
         return status;

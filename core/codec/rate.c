@@ -12,20 +12,14 @@ double rate_for(const hz_codec_api *api, double rate)
     return *r;
 }
 
-hz_status hz_resample_sound(const hz_media *in, double rate, int64_t frames, float *out)
-{
-    const hz_resample *by = sound_resampler();
-    if (!by)
-        return HZ_ESTATE;
-    host_listen();
-    return by->resample(in, rate, frames, out) ? host_blame(by->library(), HZ_ESTATE) : HZ_OK;
-}
-
 hz_status rate_change(const hz_media *in, double rate, int64_t frames, hz_media *out, hz_bytes *room)
 {
+    const hz_sound_resampler *by;
     *out = *in;
     if (rate == in->rate)
         return HZ_OK;
+    if (!(by = sound_resampler()))
+        return HZ_ESTATE;
     out->rate = rate;
     out->frames = frames;
     int64_t bytes = hz_media_bytes("resample", out);
@@ -35,7 +29,7 @@ hz_status rate_change(const hz_media *in, double rate, int64_t frames, hz_media 
     if (host_table()->grow(room, (size_t)bytes))
         return host_blame("resample", HZ_EMEM);
     out->data = room->data;
-    return hz_resample_sound(in, rate, frames, (float *)(void *)room->data);
+    return by->resample(in, rate, frames, (float *)(void *)room->data) ? host_blame("resample", HZ_ESTATE) : HZ_OK;
 }
 
 hz_status rate_restore(const codec_row *row, void *instance, hz_media *m, const hz_media *original, hz_bytes *room)

@@ -80,11 +80,9 @@ typedef struct hz_stream {
     hz_account account;              /* its three sums add up to `bytes` */
 } hz_stream;
 
-/* The sound at `rate` by the resampler of sounds that is loaded (plugin.h: hz_resample); its frame 0 stays where it is.
-   out: float (frames,in->channels), silence where the sound has ended. [any] */
-hz_status hz_resample_sound(const hz_media *in, double rate, int64_t frames, float *out);
-/* "libsoxr-0.1.3"; NULL with the message set if no such plugin is loaded. Lent for ever. [any] */
-const char *hz_sound_resampler(void);
+/* What resamples sounds, "libsoxr-0.1.3 VHQ"; NULL with the message set if no such plugin is loaded. Lent for ever.
+   [any] */
+const char *hz_sound_resampler_name(void);
 
 /* The bytes of an item's samples; -1 with the message set ("who: ...") if its shape is none. [any] */
 int64_t hz_media_bytes(const char *who, const hz_media *m);

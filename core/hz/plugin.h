@@ -179,14 +179,14 @@ typedef struct hz_resize {
 
 /* ---- a resampler of sounds, id "hz.resample/0"; the first that is loaded is used ---- */
 
-typedef struct hz_resample {
-    size_t size;                                    /* sizeof(hz_resample) */
+typedef struct hz_sound_resampler {
+    size_t size;                                    /* sizeof(hz_sound_resampler) */
     int draft;                                      /* HZ_CODEC_DRAFT */
     const char *(*library)(void);                   /* what does the work, found at run time; lent for ever [any] */
-    /* Writes the first `frames` frames that the sound has at `rate` (Hz, > 0): out is float (frames,in->channels), its
-       frame 0 stands where in's does, silence where in has ended. [any] */
+    /* Writes `frames` frames at this rate to out, float (frames,in->channels): the same sound, band-limited, its frame
+       0 where it was, silence where it has ended. [any] */
     int (*resample)(const hz_media *in, double rate, int64_t frames, float *out);
-} hz_resample;
+} hz_sound_resampler;
 
 /* ---- the door ---- */
 

@@ -83,7 +83,7 @@ static void check_round_trip(hz_codec *c, int64_t frames, int channels, double r
 START_TEST(accounts_add_up)
 {
     hz_codec *c = codec_or_null(specs[_i].name, specs[_i].values);
-    for (size_t r = 0; c && hz_sound_resampler() && r < sizeof rates / sizeof *rates; r++)
+    for (size_t r = 0; c && hz_sound_resampler_name() && r < sizeof rates / sizeof *rates; r++)
         for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
             for (int channels = 1; channels <= 2; channels++)
                 check_round_trip(c, lengths[i], channels, rates[r]);
@@ -105,7 +105,7 @@ START_TEST(recode_equals_one_by_one)
         int64_t frames = lengths[i % 8];
         items[i] = sound_of(sound(frames, 2, (unsigned)i), frames, 2, rates[i % 6]);
     }
-    for (int threads = 1; c && hz_sound_resampler() && threads <= 3; threads++) {
+    for (int threads = 1; c && hz_sound_resampler_name() && threads <= 3; threads++) {
         OK(hz_codec_recode(c, items, SOUNDS, bulk, STRIDE, got, NULL, threads));
         for (int i = 0; i < SOUNDS; i++) {
             hz_stream s;

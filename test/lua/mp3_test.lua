@@ -3,7 +3,9 @@
 local t = ...
 local ffi = require 'ffi'
 local codec = require 'hz.codec.codec'
+local encoding = require 'hz.codec.encoding'
 local plugins = require 'hz.codec.plugins'
+local rows_of = require 'hz.sweep.rows'
 local tensor = require 'hz.tensor.tensor'
 local bit = require 'bit'
 
@@ -152,6 +154,20 @@ case('what a bitrate forces is said', function()
   t.match(note(128, 44100, 2), '^lowpass 17000 Hz')
   t.ok(not note(64, 8000):find 'Hz', 'nothing of a rate that stays')
   t.match(codec.mp3 { quality = 9 }:note { rate = 44100 }, 'Hz become')
+end)
+
+case('what is forced stands in labels of cells and in the notes of tables, each once', function()
+  local set = { rate = 44100, items = tensor.zeros { 2, 30, 2 } }
+  local eight, high = encoding.make('mp3', { bitrate = 8 }), encoding.make('mp3', { bitrate = 320 })
+  t.equal(encoding.raw:forces(set), nil)
+  t.equal(eight:forces { items = set.items }, nil)
+  t.match(eight:forces(set), '^44100 Hz become 8000 Hz, lowpass 2000 Hz')
+  local function row(a, b) return { trained = a, tested = b, forced = a:forces(set), forced_test = b:forces(set) } end
+  local raw = encoding.raw
+  local list = rows_of.forced { row(raw, raw), row(eight, eight), row(high, eight), row(eight, eight) }
+  t.equal(#list, 2)
+  t.match(list[1], '^mp3 bitrate=8: 44100 Hz become 8000 Hz')
+  t.match(list[2], '^mp3 bitrate=320: lowpass 20%d00 Hz')
 end)
 
 case('mistakes are messages', function()
