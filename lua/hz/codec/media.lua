@@ -55,6 +55,18 @@ function M.item(kind, who, t, o)
   return { media = ffi.new('hz_media', describe(kind, t, 1, rate_of(kind, who, o))), tensor = t }
 end
 
+-- Frames and rate of a sound that a stream was made from, as options say them.
+function M.length(who, o)
+  return { frames = need.count(who, 'frames', o.frames, 1), rate = rate_of(audio, who, o) }
+end
+
+-- An hz_media without data, of the rate and the channels that options say.
+function M.like(kind, who, o)
+  if kind ~= audio then c.fail('%s: what is noted depends on the rate of a sound; it takes images', who) end
+  local channels = o.channels == nil and 1 or need.count(who, 'channels', o.channels)
+  return ffi.new('hz_media', { kind = kind.id, frames = 1, channels = channels, rate = rate_of(kind, who, o) })
+end
+
 -- The frames of each sound, checked.
 local function lengths(who, frames, n, most)
   if frames == nil then return nil end
