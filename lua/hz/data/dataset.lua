@@ -4,8 +4,8 @@
 -- classes = { names }, hashes (N,32) u8, source, maybe entropy (N) f32; one of files also what these are (`files`) and
 -- stored (N,5) f64, what each takes (source.lua); one of pictures that were made one size also `made`, how, and origins
 -- (N,16) u8, names for the contents of their files, which splits follow: the same split whatever the size.
--- A set of sounds has the sounds (clips.lua) and clips (N) i32, their numbers there; its items are their features, made
--- when they are first asked for, and its hashes those of the sounds.
+-- A set of sounds has the sounds (clips.lua), their rate, and clips (N) i32, their numbers there; its items are their
+-- features, made when they are first asked for, and its hashes those of the sounds.
 -- Its items are ordered by the sha256 of their bytes: index, digest, subsets and splits follow from the contents
 -- alone, never from the order of files or from a seed. `digest` names the contents. Hashes stay those of the original
 -- items when a set is recoded: the same split whatever the encoding.
@@ -97,6 +97,7 @@ function M.new(raw)
     kind = raw.kind or kind_of(items), items = ordered(items), labels = ordered(labels), hashes = ordered(hashes),
     entropy = ordered(raw.entropy), files = raw.files, stored = ordered(raw.stored), made = raw.made,
     origins = raw.origins and ordered(origins_of(raw.origins, hashes)), sounds = raw.sounds, clips = ordered(raw.clips),
+    rate = raw.sounds and raw.sounds.rate,
   }
 end
 
@@ -215,7 +216,7 @@ names.receivers('set', methods, M.is)
 
 -- Fields that a set may lack.
 local field = names.index('set', methods,
-  'part entropy recoded digest files stored remarks origins made sounds clips')
+  'part entropy rate recoded digest files stored remarks origins made sounds clips')
 
 function Set.__index(set, k)
   if type(k) == 'number' then
