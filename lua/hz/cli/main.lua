@@ -82,11 +82,16 @@ local function report(e)
   return 1
 end
 
--- Calls f(...); its number is the status, nil and true are 0, false is 1.
+-- Calls f(...); its number is the status, nil and true are 0, false is 1. A signal that nothing has noticed until then
+-- counts all the same.
 local function attempt(f, ...)
   local ok, result = xpcall(f, blame, ...)
   if not ok then return report(result) end
-  return type(result) == 'number' and result or result == false and 1 or 0
+  local status = type(result) == 'number' and result or result == false and 1 or 0
+  local c = package.loaded['hz.c']
+  if status ~= 0 or type(c) ~= 'table' then return status end
+  ok, result = pcall(c.poll)
+  return ok and 0 or report(result)
 end
 
 -- A script's return value is no status: files that return a net or a data set can be run, too.

@@ -193,9 +193,8 @@ local function resumed(settings, o)
     return begin(settings, o, read_point(o.resume, o.key or '', #o.train.labels))
   end)
   if ok then return run end
-  if c.is_interrupt(run) or not o.renew or file.is_unread(run) or not tostring(run):find(o.resume, 1, true) then
-    error(run, 0)
-  end
+  if c.is_interrupt(run) or not o.renew or not tostring(run):find(o.resume, 1, true) then error(run, 0) end
+  if file.is_unread(run) then c.again(run, '; once it is removed the training begins anew') end
   say(tostring(run) .. '; the training begins anew')
 end
 
