@@ -5,6 +5,7 @@ local c = require 'hz.c'
 local json = require 'hz.base.json'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
+local tables = require 'hz.base.table'
 local tensor = require 'hz.tensor.tensor'
 local layers = require 'hz.net.layer'
 local safetensors = require 'hz.tensor.safetensors'
@@ -320,17 +321,17 @@ M.thousands = thousands
 -- Table of layers: output shape, parameters, multiply-adds, bytes of the output, for one item.
 function methods.summary(net, o)
   check_options(net, 'summary', o)
-  local lines = { ('%s   input %s'):format(net.who, '(' .. table.concat(input_shape(net, o or {}), ',') .. ')') }
-  local function line(...) lines[#lines + 1] = (('%-11s %-28s %-13s %12s %14s %10s'):format(...):gsub('%s+$', '')) end
-  line('layer', 'what', 'output', 'parameters', 'multiply-adds', 'bytes')
-  local p, m, bytes = 0, 0, 0
+  local title = ('%s   input %s'):format(net.who, '(' .. table.concat(input_shape(net, o or {}), ',') .. ')')
+  local lines, p, m, bytes = {}, 0, 0, 0
+  local function line(...) lines[#lines + 1] = { ... } end
   for _, r in ipairs(net:rows(o)) do
     line(r.name, r.layer, '(' .. table.concat(r.shape, ',') .. ')', thousands(r.parameters), thousands(r.madds),
       thousands(r.bytes))
     p, m, bytes = p + r.parameters, m + r.madds, bytes + r.bytes
   end
   line('total', '', '', thousands(p), thousands(m), thousands(bytes))
-  return table.concat(lines, '\n')
+  return tables.wrap(title, '  ') .. '\n' .. tables.text({ { 'layer', 'left' }, { 'what', 'left' }, { 'output', 'left' }, { 'parameters' },
+    { 'multiply-adds' }, { 'bytes' } }, lines, tables.width)
 end
 
 -- ---- checkpoints: parameters and buffers by name ----

@@ -1,6 +1,7 @@
 -- help.lua: one line of help for every public function: `? name` at the prompt shows it, the test suite runs the
 -- examples. Rows stand in help/*.lua, one file a subject: { subject = '...', { 'name', 'usage', 'what it does',
 -- 'example' }, ... }.
+local tables = require 'hz.base.table'
 local layers = require 'hz.net.layer'
 local plugins = require 'hz.codec.plugins'
 
@@ -48,7 +49,7 @@ local function overview()
   for _, s in ipairs(order) do
     local line = ('%-10s'):format(s.subject)
     for _, name in ipairs(s.names) do
-      if #line + #name > 94 then
+      if #line + #name >= tables.width then
         lines[#lines + 1] = line
         line = (' '):rep(10)
       end
@@ -60,8 +61,25 @@ local function overview()
   return table.concat(lines, '\n')
 end
 
+-- Lines of Lua are broken behind a semicolon, else between words: what was copied from here still runs.
+local function example_text(code)
+  local lines, line = {}, nil
+  for statement in (code .. '; '):gmatch '(.-);%s+' do
+    if line and #line + #statement + 4 <= tables.width then
+      line = line .. '; ' .. statement
+    else
+      if line then lines[#lines + 1] = line .. ';' end
+      line = '  ' .. statement
+    end
+  end
+  lines[#lines + 1] = line
+  for i, l in ipairs(lines) do lines[i] = tables.wrap(l, '    ') end
+  return table.concat(lines, '\n')
+end
+
 local function row_text(r)
-  return r.usage .. '\n  ' .. r.text .. (r.example and '\n  ' .. r.example:gsub('\n', '\n  ') or '')
+  local text = tables.wrap(r.usage, '    ') .. '\n' .. tables.wrap('  ' .. r.text, '  ')
+  return r.example and text .. '\n' .. example_text(r.example) or text
 end
 
 -- Help on a name ('hz.matmul', 'matmul', 't:sum' and ':sum' all work), or the list of names for ''.

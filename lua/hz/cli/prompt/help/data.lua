@@ -15,7 +15,8 @@ return {
   { 'file', 'hz.file.read_all(path), hz.file.write(path, text), ...',
     'whole files and folders: written completely or not at all', 'print(hz.file.exists(hz.root))' },
   { 'safetensors', 'hz.safetensors.write(path, {name=tensor}, {key=text}), hz.safetensors.read(path)',
-    'named tensors in a file, with a checksum; of other programs F16 and F8 are read as f32, BOOL as u8, I8 I16 U16 as i32',
+    'named tensors in a file, with a checksum; of other '
+    .. 'programs F16 and F8 are read as f32, BOOL as u8, I8 I16 U16 as i32',
     "path = os.tmpname(); hz.safetensors.write(path, {t = hz.ones{2}}); "
     .. "print(hz.safetensors.read(path).t); os.remove(path)" },
   { 'is_tensor', 'hz.is_tensor(x)', 'whether x is a tensor', 'print(hz.is_tensor(hz.zeros{1}))' },

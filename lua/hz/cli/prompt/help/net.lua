@@ -27,9 +27,9 @@ return {
   { ':plan',
     'net:plan{batch=, data=set, train=true, optimizer=, augment={shift=, flip=}, loss=, dtype=, seed=, keep=, tune=, '
     .. 'exact=}',
-    'the net made ready to run: shapes checked, memory placed, kernels chosen; print(plan) shows its nodes. '
-    .. 'dtype=bf16 stores activations and their gradients in half the bytes; where kernel winopairs runs, it rounds '
-    .. 'inside as well and its results are off by 1.1e-2, not 2e-3: exact=true does without it',
+    'the net made ready to run: shapes checked, memory placed, kernels chosen; print(plan) shows its nodes with their '
+    .. 'times in the last run. dtype=bf16 stores activations and their gradients in half the bytes; where kernel '
+    .. 'winopairs runs, it rounds inside as well and its results are off by 1.1e-2, not 2e-3: exact=true does without it',
     tiny .. 'print(net:plan{batch=2})' },
   { ':step', 'plan:step()', 'one training step; its loss',
     set .. 'p = net:plan{batch=10, data=set, train=true, optimizer=hz.adam()}; print(p:step())' },
@@ -50,7 +50,7 @@ return {
     tiny .. "p = net:plan{batch=2, keep=true}; p:run(); print(p:peek 'conv1')" },
   { ':gradient', 'plan:gradient(parameter)', 'gradient after a step of a training plan without an optimizer',
     set .. "p = net:plan{batch=10, data=set, train=true}; p:step(); print(p:gradient 'conv1.weight')" },
-  { ':nodes', 'plan:nodes()', 'rows of layer, op, kernel, shape, flops and, after plan:timed(true), ms',
+  { ':nodes', 'plan:nodes()', 'rows of layer, op, kernel, shape, offset in the arena, flops, and ms of the last run',
     tiny .. 'print(net:plan{batch=2}:nodes()[1])' },
   { 'sgd', "hz.sgd{rate=0.01, momentum=0.9, nesterov=true, decay=0, schedule='cosine', warmup=0}",
     'stochastic gradient descent; schedules: constant cosine linear time', 'print(hz.sgd{rate=0.1})' },
