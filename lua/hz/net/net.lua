@@ -330,8 +330,9 @@ function methods.summary(net, o)
     p, m, bytes = p + r.parameters, m + r.madds, bytes + r.bytes
   end
   line('total', '', '', thousands(p), thousands(m), thousands(bytes))
-  return tables.wrap(title, '  ') .. '\n' .. tables.text({ { 'layer', 'left' }, { 'what', 'left' }, { 'output', 'left' }, { 'parameters' },
-    { 'multiply-adds' }, { 'bytes' } }, lines, tables.width)
+  local columns = { { 'layer', 'left' }, { 'what', 'left' }, { 'output', 'left' }, { 'parameters' },
+    { 'multiply-adds' }, { 'bytes' } }
+  return tables.wrap(title, '  ') .. '\n' .. tables.text(columns, lines, tables.width)
 end
 
 -- ---- checkpoints: parameters and buffers by name ----

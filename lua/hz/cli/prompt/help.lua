@@ -1,7 +1,9 @@
 -- help.lua: one line of help for every public function: `? name` at the prompt shows it, the test suite runs the
 -- examples. Rows stand in help/*.lua, one file a subject: { subject = '...', { 'name', 'usage', 'what it does',
 -- 'example' }, ... }.
+local names = require 'hz.base.names'
 local tables = require 'hz.base.table'
+local pretty = require 'hz.tensor.pretty'
 local layers = require 'hz.net.layer'
 local plugins = require 'hz.codec.plugins'
 
@@ -16,24 +18,23 @@ local function load_rows()
   rows, order = {}, {}
   for _, file in ipairs(subjects) do
     local list = require('hz.cli.prompt.help.' .. file)           -- lazy: by name, and when help is asked for
-    local names = {}
+    local keys = {}
     for _, r in ipairs(list) do
       rows[r[1]] = { usage = r[2], text = r[3], example = r[4] }
-      names[#names + 1] = r[1]
+      keys[#keys + 1] = r[1]
     end
-    order[#order + 1] = { subject = list.subject, names = names }
+    order[#order + 1] = { subject = list.subject, names = keys }
   end
 end
 
 -- Functions that may know a name no row has: f(name) -> text or nil.
 M.others = {
   function(name)
-    local kind = rawget(layers.kinds, (name:gsub('^layers%.', '')))
+    local kind = rawget(layers.kinds, name)
     return kind and ('%s\n  %s'):format(tostring(kind), kind.help)
   end,
   function(name)
-    local codec = name:match '^codec%.([%w_]+)$' or name
-    return plugins.has(codec) and tostring(require 'hz.codec.codec'[codec]) or nil       -- lazy: it opens all plugins
+    return plugins.has(name) and tostring(require 'hz.codec.codec'[name]) or nil       -- lazy: it opens all plugins
   end,
 }
 
@@ -43,19 +44,29 @@ function M.rows()
   return rows
 end
 
+-- Names of a subject in groups: those that stand alone, then by what is in front of them: { ':', 'x:', 'file.', ... }.
+local function groups_of(list)
+  local groups, by_name = {}, {}
+  for _, key in ipairs(list) do
+    local before, name = key:match '^(.-[%.:])([^%.:]*)$'
+    local group = by_name[before or '']
+    if not group then
+      group = { before = before or '' }
+      by_name[group.before], groups[#groups + 1] = group, group
+    end
+    group[#group + 1] = name or key
+  end
+  return groups
+end
+
 local function overview()
   load_rows()
-  local lines = {}
+  local lines, indent = {}, (' '):rep(9)
   for _, s in ipairs(order) do
-    local line = ('%-10s'):format(s.subject)
-    for _, name in ipairs(s.names) do
-      if #line + #name >= tables.width then
-        lines[#lines + 1] = line
-        line = (' '):rep(10)
-      end
-      line = line .. ' ' .. name
+    for i, group in ipairs(groups_of(s.names)) do
+      local first = ('%-8s '):format(i == 1 and s.subject or '')
+      lines[#lines + 1] = tables.wrap(first .. group.before .. ' ' .. table.concat(group, ' '), indent .. ' ')
     end
-    lines[#lines + 1] = line
   end
   lines[#lines + 1] = '? NAME tells more; Tab completes names'
   return table.concat(lines, '\n')
@@ -82,24 +93,76 @@ local function row_text(r)
   return r.example and text .. '\n' .. example_text(r.example) or text
 end
 
--- Help on a name ('hz.matmul', 'matmul', 't:sum' and ':sum' all work), or the list of names for ''.
-function M.text(name)
-  if name == '' then return overview() end
+-- Rows of a name: its own, then those of a method or a field that is called so: 'mean', ':mean', 'x:mean', 'join'.
+local function rows_of(name)
+  local list, last = {}, name:match '[^%.:]*$'
+  local exact = rows[name]
+  if exact and name:find '[%.:]' then return { exact } end
+  for _, s in ipairs(order) do
+    for _, key in ipairs(s.names) do
+      local called = key:match '[^%.:]*$'
+      local fits = called == last and (key == last or key:find ':' and (name == last or name:find ':')
+        or key:find '%.' and not name:find ':')
+      if fits then table.insert(list, key == last and 1 or #list + 1, rows[key]) end
+    end
+  end
+  return list
+end
+
+local function text_of(name)
+  local parts = {}
+  for i, r in ipairs(rows_of(name)) do parts[i] = row_text(r) end
+  local last = name:match '[^%.:]*$'
+  for _, other in ipairs(name:find ':' and {} or M.others) do
+    parts[#parts + 1] = other(last)
+  end
+  return #parts > 0 and table.concat(parts, '\n') or nil
+end
+
+-- What an object can do: the word a user calls one (net, x, ...), and its methods; nil for other values.
+local function kind_of(v)
+  for called, kind in pairs(names.objects) do
+    local ok, is = pcall(kind.is, v)
+    if ok and is then return called, names.sorted(kind.methods) end
+  end
+end
+
+-- A value of the user's own: what it is, and what it can do.
+local function about(name, v)
+  local called, methods = kind_of(v)
+  local text = tables.wrap(('%s: %s'):format(name, pretty.short(v)), '  ')
+  if not called then return text end
+  return text .. '\n' .. tables.wrap(('  %s:NAME(): %s'):format(name, table.concat(methods, ' ')), '  ')
+end
+
+local function owned(name, own)
+  local path, method = name:match '^([^:]+):([^:]*)$'
+  local v = own(path or name)
+  if v == nil then return nil end
+  local row = method and rows[(kind_of(v) or '') .. ':' .. method]
+  return row and row_text(row) or about(path or name, v)
+end
+
+local LEAST = 3                    -- letters of a name that is sought within others
+
+local function near(name)
+  local list = {}
+  for k in pairs(rows) do
+    if #name >= LEAST and k:find(name, 1, true) then list[#list + 1] = k end
+  end
+  table.sort(list)
+  return #list > 0 and 'see ' .. table.concat(list, ', ')
+    or (names.meant(name, names.sorted(rows)):gsub('^, ', '') .. '; '):gsub('^; ', '') .. '? alone lists what there is'
+end
+
+-- Help on a name ('hz.matmul', 'matmul', 'x:sum', ':sum', 'sum', 'l.conv'), or the list of names for ''. own(path): the
+-- value that a path has among the user's own, or nil; hz's names come first.
+function M.text(name, own)
+  if name == '' or name == 'hz' then return overview() end
   load_rows()
   local short = name:gsub('%(.*$', ''):gsub('^hz%.', '')
-  local r = rows[short] or rows[short:match ':.*$' or ''] or rows[':' .. short] or rows[short:match '[^%.]*$']
-  if r then return row_text(r) end
-  for _, other in ipairs(M.others) do
-    local text = other(short)
-    if text then return text end
-  end
-  local near = {}
-  for k in pairs(rows) do
-    if k:find(short, 1, true) or short:find(k, 1, true) then near[#near + 1] = k end
-  end
-  table.sort(near)
-  return ("help: nothing about '%s'; %s"):format(name,
-    #near > 0 and 'see ' .. table.concat(near, ', ') or '? alone lists what there is')
+  return not rows[short] and own and owned(short, own) or text_of(short)
+    or tables.wrap(("help: nothing about '%s'; %s"):format(name, near(short)), '  ')
 end
 
 return M
