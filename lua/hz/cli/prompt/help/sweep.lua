@@ -52,5 +52,7 @@ return {
   { 'quality.snr', 'hz.quality.snr(a, b)', 'dB of the sound a over the error of b',
     'print(hz.quality.snr(hz.ones{8}, hz.zeros{8}))' },
   { 'show', "hz.show(image, 'name.png')",
-    'draws an image, or the first of a set, in the terminal and writes it as a PNG', "print(type(hz.show))" },
+    'draws an image, or the first 64 of a batch or set as a grid, in the terminal '
+    .. 'and writes it as a PNG (in the folder of temporary files unless named)',
+    "set = hz.data('camera', {split='test', test=10}); path = os.tmpname(); hz.show(set, path); os.remove(path)" },
 }
