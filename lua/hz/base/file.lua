@@ -112,7 +112,7 @@ function M.with(path, use)
 end
 
 -- Whether an error says that a file could not be read at all, rather than that its contents are wrong.
-function M.is_unread(e) return tostring(e):find '%f[%w]read: ' ~= nil end
+function M.is_unread(e) return ('%s'):format(tostring(e)):find '%f[%w]read: ' ~= nil end
 
 -- The chunk of a Lua file that describes something; nil and a message, as of loadfile. A script itself may come from a
 -- pipe, such a file may not.

@@ -19,7 +19,10 @@ Builder.__index = Builder
 -- ---- describing ----
 
 -- Nested tables of layers are read in order, so that blocks can be written once and repeated.
-local function flatten_layers(list, out, where)
+local DEEPEST = 32                 -- tables within tables of layers; a table may hold itself
+
+local function flatten_layers(list, out, where, depth)
+  if depth > DEEPEST then c.fail('%s: tables more than %d deep; needs fewer', where:match '^[^,]*', DEEPEST) end
   local n, wrong = names.length(list)
   if not n then c.fail('%s: %s; needs layers or tables of layers, one after the other', where, wrong) end
   for i = 1, n do
@@ -28,7 +31,7 @@ local function flatten_layers(list, out, where)
     if layer then
       out[#out + 1] = layer
     elseif type(x) == 'table' then
-      flatten_layers(x, out, ('%s, table %d'):format(where, i))
+      flatten_layers(x, out, ('%s, table %d'):format(where, i), depth + 1)
     else
       c.fail('%s: entry %d is %s; needs a layer or a table of layers', where, i, type(x))
     end
@@ -85,7 +88,7 @@ local function describe(name, list)
   local given, rest = take_options(net.who, list)
   M.check_input(net.who, given.input)
   training.check(net.who, { mean = given.mean, deviation = given.deviation })
-  net.layers = flatten_layers(rest, {}, net.who)
+  net.layers = flatten_layers(rest, {}, net.who, 1)
   if #net.layers == 0 then c.fail('%s: no layers; needs at least one', net.who) end
   name_layers(net)
   return net

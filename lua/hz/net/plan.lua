@@ -47,6 +47,7 @@ local function check_options(o)
     c.fail('plan: data is %s; needs a set with items and labels', type(o.data))
   end
   if o.loss and o.loss ~= 'xent' then c.fail('plan: loss %s is unknown; have xent', need.shown(o.loss)) end
+  if o.loss == false and o.train then c.fail("plan: loss is false; training needs loss='xent'") end
 end
 
 -- Into the slots of the input node.

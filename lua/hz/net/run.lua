@@ -96,6 +96,7 @@ end
 
 -- A finished training is read back: its parameters into the net, scored again on the test set.
 local function read_back(self, o)
+  train.check(o)
   local done = read_json(self, 'result.json', { curve = 'list', seconds = 'number', kernels = 'table?' })
   local model = path(self, 'model.safetensors')
   local ok, e = pcall(function()

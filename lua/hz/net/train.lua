@@ -160,8 +160,8 @@ local function make_plans(run, settings, o, before)
   local made, changes
   made, run.kernels, changes = choices.plans(before.kernels, function()
     local list = { plan = o.net:plan(settings:to_train(o.train)) }
-    list.watch = o.watch and o.net:plan(settings:to_score(o.watch))
-    list.test = o.test and (o.test == o.watch and list.watch or o.net:plan(settings:to_score(o.test)))
+    if o.watch then list.watch = o.net:plan(settings:to_score(o.watch)) end
+    if o.test then list.test = o.test == o.watch and list.watch or o.net:plan(settings:to_score(o.test)) end
     return list
   end)
   run.plan, run.watch, run.test = made.plan, made.watch, made.test

@@ -227,9 +227,10 @@ local function check_kinds(o)
   for _, k in ipairs { 'name', 'runs', 'weights' } do
     if o[k] ~= nil then need.text('sweep', k, o[k]) end
   end
-  for _, k in ipairs { 'train', 'test' } do
+  for _, k in ipairs { 'train', 'test', 'batch' } do
     if o[k] ~= nil then need.count('sweep', k, o[k], 1) end
   end
+  if o.epochs ~= nil then need.count('sweep', 'epochs', o.epochs) end
   for _, k in ipairs { 'request', 'values' } do
     if o[k] ~= nil then need.table('sweep', k, o[k]) end
   end

@@ -294,9 +294,11 @@ function M.expect(path, tensors, name, dtype, shape)
   need.table('safetensors', 'what was read', tensors)
   need.text('safetensors', 'the name', name)
   need.text('safetensors', 'the dtype', dtype)
-  need.table('safetensors', 'the shape', shape)
+  local n, s = c.shape(shape, 'safetensors')
+  for d = 1, n do need.count('safetensors', 'an extent', tonumber(s[d - 1])) end
   local t = tensors[name]
   if not t then c.fail("%s: it has no tensor '%s'; needs one, %s (%s)", path, name, dtype, table.concat(shape, ',')) end
+  if not tensor.is(t) then c.fail("%s: '%s' is %s; needs a tensor", path, name, need.shown(t)) end
   local same = t:type() == dtype and t.ndim == #shape
   for d = 1, same and #shape or 0 do same = same and t:size(d) == shape[d] end
   if not same then
