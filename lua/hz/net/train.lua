@@ -44,6 +44,7 @@ local function check(o)
     if o[k] ~= nil then need.text('train', k, o[k]) end
   end
 end
+M.check = check
 
 -- ---- outcome bits: one bit per item of the watch split and epoch ----
 

@@ -58,6 +58,8 @@ return {
   { 'file.share', 'hz.file.share(path)', 'the same, held by any number of processes at once',
     'path = os.tmpname(); l = hz.file.share(path); l:release(); os.remove(path)' },
   { 'file.join', 'hz.file.join(folder, name)', 'a path', "print(hz.file.join('a', 'b'))" },
+  { 'file.real', 'hz.file.real(path)', 'the path without links and dots; as given where nothing is',
+    'print(hz.file.real "/tmp/..")' },
   { 'file.folder_of', 'hz.file.folder_of(path)', 'the folder of a path', "print(hz.file.folder_of 'a/b')" },
   { 'file.name_of', 'hz.file.name_of(path)', 'the last name of a path', "print(hz.file.name_of 'a/b')" },
   { 'file.is_plain', 'hz.file.is_plain(name)', 'whether a name stays in its folder and is not hidden',

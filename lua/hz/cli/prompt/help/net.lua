@@ -51,7 +51,8 @@ return {
     .. 'exact=}',
     'the net made ready to run: shapes checked, memory placed, kernels chosen; print(plan) shows its nodes with their '
     .. 'times in the last run. dtype=bf16 stores activations and their gradients in half the bytes; where kernel '
-    .. 'winopairs runs, it rounds inside as well and its results are off by 1.1e-2, not 2e-3: exact=true does without it',
+    .. 'winopairs runs, it rounds inside as well and its results are off by 1.1e-2, not 2e-3: exact=true does '
+    .. 'without it',
     tiny .. 'print(net:plan{batch=2})' },
   { 'plan:step', 'plan:step()', 'one training step; its loss',
     set .. 'p = net:plan{batch=10, data=set, train=true, optimizer=hz.adam()}; print(p:step())' },
