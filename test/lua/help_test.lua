@@ -75,17 +75,3 @@ t.case('a method of several kinds shows all, one of a kind its own', function()
   t.match(narrow('e', help.text 'ssim'), 'hz.quality.ssim')
   t.match(narrow('conv9', help.text(('conv9 '):rep(40))), 'nothing about')
 end)
-
-t.case("one's own variables say what they are, where hz has no such name", function()
-  local own = { y = hz.ones { 2, 3 }, net1 = hz.net 'n' { hz.layers.relu }, n = 3, f = print, full = 1,
-    list = { 1, 2 } }
-  local function find(path) return own[path] end
-  t.match(help.text('y', find), '^y: f32 %(2,3%)\n  y:NAME%(%): abs add')
-  t.match(help.text('y:sum', find), '^t:sum')
-  t.match(help.text('net1:count', find), '^net:count')
-  t.match(help.text('net1', find), "^net1: net 'n'")
-  t.equal(help.text('n', find), 'n: 3')
-  t.match(help.text('f', find), '^f: function')
-  t.match(help.text('full', find), '^hz.full')
-  t.match(help.text('list', find), '^list: {')
-end)

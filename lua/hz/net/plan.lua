@@ -179,7 +179,7 @@ function M.new(net, o)
   self.args = ffi.new('hz_step', { seed = o.seed or net.seed or 0, count = self.batch })
   if o.train then c.check(C.hz_plan_gate(self.handle, self.values.loss, self.forward_nodes), net.who .. ': ') end
   if o.tune then tune.apply(self, o.tune) end
-  C.hz_plan_timed(self.handle, 1)                       -- two readings of a clock a node, some ten ns
+  C.hz_plan_timed(self.handle, 1)                       -- a reading of the clock for each node, some ten ns
   look.debug_new(self)
   return self
 end

@@ -3,7 +3,6 @@
 -- 'example' }, ... }.
 local names = require 'hz.base.names'
 local tables = require 'hz.base.table'
-local pretty = require 'hz.tensor.pretty'
 local layers = require 'hz.net.layer'
 local plugins = require 'hz.codec.plugins'
 
@@ -94,7 +93,8 @@ local function row_text(r)
 end
 
 -- Rows of a name: its own, then those of a method or a field that is called so: 'mean', ':mean', 'x:mean', 'join'.
-local function rows_of(name)
+function M.rows_of(name)
+  load_rows()
   local list, last = {}, name:match '[^%.:]*$'
   local exact = rows[name]
   if exact and name:find '[%.:]' then return { exact } end
@@ -111,36 +111,12 @@ end
 
 local function text_of(name)
   local parts = {}
-  for i, r in ipairs(rows_of(name)) do parts[i] = row_text(r) end
+  for i, r in ipairs(M.rows_of(name)) do parts[i] = row_text(r) end
   local last = name:match '[^%.:]*$'
   for _, other in ipairs(name:find ':' and {} or M.others) do
     parts[#parts + 1] = other(last)
   end
   return #parts > 0 and table.concat(parts, '\n') or nil
-end
-
--- What an object can do: the word a user calls one (net, x, ...), and its methods; nil for other values.
-local function kind_of(v)
-  for called, kind in pairs(names.objects) do
-    local ok, is = pcall(kind.is, v)
-    if ok and is then return called, names.sorted(kind.methods) end
-  end
-end
-
--- A value of the user's own: what it is, and what it can do.
-local function about(name, v)
-  local called, methods = kind_of(v)
-  local text = tables.wrap(('%s: %s'):format(name, pretty.short(v)), '  ')
-  if not called then return text end
-  return text .. '\n' .. tables.wrap(('  %s:NAME(): %s'):format(name, table.concat(methods, ' ')), '  ')
-end
-
-local function owned(name, own)
-  local path, method = name:match '^([^:]+):([^:]*)$'
-  local v = own(path or name)
-  if v == nil then return nil end
-  local row = method and rows[(kind_of(v) or '') .. ':' .. method]
-  return row and row_text(row) or about(path or name, v)
 end
 
 local LEAST = 3                    -- letters of a name that is sought within others
@@ -155,14 +131,12 @@ local function near(name)
     or (names.meant(name, names.sorted(rows)):gsub('^, ', '') .. '; '):gsub('^; ', '') .. '? alone lists what there is'
 end
 
--- Help on a name ('hz.matmul', 'matmul', 'x:sum', ':sum', 'sum', 'l.conv'), or the list of names for ''. own(path): the
--- value that a path has among the user's own, or nil; hz's names come first.
-function M.text(name, own)
+-- Help on a name ('hz.matmul', 'matmul', 'x:sum', ':sum', 'sum', 'l.conv'), or the list of names for ''.
+function M.text(name)
   if name == '' or name == 'hz' then return overview() end
   load_rows()
   local short = name:gsub('%(.*$', ''):gsub('^hz%.', '')
-  return not rows[short] and own and owned(short, own) or text_of(short)
-    or tables.wrap(("help: nothing about '%s'; %s"):format(name, near(short)), '  ')
+  return text_of(short) or tables.wrap(("help: nothing about '%s'; %s"):format(name, near(short)), '  ')
 end
 
 return M
