@@ -26,7 +26,7 @@ local function for_all(codec, f)
   for _, size in ipairs(sizes) do
     for _, channels in ipairs { 1, 3 } do
       local image = picture(size[1], size[2], channels, 1 + #codec.name)
-      local ok, bytes, account = pcall(codec.encode, codec, image)
+      local ok, bytes, account = c.try(codec.encode, codec, image)
       if ok then
         n = n + 1
         f(image, bytes, account, ('(%d,%d,%d)'):format(size[1], size[2], channels))
@@ -75,11 +75,11 @@ local checks = {
   end },
   { 'survives damaged streams', function(codec)
     local image, refused = picture(31, 33, 3, 5), 0
-    local ok, bytes = pcall(codec.encode, codec, image)
+    local ok, bytes = c.try(codec.encode, codec, image)
     if not ok then image = picture(31, 33, 1, 5); bytes = codec:encode(image) end
     local good = codec:decode(bytes)
     for i = 1, 600 do
-      if not pcall(codec.decode, codec, damaged(codec, bytes, i)) then refused = refused + 1 end
+      if not c.try(codec.decode, codec, damaged(codec, bytes, i)) then refused = refused + 1 end
     end
     if not same(codec:decode(bytes), good) then error('the good stream decodes otherwise afterwards', 0) end
     return ('600 streams, %d refused'):format(refused)
@@ -98,8 +98,7 @@ return function(codec)
   for _, row in ipairs(checks) do
     io.write('  ', row[1], ' ... ')
     io.flush()
-    local ok, remark = pcall(row[2], codec)
-    if not ok and c.is_interrupt(remark) then error(remark, 0) end
+    local ok, remark = c.try(row[2], codec)
     print(visible(ok and 'yes (' .. remark .. ')' or 'NO: ' .. tostring(remark)))
     good = good and ok
   end
