@@ -10,8 +10,6 @@ local tensor = require 'hz.tensor.tensor'
 
 local M = {}
 
-local jpeg, png = codec.jpeg { quality = 90 }, codec.png { level = 1 }
-
 local PORTION = 256                -- scenes in memory at once
 local SCENE = 64                   -- pixels of a scene, either way
 
@@ -66,16 +64,16 @@ local function enlarged(scene, n, o)
   return out
 end
 
-local function encoded(image, n)
-  if n % 2 == 1 then return png:encode(image), 'png' end
+local function encoded(codecs, image, n)
+  if n % 2 == 1 then return codecs.png:encode(image), 'png' end
   local k = math.floor(n / 2) % 8 + 1
-  return M.with_orientation(jpeg:encode(stored(image, k)), k), 'jpg'
+  return M.with_orientation(codecs.jpeg:encode(stored(image, k)), k), 'jpg'
 end
 
 -- `count` photographs below folder; o: least and most pixels of a side, classes (at most 10). Returns the names of the
 -- classes.
 function M.make(folder, count, o)
-  local n, classes = 0, {}
+  local n, classes, codecs = 0, {}, { jpeg = codec.jpeg { quality = 90 }, png = codec.png { level = 1 } }
   for i = 1, o.classes do
     classes[i] = camera.classes[i]
     file.mkdir(('%s/%s'):format(folder, classes[i]))
@@ -86,7 +84,7 @@ function M.make(folder, count, o)
       if n == count then return classes end
       local class = classes[labels[i] + 1]
       if class then
-        local bytes, ending = encoded(enlarged(scenes[i], n, o), n)
+        local bytes, ending = encoded(codecs, enlarged(scenes[i], n, o), n)
         file.write(('%s/%s/%05d.%s'):format(folder, class, n, ending), bytes)
         n = n + 1
       end

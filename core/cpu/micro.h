@@ -97,6 +97,8 @@ typedef struct cpu_stored {
        argmax may be NULL */
     void (*pool_max)(void *y, uint8_t *argmax, const void *x, const cpu_taps *t, int64_t n);
     void (*pool_max_grad)(float *dx, const void *dy, const uint8_t *argmax, const cpu_taps *t, int64_t n);
+    /* the same where no other window meets this one: dx, stored, is written, not added to */
+    void (*pool_max_back)(void *dx, const void *dy, const uint8_t *argmax, const cpu_taps *t, int64_t n);
     void (*pool_mean)(void *y, const void *x, const cpu_taps *t, int64_t n);
     void (*pool_mean_grad)(float *dx, const void *dy, const cpu_taps *t, int64_t n);
 
@@ -104,6 +106,10 @@ typedef struct cpu_stored {
     void (*norm_squares)(float *sum, const void *x, const float *mean, int64_t rows, int64_t n);
     void (*norm_dots)(float *sum, const void *dy, const void *x, const float *mean, int64_t rows, int64_t n);
     void (*norm_apply)(void *y, const void *x, const void *d, const cpu_affine *k, int64_t rows, int64_t n);
+    /* the same over n neighbours that share one statistic: coefficients of k are single numbers */
+    void (*run_moments)(const void *x, int64_t n, float out[2]);
+    void (*run_dots)(const void *dy, const void *x, float mean, int64_t n, float out[2]);
+    void (*run_apply)(void *y, const void *x, const void *d, const cpu_affine *k, int64_t n);
 } cpu_stored;
 
 struct cpu_micro {

@@ -82,6 +82,13 @@ INLINE void v_store_half(uint16_t *p, VH h, int n)
 INLINE void v_store_part_bf16(uint16_t *p, V v, int n) { v_store_half(p, v_narrow(v), n); }
 INLINE void v_store_product_bf16(uint16_t *p, V v, int n) { v_store_half(p, v_narrow_product(v), n); }
 
+/* The first n lanes of v, the others 0. */
+INLINE V v_first_lanes(V v, int n)
+{
+    float lane[LANES];
+    v_store(lane, v);
+    return v_load_some(lane, n);
+}
 INLINE V v_set(float x) { return x - (V){ 0 }; }
 /* b where one is NaN and where both are zero, like maxps; v_below: low where x < limit, else high, also where x is NaN.
    In instructions of AVX-512 where there are any: its comparisons yield a mask that would become a vector first. */

@@ -22,7 +22,7 @@ static const struct { int producer, follower; } patterns[] = {
     { OP_dropout_grad, OP_act_grad },   { OP_maxpool_grad, OP_act_grad },   { OP_avgpool_grad, OP_act_grad },
     { OP_meanpool_grad, OP_act_grad },
     { OP_conv2d, OP_maxpool },          { OP_conv2d, OP_dropout },          { OP_conv2d, OP_norm },
-    { OP_conv2d_dx, OP_dropout_grad },  { OP_conv2d_dx, OP_norm_grad },
+    { OP_conv2d_dx, OP_dropout_grad },  { OP_conv2d_dx, OP_norm_grad },     { OP_conv2d_dx, OP_maxpool_grad },
 };
 
 /* What is to be joined. */
@@ -91,13 +91,19 @@ static int add_tail(hz_graph *g, const pair *p, hz_node *fused)
     return take_inputs(g, p->producer, f->in + 1, f->nin - 1, first, fused);
 }
 
-/* A value for the sums, (2,n) for the n elements of the last axis. */
+static int axis_of(const hz_graph *g, const hz_node *norm)
+{
+    int last = g->values[norm->in[0]].ndim - 1, axis = norm->attr.norm.axis;
+    return axis > 0 ? axis : last;
+}
+
+/* A value for the sums, (2,n) for the n elements of the follower's axis. */
 static int sums_value(hz_graph *g, const hz_node *follower, const char *word)
 {
     const hz_value *x = &g->values[follower->in[0]];
     out_spec spec = { .dtype = parameter_dtype(x), .kind = HZ_GRADIENT, .ndim = 2 };
     spec.shape[0] = 2;
-    spec.shape[1] = x->shape[x->ndim - 1];
+    spec.shape[1] = x->shape[axis_of(g, follower)];
     char name[HZ_NAMELEN];
     snprintf(name, sizeof name, "%.30s.%s", follower->name, word);
     return graph_value(g, name, &spec);
@@ -122,6 +128,14 @@ static int add_sums(hz_graph *g, const pair *p, hz_node *fused)
 
 /* ---- rewire ---- */
 
+static int is_unstored(const hz_node *n)
+{
+    for (const hz_tail *t = n->tail; t < n->tail + n->tails; t++)
+        if (t->out == node_result(n))
+            return t->out > 0 && !hz_tail_keeps(t->op);
+    return 0;
+}
+
 /* The fused node makes its outputs; what a tail with a result of its own has read is not stored. */
 static void put(hz_graph *g, int producer, const hz_node *fused)
 {
@@ -130,7 +144,7 @@ static void put(hz_graph *g, int producer, const hz_node *fused)
         g->values[fused->out[k]].node = producer;
         g->values[fused->out[k]].output = k;
     }
-    g->values[fused->out[0]].unstored = node_result(fused) != 0;
+    g->values[fused->out[0]].unstored = is_unstored(fused);
 }
 
 static void replace(hz_graph *g, const pair *p, const hz_node *fused)
@@ -171,11 +185,11 @@ static int find_pair(const hz_graph *g, hz_node *follower, pair *p)
     return is_pattern(g->nodes[producer].op, follower->op);
 }
 
-/* Tails meet whole rows of the last axis. */
-static int is_over_last_axis(const hz_graph *g, const hz_node *norm)
+/* Tails meet whole rows of the last axis, of which they know the row of the image. */
+static int is_over_channels_or_rows(const hz_graph *g, const hz_node *norm)
 {
-    int axis = norm->attr.norm.axis;
-    return !axis || axis == g->values[norm->in[0]].ndim - 1;
+    int axis = axis_of(g, norm);
+    return axis == g->values[norm->in[0]].ndim - 1 || axis == 1;
 }
 
 static int only_first_output_is_read(const hz_node *n, const int32_t *uses)
@@ -190,7 +204,7 @@ static int only_first_output_is_read(const hz_node *n, const int32_t *uses)
 static const way *way_of(const hz_graph *g, const pair *p, const int32_t *uses)
 {
     const hz_node *f = p->follower;
-    if (op_tail_has(f->op, 'S') && !is_over_last_axis(g, f))
+    if (op_tail_has(f->op, 'S') && !is_over_channels_or_rows(g, f))
         return NULL;
     if (hz_tail_kind_of(f->op, &f->attr) == HZ_TAIL_SUMS)
         return &sums_way;

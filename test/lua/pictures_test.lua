@@ -4,6 +4,7 @@ local C = require 'hz.c'.C
 local codec = require 'hz.codec.codec'
 local dataset = require 'hz.data.dataset'
 local file = require 'hz.base.file'
+local nets = require 'hz.net.nets'
 local plugins = require 'hz.codec.plugins'
 local sizes = require 'hz.codec.sizes'
 local tensor = require 'hz.tensor.tensor'
@@ -245,6 +246,24 @@ t.case('memory holds the set and a picture per thread, however many pictures the
   local code = [[print(hz.file.read_all '/proc/self/status':match 'VmHWM:%s*(%d+)')]]
   local _, base = t.sh(('"%s" -e "%s"'):format(t.hz, code))
   t.ok(peak '' - tonumber(base) / 1024 < 60, 'megabytes beside the program')
+end)
+
+-- ---- a net for any size ----
+
+t.case('conv-by-size takes any image, as deep as it is large, and ends in a mean over what is left', function()
+  for _, row in ipairs(nets.rows) do
+    local input = { 32, 32, 3 }
+    t.equal(nets.make(row[1], { input = input }):init { seed = 1, input = input }:count(), row[3], row[1])
+  end
+  local before = 0
+  for _, shape in ipairs { { 1, 1, 1 }, { 5, 7, 3 }, { 16, 16, 3 }, { 33, 64, 1 }, { 48, 64, 3 }, { 96, 128, 3 },
+    { 256, 256, 3 } } do
+    local net = nets.make('conv-by-size', { input = shape, classes = 4 }):init { seed = 1, input = shape }
+    local out = net(tensor.zeros { 2, unpack(shape) })
+    t.equal(out:size(), { 2, 4 })
+    t.ok(#net.layers >= before, 'layers')
+    before = #net.layers
+  end
 end)
 
 -- ---- hz sweep DIR ----

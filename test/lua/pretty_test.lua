@@ -15,6 +15,11 @@ local rows = {
   { 'infinite', -math.huge, '-inf' },
   { 'string', 'a"b', '"a\\"b"' },
   { 'text of several lines', 'a\nb', 'a\nb' },
+  { 'text with tabs', 'a\n\tb', 'a\n\tb' },
+  { 'control characters', 'a\27[1mb\r\0001', '"a\\27[1mb\\r\\0001"' },
+  { 'text of several lines with control characters', 'a\nb\7\t\127', '"a\\nb\\7\\t\\127"' },
+  { 'a long string', ('ä'):rep(2 ^ 20), '"' .. ('ä'):rep(2047) .. '"... (2097152 bytes)' },
+  { 'a long text', ('ab\n'):rep(4096), ('ab\n'):rep(1365) .. 'a... (12288 bytes)' },
   { 'boolean', true, 'true' },
   { 'empty table', {}, '{}' },
   { 'list', { 1, 'a', { 2 } }, '{ 1, "a", { 2 } }' },
@@ -55,6 +60,14 @@ t.case('a large matrix shows its edges', function()
     t.ok(#line < 80)
   end
   t.equal(lines, 8)
+end)
+
+t.case('a large table is not looked through', function()
+  local large, named = {}, {}
+  for i = 1, 2 ^ 20 + 5 do large[i] = i end
+  for i = 1, 10010 do named['n' .. i] = i end
+  t.match(pretty.value(large), '%.%.%. 1048541 or more\n}$')
+  t.match(pretty.value(named), '%.%.%. 9960 or more\n}$')
 end)
 
 t.case('a long table is cut and wrapped', function()

@@ -1,4 +1,4 @@
--- The prompt: through a pipe (plain reading) and on a pseudo-terminal (editing, completion, Ctrl-C, Ctrl-D).
+-- The prompt through a pipe (plain reading), and completion; prompt_test.lua has it on a terminal.
 local t = ...
 local complete = require 'hz.cli.prompt.complete'
 
@@ -45,6 +45,17 @@ t.case('help shows usage, text and example', function()
   t.match(one, '^hz%.zeros%(shape, dtype%)\n  ')
 end)
 
+t.case('NAME? asks what ? NAME asks, by any name', function()
+  local _, out = t.run({}, '? hz.matmul\nmatmul?\nm = hz.matmul; l = hz.layers\nm?\n?m\n')
+  t.equal(out, out:sub(1, #out / 4):rep(4))
+  _, out = t.run({}, '? l.conv\nl = hz.layers\n? conv\nl.conv?\nhz.layers.conv?\nlayers.conv?\n')
+  t.equal(out, out:sub(1, #out / 5):rep(5))
+  _, out = t.run({}, 'x = zeros{2}\n? :sum\nx:sum?\n? x.sum\n')
+  t.equal(out, out:sub(1, #out / 3):rep(3))
+  _, out = t.run({}, 'mean = zeros{2, 3}\nmean?\n')
+  t.match(out, '^mean: tensor  f32 %(2,3%)\n  methods: abs ')
+end)
+
 t.case('time of a slow line', function()
   local _, out = t.run({}, 'os.execute "sleep 0.2"\n')
   t.match(out, '%(0%.%d%d s%)\n$')
@@ -63,6 +74,7 @@ Class.__index = Class
 local globals = setmetatable({ table = table, tools = { hammer = 1, hook = print, deep = { x = 1 } },
   shape = setmetatable({ own = 1 }, Class), list = { { name = 1 } },
   lively = setmetatable({ own = 1 }, { __index = function() error 'ran' end, __names = { method = print } }),
+  own_train = require 'hz'.train,
   small = require 'hz'.net 'small' { require 'hz'.layers.relu },
   tens = require 'hz.tensor.tensor'.zeros { 2 } }, { __index = { layered = 1 } })
 
@@ -82,108 +94,42 @@ local words = {
   { 'nothing.x', {} },
   { 'f().x', {} },
   { 'whi', { 'while' } },
+  { 'l.me', { 'meanpool' } },
+  { 'small:plan{', require 'hz.base.names'.sorted(require 'hz.net.plan'.options) },
+  { 'small:plan{batch=2, opt', { 'optimizer' } },
+  { 'small:plan{batch=2, data=1, batch', {} },
+  { 'small:plan{augment={', { 'flip', 'shift', 'shift_x', 'shift_y' } },
+  { 'small:plan{batch=tab', { 'table' } },
+  { 'small:plan{batch=list[1], key = { f(1), 2 }, tu', { 'tune' } },
+  { 'hz.train{ep', { 'epochs' } },
+  { 'own_train {ep', { 'epochs' } },
+  { 'hz.sgd{mo', { 'momentum' } },
+  { "hz.optimizer('adam', {be", { 'beta1', 'beta2' } },
+  { 'l.conv{8, 3, st', { 'stride' } },
+  { 'hz.layers.conv{8, 3, tab', { 'table' } },
+  { "hz.net 'n' { inp", { 'input' } },
+  { "hz.net('n', { inp", { 'input' } },
+  { 'hz.rand({2}, 0, 1, {', { 'seed', 'stream' } },
+  { "hz.data '", require 'hz.data.dataset'.names() },
+  { "hz.data('cam", { 'camera' } },
+  { 'print(hz.available "cam', { 'camera' } },
+  { "hz.data('camera', {te", { 'test', 'texture' } },
+  { "hz.data('camera', {split='", { 'test', 'train' } },
+  { "small:plan{dtype = 'b", { 'bf16' } },
+  { "x = list[1].name == 'test/lua/repl_", { 'repl_test.lua' } },
+  { "io.open('test/lu", { 'lua/' } },
+  { "hz.data 'test/lu", { 'lua/' } },
+  { "f{'a', \"test/run", { 'run.lua' } },
+  { "x = 'closed'; tab", { 'table' } },
+  { "-- it's a comment\ntab", { 'table' } },
+  { "x = [[it's]] .. tab", { 'table' } },
+  { "'it\\'s' .. tab", { 'table' } },
 }
 for _, row in ipairs(words) do
   t.case('completes ' .. row[1], function()
     t.equal(complete.complete(row[1], globals), row[2])
   end)
 end
-
--- ---- on a terminal ----
-
--- Leaks are not judged: Ctrl-C may fall between the making of a tensor and its hand-over to the collector,
--- which then never frees it.
-local function session()
-  local folder = t.folder()
-  local s = t.terminal(('XDG_STATE_HOME=%s ASAN_OPTIONS=%s:detect_leaks=0 %s'):format(folder,
-    os.getenv 'ASAN_OPTIONS' or '', t.hz))
-  s.history = folder .. '/hz/history'
-  s.expect('? for help')
-  s.expect('hz> ')
-  return s
-end
-
-local function has_libedit()
-  if not pcall(require 'ffi'.load, 'libedit.so.2') then t.skip 'libedit is not installed' end
-end
-
-t.case('Ctrl-D leaves with status 0, Ctrl-C does not', function()
-  local s = session()
-  s.send 'abc\3'
-  s.expect '^C'
-  s.send '1+1\r'
-  s.expect '2\r\n'
-  s.send '\4'
-  t.equal(s.finish(), 0)
-end)
-
-t.case('Ctrl-C ends loops in Lua', function()
-  if os.getenv 'HZ_SANITIZER' == 'thread' then
-    t.skip 'the thread sanitizer keeps signals back until the next system call'
-  end
-  local s = session()
-  for _, line in ipairs { 'while true do end', 'local x = 0; for i = 1, 1e15 do x = x + i end',
-                          'while true do pcall(function() while true do end end) end',
-                          'co = coroutine.wrap(function() while true do end end); co()' } do
-    s.send(line .. '\r')
-    os.execute 'sleep 0.3'
-    s.send '\3'
-    if line:find 'pcall' then
-      os.execute 'sleep 0.3'
-      s.send '\3'
-    end
-    s.expect 'interrupted'
-    s.expect 'hz> '
-  end
-  s.send '"alive"\r'
-  s.expect '"alive"\r\n'
-  s.send '\4'
-  t.equal(s.finish(), 0)
-end)
-
-t.case('Ctrl-C ends a loop over the core', function()
-  local s = session()
-  s.send 't = zeros{64,64}; while true do t = t + 1 end\r'
-  os.execute 'sleep 0.3'
-  s.send '\3'
-  s.expect 'interrupted'
-  s.send '\4'
-  t.equal(s.finish(), 0)
-end)
-
-t.case('Tab completes, lists and keeps the line', function()
-  has_libedit()
-  local s = session()
-  s.send 'alpha_one, alpha_two = 41, 42\r'
-  s.expect 'hz> '
-  s.send 'alp\t'
-  s.expect 'alpha_'
-  s.send '\t'
-  s.expect 'alpha_one  alpha_two'
-  s.send 'tw\t\r'
-  s.expect '42\r\n'
-  s.send '\4'
-  t.equal(s.finish(), 0)
-end)
-
-t.case('history is kept and recalled', function()
-  has_libedit()
-  local s = session()
-  s.send 'first = 11\r'
-  s.expect 'hz> '
-  s.send 'for i = 1, 1 do\r'
-  s.expect '... '
-  s.send 'print(i)\r'
-  s.expect '... '
-  s.send 'end\r'
-  s.expect 'hz> '
-  s.send '\27[A\27[A\r'
-  s.expect 'irst = 11'
-  s.expect 'hz> '
-  s.send '\4'
-  t.equal(s.finish(), 0)
-  t.equal(t.read(s.history), 'first = 11\nfor i = 1, 1 do print(i) end\nfirst = 11\n')
-end)
 
 -- ---- help ----
 

@@ -1,15 +1,10 @@
-/* norm.c: kernel "vector" of norm and norm_grad. x is seen as (outer, n, inner), statistics along n (cpu_axis).
-   inner 1 (channels last): slots of rows, each column a statistic. Otherwise a task is one (outer) with n runs
-   of `inner` numbers; a run is read as rows of WIDE columns that share one statistic, so both cases use the
-   same loops over rows.
-   Sums live in slots (inner 1: SLOTS of them, else one per outer) and are added in slot order, in double.
-   Channels last, x and dy are gone through in blocks of rows that stay in the caches (moments.h), so memory is read
-   once for all statistics; not even once for mean and variance where the node that makes x has added them up. */
-#include "cpu/pointwise/moments.h"
-#include <math.h>
-#include <string.h>
+/* norm.c: kernel "vector" of norm and norm_grad with statistics along the last axis: x is seen as rows (outer, n), each
+   column a statistic. Sums live in slots of rows and are added in slot order, in double.
+   x and dy are gone through in blocks of rows that stay in the caches (moments.h), so memory is read once for all
+   statistics; not even once for mean and variance where the node that makes x has added them up. */
+#include "cpu/pointwise/norm.h"
 
-enum { SLOTS = 16, WIDE = 64 };
+enum { SLOTS = 16 };
 
 typedef struct norm {
     const hz_work *w;
@@ -84,55 +79,16 @@ static void pass_rows(const norm *k, int64_t at, int64_t rows, int64_t n, const 
     }
 }
 
-/* `count` numbers that share one statistic, as rows of `wide` columns. */
-static void run_of(const norm *k, int64_t at, int64_t count, int64_t wide, const cpu_affine *c, double sum[2])
-{
-    float first[WIDE], second[WIDE];
-    int64_t rows = count / wide;
-    if (!rows)
-        return;
-    pass_rows(k, at, rows, wide, c, first, second);
-    for (int64_t i = 0; i < wide && k->pass != APPLY; i++) {
-        sum[0] += first[i];
-        sum[1] += k->pass == DOTS ? second[i] : 0;
-    }
-}
-
-static void spread_out(float *to, const float *from, int64_t at)
-{
-    for (int i = 0; i < WIDE && from; i++)
-        to[i] = from[at];
-}
-
 static void slot_task(void *arg, int s, int worker)
 {
     const norm *k = arg;
-    int64_t n = k->v.n, inner = k->v.inner, o0 = from_of(k, s), o1 = from_of(k, s + 1);
+    int64_t n = k->v.n, o0 = from_of(k, s), o1 = from_of(k, s + 1);
     float *slot = k->slot + (int64_t)s * 2 * n;
     cpu_affine c = { .mean = k->mean, .a = k->a, .b = k->b, .g = k->g };
-    if (inner == 1) {
-        if (k->blocks && k->pass != APPLY)
-            (k->pass == BOTH ? moments_of : dots_of)(k, o0 * n, o1 - o0, n, slot, slot + n);
-        else
-            pass_rows(k, o0 * n, o1 - o0, n, &c, slot, slot + n);
-        return;
-    }
-    float mean[WIDE], a[WIDE], b[WIDE], g[WIDE];
-    cpu_affine same = { .mean = mean, .a = a, .b = b, .g = g };
-    for (int64_t i = 0; i < n; i++) {
-        double sum[2] = { 0, 0 };
-        spread_out(mean, k->mean, i);
-        spread_out(a, k->a, i);
-        spread_out(b, k->b, i);
-        spread_out(g, k->g, i);
-        for (int64_t o = o0; o < o1; o++) {
-            int64_t at = (o * n + i) * inner, whole = inner / WIDE * WIDE;
-            run_of(k, at, whole, WIDE, &same, sum);
-            run_of(k, at + whole, inner - whole, max(inner - whole, 1), &same, sum);
-        }
-        slot[i] = (float)sum[0];
-        slot[n + i] = (float)sum[1];
-    }
+    if (k->blocks && k->pass != APPLY)
+        (k->pass == BOTH ? moments_of : dots_of)(k, o0 * n, o1 - o0, n, slot, slot + n);
+    else
+        pass_rows(k, o0 * n, o1 - o0, n, &c, slot, slot + n);
 }
 
 static void pass(norm *k, int which)
@@ -162,16 +118,10 @@ static double total(const norm *k, int second, int64_t i)
     return sum;
 }
 
-static int64_t extent(const hz_work *w)
-{
-    const hz_arg *x = &w->in[0];
-    return x->shape[w->attr.norm.axis > 0 ? w->attr.norm.axis : x->ndim - 1];
-}
-
 /* Slots, then four rows of coefficients. */
 static size_t memory(const hz_work *w, const cpu_micro *m)
 {
-    return (size_t)extent(w) * (2 * SLOTS + 4) * sizeof(float);
+    return (size_t)norm_extent(w) * (2 * SLOTS + 4) * sizeof(float);
 }
 
 static norm norm_of(const hz_work *w, const cpu_call *c, int arg)
@@ -179,7 +129,7 @@ static norm norm_of(const hz_work *w, const cpu_call *c, int arg)
     norm k = { .w = w, .m = c->micro, .s = cpu_stored_of(w, c->micro), .v = cpu_axis_of(w, c, arg), .slot = c->memory,
                .x = &w->in[arg], .out = w->out[0].data ? &w->out[0] : NULL };
     k.slots = (int)min(k.v.outer, SLOTS);
-    k.blocks = k.v.inner == 1 && k.v.n <= MOMENTS_MOST;
+    k.blocks = k.v.n <= MOMENTS_MOST;
     return k;
 }
 
@@ -187,10 +137,9 @@ static hz_status forward(const hz_work *w, const cpu_call *c)
 {
     const hz_norm *attr = &w->attr.norm;
     norm k = norm_of(w, c, 0);
-    const float *gamma = w->in[1].data;
     const float *running_mean = w->in[HZ_NORM_MEAN].data, *running_variance = w->in[HZ_NORM_VARIANCE].data;
     float *mean = k.slot + k.v.n * 2 * SLOTS, *variance = mean + k.v.n, *a = variance + k.v.n;
-    double count = (double)(k.v.outer * k.v.inner);
+    double count = (double)k.v.outer;
     k.mean = mean;
     k.given = w->nin > HZ_NORM_MOMENTS && k.blocks && !attr->frozen ? w->in[HZ_NORM_MOMENTS].data : NULL;
     if (attr->frozen)
@@ -213,43 +162,27 @@ static hz_status forward(const hz_work *w, const cpu_call *c)
             variance[i] = (float)squares;
         } else
             variance[i] = (float)(total(&k, 0, i) / count);
-        a[i] = norm_scale(attr, variance[i]) * gamma[i];
     }
+    norm_factors(w, variance, k.v.n, a);
     k.a = a;
     k.b = w->in[2].data;
     pass(&k, APPLY);
-    if (w->out[HZ_NORM_BATCHMEAN].data)
-        memcpy(w->out[HZ_NORM_BATCHMEAN].data, mean, (size_t)k.v.n * sizeof(float));
-    if (w->out[HZ_NORM_BATCHVARIANCE].data)
-        memcpy(w->out[HZ_NORM_BATCHVARIANCE].data, variance, (size_t)k.v.n * sizeof(float));
+    norm_tell(w, mean, variance, k.v.n);
     return HZ_OK;
 }
 
-/* dx = g*dy + a*(x - mean) + b with g = gamma*scale, a = -g*scale*mean(dy*xhat), b = -g*mean(dy). */
 static hz_status backward(const hz_work *w, const cpu_call *c)
 {
     norm k = norm_of(w, c, 1);
-    const float *gamma = w->in[2].data, *variance = w->in[4].data;
     float *a = k.slot + k.v.n * 2 * SLOTS, *b = a + k.v.n, *g = b + k.v.n;
-    float *dgamma = w->out[1].data, *dbeta = w->out[2].data;
-    double count = (double)(k.v.outer * k.v.inner);
     k.dy = &w->in[0];
     k.mean = w->in[3].data;
     k.given = k.blocks && w->nin > HZ_NORM_SUMS && !w->attr.norm.frozen ? w->in[HZ_NORM_SUMS].data : NULL;
     if (!k.given)
         pass(&k, DOTS);
-    for (int64_t i = 0; i < k.v.n; i++) {
-        float scale = norm_scale(&w->attr.norm, variance[i]);
-        double dot = (k.given ? k.given[i] : total(&k, 0, i)) * scale;
-        double sum = k.given ? k.given[k.v.n + i] : total(&k, 1, i);
-        if (dgamma)
-            dgamma[i] = (float)dot;
-        if (dbeta)
-            dbeta[i] = (float)sum;
-        g[i] = gamma[i] * scale;
-        a[i] = w->attr.norm.frozen ? 0 : (float)(-g[i] * scale * dot / count);
-        b[i] = w->attr.norm.frozen ? 0 : (float)(-g[i] * sum / count);
-    }
+    for (int64_t i = 0; i < k.v.n; i++)
+        norm_slope_of(w, i, k.given ? k.given[i] : total(&k, 0, i), k.given ? k.given[k.v.n + i] : total(&k, 1, i),
+                      (double)k.v.outer, (norm_slope){ .a = a, .b = b, .g = g });
     k.a = a;
     k.b = b;
     k.g = g;
@@ -258,7 +191,10 @@ static hz_status backward(const hz_work *w, const cpu_call *c)
     return HZ_OK;
 }
 
-static double cost(const hz_work *w, const cpu_micro *m) { return cpu_storage(w) >= 0 ? 1e-6 : -1; }
+static double cost(const hz_work *w, const cpu_micro *m)
+{
+    return cpu_storage(w) >= 0 && norm_inner(w) == 1 ? 1e-6 : -1;
+}
 
 const cpu_kernel norm_vector = { .name = "vector", .cost = cost, .memory = memory, .run = forward };
 const cpu_kernel norm_grad_vector = { .name = "vector", .cost = cost, .memory = memory, .run = backward };

@@ -67,6 +67,23 @@ static void F(pool_max_grad)(float *dx, const void *dy, const uint8_t *argmax, c
     EACH_VECTOR(n, F(pool_max_grad_part), dx, dy, argmax, t);
 }
 
+INLINE void F(pool_max_back_part)(int64_t c, int have, S *dx, const S *dy, const uint8_t *argmax, const cpu_taps *t)
+{
+    typedef uint8_t VB __attribute__((vector_size(LANES)));
+    VB small = { 0 };
+    memcpy(&small, argmax + c, (size_t)have);
+    VI at = __builtin_convertvector(small, VI);
+    V d = s_part(dy + c, have);
+    for (int ky = t->ky0; ky < t->ky1; ky++)
+        for (int kx = t->kx0; kx < t->kx1; kx++)
+            s_store_part(dx + ky * t->row + kx * t->column + c, v_select(at == ky * t->kw + kx, d, v_set(0)), have);
+}
+
+static void F(pool_max_back)(void *dx, const void *dy, const uint8_t *argmax, const cpu_taps *t, int64_t n)
+{
+    EACH_VECTOR(n, F(pool_max_back_part), dx, dy, argmax, t);
+}
+
 INLINE float F(share_of)(const cpu_taps *t)
 {
     return 1.0f / (float)((int64_t)(t->ky1 - t->ky0) * (t->kx1 - t->kx0));
@@ -100,6 +117,90 @@ static void F(pool_mean_grad)(float *dx, const void *dy, const cpu_taps *t, int6
 {
     EACH_VECTOR(n, F(pool_mean_grad_part), dx, dy, t);
 }
+
+/* ---- batch norm: n neighbours that share one statistic ---- */
+
+enum { F(RUN_SUMS) = 4 };      /* chains of additions, so that one does not wait for the other */
+
+/* Sums over vectors and over their lanes, pair by pair. */
+INLINE float F(run_total)(const V s[F(RUN_SUMS)])
+{
+    float lane[LANES];
+    v_store(lane, (s[0] + s[1]) + (s[2] + s[3]));
+    for (int half = LANES / 2; half; half /= 2)
+        for (int i = 0; i < half; i++)
+            lane[i] += lane[i + half];
+    return lane[0];
+}
+
+/* body(i, have, j): LANES elements from i on into chain j; of the last ones `have`, whose other lanes are 0. */
+#define EACH_RUN(n, body) \
+    do { \
+        int64_t i_ = 0; \
+        for (; i_ + F(RUN_SUMS) * LANES <= (n); i_ += F(RUN_SUMS) * LANES) \
+            UNROLL for (int j = 0; j < F(RUN_SUMS); j++) \
+                body(i_ + j * LANES, LANES, j); \
+        for (; i_ < (n); i_ += LANES) \
+            body(i_, (int)((n) - i_ < LANES ? (n) - i_ : LANES), 0); \
+    } while (0)
+
+/* out: the mean and the sum of squares about it, of n >= 1 numbers that stay in the first-level cache. */
+static void F(run_moments)(const void *in, int64_t n, float out[2])
+{
+    const S *x = in;
+    V s[F(RUN_SUMS)] = { { 0 } }, q[F(RUN_SUMS)] = { { 0 } };
+#define SUM_UP(i, have, j) s[j] += s_part(x + (i), have)
+    EACH_RUN(n, SUM_UP);
+#undef SUM_UP
+    out[0] = F(run_total)(s) / (float)n;
+    V mean = v_set(out[0]);
+#define SQUARE_UP(i, have, j) \
+    do { \
+        V d = s_part(x + (i), have) - mean; \
+        if ((have) < LANES) \
+            d = v_first_lanes(d, have); \
+        q[j] = v_fma(d, d, q[j]); \
+    } while (0)
+    EACH_RUN(n, SQUARE_UP);
+#undef SQUARE_UP
+    out[1] = F(run_total)(q);
+}
+
+/* out: sums of dy*(x - mean) and of dy. */
+static void F(run_dots)(const void *grad, const void *in, float middle, int64_t n, float out[2])
+{
+    const S *dy = grad, *x = in;
+    V s[F(RUN_SUMS)] = { { 0 } }, q[F(RUN_SUMS)] = { { 0 } }, mean = v_set(middle);
+#define DOT_UP(i, have, j) \
+    do { \
+        V d = s_part(dy + (i), have); \
+        q[j] = v_fma(d, s_part(x + (i), have) - mean, q[j]); \
+        s[j] += d; \
+    } while (0)
+    EACH_RUN(n, DOT_UP);
+#undef DOT_UP
+    out[0] = F(run_total)(q);
+    out[1] = F(run_total)(s);
+}
+
+INLINE void F(run_apply_part)(int64_t i, int have, S *y, const S *x, const S *d, V mean, V a, V b, V g)
+{
+    V v = v_fma(s_part(x + i, have) - mean, a, b);
+    if (d)
+        v = v_fma(s_part(d + i, have), g, v);
+    s_store_part(y + i, v, have);
+}
+
+/* y = (x - mean)*a + b + g*d; d may be NULL, then g is not looked at. */
+static void F(run_apply)(void *y, const void *x, const void *d, const cpu_affine *k, int64_t n)
+{
+    V g = v_set(d ? *k->g : 0);
+    if (d)
+        EACH_VECTOR(n, F(run_apply_part), y, x, d, v_set(*k->mean), v_set(*k->a), v_set(*k->b), g);
+    else
+        EACH_VECTOR(n, F(run_apply_part), y, x, NULL, v_set(*k->mean), v_set(*k->a), v_set(*k->b), g);
+}
+#undef EACH_RUN
 
 /* ---- batch norm: rows of n statistics, coefficients per column ---- */
 

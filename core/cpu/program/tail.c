@@ -81,7 +81,7 @@ static void run_dropout_grad(const part *p, const hz_tail *t, double *slot, stre
     p->s->keep(s.y, s.y, bits_of(p, &p->w->in[t->in], s), s.n, 1 / (1 - t->attr.dropout.rate));
 }
 
-/* ---- max pooling ---- */
+/* ---- max pooling and its gradient ---- */
 
 /* Windows of the kernel's own result that meet neither each other nor the edge before the first row and column. */
 static int whole_windows(const hz_work *w, const hz_tail *t, const hz_arg *y, int64_t rows, int64_t columns)
@@ -118,43 +118,114 @@ static void move_maxpool(part *p, const hz_tail *t)
     p->r = r;
 }
 
-/* ---- batch norm: sums in slots of a count and two numbers per channel ---- */
+/* Windows that do not meet: each number of the smaller image goes to one place of the larger one. */
+static int windows_apart(const hz_work *w, const hz_tail *t, const hz_arg *y, int64_t rows, int64_t columns)
+{
+    cpu_window v = cpu_window_of(&t->attr.window, &w->out[t->out], y);
+    return y == &w->out[0] && v.kh == v.sh && v.kw == v.sw && v.top == 0 && v.left == 0;
+}
+
+/* Rows or columns from..to-1 of what part begin..end-1 of the smaller image, of `out`, stands for: what no window
+   reaches, `size` - out*k at the end, comes with the last. */
+static void reach(int64_t begin, int64_t end, int64_t out, int64_t k, int64_t size, int64_t *from, int64_t *to)
+{
+    *from = min(begin * k, size);
+    *to = end == out ? size : min(end * k, size);
+}
+
+static void move_maxpool_grad(part *p, const hz_tail *t)
+{
+    const hz_arg *z = &p->w->out[t->out];
+    const uint8_t *argmax = p->w->in[t->in].data;
+    cpu_window v = cpu_window_of(&t->attr.window, z, p->y);
+    int64_t c = z->shape[3], row = v.w * c;
+    cpu_rect r = { .n = p->r.n };
+    reach(p->r.y0, p->r.y1, v.oh, v.kh, v.h, &r.y0, &r.y1);
+    reach(p->r.x0, p->r.x1, v.ow, v.kw, v.w, &r.x0, &r.x1);
+    for (int64_t y = p->r.y0; y < p->r.y1; y++)
+        for (int64_t x = p->r.x0; x < p->r.x1; x++) {
+            cpu_taps taps = { .ky1 = (int)min(v.kh, v.h - y * v.kh), .kx1 = (int)min(v.kw, v.w - x * v.kw),
+                              .kw = (int)v.kw, .row = row, .column = c };
+            p->s->pool_max_back(cpu_at(z, ((r.n * v.h + y * v.kh) * v.w + x * v.kw) * c),
+                                shifted(p, (y - p->r.y0) * p->pitch + (x - p->r.x0) * c),
+                                argmax + ((r.n * v.oh + y) * v.ow + x) * c, &taps, c);
+        }
+    size_t bytes = hz_dtype_bytes(z->dtype) * (size_t)c;
+    int64_t below = min(v.oh * v.kh, v.h), right = max(min(v.ow * v.kw, v.w), r.x0);
+    for (int64_t y = r.y0; y < r.y1 && right < r.x1; y++)
+        memset(cpu_at(z, ((r.n * v.h + y) * v.w + right) * c), 0, bytes * (size_t)(r.x1 - right));
+    for (int64_t y = max(below, r.y0); y < r.y1 && r.x1 > r.x0; y++)
+        memset(cpu_at(z, ((r.n * v.h + y) * v.w + r.x0) * c), 0, bytes * (size_t)(r.x1 - r.x0));
+    p->pitch = row;
+    p->near = cpu_at(z, ((r.n * v.h + r.y0) * v.w + r.x0) * c);
+    p->y = z;
+    p->r = r;
+}
+
+/* ---- batch norm ---- */
+
+/* Statistics are of the image's rows, else of the channels. */
+static int is_by_rows(const hz_tail *t) { return t->attr.norm.axis == 1; }
 
 static int few_channels(const hz_work *w, const hz_tail *t, const hz_arg *y, int64_t rows, int64_t columns)
 {
-    return y->shape[3] <= MOMENTS_MOST;
+    return is_by_rows(t) || y->shape[3] <= MOMENTS_MOST;
 }
 
-static int64_t channels_of(const hz_work *w, const hz_tail *t) { return w->out[t->out].shape[1]; }
-static int64_t slot_of_sums(const hz_work *w, const hz_tail *t) { return 2 * channels_of(w, t) + 1; }
+/* The row that a stretch lies in, where it lies in one. */
+static int64_t row_at(const part *p, stretch s) { return s.from / cpu_size(p->y, 2, 4) % p->y->shape[1]; }
+
+/* Parts of a row that stay in the first-level cache: the element `at` of a stretch, and how many follow. */
+enum { RUN = 2048 };
+#define EACH_RUN(s) for (int64_t at = 0, count; at < s.n && (count = min(s.n - at, RUN)) > 0; at += RUN)
+
+/* Sums lie in slots: two numbers for each of n statistics behind what they are numbers of: of channels one count, of
+   rows, of which a task sees parts, a count of each. */
+static int64_t statistics_of(const hz_work *w, const hz_tail *t) { return w->out[t->out].shape[1]; }
+static int64_t counts_of(const hz_work *w, const hz_tail *t) { return is_by_rows(t) ? statistics_of(w, t) : 1; }
+static int64_t slot_of_sums(const hz_work *w, const hz_tail *t) { return 2 * statistics_of(w, t) + counts_of(w, t); }
 
 static void run_moments(const part *p, const hz_tail *t, double *slot, stretch s)
 {
-    int64_t channels = p->y->shape[3];
-    moments_add(slot, p->s, p->y->dtype, s.y, s.n / channels, channels);
+    int64_t channels = p->y->shape[3], n = statistics_of(p->w, t);
+    if (!is_by_rows(t)) {
+        moments_add(slot, p->s, p->y->dtype, s.y, s.n / channels, channels);
+        return;
+    }
+    double *all = slot + row_at(p, s);
+    EACH_RUN(s) {
+        float more[2];
+        p->s->run_moments((const char *)s.y + at * (int64_t)hz_dtype_bytes(p->y->dtype), count, more);
+        moments_join(&all[n], &all[2 * n], all[0], more[0], more[1], (double)count);
+        all[0] += (double)count;
+    }
 }
 
-static void store(const hz_work *w, const hz_tail *t, const double *slot)
+static void store(const hz_work *w, const hz_tail *t, const double *sums)
 {
     float *out = w->out[t->out].data;
-    for (int64_t i = 0; i < 2 * channels_of(w, t); i++)
-        out[i] = (float)slot[1 + i];
+    for (int64_t i = 0; i < 2 * statistics_of(w, t); i++)
+        out[i] = (float)sums[i];
 }
 
+/* Slots of parts of which nothing was seen join as nothing. */
 static void end_moments(const hz_work *w, const hz_tail *t, double *slots, int tasks)
 {
-    int64_t n = channels_of(w, t);
-    double *sum = slots;
-    for (const double *more = slots + 2 * n + 1; --tasks > 0; more += 2 * n + 1) {
+    int64_t n = statistics_of(w, t), counts = counts_of(w, t), each = slot_of_sums(w, t);
+    double *sum = slots + counts;
+    for (const double *more = slots + each; --tasks > 0; more += each) {
         for (int64_t i = 0; i < n; i++)
-            moments_join(&sum[1 + i], &sum[1 + n + i], sum[0], more[1 + i], more[1 + n + i], more[0]);
-        sum[0] += more[0];
+            if (more[counts > 1 ? i : 0] > 0)
+                moments_join(&sum[i], &sum[n + i], slots[counts > 1 ? i : 0], more[counts + i], more[counts + n + i],
+                             more[counts > 1 ? i : 0]);
+        for (int64_t i = 0; i < counts; i++)
+            slots[i] += more[i];
     }
     store(w, t, sum);
 }
 
 /* The gradient's: sums of dy*(x - mean), then of dy; its inputs are x and mean. */
-static void run_dots(const part *p, const hz_tail *t, double *slot, stretch s)
+static void add_dots(const part *p, const hz_tail *t, double *sums, stretch s)
 {
     const hz_arg *x = &p->w->in[t->in];
     const float *mean = p->w->in[t->in + 1].data;
@@ -166,22 +237,40 @@ static void run_dots(const part *p, const hz_tail *t, double *slot, stretch s)
         p->s->norm_dots(dot, dy, cpu_at(x, s.from + r * n), mean, some, n);
         p->s->sum_rows(sum, dy, some, n, n);
         for (int64_t i = 0; i < n; i++) {
-            slot[1 + i] += dot[i];
-            slot[1 + n + i] += sum[i];
+            sums[i] += dot[i];
+            sums[n + i] += sum[i];
         }
+    }
+}
+
+static void run_dots(const part *p, const hz_tail *t, double *slot, stretch s)
+{
+    const float *mean = p->w->in[t->in + 1].data;
+    double *sums = slot + counts_of(p->w, t);
+    if (!is_by_rows(t)) {
+        add_dots(p, t, sums, s);
+        return;
+    }
+    int64_t row = row_at(p, s);
+    EACH_RUN(s) {
+        float more[2];
+        p->s->run_dots((const char *)s.y + at * (int64_t)hz_dtype_bytes(p->y->dtype),
+                       cpu_at(&p->w->in[t->in], s.from + at), mean[row], count, more);
+        sums[row] += more[0];
+        sums[statistics_of(p->w, t) + row] += more[1];
     }
 }
 
 static void end_dots(const hz_work *w, const hz_tail *t, double *slots, int tasks)
 {
-    int64_t n = channels_of(w, t);
-    for (const double *more = slots + 2 * n + 1; --tasks > 0; more += 2 * n + 1)
+    int64_t n = statistics_of(w, t), counts = counts_of(w, t), each = slot_of_sums(w, t);
+    for (const double *more = slots + each; --tasks > 0; more += each)
         for (int64_t i = 0; i < 2 * n; i++)
-            slots[1 + i] += more[1 + i];
-    store(w, t, slots);
+            slots[counts + i] += more[counts + i];
+    store(w, t, slots + counts);
 }
 
-/* ---- frozen batch norm: factors of the channels, as floats, in its slot ---- */
+/* ---- frozen batch norm: factors of the statistics, as floats, in its slot ---- */
 
 enum { FROZEN_BETA = 1, FROZEN_MEAN, FROZEN_VARIANCE };      /* its inputs, from gamma on */
 
@@ -197,8 +286,13 @@ static void begin_frozen(const hz_work *w, const hz_tail *t, double *slot)
 static void run_frozen(const part *p, const hz_tail *t, double *slot, stretch s)
 {
     const hz_arg *more = &p->w->in[t->in];
-    cpu_affine k = { .a = (const float *)slot, .b = more[FROZEN_BETA].data, .mean = more[FROZEN_MEAN].data };
-    p->s->norm_apply(s.y, s.y, NULL, &k, s.n / p->y->shape[3], p->y->shape[3]);
+    int64_t row = is_by_rows(t) ? row_at(p, s) : 0;
+    cpu_affine k = { .a = (const float *)slot + row, .b = (const float *)more[FROZEN_BETA].data + row,
+                     .mean = (const float *)more[FROZEN_MEAN].data + row };
+    if (is_by_rows(t))
+        p->s->run_apply(s.y, s.y, NULL, &k, s.n);
+    else
+        p->s->norm_apply(s.y, s.y, NULL, &k, s.n / p->y->shape[3], p->y->shape[3]);
 }
 
 /* ---- the table ---- */
@@ -213,6 +307,7 @@ static const tail_row table[HZ_TAIL_KINDS][OP_COUNT] = {
     },
     [HZ_TAIL_OWN] = {
         [OP_maxpool]      = { .fits = whole_windows, .move = move_maxpool },
+        [OP_maxpool_grad] = { .fits = windows_apart, .move = move_maxpool_grad },
     },
     [HZ_TAIL_SUMS] = {
         [OP_norm]         = { .fits = few_channels, .slot = slot_of_sums, .run = run_moments, .end = end_moments },
@@ -255,8 +350,12 @@ int cpu_tail_fits(const hz_work *w, int64_t rows, int64_t columns)
     return 1;
 }
 
-int64_t cpu_tail_rows(const hz_work *w) { return owner(w) ? owner(w)->attr.window.kh : 1; }
-int cpu_tail_stored(const hz_work *w) { return !owner(w); }
+int64_t cpu_tail_rows(const hz_work *w)
+{
+    const hz_tail *t = owner(w);
+    return t && t->op == OP_maxpool ? t->attr.window.kh : 1;
+}
+int cpu_tail_stored(const hz_work *w) { return !owner(w) || hz_tail_keeps(owner(w)->op); }
 
 /* ---- running ---- */
 
@@ -286,11 +385,11 @@ void cpu_tail_end(const hz_work *w, void *slots, int tasks)
         row_of(t)->end(w, t, slots, tasks);
 }
 
-/* Row by row, or at once where rows follow each other. */
+/* Row by row, or at once where rows follow each other and none has a statistic of its own. */
 static void run_over(const part *p, const hz_tail *t, const tail_row *row, double *slot)
 {
     int64_t width = (p->r.x1 - p->r.x0) * p->y->shape[3], rows = p->r.y1 - p->r.y0;
-    int64_t together = width == p->pitch ? rows : 1;
+    int64_t together = width == p->pitch && !(row->slot && is_by_rows(t)) ? rows : 1;
     for (int64_t y = 0; y < rows && width > 0; y += together) {
         int64_t from = element(p->y, &p->r) + y * p->y->shape[2] * p->y->shape[3];
         row->run(p, t, slot, (stretch){ shifted(p, y * p->pitch), from, together * width });

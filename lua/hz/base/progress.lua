@@ -5,7 +5,7 @@ local file = require 'hz.base.file'
 local posix = require 'hz.ext.posix'
 local visible = require 'hz.base.visible'
 
-local M, Progress = {}, {}
+local M, Progress = { prompt = false }, {}             -- prompt: lines are typed by a person, who waits for each
 Progress.__index = Progress
 
 function M.new()

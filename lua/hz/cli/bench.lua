@@ -3,6 +3,7 @@
 -- 1.
 local bench_codec = require 'hz.cli.bench_codec'
 local bench_grow = require 'hz.cli.bench_grow'
+local bench_prompt = require 'hz.cli.bench_prompt'
 local c = require 'hz.c'
 local command = require 'hz.base.command'
 local exit = require 'hz.exit'
@@ -30,7 +31,7 @@ local options = {
   { 'data', true, 'bool', 'shuffle, augment and convert the batch as part of the step' },
   { 'tune', false, 'bool', 'kernels by trial, as remembered for this machine; else by predicted cost' },
   { 'layers', false, 'bool', 'one row per node: kernel, ms, GFLOP/s, share of peak' },
-  { 'json', false, 'bool', 'an array, or with codec an object, for programs' },
+  { 'json', false, 'bool', 'an array, or with codec or prompt an object, for programs' },
   { 'grow', nil, 'string', 'how images/s grow with one of these, as a table and a plot',
     choices = { 'batch', 'channels', 'threads' }, form = '--grow NAME' },
   { 'svg', nil, 'string', 'file for the plot of --grow', form = '--svg FILE' },
@@ -222,4 +223,5 @@ return command.new('bench', {
   about = 'Options without a value may say true or false: --data false',
   { '', run, "images per second of a network, beside this machine's FMA peak", options },
   bench_codec,
+  bench_prompt,
 })

@@ -67,5 +67,5 @@ return { 'codec', run, "recodes images of 32 x 32, and compares with the codec l
   { 'count', 20000, 'int', 'images', min = 1, max = 1e6, form = 'count=N' },
   { 'rounds', 5, 'int', 'times that both run; the median counts', min = 1, max = 1e6, form = 'rounds=N' },
   { 'threads', 0, 'int', 'of both; 0: all that this process may use', min = 0, max = 256, form = 'threads=N' },
-  { 'json', false, 'bool', 'an array, or with codec an object, for programs' },
+  { 'json', false, 'bool', 'an array, or with codec or prompt an object, for programs' },
 }, open = 'parameter=value' }

@@ -1,11 +1,13 @@
--- edit.lua: the door to libedit: lines with editing, history and completion; plain reading where stdin or stdout
--- is no terminal or libedit is missing. Keys are read here and pushed to libedit one by one, so completion
--- needs no callback from C.
+-- edit.lua: the door to libedit: lines with editing, history and completion; plain reading where stdin or stdout is
+-- no terminal or libedit is missing. Keys are read in keys.lua and pushed to libedit as a whole, so that completion,
+-- search and pastes need no callback from C and libedit never waits: a C function tells it that there are no more keys.
+-- A line may have line feeds in it, from a paste or the history.
 local ffi = require 'ffi'
 local c = require 'hz.c'
+local history = require 'hz.ext.history'
+local keys = require 'hz.ext.keys'
 local open = require 'hz.ext.open'
-local posix = require 'hz.ext.posix'
-require 'hz.ext.posix'                                  -- declares poll and its struct
+local search = require 'hz.ext.search'
 
 ffi.cdef [[
 typedef struct hz_editline hz_editline;
@@ -15,6 +17,7 @@ void el_end(hz_editline *el);
 int el_set(hz_editline *el, int what, ...);
 const char *el_gets(hz_editline *el, int *count);
 const hz_edit_line *el_line(hz_editline *el);
+int el_insertstr(hz_editline *el, const char *text);
 void el_push(hz_editline *el, const char *text);
 void el_resize(hz_editline *el);
 typedef struct hz_edit_event { int number; const char *text; } hz_edit_event;
@@ -24,16 +27,13 @@ int history(hz_edit_history *h, hz_edit_event *event, int what, ...);
 void history_end(hz_edit_history *h);
 void hz_prompt_set(const char *text);
 char *hz_prompt(void *el);
-ssize_t read(int fd, void *to, size_t bytes);
+int hz_no_key(void *el, void *key);
 int isatty(int fd);
-int mkdir(const char *path, unsigned mode);
 extern void *stdin, *stdout, *stderr;
 ]]
 
-local PROMPT, EDITOR, HIST, UNBUFFERED, REFRESH = 0, 2, 10, 15, 20      -- histedit.h: EL_...
-local SETSIZE, ENTER, SETUNIQUE = 1, 10, 20                             -- histedit.h: H_...
-local POLLIN = 1
-local kept = 2000                                                       -- lines of history
+local PROMPT, EDITOR, HIST, GETCFN, UNBUFFERED, REFRESH = 0, 2, 10, 13, 15, 20     -- histedit.h: EL_...
+local SETSIZE, ENTER, SETUNIQUE = 1, 10, 20                                      -- histedit.h: H_...
 
 local M = {}
 
@@ -42,44 +42,6 @@ local function arg(x)
 end
 
 function M.terminal() return ffi.C.isatty(0) == 1 and ffi.C.isatty(1) == 1 end
-
--- ---- history: one line of text per entry, appended as it is entered ----
-
-local function history_path()
-  local state = os.getenv 'XDG_STATE_HOME'
-  if not state or state == '' then
-    local home = os.getenv 'HOME'
-    if not home then return nil end
-    state = home .. '/.local/state'
-  end
-  return state .. '/hz/history'
-end
-
-local function make_folders(path)
-  for at in path:gmatch '()/' do
-    if at > 1 then ffi.C.mkdir(path:sub(1, at - 1), tonumber('700', 8)) end
-  end
-end
-
-local function read_history(path)
-  local lines = {}
-  local s = path and posix.stat(path)
-  if s and s.kind ~= 'file' then return lines end       -- a pipe would be waited for
-  local f = s and io.open(path, 'r')
-  if f then
-    for line in f:lines() do lines[#lines + 1] = line end
-    f:close()
-  end
-  if #lines > 2 * kept then
-    lines = { unpack(lines, #lines - kept + 1) }
-    f = io.open(path, 'w')
-    if f then
-      f:write(table.concat(lines, '\n'), '\n')
-      f:close()
-    end
-  end
-  return lines
-end
 
 -- ---- plain reading ----
 
@@ -115,52 +77,29 @@ local function enter(e, text)
 end
 
 function Edit.remember(e, text)
-  if text == '' or text == e.last then return end
-  e.last = text
-  enter(e, text)
-  local s = e.path and posix.stat(e.path)
-  local f = e.path and (not s or s.kind == 'file') and io.open(e.path, 'a')
-  if f then
-    f:write(text, '\n')
-    f:close()
-  end
+  if history.add(e.entries, text) then enter(e, text) end
 end
 
--- Bytes that follow the first of a UTF-8 character.
-local function tail_bytes(first) return first >= 0xf0 and 3 or first >= 0xe0 and 2 or first >= 0xc0 and 1 or 0 end
-
--- The next key's bytes; nil at the end of the input, false when a signal is pending.
-local function key(e)
-  e.poll.fd, e.poll.events = 0, POLLIN
-  while ffi.C.poll(e.poll, 1, -1) < 1 do
-    if c.interrupted() ~= 0 then return false end
-  end
-  if ffi.C.read(0, e.byte, 1) < 1 then return nil end
-  local text = string.char(e.byte[0])
-  for _ = 1, tail_bytes(e.byte[0]) do
-    if ffi.C.read(0, e.byte, 1) < 1 then return nil end
-    text = text .. string.char(e.byte[0])
-  end
-  return text
-end
-
+-- The line, and how many bytes of it stand before the cursor.
 local function line_of(e)
   local l = e.lib.el_line(e.el)
   return ffi.string(l.buffer, l.lastchar - l.buffer), tonumber(l.cursor - l.buffer)
 end
 
--- Lets libedit handle `text` as if it was typed; the finished line if it ended one.
-local function feed(e, text)
-  e.lib.el_push(e.el, text)
-  local _, count = text:gsub('[^\128-\191]', '')
-  for _ = 1, count do
-    local p = e.lib.el_gets(e.el, e.count)
-    if p ~= nil and e.count[0] > 0 then
-      local line = ffi.string(p, e.count[0])
-      if line:find '[\r\n]$' then return line:sub(1, -2) end
-    end
-  end
+-- Lets libedit handle a key as if it was typed.
+local function feed(e, key)
+  e.lib.el_push(e.el, key)
+  e.lib.el_gets(e.el, e.count)
 end
+
+local ERASE = '\127'
+
+-- Puts text at the cursor, and a space that is erased again, because libedit draws the line after a key.
+local function insert(e, text)
+  if e.lib.el_insertstr(e.el, text .. ' ') == 0 then feed(e, ERASE) end
+end
+
+local ERASE_LINE = '\21'                               -- Ctrl-U
 
 local function show_choices(choices)
   local widest = 0
@@ -182,45 +121,97 @@ local function common_start(list)
   return start
 end
 
--- Tab: complete(text before the cursor) -> candidates, length of what they replace.
+-- Tab: complete(text before the cursor, earlier lines of the command) -> candidates, length of what they replace.
 local function complete(e)
   local text, at = line_of(e)
   text = text:sub(1, at)
-  if not text:find '%S' then return feed(e, '  ') end
-  local choices, typed = e.complete(text)
+  if not text:find '%S' then return insert(e, '  ') end
+  local choices, typed = e.complete(text, e.before or '')
   if #choices == 0 then return end
   local more = common_start(choices):sub(typed + 1)
-  if more ~= '' then return feed(e, more) end
+  for ch in more:gmatch '[^\128-\191][\128-\191]*' do feed(e, ch) end
+  if more ~= '' then return end
   if #choices > 1 then
     show_choices(choices)
     set(e, REFRESH)
   end
 end
 
-local TAB, INTERRUPT, END = '\t', '\3', '\4'
+-- ---- keys ----
 
-local function edit_line(e)
-  while true do
-    local k = key(e)
-    if not k then return k end
-    if k == INTERRUPT then return false end
-    if k == END and line_of(e) == '' then return nil end
-    if k == TAB then
-      complete(e)
-    elseif k ~= '\0' and (#k == 1 or e.wide) then
-      local line = feed(e, k)
-      if line then return line end
-    end
+-- Pasted text as it enters the line, and whether it ends with Enter.
+local function cleaned(text)
+  text = text:gsub('\r\n?', '\n'):gsub('[%z\1-\8\11-\31\127]', '')
+  return text:gsub('%s*\n%s*$', ''), text:find '\n%s*$' ~= nil
+end
+
+-- Handlers of keys: nothing to go on, or the finished line.
+local handlers = {}
+
+local function finish(e)
+  local line = line_of(e)
+  io.stdout:write(keys.brackets.off)                   -- before the line ends: what follows is the command's own
+  feed(e, '\n')
+  return line
+end
+handlers['\r'], handlers['\n'] = finish, finish
+
+handlers['\t'] = function(e)
+  if e.keys:is_typed() then complete(e) else insert(e, '\t') end
+end
+
+-- Ctrl-R. The key that ended the search is handled as any other.
+handlers['\18'] = function(e)
+  local line = line_of(e)
+  feed(e, ERASE_LINE)
+  local found, last = search(e.entries, e.keys)
+  io.stdout:write '\r\27[K'
+  set(e, REFRESH)
+  insert(e, found or line)
+  if last == '' then return end
+  return e:handle(last)
+end
+
+-- Ctrl-V: the next key for itself.
+handlers['\22'] = function(e)
+  local k = e.keys:next(0)
+  if not k then return k, true end
+  insert(e, k)
+end
+
+local IGNORED = { ['\0'] = true, ['\19'] = true, ['\24'] = true }      -- libedit would wait for more keys
+local INTERRUPT, END = '\3', '\4'
+
+-- A line, nil (end of the input) or false (interrupted), each with true; nothing where the line goes on.
+function Edit.handle(e, k, pasted)
+  if pasted then
+    local text, enter_too = cleaned(k)
+    insert(e, text)
+    if not enter_too then return end
+    return finish(e), true
   end
+  if not k then return k, true end
+  if k == INTERRUPT then return false, true end
+  if k == END and line_of(e) == '' then return nil, true end
+  local handler = handlers[k]
+  if handler then
+    local line, done = handler(e)
+    return line, done or line ~= nil
+  end
+  if not IGNORED[k] and (e.wide or not k:find '^[\128-\255]') then feed(e, k) end
 end
 
 function Edit.read(e, prompt)
   ffi.C.hz_prompt_set(prompt)
   e.lib.el_resize(e.el)
   set(e, UNBUFFERED, 1)
-  local line = edit_line(e)
+  io.stdout:write(keys.brackets.on)
+  io.stdout:flush()
+  local line, done
+  repeat line, done = e:handle(e.keys:next()) until done
   set(e, UNBUFFERED, 0)
-  if not line then io.stdout:write(line == false and '^C\n' or '\n') end
+  if not line then io.stdout:write(keys.brackets.off, line == false and '^C\n' or '\n') end
+  io.stdout:flush()
   return line
 end
 
@@ -230,26 +221,26 @@ function Edit.close(e)
 end
 
 local function open_edit(lib, program, complete_text)
-  local e = setmetatable({ lib = lib, complete = complete_text, count = ffi.new 'int[1]', byte = ffi.new 'uint8_t[1]',
-    poll = ffi.new 'hz_pollfd', event = ffi.new 'hz_edit_event', path = history_path() }, Edit)
+  local e = setmetatable({ lib = lib, complete = complete_text, count = ffi.new 'int[1]',
+    event = ffi.new 'hz_edit_event', keys = keys.open(), entries = history.open() }, Edit)
   e.el = lib.el_init(program, ffi.C.stdin, ffi.C.stdout, ffi.C.stderr)
   if e.el == nil then return nil end
   local locale = os.setlocale('', 'ctype') or ''
   -- else libedit cannot read such keys
   e.wide = (locale:lower():find 'utf%-?8' or os.setlocale('C.UTF-8', 'ctype')) ~= nil
   e.past = lib.history_init()
-  lib.history(e.past, e.event, SETSIZE, arg(kept))
+  lib.history(e.past, e.event, SETSIZE, arg(history.kept))
   lib.history(e.past, e.event, SETUNIQUE, arg(1))
   set(e, PROMPT, ffi.cast('char *(*)(void *)', ffi.C.hz_prompt))
+  set(e, GETCFN, ffi.cast('int (*)(void *, void *)', ffi.C.hz_no_key))
   set(e, EDITOR, 'emacs')
   set(e, HIST, ffi.cast('void *', lib.history), e.past)
-  if e.path then make_folders(e.path) end
-  for _, line in ipairs(read_history(e.path)) do enter(e, line) end
+  for _, text in ipairs(e.entries) do enter(e, text) end
   return e
 end
 
--- A reader of lines: read(prompt), remember(text), close(). Its `plain` says why there is no editing, if there
--- is a reason to say.
+-- A reader of lines: read(prompt), remember(text), close(); its field `before` is what completion is told of earlier
+-- lines. Its `plain` says why there is no editing, if there is a reason to say.
 function M.open(program, complete_text)
   if not M.terminal() then return setmetatable({ prompts = false }, Plain) end
   local term = os.getenv 'TERM' or ''

@@ -1,6 +1,6 @@
 -- process.lua: the door to libc for processes of our own: starting one with pipes to it, hearing from several,
--- ending with the parent. Processes are spawned, never forked: a fork would copy the state of threads that it does
--- not have. Linux, 64 bit.
+-- ending with the parent. Processes are spawned, not forked: a fork would copy the state of threads that it does not
+-- have (apart.lua forks for one call that needs none of them). Linux, 64 bit.
 local ffi = require 'ffi'
 require 'hz.ext.posix'                                  -- declares read, write, close, poll, kill, strerror
 
@@ -35,7 +35,7 @@ local function pipe()
 end
 
 -- A NULL-terminated array of C strings, and what keeps the strings alive.
-local function strings(list)
+function M.strings(list)
   local out, keep = ffi.new('char *[?]', #list + 1), {}
   for i, s in ipairs(list) do
     keep[i] = ffi.new('char[?]', #s + 1, s)
@@ -45,7 +45,7 @@ local function strings(list)
 end
 
 -- Our environment with some variables set anew.
-local function environment(set)
+function M.environment(set)
   local list, i = {}, 0
   for name, value in pairs(set) do list[#list + 1] = name .. '=' .. value end
   while C.environ[i] ~= nil do
@@ -61,8 +61,8 @@ Process.__index = Process
 
 local function spawn(path, arguments, set, input, errors)
   local actions, pid = ffi.new('char[?]', ACTIONS), ffi.new 'int[1]'
-  local argv, keep = strings(arguments)
-  local envp, keep_too = strings(environment(set))
+  local argv, keep = M.strings(arguments)
+  local envp, keep_too = M.strings(M.environment(set))
   C.posix_spawn_file_actions_init(actions)
   C.posix_spawn_file_actions_adddup2(actions, input.read, 0)
   C.posix_spawn_file_actions_addopen(actions, 1, '/dev/null', WRONLY, 0)
@@ -112,16 +112,18 @@ end
 
 function Process:kill(number) C.kill(self.pid, number) end
 
--- Waits for its end: exit status, or nil and the signal's number. Once.
-function Process:wait()
+-- Waits for the end of a process of ours: exit status, or nil and the signal's number. Once.
+function M.wait(pid)
   local status = ffi.new 'int[1]'
-  while C.waitpid(self.pid, status, 0) < 0 do
+  while C.waitpid(pid, status, 0) < 0 do
     if ffi.errno() ~= EINTR then return 0 end
   end
   local signal = bit.band(status[0], 0x7f)
   if signal ~= 0 then return nil, signal end
   return bit.band(bit.rshift(status[0], 8), 0xff)
 end
+
+function Process:wait() return M.wait(self.pid) end
 
 local buffer = ffi.new 'char[65536]'
 -- Whole lines of stderr that have come since, and whether it was closed; a line that is not whole yet stands in

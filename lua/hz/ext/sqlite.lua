@@ -8,6 +8,7 @@ typedef struct sqlite3_stmt sqlite3_stmt;
 int sqlite3_open_v2(const char *path, sqlite3 **db, int flags, const char *vfs);
 int sqlite3_close_v2(sqlite3 *db);
 int sqlite3_busy_timeout(sqlite3 *db, int ms);
+void sqlite3_progress_handler(sqlite3 *db, int instructions, void *stop, void *argument);
 int sqlite3_prepare_v2(sqlite3 *db, const char *sql, int bytes, sqlite3_stmt **stmt, const char **tail);
 int sqlite3_bind_text(sqlite3_stmt *stmt, int i, const char *text, int bytes, intptr_t destructor);
 int sqlite3_bind_double(sqlite3_stmt *stmt, int i, double value);
@@ -29,18 +30,19 @@ local M, Database = {}, {}
 Database.__index = Database
 
 local OK, ROW, DONE = 0, 100, 101
+local BETWEEN = 100000                                 -- instructions of SQLite between looks at signals
 local READWRITE, CREATE, READONLY = 2, 4, 1
 local TRANSIENT = ffi.cast('intptr_t', -1)             -- SQLite makes its own copy of a bound text
 
 local library
 local function open()
   if library then return library end
-  local ok, lib = pcall(ffi.load, 'libsqlite3.so.0')
+  local ok, lib = c.try(ffi.load, 'libsqlite3.so.0')
   if not ok then c.fail('sqlite: libsqlite3.so.0 was not found; needs the package libsqlite3-0 (make deps)') end
   library = lib
   return lib
 end
-function M.present() return (pcall(open)) end
+function M.present() return (c.try(open)) end
 
 -- A database file, made when it is missing; ':memory:' for one that is in no file. mode 'read' only reads.
 function M.open(path, mode)
@@ -51,10 +53,14 @@ function M.open(path, mode)
     c.fail('sqlite: %s: %s', path, db ~= nil and ffi.string(lib.sqlite3_errmsg(db)) or 'no memory')
   end
   lib.sqlite3_busy_timeout(db, 5000)
+  lib.sqlite3_progress_handler(db, BETWEEN, ffi.cast('void *', c.C.hz_signal_pending), nil)
   return setmetatable({ db = db, path = path, lib = lib, kept = {} }, Database)
 end
 
-function Database:fail() c.fail('sqlite: %s: %s', self.path, ffi.string(self.lib.sqlite3_errmsg(self.db))) end
+function Database:fail()
+  c.poll()                                             -- a statement that a signal ended is no mistake
+  c.fail('sqlite: %s: %s', self.path, ffi.string(self.lib.sqlite3_errmsg(self.db)))
+end
 
 local function bind(self, stmt, i, v)
   if v == nil then

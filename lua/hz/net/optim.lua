@@ -54,13 +54,21 @@ local function check(kind, name, v, default)
   end
 end
 
-function M.new(kind, o)
-  local k = kinds[kind]
-  if not k then names.unknown('optimizer', kind, kinds) end
-  local self, known = { kind = kind, steps = 0, state = {} }, {}
+-- The settings of a kind with their defaults; nil if there is no such kind.
+function M.options(kind)
+  local k, known = kinds[kind], {}
+  if not k then return nil end
   for _, list in ipairs { common, k.defaults } do
-    for name, v in pairs(list) do self[name], known[name] = v, v end
+    for name, v in pairs(list) do known[name] = v end
   end
+  return known
+end
+
+function M.new(kind, o)
+  local known = M.options(kind)
+  if not known then names.unknown('optimizer', kind, kinds) end
+  local self = { kind = kind, steps = 0, state = {} }
+  for name, v in pairs(known) do self[name] = v end
   for name, v in pairs(names.options(kind, o, known)) do
     check(kind, name, v, known[name])
     self[name] = v

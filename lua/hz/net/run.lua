@@ -10,11 +10,11 @@ local file = require 'hz.base.file'
 local json = require 'hz.base.json'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
-local progress = require 'hz.base.progress'
 local safetensors = require 'hz.tensor.safetensors'
 local train = require 'hz.net.train'
 local training = require 'hz.net.training'
 local visible = require 'hz.base.visible'.line
+local watching = require 'hz.net.watching'
 
 local M, Run, methods = {}, {}, {}
 
@@ -43,7 +43,7 @@ end
 local function read_json(self, name, form)
   local where = path(self, name)
   local ok, value = pcall(function() return fields.check(where, json.decode(file.read_all(where), where), form) end)
-  if not ok then c.fail('%s; remove the file, or fresh=true trains anew', value) end
+  if not ok then c.again(value, '; fresh=true trains anew') end
   return value
 end
 
@@ -78,20 +78,6 @@ function M.new(o)
   return self
 end
 
-local function line_of(row, epochs, name)
-  local watch = row.watch_accuracy and ('  %s loss %.4f  accuracy %.2f %%'):format(name, row.watch_loss or 0 / 0,
-    100 * row.watch_accuracy) or ''
-  return ('epoch %d/%d  loss %.4f  accuracy %.2f %%%s  %.1f s'):format(row.epoch, epochs, row.loss,
-    100 * row.accuracy, watch, row.seconds)
-end
-
-local function status_of(run)
-  local done = run.optimizer.steps / run.total_steps
-  return ('epoch %d/%d  step %d/%d  loss %.4f  accuracy %.2f %%  %.0f images/s  %s left'):format(
-    run.plan.epoch + 1, run.epochs, run.optimizer.steps, run.total_steps, run.loss_sum / run.seen,
-    100 * run.correct / run.seen, run.rate, progress.duration(run.seconds / done * (1 - done)))
-end
-
 local function write_log(self, curve)
   local lines = {}
   for i, row in ipairs(curve) do lines[i] = json.encode(row) .. '\n' end
@@ -101,13 +87,16 @@ end
 -- By the kernels that scored it first, as far as they run here.
 local function score_again(who, done, o)
   local settings = training.new('train', o, { tune = false })
-  local made, _, changes = choices.plans(done.kernels, function() return { o.net:plan(settings:to_score(o.test)) } end)
+  local made, _, changes = choices.plans(done.kernels, function()
+    return { o.net:plan(settings:to_score(o.test)) }
+  end, true)
   choices.say(who, changes)
   return made[1]:evaluate()
 end
 
 -- A finished training is read back: its parameters into the net, scored again on the test set.
 local function read_back(self, o)
+  train.check(o)
   local done = read_json(self, 'result.json', { curve = 'list', seconds = 'number', kernels = 'table?' })
   local model = path(self, 'model.safetensors')
   local ok, e = pcall(function()
@@ -116,7 +105,7 @@ local function read_back(self, o)
     o.net:ensure()
     o.net:assign(tensors, model)
   end)
-  if not ok then c.fail('%s; fresh=true trains anew', e) end
+  if not ok then c.again(e, '; fresh=true trains anew') end
   file.remove(path(self, 'resume.safetensors'))         -- a kill may have come before its removal
   local result = { curve = done.curve, seconds = done.seconds, finished_before = true }
   if o.test then result.test = score_again(path(self, 'result.json'), done, o) end
@@ -129,14 +118,8 @@ end
 function methods:train(o)
   need.table('train', 'what was given', o)
   if file.exists(path(self, 'result.json')) then return read_back(self, o) end
-  local status = progress.new()
   o.resume, o.key = path(self, 'resume.safetensors'), self.key
-  o.on_step = function(run) status:show(function() return status_of(run) end) end
-  o.on_epoch = function(row, run)
-    status:clear()
-    status:line(line_of(row, run.epochs, o.watch == o.test and 'test' or 'validation'))
-    write_log(self, run.curve)
-  end
+  local status = watching.watch(o, function(run) write_log(self, run.curve) end)
   if file.exists(o.resume) then status:line('resuming from ' .. o.resume) end
   local result = train.run_in(o)
   status:clear()

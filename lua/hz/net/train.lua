@@ -9,11 +9,13 @@ local names = require 'hz.base.names'
 local need = require 'hz.base.need'
 local nets = require 'hz.net.net'
 local plans = require 'hz.net.plan'
+local progress = require 'hz.base.progress'
 local safetensors = require 'hz.tensor.safetensors'
 local say = require 'hz.base.say'
 local say_remarks = require 'hz.base.remarks'
 local tensor = require 'hz.tensor.tensor'
 local training = require 'hz.net.training'
+local watching = require 'hz.net.watching'
 local C = c.C
 
 local M = {}
@@ -21,6 +23,7 @@ local M = {}
 local EVERY = 300                  -- seconds between resume points inside an epoch
 
 local known = training.names 'net train watch test resume key on_epoch on_step'
+M.options = known
 
 local function check(o)
   names.fields('train', o, known)
@@ -41,6 +44,7 @@ local function check(o)
     if o[k] ~= nil then need.text('train', k, o[k]) end
   end
 end
+M.check = check
 
 -- ---- outcome bits: one bit per item of the watch split and epoch ----
 
@@ -157,8 +161,8 @@ local function make_plans(run, settings, o, before)
   local made, changes
   made, run.kernels, changes = choices.plans(before.kernels, function()
     local list = { plan = o.net:plan(settings:to_train(o.train)) }
-    list.watch = o.watch and o.net:plan(settings:to_score(o.watch))
-    list.test = o.test and (o.test == o.watch and list.watch or o.net:plan(settings:to_score(o.test)))
+    if o.watch then list.watch = o.net:plan(settings:to_score(o.watch)) end
+    if o.test then list.test = o.test == o.watch and list.watch or o.net:plan(settings:to_score(o.test)) end
     return list
   end)
   run.plan, run.watch, run.test = made.plan, made.watch, made.test
@@ -190,9 +194,8 @@ local function resumed(settings, o)
     return begin(settings, o, read_point(o.resume, o.key or '', #o.train.labels))
   end)
   if ok then return run end
-  if c.is_interrupt(run) or not o.renew or file.is_unread(run) or not tostring(run):find(o.resume, 1, true) then
-    error(run, 0)
-  end
+  if c.is_interrupt(run) or not o.renew or not tostring(run):find(o.resume, 1, true) then error(run, 0) end
+  if file.is_unread(run) then c.again(run, '; once it is removed the training begins anew') end
   say(tostring(run) .. '; the training begins anew')
 end
 
@@ -272,11 +275,23 @@ local function settings_of(o)
   return training.new('train', o, { batch = o.batch or math.min(training.default.batch, #o.train.labels) })
 end
 
+-- At the prompt a person waits, who is shown how far it is unless o has a way of its own.
+local function watched(settings, o)
+  local shown = {}
+  for k, v in pairs(o) do shown[k] = v end
+  local status = watching.watch(shown)
+  local ok, result = pcall(M.by, settings, shown)
+  status:clear()
+  if not ok then error(result, 0) end
+  return result
+end
+
 -- The same with the settings among the fields of o.
 function M.run(o)
   check(o)
   say_remarks { o.train, o.test or o.train, o.watch or o.train }
-  return M.by(settings_of(o), o)
+  local by = progress.prompt and not o.on_step and not o.on_epoch and watched or M.by
+  return by(settings_of(o), o)
 end
 
 -- The same with a resume point in a folder of ours (renew).

@@ -3,6 +3,7 @@
 -- where that saves copies.
 local c = require 'hz.c'
 local tensor = require 'hz.tensor.tensor'
+local apart = require 'hz.ext.apart'
 local blas = require 'hz.ext.blas'
 local ffi = c.ffi
 
@@ -61,6 +62,18 @@ local function with_work(dtype, call)
   call(array(dtype, n), int(n))
 end
 
+-- LAPACK does not hear signals: what may take longer than a moment has a process of its own, which can be ended.
+-- m, n: extents of the problem; results: the tensors and arrays that call() writes.
+local LONG = 5e8                                       -- m n min(m,n) of about 0.2 s
+local function stoppable(who, m, n, results, call)
+  if m * n * math.min(m, n) < LONG then return call() end
+  local outputs = {}
+  for i, r in ipairs(results) do
+    outputs[i] = tensor.is(r) and { r:pointer(), r:count() * ffi.sizeof(blas.types[r:type()]) } or { r, ffi.sizeof(r) }
+  end
+  return apart(who, outputs, call)
+end
+
 -- A negative info is a mistake of ours.
 local function info_of(info, name)
   assert(info[0] >= 0, name .. ': LAPACK refused an argument')
@@ -72,6 +85,25 @@ local function columns(t, dtype) return t:transpose():to(dtype or t:type()) end
 local function rows(t) return t:transpose():clone() end
 
 -- ---- products ----
+
+local SLAB, PORTION = 256, 2e10                        -- extents worth a call; flops of one, about 0.2 s
+
+-- x (m,k) times y (k,n) into out (m,n), in portions, so that signals are heard in between.
+local function multiply(dtype, m, n, k, x, y, out)
+  local f = blas.gemm('matmul', dtype)
+  local function most(extent, other)
+    return math.min(extent, math.max(SLAB, math.floor(PORTION / (2 * k * other) / SLAB) * SLAB))
+  end
+  local columns = most(n, math.min(m, SLAB))
+  local rows = most(m, columns)
+  for j = 0, n - 1, columns do
+    for i = 0, m - 1, rows do
+      f(blas.row_major, blas.as_is, blas.as_is, math.min(rows, m - i), math.min(columns, n - j), k, 1, x + i * k, k,
+        y + j, n, 0, out + i * n + j, n)
+      c.poll()
+    end
+  end
+end
 
 -- (m,k) x (k,n) -> (m,n); a vector is a row on the left, a column on the right; two vectors give a number.
 function M.matmul(a, b)
@@ -89,8 +121,7 @@ function M.matmul(a, b)
   local m, n = a.ndim == 2 and a:size(1) or 1, b.ndim == 2 and b:size(2) or 1
   local x, y = a:to(dtype), b:to(dtype)
   local out = tensor.empty({ m, n }, dtype)
-  blas.gemm('matmul', dtype)(blas.row_major, blas.as_is, blas.as_is, m, n, k, 1, x:pointer(), k, y:pointer(), n, 0,
-    out:pointer(), n)
+  multiply(dtype, m, n, k, x:pointer 'read', y:pointer 'read', out:pointer())
   if a.ndim == 1 and b.ndim == 1 then return out:item() end
   return a.ndim == 1 and out:reshape { n } or b.ndim == 1 and out:reshape { m } or out
 end
@@ -111,8 +142,10 @@ function M.solve(a, b)
   local dtype, count = common(a, b), side:size(2)
   local left, x = columns(a, dtype), columns(side, dtype)
   local info = int(0)
-  blas.lapack('solve', 'gesv', dtype)(int(n), int(count), left:pointer(), int(n), ffi.new('int[?]', n), x:pointer(),
-    int(n), info)
+  local f = blas.lapack('solve', 'gesv', dtype)
+  stoppable('solve', n, n, { x, info }, function()
+    f(int(n), int(count), left:pointer(), int(n), ffi.new('int[?]', n), x:pointer(), int(n), info)
+  end)
   if info_of(info, 'gesv') > 0 then
     c.fail('solve: a is singular (pivot %d is zero); needs an invertible matrix, or hz.lstsq', info[0])
   end
@@ -133,9 +166,11 @@ function M.lstsq(a, b)
   -- -1: machine precision
   local f, rcond = blas.lapack('lstsq', 'gelsd', dtype), ffi.new(blas.types[dtype] .. '[1]', -1)
   local iwork = ffi.new('int[?]', 3 * least * 32 + 11 * least)      -- 3 n levels + 11 n; at most 32 levels
-  with_work(dtype, function(work, lwork)
-    f(int(m), int(n), int(count), left:pointer(), int(m), x:pointer(), int(longer), s, rcond, rank, work, lwork,
-      iwork, info)
+  stoppable('lstsq', m, n, { x, rank, info }, function()
+    with_work(dtype, function(work, lwork)
+      f(int(m), int(n), int(count), left:pointer(), int(m), x:pointer(), int(longer), s, rcond, rank, work, lwork,
+        iwork, info)
+    end)
   end)
   if info_of(info, 'gelsd') > 0 then
     c.fail('lstsq: the singular values of a did not converge; needs a better scaled matrix')
@@ -154,9 +189,11 @@ function M.svd(a)
   local left, u, s, vt = a:clone(), tensor.empty({ m, k }, dtype), tensor.empty({ k }, dtype),
     tensor.empty({ k, n }, dtype)
   local info, iwork, f = int(0), ffi.new('int[?]', 8 * k), blas.lapack('svd', 'gesdd', dtype)
-  with_work(dtype, function(work, lwork)
-    f('S', int(n), int(m), left:pointer(), int(n), s:pointer(), vt:pointer(), int(n), u:pointer(), int(k), work, lwork,
-      iwork, info, 1)
+  stoppable('svd', m, n, { u, s, vt, info }, function()
+    with_work(dtype, function(work, lwork)
+      f('S', int(n), int(m), left:pointer(), int(n), s:pointer(), vt:pointer(), int(n), u:pointer(), int(k), work,
+        lwork, iwork, info, 1)
+    end)
   end)
   if info_of(info, 'gesdd') > 0 then
     c.fail('svd: the singular values did not converge; needs a better scaled matrix')
@@ -178,9 +215,11 @@ function M.eigh(a)
   local f, isize = blas.lapack('eigh', 'syevd', dtype), int(0)
   f('V', 'U', int(n), v:pointer(), int(n), w:pointer(), array(dtype, 1), int(-1), isize, int(-1), info, 1, 1)
   local iwork = ffi.new('int[?]', isize[0])
-  with_work(dtype, function(work, lwork)
-    f('V', 'U', int(n), v:pointer(), int(n), w:pointer(), work, lwork, iwork, lwork[0] < 0 and int(-1) or isize,
-      info, 1, 1)
+  stoppable('eigh', n, n, { v, w, info }, function()
+    with_work(dtype, function(work, lwork)
+      f('V', 'U', int(n), v:pointer(), int(n), w:pointer(), work, lwork, iwork, lwork[0] < 0 and int(-1) or isize,
+        info, 1, 1)
+    end)
   end)
   if info_of(info, 'syevd') > 0 then c.fail('eigh: the eigenvalues did not converge; needs a better scaled matrix') end
   return w, rows(v)
@@ -205,10 +244,14 @@ function M.qr(a)
   local dtype, k = a:type(), math.min(m, n)
   local q, tau, info = columns(a), array(dtype, k), int(0)
   local f, g = blas.lapack('qr', 'geqrf', dtype), blas.lapack('qr', 'orgqr', dtype)
-  with_work(dtype, function(work, lwork) f(int(m), int(n), q:pointer(), int(m), tau, work, lwork, info) end)
+  stoppable('qr', m, n, { q, tau, info }, function()
+    with_work(dtype, function(work, lwork) f(int(m), int(n), q:pointer(), int(m), tau, work, lwork, info) end)
+  end)
   info_of(info, 'geqrf')
   local r = triangle(rows(q):slice(1, 1, k):clone(), true)
-  with_work(dtype, function(work, lwork) g(int(m), int(k), int(k), q:pointer(), int(m), tau, work, lwork, info) end)
+  stoppable('qr', m, n, { q, info }, function()
+    with_work(dtype, function(work, lwork) g(int(m), int(k), int(k), q:pointer(), int(m), tau, work, lwork, info) end)
+  end)
   info_of(info, 'orgqr')
   return rows(q:slice(1, 1, k)), r
 end
@@ -217,7 +260,8 @@ end
 function M.cholesky(a)
   local _, n = square('cholesky', a)
   local l, info = a:clone(), int(0)
-  blas.lapack('cholesky', 'potrf', a:type())('U', int(n), l:pointer(), int(n), info, 1)
+  local f = blas.lapack('cholesky', 'potrf', a:type())
+  stoppable('cholesky', n, n, { l, info }, function() f('U', int(n), l:pointer(), int(n), info, 1) end)
   if info_of(info, 'potrf') > 0 then
     c.fail('cholesky: the leading %d x %d part of a is not positive definite; needs a positive definite matrix',
       info[0], info[0])
@@ -228,7 +272,8 @@ end
 -- LU factors of the transpose, its pivots, and info (> 0: singular).
 local function factors(who, a, n)
   local lu, pivots, info = a:clone(), ffi.new('int[?]', n), int(0)
-  blas.lapack(who, 'getrf', a:type())(int(n), int(n), lu:pointer(), int(n), pivots, info)
+  local f = blas.lapack(who, 'getrf', a:type())
+  stoppable(who, n, n, { lu, pivots, info }, function() f(int(n), int(n), lu:pointer(), int(n), pivots, info) end)
   return lu, pivots, info_of(info, 'getrf')
 end
 
@@ -237,7 +282,9 @@ function M.inv(a)
   local lu, pivots, zero = factors('inv', a, n)
   if zero > 0 then c.fail('inv: a is singular (pivot %d is zero); needs an invertible matrix', zero) end
   local info, f = int(0), blas.lapack('inv', 'getri', a:type())
-  with_work(a:type(), function(work, lwork) f(int(n), lu:pointer(), int(n), pivots, work, lwork, info) end)
+  stoppable('inv', n, n, { lu, info }, function()
+    with_work(a:type(), function(work, lwork) f(int(n), lu:pointer(), int(n), pivots, work, lwork, info) end)
+  end)
   if info_of(info, 'getri') > 0 then
     c.fail('inv: a is singular (pivot %d is zero); needs an invertible matrix', info[0])
   end

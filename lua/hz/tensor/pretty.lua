@@ -2,14 +2,18 @@
 -- lists. short(v) fits in a line; value(v) is the full form. What tensors can do is tensor.lua's, which asks here how
 -- they look.
 local c = require 'hz.c'
+local tables = require 'hz.base.table'
 
 local M = {}
 
 M.edge = 3              -- entries shown at each end of a long dimension
-M.stats_limit = 2 ^ 24  -- larger tensors print without min, mean, max: a glance must not take seconds
+M.stats_limit = 2 ^ 20  -- larger tensors print without min, mean, max: a glance must not take seconds
 M.entries = 40          -- of a table
 M.depth = 3             -- levels of a table
-M.width = 96            -- columns
+M.width = tables.width  -- columns
+M.longest = 4096        -- bytes of a string
+M.visits = 2 ^ 20       -- entries of a table that are looked at
+M.sorted = 10000        -- names of a table that are put in order
 
 -- ---- tensors ----
 
@@ -36,14 +40,11 @@ end
 
 -- Indices of a dimension to show, with 0 where some are left out.
 local function shown(extent, edge)
-  local list = {}
-  for i = 1, extent do
-    if extent <= 2 * edge + 1 or i <= edge or i > extent - edge then
-      list[#list + 1] = i
-    elseif i == edge + 1 then
-      list[#list + 1] = 0
-    end
-  end
+  local list, cut = {}, extent > 2 * edge + 1
+  for i = 1, cut and edge or extent do list[i] = i end
+  if not cut then return list end
+  list[edge + 1] = 0
+  for i = extent - edge + 1, extent do list[#list + 1] = i end
   return list
 end
 
@@ -141,11 +142,19 @@ local function has_tostring(v)
   return type(meta) == 'table' and rawget(meta, '__tostring') ~= nil
 end
 
+local escapes = { ['\n'] = '\\n', ['\t'] = '\\t', ['\r'] = '\\r', ['"'] = '\\"', ['\\'] = '\\\\' }
+
 local function quoted(s)
-  return '"' .. s:gsub('[%c"\\]', function(ch)
-    return ch == '\n' and '\\n' or ch == '\t' and '\\t' or ch == '"' and '\\"' or ch == '\\' and '\\\\'
-      or ('\\%d'):format(ch:byte())
+  return '"' .. s:gsub('([%c"\\])(%d?)', function(ch, digit)
+    return (escapes[ch] or (digit == '' and '\\%d' or '\\%03d'):format(ch:byte())) .. digit
   end) .. '"'
+end
+
+-- Text of several lines as it is; with other control characters in it, or in one line, in quotes.
+local function text(s)
+  local shown = #s <= M.longest and s or s:sub(1, M.longest):gsub('[\192-\255][\128-\191]*$', '')
+  shown = shown:find '\n' and not shown:find '[%z\1-\8\11-\31\127]' and shown or quoted(shown)
+  return #s <= M.longest and shown or ('%s... (%d bytes)'):format(shown, #s)
 end
 
 local function function_text(f)
@@ -175,13 +184,19 @@ local function before(a, b)
   return tostring(a) < tostring(b)
 end
 
+-- How many entries are positional, the other keys in order, and whether that is all there is: a glance at a large table
+-- must not take seconds.
 local function keys_of(v)
-  local n, keys = #v, {}
-  for k in pairs(v) do
+  local n, keys, visits = #v, {}, 0
+  local all = true
+  for k in next, v do
+    visits = visits + 1
+    all = visits <= M.visits and #keys < M.sorted
+    if not all then break end
     if not (type(k) == 'number' and k % 1 == 0 and k >= 1 and k <= n) then keys[#keys + 1] = k end
   end
   table.sort(keys, before)
-  return n, keys
+  return n, keys, all
 end
 
 local function key_text(k)
@@ -204,7 +219,7 @@ local function fill(parts, n, room)
   local lines = {}
   for i, part in ipairs(parts) do
     local last = lines[#lines]
-    if i > 1 and i <= n and #last + #part + 2 <= room and not (last .. part):find '\n' then
+    if i > 1 and i <= n and #last + #part + 3 <= room and not (last .. part):find '\n' then
       lines[#lines] = last .. ', ' .. part
     else
       lines[#lines + 1] = part
@@ -216,12 +231,11 @@ end
 -- A table, on one line where it fits.
 function list(v, depth, open)
   open[v] = true
-  local n, keys = keys_of(v)
-  local parts, count = {}, 0
+  local n, keys, all = keys_of(v)
+  local parts = {}
   for i = 1, n + #keys do
-    count = count + 1
-    if count > M.entries then
-      parts[#parts + 1] = ('... %d more'):format(n + #keys - M.entries)
+    if i > M.entries then
+      parts[#parts + 1] = ('... %d%s more'):format(n + #keys - M.entries, all and '' or ' or')
       break
     end
     local k = keys[i - n]
@@ -240,7 +254,7 @@ end
 function M.value(v)
   local kind = type(v)
   if is_tensor(v) then return M.tensor(v) end
-  if kind == 'string' then return v:find '\n' and v or quoted(v) end
+  if kind == 'string' then return text(v) end
   if kind == 'function' then return function_text(v) end
   if kind == 'table' and not has_tostring(v) then return next(v) == nil and '{}' or list(v, 1, {}) end
   return tostring(v)

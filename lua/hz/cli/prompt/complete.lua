@@ -3,7 +3,11 @@
 -- what a metatable's __names says (a table with the names as keys, or a function(v) that returns such tables),
 -- and at the lists given here.
 local hz = require 'hz'
+local layers = require 'hz.net.layer'
+local nets = require 'hz.net.nets'
+local plugins = require 'hz.codec.plugins'
 local tensor = require 'hz.tensor.tensor'
+local within = require 'hz.cli.prompt.within'
 
 local M = {}
 
@@ -11,7 +15,13 @@ local M = {}
 M.kinds = {
   { is = tensor.is, names = tensor.methods },
   { is = function(v) return v == hz end, list = hz.names },
+  { is = function(v) return v == rawget(hz, 'codec') end, list = plugins.codecs },
+  { is = function(v) return v == nets end, list = function() return nets.order end },
 }
+
+local MOST = 20000                 -- names of a table that are looked at: Tab must answer at once
+
+local usual = { l = layers.kinds }  -- what names mean in scripts of hz, where a line has no variable of that name
 
 local keywords = { 'and', 'break', 'do', 'else', 'elseif', 'end', 'false', 'for', 'function', 'if', 'in', 'local',
   'nil', 'not', 'or', 'repeat', 'return', 'then', 'true', 'until', 'while' }
@@ -29,13 +39,17 @@ local function each_name(v, visit)
   for _, kind in ipairs(M.kinds) do
     if kind.is(v) then
       for name, f in pairs(kind.names or {}) do visit(name, f) end
-      for _, name in ipairs(kind.list or {}) do visit(name, rawget(v, name)) end
+      local list = type(kind.list) == 'function' and kind.list() or kind.list
+      for _, name in ipairs(list or {}) do visit(name, rawget(v, name)) end
       if kind.names then return end
     end
   end
   for _ = 1, 10 do                              -- a chain of __index longer than that is a loop
-    if type(v) == 'table' then
-      for name, value in pairs(v) do visit(name, value) end
+    local seen = 0
+    for name, value in next, type(v) == 'table' and v or {} do
+      visit(name, value)
+      seen = seen + 1
+      if seen > MOST then break end
     end
     local index, more = index_of(v)
     for _, list in ipairs(more) do
@@ -72,8 +86,17 @@ local function resolve(path, globals)
 end
 
 -- Sorted candidates for the last word, and the length of the word typed so far. `more` lists tables whose
--- names count as globals.
-function M.complete(text, globals, more)
+-- names count as globals, `before` is what stands before the text in other lines.
+function M.complete(text, globals, more, before)
+  local function find(way)
+    local v = resolve(way, globals)
+    for _, other in ipairs(more or {}) do
+      if v == nil then v = resolve(way, other) end
+    end
+    return v == nil and resolve(way, usual) or v
+  end
+  local special, typed = within.complete((before or '') .. text, find)
+  if special then return special, typed end
   local path, mark, word = text:match '([%a_][%w_%.%[%]]*)([%.:])([%w_]*)$'
   local list, seen = {}, {}
   local function offer(name, value)
@@ -86,10 +109,7 @@ function M.complete(text, globals, more)
     list[#list + 1] = name
   end
   if path then
-    local v = resolve(path, globals)
-    for _, other in ipairs(more or {}) do
-      if v == nil then v = resolve(path, other) end
-    end
+    local v = find(path)
     if v ~= nil then each_name(v, offer) end
   else
     word = text:match '[%a_][%w_]*$' or ''

@@ -1,14 +1,14 @@
 -- repl.lua: the prompt. Values print without '=', mistakes are messages, Ctrl-C ends what runs and Ctrl-D the session.
--- Lines run with the compiler off: a hook is the one thing that stops a Lua loop, and compiled code runs no hooks.
--- What is heavy runs in C anyway. A script run from the prompt is slower where it loops over numbers in Lua.
 local c = require 'hz.c'
 local edit = require 'hz.ext.edit'
 local pretty = require 'hz.tensor.pretty'
+local ask = require 'hz.cli.prompt.ask'
+local compile = require 'hz.cli.prompt.compile'
 local complete = require 'hz.cli.prompt.complete'
-local help = require 'hz.cli.prompt.help'
 local hz = require 'hz'
 local exit = require 'hz.exit'
 local names = require 'hz.base.names'
+local progress = require 'hz.base.progress'
 local visible = require 'hz.base.visible'.text
 
 local slow = 0.05        -- seconds from which the time of a line is shown
@@ -18,29 +18,6 @@ local debugging = (tonumber(os.getenv 'HZ_DEBUG' or '') or 0) >= 1
 local guard = _HZ.guard
 local SIGINT = 2
 local _, stop = pcall(c.interrupt, SIGINT)      -- the error value that Ctrl-C raises
-
--- ---- compiling ----
-
--- The chunk of `text`; nil and a message; or nil and true where the text is not complete yet. An expression's chunk
--- returns its values after a first one to be dropped: with one value alone the expression would be a tail call,
--- whose line errors cannot name.
-local function compile(text)
-  local chunk = loadstring('return nil, ' .. text, '=prompt')
-  if chunk then return chunk end
-  local message
-  chunk, message = loadstring(text, '=prompt')
-  if chunk then return chunk end
-  -- a string ends with its line
-  local open = message:find "'<eof>'$" and (not message:find 'unfinished string' or text:find '\\$')
-  return nil, open and true or message
-end
-
--- A local of the prompt would be gone with its line: the first one becomes a global. Pasted scripts work.
-local function keep_local(text)
-  if text:find '^%s*local%s+function%f[%s]' then return (text:gsub('^%s*local%s+', '', 1)) end
-  if text:find '^%s*local%s+[%a_][%w_,%s]*=[^=]' then return (text:gsub('^%s*local%s+', '', 1)) end
-  return text
-end
 
 -- ---- memory ----
 -- A full Lua heap must not end the session: some of it is kept in reserve, and given back when nothing else is left to
@@ -107,44 +84,42 @@ local function finish(single, started, ok, ...)
 end
 
 -- Printing belongs to the guarded call: a value's own __tostring may fail or take long, too.
-local function show_results(_, ...)
-  if select('#', ...) > 0 then show(...) end
+local function show_results(drop, ...)
+  if select('#', ...) > drop then show(select(drop + 1, ...)) end
 end
 
 local env                      -- of prompt lines
 
-local function run(chunk, single)
-  setfenv(chunk, env)
-  jit.off()
-  jit.flush()
+local function run(command)
+  if command.topic then
+    print(visible(ask(command.topic, env)))
+    return true
+  end
+  if not command.chunk then return true end
+  setfenv(command.chunk, env)
+  jit.flush()                              -- traces hold on to what they were compiled for
   _HZ.deferred = 0                         -- a mistake may have left a loop that had deferred interrupts
-  return finish(single, c.C.hz_seconds(), guard(stop, blame, function() show_results(chunk()) end))
+  return finish(command.single, c.C.hz_seconds(),
+    guard(stop, blame, function() show_results(command.drop, command.chunk()) end))
 end
 
 -- ---- reading ----
 
--- Text of one command: more lines are read while it is not complete. nil at the end, false when interrupted.
-local function read_command(reader)
+-- Text of one command or of several that were pasted together, and the commands or what is wrong with it: more lines
+-- are read while it is not complete. nil at the end, false when interrupted.
+local function read_commands(reader)
   local text = reader:read 'hz> '
-  if not text then return text end
-  local lines = { text }
-  while true do
-    local all = table.concat(lines, '\n')
-    if all:find '^%s*%?' or all:find '^%s*$' then return all end
-    local chunk, message = compile((keep_local(all:gsub('^%s*=', '', 1))))
-    if chunk or message ~= true then return all, chunk, message end
+  while text do
+    local commands, message = compile.commands(text)
+    if commands or message ~= true then return text, commands, message end
+    reader.before = text .. '\n'
     local more = reader:read '... '
+    reader.before = nil
     if more == false then return false end
-    if more == nil then return all, nil, (select(2, loadstring(all, '=prompt'))) end
-    lines[#lines + 1] = more
+    if more == nil then return text, nil, compile.missing(text) end
+    text = text .. '\n' .. more
   end
-end
-
--- One entry of the history: commands over several lines are joined unless a comment or a long string forbids it.
-local function remember(reader, text)
-  if not text:find '\n' then return reader:remember(text) end
-  if not text:find '%-%-' and not text:find '%[=*%[' then return reader:remember((text:gsub('%s*\n%s*', ' '))) end
-  for line in text:gmatch '[^\n]+' do reader:remember(line) end
+  return text
 end
 
 local function banner()
@@ -177,28 +152,26 @@ local function environment(hz)
   })
 end
 
--- One command: nil at the end of the input, else whether there was no mistake.
+-- One turn: nil at the end of the input, else whether there was no mistake.
 local function turn(reader)
   keep_reserve()
-  local text, chunk, message = read_command(reader)
+  local text, commands, message = read_commands(reader)
   if text == nil then return nil end
   if text == false then
     local signal = c.interrupted()
-    c.C.hz_signal_catch()
+    c.C.hz_signal_clear()
     if signal == SIGTERM then exit.stop(75) end
     return true
   end
-  if not text:find '%S' then return true end
-  remember(reader, text)
-  local topic = text:match '^%s*%?%s*(.-)%s*$'
-  local single = not text:find '\n'
-  if topic then
-    print(visible(help.text(topic)))
-    return true
+  if text:find '%S' then reader:remember(compile.entry(text)) end
+  if not commands then
+    mistake(message, not text:find '\n')
+    return false
   end
-  if chunk then return run(chunk, single) end
-  mistake(message, single)
-  return false
+  for _, command in ipairs(commands) do
+    if not run(command) then return false end
+  end
+  return true
 end
 
 local function loop(reader)
@@ -223,7 +196,10 @@ end
 return function()
   rawset(_G, 'hz', hz)
   env = environment(hz)
-  local reader = edit.open('hz', function(text) return complete.complete(text, _G, { hz, hz.layers }) end)
+  guard(stop, blame, function() end)       -- from here on Ctrl-C is the prompt's
+  local more = { hz, hz.layers }
+  local reader = edit.open('hz', function(text, before) return complete.complete(text, _G, more, before) end)
+  progress.prompt = edit.terminal()
   if edit.terminal() then banner() end
   if reader.plain then print(reader.plain) end
   local ok, result = pcall(loop, reader)
