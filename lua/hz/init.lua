@@ -48,5 +48,6 @@ return setmetatable(hz, { __index = function(_, name)
   local value = module
   if row[2] then value = module[row[2]] end
   rawset(hz, name, value)
+  c.poll()                             -- modules load with signals deferred
   return value
 end })
