@@ -65,10 +65,10 @@ local function most_channels(heads)
 end
 
 -- The one form { rate, channels, resample, mix } that files are to have, and what is done for it in words, or nil.
-local function agree(who, heads, paths, o)
+local function agree(who, heads, paths, o, channels)
   local form, done = { rate = o.resample > 0 and o.resample or heads[1].rate, mix = o.mono }, {}
   if o.resample == 0 then check_rates(who, heads, paths) end
-  form.channels = o.mono and 1 or most_channels(heads)
+  form.channels = channels or o.mono and 1 or most_channels(heads)
   for _, h in ipairs(heads) do
     form.resample = form.resample or h.rate ~= form.rate
     form.mixed = form.mixed or h.channels > form.channels
@@ -134,9 +134,10 @@ local function fitted(who, files, numbers)
   return out, bad
 end
 
--- The clips of these files. o: options of M.options and features; heads: of M.scan, all good.
-function M.new(who, paths, heads, o)
-  local form, done = agree(who, heads, paths, o)
+-- The clips of these files. o: options of M.options and features; heads: of M.scan, all good; channels: that there
+-- are to be, nil: as many as there are.
+function M.new(who, paths, heads, o, channels)
+  local form, done = agree(who, heads, paths, o, channels)
   local most = o.seconds > 0 and math.max(1, math.floor(o.seconds * form.rate + 0.5)) or nil
   local frames, longest = lengths(heads, form, most)
   local files = { paths = paths, form = form, own = lengths(heads, form), length = most or longest }

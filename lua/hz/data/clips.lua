@@ -99,12 +99,20 @@ function methods.numbers(clips, column)
   return list
 end
 
--- Features of the clips whose numbers stand in a column of a set, untouched.
-function methods.items(clips, column)
-  local out = clips:places(#column)
-  clips:portions(clips:numbers(column), 'listening to sounds', function(samples, _, at)
-    clips:hear(samples, out, at)
-  end)
+-- Features of clips by their numbers (a list), untouched.
+function methods.of(clips, numbers)
+  local out = clips:places(#numbers)
+  clips:portions(numbers, 'listening to sounds', function(samples, _, at) clips:hear(samples, out, at) end)
+  return out
+end
+
+-- The same, of numbers in a column of a set.
+function methods.items(clips, column) return clips:of(clips:numbers(column)) end
+
+-- What a net that was trained on them has to know of sounds, in plain values.
+function methods.hears(clips)
+  local out = features.values(clips.form)
+  out.rate, out.channels, out.length = clips.rate, clips.channels, clips.length
   return out
 end
 
