@@ -1,8 +1,13 @@
 # Plugins: each folder plugins/NAME with C files becomes build/plugins/NAME.so if the pkg-config packages in
 # NEEDS_NAME are there. A plugin includes hz/plugin.h and its library's headers, and links its library only.
 NEEDS_jpeg = libjpeg
+NEEDS_mp3  = lame libmpg123
 NEEDS_png  = libpng zlib
+NEEDS_soxr = soxr
 NEEDS_zimg = zimg
+NEEDS_sndfile = sndfile
+NEEDS_mpg123 = libmpg123
+NEEDS_soxr = soxr
 
 PLUGINS       = $(filter-out skeleton,$(patsubst plugins/%/,%,$(sort $(dir $(wildcard plugins/*/*.c)))))
 PLUGIN_CFLAGS = -std=gnu99 $(OPT) -g -fPIC -fvisibility=hidden $(WARN) -Icore $(SAN)
@@ -21,7 +26,7 @@ $(BUILD)/$2/$1.so: $(wildcard plugins/$1/*.c plugins/$1/*.h) core/hz/plugin.h pl
                    $(BUILD)/$2/$1.sources.c
 	@mkdir -p $$(@D)
 	$(CC) $$(PLUGIN_CFLAGS) $$(call plugin_pkg,$1,--cflags) -shared -o $$@ $$(filter %.c,$$^) \
-	  $$(call plugin_pkg,$1,--libs) -Wl,--no-undefined
+	  $$(call plugin_pkg,$1,--libs) -lm -Wl,--no-undefined
 endef
 $(foreach p,$(PLUGINS),$(eval $(call plugin_rule,$p,plugins)))
 $(eval $(call plugin_rule,skeleton,test/plugins))

@@ -21,7 +21,8 @@ typedef struct hz_strings_spec {
     int32_t rate;              /* frames per second: 44100 (default), 22050 or 11025 */
     int32_t noise_free;        /* 1: the string's sound, rounded; entropy 0 */
     double seconds;            /* 0.25..10; default 2 */
-    double noise;              /* standard deviation in units of 16 steps (-66.2 dB of full scale); 0.1..10, default 1 */
+    double noise;              /* standard deviation in units of 16 steps: -66.2 dB of full scale;
+                                  0.1..10, default 1 */
 } hz_strings_spec;
 
 typedef struct hz_strings hz_strings;

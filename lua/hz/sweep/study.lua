@@ -114,7 +114,7 @@ local function rows_of(self)
   for _, own in ipairs(self.knobs or {}) do rows[#rows + 1] = type(own) == 'string' and row(own) or own end
   for _, last in ipairs(last_rows) do rows[#rows + 1] = last end
   rows.about, rows.who = self.about, self.who
-  rows.more = function(knob) return encodings.rows(knob.codec, knob.codec_test) end
+  rows.more = function(knob) return encodings.rows(knob.codec, knob.codec_test, self.items) end
   return rows
 end
 
