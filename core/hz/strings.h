@@ -1,6 +1,6 @@
 /* strings.h: the embedded set of sounds: plucked strings, each played through one of twelve effects and recorded by a
    microphone whose noise is known, with the true entropy of that noise beside each clip.
-   A clip is fixed by (seed, index) and the knobs alone: any range can be played in any order, by any number of threads,
+   A clip is fixed by (seed, index) and the knobs alone: any clips can be played in any order, by any number of threads,
    on any machine, with equal bits. Clip i has effect i mod HZ_STRINGS_CLASSES; it is mono.
 
    Microphone model, per sample, independent of all others: the string gives s in steps of 16 bits, to 1/16 of a step;
@@ -39,10 +39,10 @@ int64_t hz_strings_frames(const hz_strings *strings);
 /* "chorus" for 0 and so on; lent for ever; NULL outside 0..HZ_STRINGS_CLASSES-1. [any] */
 const char *hz_strings_class(int label);
 
-/* Plays clips first .. first+count-1; one player may serve many threads at once. 0 <= first, first+count <= 2^32.
-   threads: 1 .. 256; 0: one per core that this process may use; each takes some MB while it lasts. Any of the three
+/* Plays `count` clips, whose indices stand in `clips`; one player may serve many threads at once. threads: 1 .. 256; 0:
+   one per core that this process may use; each takes 24 bytes per sample at 44.1 kHz while it lasts. Any of the three
    outputs may be NULL. [any] */
-hz_status hz_strings_play(const hz_strings *strings, int64_t first, int64_t count, int threads,
+hz_status hz_strings_play(const hz_strings *strings, const uint32_t *clips, int64_t count, int threads,
                           float *samples,       /* (count,frames,1): multiples of 2^-15 below 1 */
                           int32_t *labels,      /* (count), 0..11 */
                           float *entropy);      /* (count), mean H(Y|S) over the clip's samples, bits per sample */

@@ -129,7 +129,8 @@ static double record(const hz_strings *s, uint32_t item, double *room, float *sa
 
 typedef struct session {
     const hz_strings *strings;
-    int64_t first, count;
+    const uint32_t *clips;
+    int64_t count;
     int threads;
     double *room;                                /* (threads,3,frames*fold) */
     float *samples, *entropy;
@@ -141,33 +142,25 @@ static void play_some(void *job, int t)
     int64_t frames = p->strings->frames;
     double *room = p->room + (int64_t)t * 3 * frames * p->strings->fold;
     for (int64_t i = t; i < p->count; i += p->threads) {
-        double bits = record(p->strings, (uint32_t)(p->first + i), room, p->samples ? p->samples + i * frames : NULL);
+        double bits = record(p->strings, p->clips[i], room, p->samples ? p->samples + i * frames : NULL);
         if (p->entropy)
             p->entropy[i] = (float)bits;
     }
 }
 
-static hz_status check_range(const hz_strings *strings, int64_t first, int64_t count)
-{
-    const int64_t end = (int64_t)1 << 32;
-    if (!strings)
-        return hz_fail(HZ_EARG, "strings: no player was given; hz_strings_new makes one");
-    if (first < 0 || count < 0 || first > end || count > end - first)
-        return hz_fail(HZ_EARG, "strings: clips %lld and %lld more were asked for; the set has 0 to 4294967295",
-                       (long long)first, (long long)count);
-    return HZ_OK;
-}
-
-hz_status hz_strings_play(const hz_strings *strings, int64_t first, int64_t count, int threads, float *samples,
+hz_status hz_strings_play(const hz_strings *strings, const uint32_t *clips, int64_t count, int threads, float *samples,
                           int32_t *labels, float *entropy)
 {
-    if (check_range(strings, first, count))
-        return HZ_EARG;
+    if (!strings)
+        return hz_fail(HZ_EARG, "strings: no player was given; hz_strings_new makes one");
+    if (count < 0 || (count > 0 && !clips))
+        return hz_fail(HZ_EARG, "strings: %lld clips were asked for%s; needs 0 or more, and their indices",
+                       (long long)count, clips ? "" : " without indices");
     for (int64_t i = 0; labels && i < count; i++)
-        labels[i] = (int32_t)((first + i) % HZ_STRINGS_CLASSES);
+        labels[i] = (int32_t)(clips[i] % HZ_STRINGS_CLASSES);
     if (count == 0 || (!samples && !entropy))
         return HZ_OK;
-    session p = { strings, first, count, spread_threads(threads), NULL, samples, entropy };
+    session p = { strings, clips, count, spread_threads(threads), NULL, samples, entropy };
     p.threads = p.threads < count ? p.threads : (int)count;
     size_t bytes = sizeof(double) * 3 * (size_t)(strings->frames * strings->fold) * (size_t)p.threads;
     p.room = hz_alloc(bytes);
