@@ -108,7 +108,7 @@ test-hard: all ctests  ## the tests with unused memory full of NaN and fences be
 	@HZ_HARD=1 sh test/all.sh $(BUILD)
 test-far: all ctests  ## the tests on a device whose memory the host cannot touch (core/device/far.c)
 	@HZ_DEVICE=far sh test/all.sh $(BUILD)
-fuzz: all  ## random ops and nets against f64 for SECONDS=300 from SEED=n on; CASE=ops:17 (as a failure names it) alone
+fuzz: all  ## random ops and nets against f64, wrong calls, for SECONDS=300 from SEED=n on; CASE=ops:17 alone
 	@$(BUILD)/hz test/fuzz.lua seed=$(or $(SEED),$(shell date +%s)) $(if $(CASE),case=$(CASE),seconds=$(or $(SECONDS),300))
 faults: all $(FAULTS)  ## kills, full disks, failing allocations (minutes); CASE=sweep:kill:17 (a loss names it) alone
 	@$(BUILD)/hz test/faults.lua library=$(FAULTS) seed=$(or $(SEED),1) $(if $(CASE),case=$(CASE))

@@ -211,6 +211,27 @@ __attribute__((visibility("default"))) void hz_prompt_set(const char *text)
 
 /* ---- the state ---- */
 
+static void defer(lua_State *L, int by)
+{
+    lua_getglobal(L, "_HZ");
+    lua_getfield(L, -1, "deferred");
+    lua_pushinteger(L, lua_tointeger(L, -1) + by);
+    lua_setfield(L, -3, "deferred");
+    lua_pop(L, 2);
+}
+
+/* A loader: runs a module's chunk (an upvalue) with interrupts deferred. `require` would never load again what an
+   interrupt had cut short. */
+static int load_whole(lua_State *L)
+{
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    defer(L, 1);
+    int status = lua_pcall(L, lua_gettop(L) - 1, 1, 0);
+    defer(L, -1);
+    return status ? lua_error(L) : 1;
+}
+
 /* A searcher of `require`, asked before those that go by package.path: hz and hz.* are hz's own modules and come from
    its root (an upvalue) alone, whatever stands in the current folder. */
 static int find_own(lua_State *L)
@@ -224,6 +245,7 @@ static int find_own(lua_State *L)
         return luaL_error(L, "module '%s' is none of hz's: %s is not there", name, lua_tostring(L, -1));
     if (luaL_loadfile(L, lua_tostring(L, -1)))
         return lua_error(L);
+    lua_pushcclosure(L, load_whole, 1);
     return 1;
 }
 
@@ -264,6 +286,8 @@ static void set_host(lua_State *L, const char *root)
     lua_setfield(L, -2, "library");
     lua_pushcfunction(L, guard);
     lua_setfield(L, -2, "guard");
+    lua_pushinteger(L, 0);
+    lua_setfield(L, -2, "deferred");
     lua_setglobal(L, "_HZ");
 }
 
@@ -294,6 +318,7 @@ int main(int argc, char **argv)
 {
     static char root[PATH_MAX];
     const char *named = getenv("HZ_ROOT");
+    hz_signal_catch();
     on_exit(check_stdout, NULL);
     if (!find_root(root)) {
         if (named && *named)
@@ -308,7 +333,6 @@ int main(int argc, char **argv)
         fprintf(stderr, "hz: no memory for a Lua state\n");
         return 1;
     }
-    hz_signal_catch();
     luaL_openlibs(L);
     set_arguments(L, argc, argv);
     int status = run(L, root);

@@ -1,6 +1,7 @@
 -- fsdd.lua: the Free Spoken Digit Dataset (Jackson et al. 2018): recordings/DIGIT_SPEAKER_INDEX.wav, 8 kHz mono 16 bit.
 -- The official test set are the recordings 0 to 4 of each digit and speaker. The features have a window and a hop that
--- suit 8 kHz: those published for 44.1 kHz leave the longest recording 36 frames.
+-- suit 8 kHz: those published for 44.1 kHz leave the longest recording 36 frames. Twenty of the 3,000 last longer than
+-- a second; they are cut there, or all would be mostly silence (seconds=0 pads to the longest, 2.28 s).
 local clips = require 'hz.data.clips'
 local clip_files = require 'hz.codec.clip_files'
 local dataset = require 'hz.data.dataset'
@@ -57,7 +58,7 @@ return {
   folder = 'fsdd',
   classes = classes,
   counts = { train = 2700, test = 300 },
-  options = features.options({ mels = 64, n_fft = 512, hop = 128 }, clip_files.options),
+  options = features.options({ mels = 64, n_fft = 512, hop = 128, seconds = 1 }, clip_files.options),
   read = function(where, options, want)
     local found = list(where)
     local sounds = sound_of(found, options)

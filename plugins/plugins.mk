@@ -1,9 +1,12 @@
 # Plugins: each folder plugins/NAME with C files becomes build/plugins/NAME.so if the pkg-config packages in
 # NEEDS_NAME are there. A plugin includes hz/plugin.h and its library's headers, and links its library only.
+NEEDS_flac = flac
 NEEDS_jpeg = libjpeg
 NEEDS_mp3  = lame libmpg123
+NEEDS_opus = opus ogg
 NEEDS_png  = libpng zlib
 NEEDS_soxr = soxr
+NEEDS_vorbis = vorbisenc vorbis ogg
 NEEDS_zimg = zimg
 NEEDS_sndfile = sndfile
 NEEDS_mpg123 = libmpg123

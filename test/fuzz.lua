@@ -1,6 +1,6 @@
--- fuzz.lua: random ops and nets against the plain loops in double.
+-- fuzz.lua: random ops and nets against the plain loops in double, and wrong calls of all that is public.
 --   hz test/fuzz.lua seed=1 seconds=60        cases in turn until the time is over
---   hz test/fuzz.lua seed=1 ops=40 nets=20    so many of each
+--   hz test/fuzz.lua seed=1 ops=40 nets=20    so many of each (surface=: of one function or method, 40 calls)
 --   hz test/fuzz.lua seed=1 case=ops:17       that one alone
 -- A case follows from seed and number alone. Each failure is one line with the command that draws it again; the last
 -- lines say what ran. Status 1 if something failed. The cases run in a process of their own: a crash is a failure of
@@ -11,17 +11,18 @@ local posix = require 'hz.ext.posix'
 require 'hz.strict'
 
 local here = arg[0]:match '^(.*/)' or './'
-local kinds = { 'ops', 'nets' }
+local kinds = { 'ops', 'nets', 'surface' }
 
 local MOST = 3                     -- failures of a case that are printed: one fault shows on every level
 
 local knob = hz.args({
-  about = 'Random ops and nets against the plain loops in double.',
+  about = 'Random ops and nets against the plain loops in double, and wrong calls of all that is public.',
   { 'seed', 1, 'int', 'of all that is drawn', min = 0 },
   { 'seconds', 0, 'float', 'cases in turn for so long', min = 0 },
   { 'ops', 0, 'int', 'cases with one op', min = 0 },
   { 'nets', 0, 'int', 'cases with a net', min = 0 },
-  { 'case', '', 'string', 'one case: ops:N or nets:N' },
+  { 'surface', 0, 'int', 'cases with a public function or method', min = 0 },
+  { 'case', '', 'string', 'one case: ops:N, nets:N or surface:N' },
   { 'at', '', 'string', 'file that holds the case at work; set by the process that watches' },
   { 'ratios', false, 'bool', 'print which values used most of their tolerance' },
 }, ...)
@@ -58,9 +59,11 @@ end
 local graphs = assert(loadfile(here .. 'graph.lua'))()
 local near = assert(loadfile(here .. 'fuzz/near.lua'))(graphs, require 'hz.tensor.tensor')
 local draw = assert(loadfile(here .. 'fuzz/draw.lua'))()
-local modules = {}
+local modules, scratch = {}, os.tmpname()
+os.remove(scratch)
+hz.file.mkdir(scratch)
 for _, kind in ipairs(kinds) do
-  modules[kind] = assert(loadfile(here .. 'fuzz/' .. kind .. '.lua'))(graphs, near, counter(kind))
+  modules[kind] = assert(loadfile(here .. 'fuzz/' .. kind .. '.lua'))(graphs, near, counter(kind), scratch)
 end
 
 modules.nets.levels = modules.ops.levels
@@ -84,6 +87,10 @@ end
 
 local threads, level = c.C.hz_cpu_threads(), c.ffi.string(c.C.hz_cpu_isa())
 
+-- The stream of a case's numbers.
+local stream_of = { ops = function(n) return 2 * n end, nets = function(n) return 2 * n + 1 end,
+  surface = function(n) return 2 ^ 23 + n end }
+
 local function run(kind, number)
   local case = kind .. ':' .. number
   note(case)
@@ -96,7 +103,7 @@ local function run(kind, number)
   end
   local module = modules[kind]
   module.title = ''
-  local ok, e = pcall(module.case, draw.new(knob.seed, 2 * number + (kind == 'ops' and 0 or 1)), fail)
+  local ok, e = pcall(module.case, draw.new(knob.seed, stream_of[kind](number)), fail)
   c.C.hz_cpu_set_threads(threads)
   c.C.hz_cpu_set_isa(level)
   if not ok then
@@ -106,7 +113,7 @@ local function run(kind, number)
   collectgarbage 'step'
 end
 
-local done = { ops = 0, nets = 0 }
+local done = { ops = 0, nets = 0, surface = 0 }
 local function next_of(kind)
   done[kind] = done[kind] + 1
   run(kind, done[kind])
@@ -114,11 +121,11 @@ end
 
 if knob.case ~= '' then
   local kind, number = knob.case:match '^(%a+):(%d+)$'
-  if not modules[kind] then hz.fail("fuzz: case '%s' was given; needs ops:N or nets:N", knob.case) end
+  if not modules[kind] then hz.fail("fuzz: case '%s' was given; needs ops:N, nets:N or surface:N", knob.case) end
   run(kind, tonumber(number))
 end
--- Both kinds get the same time, or so many cases as were asked for.
-local spent = { ops = 0, nets = 0 }
+-- All kinds get the same time, or so many cases as were asked for.
+local spent = { ops = 0, nets = 0, surface = 0 }
 while true do
   local timed = c.C.hz_seconds() - started < knob.seconds
   local kind
@@ -147,4 +154,5 @@ for _, kind in ipairs(kinds) do
 end
 print(('fuzz: seed %d, levels %s, %.0f s, %d failures'):format(knob.seed, table.concat(modules.ops.levels, ' '),
   c.C.hz_seconds() - started, failures))
+hz.file.remove(scratch)
 os.exit(failures == 0 and 0 or 1)

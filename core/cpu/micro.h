@@ -97,6 +97,8 @@ typedef struct cpu_stored {
        argmax may be NULL */
     void (*pool_max)(void *y, uint8_t *argmax, const void *x, const cpu_taps *t, int64_t n);
     void (*pool_max_grad)(float *dx, const void *dy, const uint8_t *argmax, const cpu_taps *t, int64_t n);
+    /* the same where no other window meets this one: dx, stored, is written, not added to */
+    void (*pool_max_back)(void *dx, const void *dy, const uint8_t *argmax, const cpu_taps *t, int64_t n);
     void (*pool_mean)(void *y, const void *x, const cpu_taps *t, int64_t n);
     void (*pool_mean_grad)(float *dx, const void *dy, const cpu_taps *t, int64_t n);
 

@@ -22,7 +22,7 @@ static const struct { int producer, follower; } patterns[] = {
     { OP_dropout_grad, OP_act_grad },   { OP_maxpool_grad, OP_act_grad },   { OP_avgpool_grad, OP_act_grad },
     { OP_meanpool_grad, OP_act_grad },
     { OP_conv2d, OP_maxpool },          { OP_conv2d, OP_dropout },          { OP_conv2d, OP_norm },
-    { OP_conv2d_dx, OP_dropout_grad },  { OP_conv2d_dx, OP_norm_grad },
+    { OP_conv2d_dx, OP_dropout_grad },  { OP_conv2d_dx, OP_norm_grad },     { OP_conv2d_dx, OP_maxpool_grad },
 };
 
 /* What is to be joined. */
@@ -128,6 +128,14 @@ static int add_sums(hz_graph *g, const pair *p, hz_node *fused)
 
 /* ---- rewire ---- */
 
+static int is_unstored(const hz_node *n)
+{
+    for (const hz_tail *t = n->tail; t < n->tail + n->tails; t++)
+        if (t->out == node_result(n))
+            return t->out > 0 && !hz_tail_keeps(t->op);
+    return 0;
+}
+
 /* The fused node makes its outputs; what a tail with a result of its own has read is not stored. */
 static void put(hz_graph *g, int producer, const hz_node *fused)
 {
@@ -136,7 +144,7 @@ static void put(hz_graph *g, int producer, const hz_node *fused)
         g->values[fused->out[k]].node = producer;
         g->values[fused->out[k]].output = k;
     }
-    g->values[fused->out[0]].unstored = node_result(fused) != 0;
+    g->values[fused->out[0]].unstored = is_unstored(fused);
 }
 
 static void replace(hz_graph *g, const pair *p, const hz_node *fused)

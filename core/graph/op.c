@@ -105,11 +105,13 @@ int hz_act_named(const char *name)
 
 int op_tail_has(int op, char letter) { return strchr(op_get(op)->tail, letter) != NULL; }
 
+int hz_tail_keeps(int op) { return op_tail_has(op, 'K'); }
+
 hz_tail_kind hz_tail_kind_of(int op, const hz_attr *attr)
 {
     if (op_tail_has(op, 'P') || op_tail_has(op, 'A') || (op_tail_has(op, 'F') && attr->norm.frozen))
         return HZ_TAIL_IN_PLACE;
-    return op_tail_has(op, 'O') ? HZ_TAIL_OWN : op_tail_has(op, 'S') ? HZ_TAIL_SUMS : HZ_TAIL_NONE;
+    return op_tail_has(op, 'O') || hz_tail_keeps(op) ? HZ_TAIL_OWN : op_tail_has(op, 'S') ? HZ_TAIL_SUMS : HZ_TAIL_NONE;
 }
 
 op_sums op_sums_of(int op)

@@ -86,7 +86,8 @@ typedef union hz_attr {
 typedef enum hz_tail_kind {
     HZ_TAIL_NONE,
     HZ_TAIL_IN_PLACE,     /* changes what the node yields */
-    HZ_TAIL_OWN,          /* yields out[out], and its further outputs behind that; what it reads need not be stored */
+    HZ_TAIL_OWN,          /* yields out[out], and its further outputs behind that; what it reads need not be stored,
+                             unless hz_tail_keeps */
     HZ_TAIL_SUMS,         /* only adds up, into out[out], what the op reads that runs after the node */
     HZ_TAIL_KINDS
 } hz_tail_kind;
@@ -109,6 +110,7 @@ const char *hz_op_inputs(int op);          /* "x w [b]"; lent for ever */
    *attr; NULL if the op cannot have one. */
 const hz_act_attr *hz_epilogue(int op, const hz_attr *attr);
 hz_tail_kind hz_tail_kind_of(int op, const hz_attr *attr);
+int hz_tail_keeps(int op);
 const char *hz_act_name(int act);
 int hz_act_named(const char *name);        /* -1 if unknown */
 

@@ -29,6 +29,20 @@ function M.interrupt(signal, message)
   error(setmetatable({ signal = signal, message = message or 'interrupted' }, Interrupt), 0)
 end
 
+local function passing(ok, ...)
+  if not ok and M.is_interrupt((...)) then error((...), 0) end
+  return ok, ...
+end
+
+-- pcall for who carries on after a mistake: an interrupt is none and passes.
+function M.try(f, ...) return passing(pcall(f, ...)) end
+
+-- Raises the mistake `e`, which says where it stands, with more text behind it; an interrupt passes as it is.
+function M.again(e, more)
+  if M.is_interrupt(e) then error(e, 0) end
+  error(tostring(e) .. more, 0)
+end
+
 -- The library's own folder: frames from there are not the user's.
 local here = debug.getinfo(1, 'S').source:match '^@(.*/)' or '@'
 M.here = here
@@ -56,7 +70,7 @@ end
 function M.message() return ffi.string(C.hz_message()) end
 
 -- While deferred, a pending signal does not raise: loops that must end tidily ask for it themselves.
-host.deferred = 0                          -- the hook of core/main.c reads it, too
+host.deferred = host.deferred or 0         -- core/main.c reads it, too, and defers while a module loads
 function M.defer(on) host.deferred = host.deferred + (on and 1 or -1) end
 function M.interrupted() return C.hz_signal_pending() end
 

@@ -23,6 +23,7 @@ local lazy = {
   data = { 'hz.data.dataset', 'data' }, available = { 'hz.data.dataset', 'available' },
   codec = { 'hz.codec.codec' }, quality = { 'hz.codec.quality' }, show = { 'hz.codec.show' },
   sound = { 'hz.codec.sound' },
+  classify = { 'hz.codec.classify' },
   study = { 'hz.sweep.study' }, sweep = { 'hz.report.sweep', 'run' },
   results = { 'hz.report.results', 'results' }, query = { 'hz.report.results', 'query' },
   matmul = { 'hz.tensor.linalg', 'matmul' }, solve = { 'hz.tensor.linalg', 'solve' },
@@ -48,5 +49,6 @@ return setmetatable(hz, { __index = function(_, name)
   local value = module
   if row[2] then value = module[row[2]] end
   rawset(hz, name, value)
+  c.poll()                             -- modules load with signals deferred
   return value
 end })

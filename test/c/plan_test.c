@@ -184,10 +184,12 @@ static hz_work with_tail(int op, hz_attr attr)
 {
     static float memory;
     hz_arg image = { .data = &memory, .dtype = HZ_F32, .ndim = 4, .shape = { 2, 16, 16, 16 } };
-    hz_arg half = { .data = &memory, .dtype = HZ_F32, .ndim = 4, .shape = { 2, 8, 8, 16 } };
+    hz_arg other = { .data = &memory, .dtype = HZ_F32, .ndim = 4, .shape = { 2, 8, 8, 16 } };
+    if (hz_tail_keeps(op))
+        other.shape[1] = other.shape[2] = 32;
     hz_arg weights = { .data = &memory, .dtype = HZ_F32, .ndim = 4, .shape = { 16, 3, 3, 16 }, .kind = HZ_BOUND };
     hz_work w = { .op = hz_op_named("conv2d"), .nout = 3, .name = "c", .attr = WINDOW(3, 1, HZ_SAME), .tails = 1,
-                  .in = { image, weights }, .out = { image, half, half } };
+                  .in = { image, weights }, .out = { image, other, other } };
     w.tail[0] = (hz_tail){ .op = op, .in = 3, .out = 1, .attr = attr };
     for (w.nin = 3; w.nin < HZ_MAXIN; w.nin++)
         w.in[w.nin] = image;

@@ -9,7 +9,9 @@
 
 static const struct { const char *name, *values; } specs[] = {
     { "mp3", "" }, { "mp3", "bitrate=8" }, { "mp3", "bitrate=32;effort=9" }, { "mp3", "bitrate=320" },
-    { "mp3", "quality=2" }, { "mp3", "quality=9.5" },
+    { "mp3", "quality=2" }, { "mp3", "quality=9.5" }, { "vorbis", "" }, { "vorbis", "quality=-1" },
+    { "vorbis", "quality=10" }, { "opus", "" }, { "opus", "bitrate=6;effort=0" }, { "opus", "bitrate=510" },
+    { "flac", "" }, { "flac", "level=0" }, { "flac", "level=8" },
 };
 static const int lengths[] = { 1, 2, 575, 576, 1105, 1152, 1153, 5000 };
 static const double rates[] = { 8000, 11025, 22050, 44100, 48000, 96000 };
@@ -171,6 +173,16 @@ static const struct { const char *name, *values; int channels; double rate; floa
     { "mp3", "", 1, 8000, INFINITY, "mp3: frame 0 of the sound has a sample that is no finite number" },
     { "mp3", "", 7, 8000, 0, "mp3: the item has 7 channels; needs 1 or 2" },
     { "mp3", "", 1, 8000.5, 0, "mp3: the sound has 8000.5 frames per second; needs a whole number of 1000..768000" },
+    { "vorbis", "", 1, 8000, NAN, "vorbis: frame 0 of the sound has a sample that is no finite number" },
+    { "vorbis", "", 2, 1e7, 0, "vorbis: libvorbisenc takes no sound of 2 channels at 1e+07 Hz for quality 3" },
+    { "vorbis", "", 1, 8000.5, 0, "vorbis: libvorbisenc takes no sound of 1 channels at 8000.5 Hz for quality 3" },
+    { "opus", "", 2, 8000, -INFINITY, "opus: frame 0 of the sound has a sample that is no finite number" },
+    { "opus", "", 7, 8000, 0, "opus: the item has 7 channels; needs 1 or 2" },
+    { "flac", "", 1, 8000, 1, "flac: frame 0 of the sound has the sample 1; needs whole numbers of at most 32 bits "
+                              "over 2^31, -1 to below 1: round sounds to 16 or 24 bits" },
+    { "flac", "", 1, 8000, NAN, "flac: frame 0 of the sound has the sample nan; needs whole numbers of at most 32 "
+                                "bits over 2^31, -1 to below 1: round sounds to 16 or 24 bits" },
+    { "flac", "", 1, 1e7, 0, "flac: the sound has 1e+07 frames per second; needs a whole number of at most 1048575" },
     { "mp3", "", 1, 1e7, 0, "mp3: the sound has 1e+07 frames per second; needs a whole number of 1000..768000" },
 };
 

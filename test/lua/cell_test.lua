@@ -136,6 +136,21 @@ t.case('show: writes the picture as a PNG and returns its name', function()
   t.equal(show(image, path), path)
   t.equal(png:decode(t.read(path)):table(), image:table())
   t.equal(png:decode(t.read(show(train.items:slice(1, 1, 3), path))):size(), { 8, 26, 3 })
+  local batch = tensor.range(1, 7, 1, 'u8'):reshape { 7, 1, 1, 1 }:expand { 7, 4, 6, 3 }
+  local sheet = png:decode(t.read(show(batch, path)))
+  t.equal(sheet:size(), { 3 * 5 - 1, 3 * 7 - 1, 3 }, 'a grid, three in a row')
+  for i = 0, 8 do
+    local y, x = math.floor(i / 3) * 5, i % 3 * 7
+    local one = sheet:slice(1, y + 1, y + 4):slice(2, x + 1, x + 6)
+    t.equal({ one:min(), one:max() }, i < 7 and { i + 1, i + 1 } or { 0, 0 }, 'place ' .. i)
+  end
+  t.equal(sheet:slice(1, 5, 5):max(), 0, 'black between them')
+  t.equal(png:decode(t.read(show(tensor.zeros({ 900, 2, 2, 1 }, 'u8'), path))):size(), { 23, 23, 1 }, 'the first 64')
+  t.equal(png:decode(t.read(show(train, path))):size(3), 3, 'a set')
+  for _, shape in ipairs { { 3 }, { 2, 2, 2 }, { 0, 4, 4, 3 }, { 0, 4, 3 }, { 2, 4, 4, 2 }, { 1, 2, 4, 4, 3 }, {} } do
+    t.raises('show: ', show, tensor.zeros(shape, 'u8'), path)
+  end
+  t.raises('show: values within 0..2', show, tensor.full({ 4, 5 }, 2):copy(tensor.range(0, 4)) * 0.5, path)
   t.equal(png:decode(t.read(show(tensor.full({ 4, 5 }, 0.5), path))):size(), { 4, 5, 1 })
   t.raises('needs u8, or floats within 0..1', show, tensor.full({ 4, 5 }, 2), path)
   t.raises('show: a tensor (2,2,2,2,2)', show, tensor.zeros({ 2, 2, 2, 2, 2 }, 'u8'), path)

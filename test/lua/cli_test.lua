@@ -147,6 +147,36 @@ t.case('an installed tree runs, also after it was moved', function()
   t.ok(t.read(d .. '/b/include/hz/plugin.h'), 'plugin.h')
 end)
 
+t.case("after an installation experiments are found from any folder, unless a file there is called so", function()
+  local d = t.folder()
+  local build = t.hz:match '^(.*)/[^/]*$'
+  local root = d .. '/a/share/hz'
+  local _, said = t.sh(('sh .ci/install.sh %s/a %s'):format(d, t.quote(build)))
+  t.ok(said:find('experiments: ' .. root .. '/experiments', 1, true), said)
+  t.sh(('mkdir -p %s/w/experiments'):format(d))
+  local function run(args)
+    return t.sh(('cd %s/w && HZ_RUNS= env -u HZ_ROOT %s/a/bin/hz %s; exit $?'):format(d, d, args))
+  end
+  for _, name in ipairs { 'experiments/cifar_train.lua', 'cifar_train.lua' } do
+    local status, out = run(name .. ' data=camera train=40 test=20 batch=20 epochs=1 out=o')
+    t.equal(status, 0)
+    t.match(out, 'log and parameters: o')
+  end
+  t.ok(t.read(d .. '/w/o/result.json'))
+  local keys = ' data=camera preset=quick train=80 test=20 batch=20 epochs=1 quality=10,20 seed=1 parallel=2'
+  t.equal((run('experiments/cifar_sweep.lua' .. keys)), 0)
+  for name, why in pairs { ['experiments/none.lua'] = 'No such file or directory', ['/none.lua'] = 'No such file',
+      ['o/x/../none.lua'] = 'No such file' } do
+    local status, _, err = run(name)
+    t.equal(status, 1)
+    t.ok(err:find(('cannot open %s: %s'):format(name, why), 1, true), err)
+    t.ok(err:find(root .. '/experiments: cifar_', 1, true), err)
+  end
+  t.equal((run 'none'), 2)
+  t.write(d .. '/w/experiments/cifar_train.lua', 'print "mine"')
+  t.equal(select(2, run 'experiments/cifar_train.lua'), 'mine\n')
+end)
+
 t.case('without its Lua files hz says what to set', function()
   local d = t.folder()
   local status, _, err = t.sh(('cp %s %s/hz && LD_LIBRARY_PATH=%s HZ_ROOT= %s/hz; echo $?'):format(t.quote(t.hz), d,

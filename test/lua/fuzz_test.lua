@@ -2,13 +2,14 @@
 local t = ...
 local sanitizer = os.getenv 'HZ_SANITIZER'
 
-t.case('random ops and nets equal the plain loops in double', function()
-  local ops, nets = 350, 250
-  if sanitizer then ops, nets = 12, 12 end
-  local status, out, err = t.run(('%sfuzz.lua seed=2026 ops=%d nets=%d'):format(t.here, ops, nets))
+t.case('random ops and nets equal the plain loops in double, wrong calls are told', function()
+  local ops, nets, calls = 350, 250, 150
+  if sanitizer then ops, nets, calls = 12, 12, 12 end
+  local status, out, err = t.run(('%sfuzz.lua seed=2026 ops=%d nets=%d surface=%d'):format(t.here, ops, nets, calls))
   t.equal(status, 0, out .. err)
   t.match(out, 'fuzz ops: ' .. ops .. ' cases')
   t.match(out, 'fuzz nets: ' .. nets .. ' cases')
+  t.match(out, 'fuzz surface: ' .. calls .. ' cases')
   t.match(out, ', 0 failures')
 end)
 

@@ -2,6 +2,7 @@
 -- said of what a bitrate forces.
 local t = ...
 local ffi = require 'ffi'
+local c = require 'hz.c'
 local codec = require 'hz.codec.codec'
 local encoding = require 'hz.codec.encoding'
 local plugins = require 'hz.codec.plugins'
@@ -84,6 +85,7 @@ local function offset(a, b)
 end
 
 case('what is decoded stands where it stood, at every bitrate, rate and number of channels', function()
+  if c.C.hz_sound_resampler_name() == nil then t.skip 'the plugin soxr is not built' end
   for _, rate in ipairs(rates) do
     for channels = 1, 2 do
       local x = sound(rate, channels, 0.4)
@@ -98,6 +100,7 @@ case('what is decoded stands where it stood, at every bitrate, rate and number o
 end)
 
 case('a codec that did not encode a stream is told the length, or leaves what the stream has', function()
+  if c.C.hz_sound_resampler_name() == nil then t.skip 'the plugin soxr is not built' end
   local x, mp3 = sound(44100, 1, 0.1), codec.mp3 { bitrate = 8 }
   local stream = mp3:encode(x, { rate = 44100 })
   local own, other = mp3:decode(stream), codec.mp3 {}
@@ -157,10 +160,10 @@ case('what a bitrate forces is said', function()
 end)
 
 case('what is forced stands in labels of cells and in the notes of tables, each once', function()
-  local set = { rate = 44100, items = tensor.zeros { 2, 30, 2 } }
+  local set = { rate = 44100, sounds = { channels = 2 } }
   local eight, high = encoding.make('mp3', { bitrate = 8 }), encoding.make('mp3', { bitrate = 320 })
   t.equal(encoding.raw:forces(set), nil)
-  t.equal(eight:forces { items = set.items }, nil)
+  t.equal(eight:forces { items = tensor.zeros { 2, 30, 2 } }, nil)
   t.match(eight:forces(set), '^44100 Hz become 8000 Hz, lowpass 2000 Hz')
   local function row(a, b) return { trained = a, tested = b, forced = a:forces(set), forced_test = b:forces(set) } end
   local raw = encoding.raw

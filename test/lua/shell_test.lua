@@ -6,7 +6,9 @@ local visible = require 'hz.base.visible'
 
 local verbs = { 'version', 'version --json', '--help', 'data list', 'plugin list', 'runs runs=none',
   "-e 'print(1)'", "-e 'io.write(1)'", "-e 'print(1) os.exit(0)'", "-e 'io.write((\"x\"):rep(1e6))'",
-  'plugin info png' }
+  'plugin info png', 'plugin --help', 'data doctor camera', 'data verify camera', 'data --help', 'runs --help',
+  'report --help', 'compare --help', 'bench --help', '--version', 'experiments/cifar_train.lua --help',
+  'experiments/cifar_sweep.lua preset=quick data=camera train=80 test=20 batch=20 dry=true' }
 
 t.case('shell: a full stdout ends everything with status 1 and a message', function()
   for _, args in ipairs(verbs) do

@@ -67,6 +67,23 @@ static void F(pool_max_grad)(float *dx, const void *dy, const uint8_t *argmax, c
     EACH_VECTOR(n, F(pool_max_grad_part), dx, dy, argmax, t);
 }
 
+INLINE void F(pool_max_back_part)(int64_t c, int have, S *dx, const S *dy, const uint8_t *argmax, const cpu_taps *t)
+{
+    typedef uint8_t VB __attribute__((vector_size(LANES)));
+    VB small = { 0 };
+    memcpy(&small, argmax + c, (size_t)have);
+    VI at = __builtin_convertvector(small, VI);
+    V d = s_part(dy + c, have);
+    for (int ky = t->ky0; ky < t->ky1; ky++)
+        for (int kx = t->kx0; kx < t->kx1; kx++)
+            s_store_part(dx + ky * t->row + kx * t->column + c, v_select(at == ky * t->kw + kx, d, v_set(0)), have);
+}
+
+static void F(pool_max_back)(void *dx, const void *dy, const uint8_t *argmax, const cpu_taps *t, int64_t n)
+{
+    EACH_VECTOR(n, F(pool_max_back_part), dx, dy, argmax, t);
+}
+
 INLINE float F(share_of)(const cpu_taps *t)
 {
     return 1.0f / (float)((int64_t)(t->ky1 - t->ky0) * (t->kx1 - t->kx0));

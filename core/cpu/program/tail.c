@@ -81,7 +81,7 @@ static void run_dropout_grad(const part *p, const hz_tail *t, double *slot, stre
     p->s->keep(s.y, s.y, bits_of(p, &p->w->in[t->in], s), s.n, 1 / (1 - t->attr.dropout.rate));
 }
 
-/* ---- max pooling ---- */
+/* ---- max pooling and its gradient ---- */
 
 /* Windows of the kernel's own result that meet neither each other nor the edge before the first row and column. */
 static int whole_windows(const hz_work *w, const hz_tail *t, const hz_arg *y, int64_t rows, int64_t columns)
@@ -114,6 +114,50 @@ static void move_maxpool(part *p, const hz_tail *t)
             pool_pixel(p, &v, z, argmax, &r, y, x);
     p->pitch = v.ow * p->y->shape[3];
     p->near = r.y1 > r.y0 && r.x1 > r.x0 ? cpu_at(z, element(z, &r)) : NULL;
+    p->y = z;
+    p->r = r;
+}
+
+/* Windows that do not meet: each number of the smaller image goes to one place of the larger one. */
+static int windows_apart(const hz_work *w, const hz_tail *t, const hz_arg *y, int64_t rows, int64_t columns)
+{
+    cpu_window v = cpu_window_of(&t->attr.window, &w->out[t->out], y);
+    return y == &w->out[0] && v.kh == v.sh && v.kw == v.sw && v.top == 0 && v.left == 0;
+}
+
+/* Rows or columns from..to-1 of what part begin..end-1 of the smaller image, of `out`, stands for: what no window
+   reaches, `size` - out*k at the end, comes with the last. */
+static void reach(int64_t begin, int64_t end, int64_t out, int64_t k, int64_t size, int64_t *from, int64_t *to)
+{
+    *from = min(begin * k, size);
+    *to = end == out ? size : min(end * k, size);
+}
+
+static void move_maxpool_grad(part *p, const hz_tail *t)
+{
+    const hz_arg *z = &p->w->out[t->out];
+    const uint8_t *argmax = p->w->in[t->in].data;
+    cpu_window v = cpu_window_of(&t->attr.window, z, p->y);
+    int64_t c = z->shape[3], row = v.w * c;
+    cpu_rect r = { .n = p->r.n };
+    reach(p->r.y0, p->r.y1, v.oh, v.kh, v.h, &r.y0, &r.y1);
+    reach(p->r.x0, p->r.x1, v.ow, v.kw, v.w, &r.x0, &r.x1);
+    for (int64_t y = p->r.y0; y < p->r.y1; y++)
+        for (int64_t x = p->r.x0; x < p->r.x1; x++) {
+            cpu_taps taps = { .ky1 = (int)min(v.kh, v.h - y * v.kh), .kx1 = (int)min(v.kw, v.w - x * v.kw),
+                              .kw = (int)v.kw, .row = row, .column = c };
+            p->s->pool_max_back(cpu_at(z, ((r.n * v.h + y * v.kh) * v.w + x * v.kw) * c),
+                                shifted(p, (y - p->r.y0) * p->pitch + (x - p->r.x0) * c),
+                                argmax + ((r.n * v.oh + y) * v.ow + x) * c, &taps, c);
+        }
+    size_t bytes = hz_dtype_bytes(z->dtype) * (size_t)c;
+    int64_t below = min(v.oh * v.kh, v.h), right = max(min(v.ow * v.kw, v.w), r.x0);
+    for (int64_t y = r.y0; y < r.y1 && right < r.x1; y++)
+        memset(cpu_at(z, ((r.n * v.h + y) * v.w + right) * c), 0, bytes * (size_t)(r.x1 - right));
+    for (int64_t y = max(below, r.y0); y < r.y1 && r.x1 > r.x0; y++)
+        memset(cpu_at(z, ((r.n * v.h + y) * v.w + r.x0) * c), 0, bytes * (size_t)(r.x1 - r.x0));
+    p->pitch = row;
+    p->near = cpu_at(z, ((r.n * v.h + r.y0) * v.w + r.x0) * c);
     p->y = z;
     p->r = r;
 }
@@ -263,6 +307,7 @@ static const tail_row table[HZ_TAIL_KINDS][OP_COUNT] = {
     },
     [HZ_TAIL_OWN] = {
         [OP_maxpool]      = { .fits = whole_windows, .move = move_maxpool },
+        [OP_maxpool_grad] = { .fits = windows_apart, .move = move_maxpool_grad },
     },
     [HZ_TAIL_SUMS] = {
         [OP_norm]         = { .fits = few_channels, .slot = slot_of_sums, .run = run_moments, .end = end_moments },
@@ -305,8 +350,12 @@ int cpu_tail_fits(const hz_work *w, int64_t rows, int64_t columns)
     return 1;
 }
 
-int64_t cpu_tail_rows(const hz_work *w) { return owner(w) ? owner(w)->attr.window.kh : 1; }
-int cpu_tail_stored(const hz_work *w) { return !owner(w); }
+int64_t cpu_tail_rows(const hz_work *w)
+{
+    const hz_tail *t = owner(w);
+    return t && t->op == OP_maxpool ? t->attr.window.kh : 1;
+}
+int cpu_tail_stored(const hz_work *w) { return !owner(w) || hz_tail_keeps(owner(w)->op); }
 
 /* ---- running ---- */
 

@@ -17,6 +17,7 @@
 local c = require 'hz.c'
 local exit = require 'hz.exit'
 local names = require 'hz.base.names'
+local need = require 'hz.base.need'
 
 local M = {}
 
@@ -61,8 +62,8 @@ local function limits(row)
   return row.min and ('%s or more'):format(row.min) or row.max and ('%s or less'):format(row.max)
 end
 
-local function or_also(row, need)
-  return row.also and need .. ' or ' .. table.concat(row.also, ', ') or need
+local function or_also(row, what)
+  return row.also and what .. ' or ' .. table.concat(row.also, ', ') or what
 end
 
 -- The value of one word, or nil and what the row needs.
@@ -155,12 +156,26 @@ end
 
 -- ---- parsing ----
 
+-- field of a row -> its check
+local function list_of_words(who, name, v)
+  for i, x in ipairs(need.table(who, name, v)) do
+    if type(x) ~= 'number' then need.text(who, ('%s[%d]'):format(name, i), x) end
+  end
+end
+local function help_text(who, _, v) return need.text(who, 'the help', v) end
+local fields = { min = need.number, max = need.number, choices = list_of_words, also = list_of_words,
+  list = need.boolean, check = need.callable, [4] = help_text }
+
 -- Mistakes in the rows are the script author's: errors at the place of the call.
 local function check_rows(spec)
   if type(spec) ~= 'table' then
     c.fail('args: %s was given; needs a table of rows {name, default, type, help}', type(spec))
   end
   local rows = {}
+  for _, k in ipairs { 'about', 'who' } do
+    if spec[k] ~= nil then need.text('args', k, spec[k]) end
+  end
+  if spec.more ~= nil then need.callable('args', 'more', spec.more) end
   for i, row in ipairs(spec) do
     if type(row) ~= 'table' or type(row[1]) ~= 'string' then
       c.fail('args: row %d has no name; needs {name, default, type, help}', i)
@@ -169,6 +184,9 @@ local function check_rows(spec)
       c.fail("args: knob '%s' has type %s; needs int, float, string or bool", row[1], tostring(row[3]))
     end
     if rows[row[1]] then c.fail("args: knob '%s' stands there twice", row[1]) end
+    for name, check in pairs(fields) do
+      if row[name] ~= nil and row[name] ~= false then check(("args: knob '%s'"):format(row[1]), name, row[name]) end
+    end
     rows[row[1]] = row
   end
   return rows
@@ -221,7 +239,7 @@ local function parse(who, spec, ...)
   who = synopsis:match '^%S+'
   for _, row in ipairs(spec) do knob[row[1]] = M.copy(row[2]) end
   for i = 1, select('#', ...) do
-    local text = tostring((select(i, ...)))
+    local text = ('%s'):format(tostring((select(i, ...))))      -- a __tostring may give anything
     if text == '--help' or text == '-h' then exit.stop(0, M.help(synopsis, all_rows(spec, knob))) end
     local key, given_text = text:match '^([^=]+)=(.*)$'
     if not key then exit.usage("%s: '%s' was given; needs key=value (--help lists the keys)", who, text) end

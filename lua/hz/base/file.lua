@@ -112,7 +112,7 @@ function M.with(path, use)
 end
 
 -- Whether an error says that a file could not be read at all, rather than that its contents are wrong.
-function M.is_unread(e) return tostring(e):find '%f[%w]read: ' ~= nil end
+function M.is_unread(e) return ('%s'):format(tostring(e)):find '%f[%w]read: ' ~= nil end
 
 -- The chunk of a Lua file that describes something; nil and a message, as of loadfile. A script itself may come from a
 -- pipe, such a file may not.
@@ -195,7 +195,7 @@ end
 
 -- Whom a lock's file notes: the first that may still live.
 local function owner(path)
-  local ok, text = pcall(M.read_all, path)
+  local ok, text = c.try(M.read_all, path)
   local out = { text = 'another process' }
   for pid, host in (ok and text or ''):gmatch '(%d+) (%S+)\n' do
     out = { pid = tonumber(pid), host = host, text = ('process %s on %s'):format(pid, host) }
@@ -220,7 +220,7 @@ function M.sweep(folder)
     local path = M.join(folder, name)
     if host and (host == mine and not posix.alive(tonumber(pid)) or is_old(path)) then posix.unlink(path) end
     if name:find '%.lock$' and is_old(path) and owner(path).pid then      -- one of ours: it notes its owner
-      local ok, lock = pcall(M.lock, path)
+      local ok, lock = c.try(M.lock, path)
       if ok and lock then lock:release() end
     end
   end

@@ -137,8 +137,12 @@ function M.receiver(called, name, is, f)
   end
 end
 
--- The same for all methods of a table.
+-- Kinds of objects by what a user calls one: { methods, is }; of those whose module has loaded.
+M.objects = {}
+
+-- The same for all methods of a table, which makes them known as a kind's.
 function M.receivers(called, methods, is)
+  M.objects[called] = { methods = methods, is = is }
   for name, f in pairs(methods) do methods[name] = M.receiver(called, name, is, f) end
 end
 

@@ -4,19 +4,49 @@ local visible = require 'hz.base.visible'.line
 
 local M = {}
 
+M.width = 80                       -- columns of a terminal that nobody made wider
+
 local function width_of(s) return select(2, s:gsub('[^\128-\191]', '')) end      -- characters, not bytes
 
--- columns: list of { title, 'left' or 'right' (default) }; rows: lists of strings, nil for an empty place.
-function M.text(columns, rows)
+-- The first n characters of s, the last two of them dots where some are missing.
+local function cut(s, n)
+  if width_of(s) <= n then return s end
+  local i = 0
+  for at in s:gmatch '()[^\128-\191]' do
+    i = i + 1
+    if i == n - 1 then return s:sub(1, at - 1) .. '..' end
+  end
+end
+
+local LEAST = 6                    -- columns that a cut column keeps
+
+-- Makes the widest of the left columns narrower until all fit in `width`.
+local function narrow(columns, wide, width)
+  local over = 2 * (#columns - 1) - width
+  for _, w in ipairs(wide) do over = over + w end
+  while over > 0 do
+    local most
+    for i, col in ipairs(columns) do
+      if col[2] == 'left' and wide[i] > LEAST and (not most or wide[i] > wide[most]) then most = i end
+    end
+    if not most then return end
+    wide[most], over = wide[most] - 1, over - 1
+  end
+end
+
+-- columns: list of { title, 'left' or 'right' (default) }; rows: lists of strings, nil for an empty place. width: the
+-- most columns of a line, for which texts on the left are cut.
+function M.text(columns, rows, width)
   local wide, lines = {}, {}
   for i, col in ipairs(columns) do
     wide[i] = width_of(visible(col[1]))
     for _, row in ipairs(rows) do wide[i] = math.max(wide[i], width_of(visible(row[i] or ''))) end
   end
+  if width then narrow(columns, wide, width) end
   local function line(get)
     local parts = {}
     for i, col in ipairs(columns) do
-      local s = visible(get(i) or '')
+      local s = cut(visible(get(i) or ''), wide[i])
       local pad = (' '):rep(wide[i] - width_of(s))
       parts[i] = col[2] == 'left' and s .. pad or pad .. s
     end
@@ -24,6 +54,22 @@ function M.text(columns, rows)
   end
   line(function(i) return columns[i][1] end)
   for _, row in ipairs(rows) do line(function(i) return row[i] end) end
+  return table.concat(lines, '\n')
+end
+
+-- The words of a text in lines of at most `width` columns, where the words allow it; all lines but the first begin with
+-- `indent`.
+function M.wrap(text, indent, width)
+  width = width or M.width
+  local lines, line = {}, nil
+  for blank, word in text:gmatch '(%s*)(%S+)' do
+    if line and width_of(line .. blank .. word) > width then
+      lines[#lines + 1], line = line, indent .. word
+    else
+      line = (line or '') .. blank .. word
+    end
+  end
+  lines[#lines + 1] = line
   return table.concat(lines, '\n')
 end
 

@@ -37,7 +37,7 @@ local function wide(s)
 end
 
 local function escape(s, controls)
-  s = tostring(s)
+  if type(s) ~= 'string' then s = ('%s'):format(tostring(s)) end      -- a __tostring may give anything
   s = s:gsub(controls, function(ch) return ('\\u%04x'):format(ch:byte()) end)
   return s:find '[\128-\255]' and wide(s) or s
 end

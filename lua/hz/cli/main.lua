@@ -19,7 +19,8 @@ local verbs = {
 
 local usage = [[
 usage: hz                               the prompt
-       hz SCRIPT.lua [key=value ...]    runs a script (--help after it: its keys)
+       hz SCRIPT.lua [key=value ...]    runs a script (--help after it: its keys);
+                                        experiments/NAME.lua is found from anywhere
        hz VERB [...]                    one of the verbs below (--help after it: its options)
 options:
   -e CODE    runs CODE           -l MODULE  requires MODULE
@@ -82,11 +83,16 @@ local function report(e)
   return 1
 end
 
--- Calls f(...); its number is the status, nil and true are 0, false is 1.
+-- Calls f(...); its number is the status, nil and true are 0, false is 1. A signal that nothing has noticed until then
+-- counts all the same.
 local function attempt(f, ...)
   local ok, result = xpcall(f, blame, ...)
   if not ok then return report(result) end
-  return type(result) == 'number' and result or result == false and 1 or 0
+  local status = type(result) == 'number' and result or result == false and 1 or 0
+  local c = package.loaded['hz.c']
+  if status ~= 0 or type(c) ~= 'table' then return status end
+  ok, result = pcall(c.poll)
+  return ok and 0 or report(result)
 end
 
 -- A script's return value is no status: files that return a net or a data set can be run, too.
@@ -110,6 +116,27 @@ local function rest(list, from) return { unpack(list, from) } end
 
 -- The command line as it was given, for who must run it again in another process; nil where that cannot be.
 local function remember(args) rawget(_G, '_HZ').command = args and { args[0], unpack(args) } end
+
+-- ---- scripts ----
+
+-- A script that is not where it is said to be may be an experiment of hz's own folder, which is not the current one
+-- once hz is installed: experiments/NAME.lua, or NAME.lua alone.
+local function own_experiment(name)
+  local short = name:match '^experiments/([^/]+%.lua)$' or name:match '^([^/]+%.lua)$'
+  local path = short and _HZ.root .. '/experiments/' .. short
+  return path and posix.stat(path) and path
+end
+
+local function missing(name, why)
+  local list = {}
+  for _, n in ipairs(posix.list(_HZ.root .. '/experiments') or {}) do
+    if n:find '%.lua$' then list[#list + 1] = n end
+  end
+  table.sort(list)
+  say(("cannot open %s: %s; needs a script of one's own, or of %s/experiments: %s"):format(name, why, _HZ.root,
+    table.concat(list, ', ')))
+  return 1
+end
 
 local function run_script(name, args, from)
   local more = rest(args, from)
@@ -176,8 +203,14 @@ local function dispatch(args, o)
   end
   local verb = verb_named(name)
   if verb then return run_verb(verb, args, o.at + 1) end
-  if name ~= '-' and not name:find '%.lua$' and not posix.stat(name) then
-    exit.usage("%s: neither a script nor a verb; have %s (hz --help)", name, verb_names())
+  local there, why = posix.stat(name)
+  if name ~= '-' and not there then
+    local own = own_experiment(name)
+    if not own and not name:find '%.lua$' then
+      exit.usage("%s: neither a script nor a verb; have %s (hz --help)", name, verb_names())
+    end
+    if not own then return missing(name, why) end
+    name = own
   end
   local status = open_hz()
   if status == 0 then status = run_script(name, args, o.at + 1) end

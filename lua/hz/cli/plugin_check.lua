@@ -76,7 +76,7 @@ local function for_all(codec, f)
   local n, kind = 0, kinds[codec.kind]
   for _, row in ipairs(kind.items()) do
     local item, options, called = unpack(row, 1, 3)
-    local ok, bytes = pcall(codec.encode, codec, item, options)
+    local ok, bytes = c.try(codec.encode, codec, item, options)
     if ok then
       n = n + 1
       f(item, bytes, options, called)
@@ -91,7 +91,7 @@ end
 -- The most channels of which it takes an item.
 local function channels_of(codec)
   local kind = kinds[codec.kind]
-  return pcall(codec.encode, codec, kind.one(kind.most, 1), kind.options) and kind.most or 1
+  return c.try(codec.encode, codec, kind.one(kind.most, 1), kind.options) and kind.most or 1
 end
 
 local function damaged(bytes, i)
@@ -172,7 +172,7 @@ local checks = {
     local bytes = codec:encode(kind.one(channels_of(codec), 5), kind.options)
     local good = codec:decode(bytes)
     for i = 1, 600 do
-      if not pcall(codec.decode, codec, damaged(bytes, i)) then refused = refused + 1 end
+      if not c.try(codec.decode, codec, damaged(bytes, i)) then refused = refused + 1 end
     end
     if not same(codec:decode(bytes), good) then error('the good stream decodes otherwise afterwards', 0) end
     return ('600 streams, %d refused'):format(refused)
@@ -186,8 +186,7 @@ local checks = {
 local function try(row, codec)
   io.write('  ', row[1], ' ... ')
   io.flush()
-  local ok, remark = pcall(row[2], codec)
-  if not ok and c.is_interrupt(remark) then error(remark, 0) end
+  local ok, remark = c.try(row[2], codec)
   print(visible(ok and 'yes (' .. remark .. ')' or 'NO: ' .. tostring(remark)))
   return ok
 end

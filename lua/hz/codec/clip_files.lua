@@ -65,10 +65,10 @@ local function most_channels(heads)
 end
 
 -- The one form { rate, channels, resample, mix } that files are to have, and what is done for it in words, or nil.
-local function agree(who, heads, paths, o)
+local function agree(who, heads, paths, o, channels)
   local form, done = { rate = o.resample > 0 and o.resample or heads[1].rate, mix = o.mono }, {}
   if o.resample == 0 then check_rates(who, heads, paths) end
-  form.channels = o.mono and 1 or most_channels(heads)
+  form.channels = channels or o.mono and 1 or most_channels(heads)
   for _, h in ipairs(heads) do
     form.resample = form.resample or h.rate ~= form.rate
     form.mixed = form.mixed or h.channels > form.channels
@@ -101,6 +101,7 @@ end
 
 -- ---- reading ----
 
+-- Files of these numbers, and why some cannot be read, by place in the list, or nil.
 local function read(who, files, numbers)
   local paths = {}
   for i, number in ipairs(numbers) do paths[i] = files.paths[number] end
@@ -111,26 +112,32 @@ local function read(who, files, numbers)
     resample = files.form.resample and 1 or 0, mix = files.form.mix and 1 or 0 })
   local out = tensor.empty({ #paths, longest, files.form.channels }, 'f32')
   c.check(C.hz_clips_read(list, #paths, form, out:pointer(), 0))
+  local bad
   for i = 1, #paths do
     local clip = list[i - 1]
-    if clip.status ~= 0 then c.fail('%s: %s: %s', who, paths[i], ffi.string(clip.message)) end
+    if clip.status ~= 0 then
+      bad = bad or {}
+      bad[i] = ('%s: %s: %s'):format(who, paths[i], ffi.string(clip.message))
+      out[i]:fill(0)
+    end
   end
-  return out
+  return out, bad
 end
 
 -- The same, cut or padded to the items' length.
 local function fitted(who, files, numbers)
-  local read_in = read(who, files, numbers)
-  if read_in:size(2) == files.length then return read_in end
+  local read_in, bad = read(who, files, numbers)
+  if read_in:size(2) == files.length then return read_in, bad end
   local out = tensor.zeros({ #numbers, files.length, files.form.channels }, 'f32')
   local n = math.min(files.length, read_in:size(2))
   out:slice(2, 1, n):copy(read_in:slice(2, 1, n))
-  return out
+  return out, bad
 end
 
--- The clips of these files. o: options of M.options and features; heads: of M.scan, all good.
-function M.new(who, paths, heads, o)
-  local form, done = agree(who, heads, paths, o)
+-- The clips of these files. o: options of M.options and features; heads: of M.scan, all good; channels: that there
+-- are to be, nil: as many as there are.
+function M.new(who, paths, heads, o, channels)
+  local form, done = agree(who, heads, paths, o, channels)
   local most = o.seconds > 0 and math.max(1, math.floor(o.seconds * form.rate + 0.5)) or nil
   local frames, longest = lengths(heads, form, most)
   local files = { paths = paths, form = form, own = lengths(heads, form), length = most or longest }

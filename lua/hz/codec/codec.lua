@@ -7,6 +7,7 @@ local need = require 'hz.base.need'
 local measure = require 'hz.codec.measure'
 local media = require 'hz.codec.media'
 local plugins = require 'hz.codec.plugins'
+local tables = require 'hz.base.table'
 local tensor = require 'hz.tensor.tensor'
 local visible = require 'hz.base.visible'.text
 local ffi, C = c.ffi, c.C
@@ -172,12 +173,12 @@ Account.__names = columns
 Account.__index = names.index('account', columns, 'psnr ssim snr images sounds threads')
 
 function Account:__tostring()
-  local payload, tables, container = self.bytes_payload, self.bytes_tables, self.bytes_container
+  local payload, shared, container = self.bytes_payload, self.bytes_tables, self.bytes_container
   local name, form = unpack(measure.figures[self.set.kind.name][1])
   local bytes = ('%d %s: %.1f bytes each (payload %.1f, tables %.1f, container %.1f)'):format(self.set.n,
-    self.set.kind.items, payload + tables + container, payload, tables, container)
+    self.set.kind.items, payload + shared + container, payload, shared, container)
   local bits = ('%.4f bits per sample, %.4f with everything'):format(self.bits_per_sample, self.bits_per_sample_file)
-  return ('%s; %s; %s'):format(bytes, bits, self[name] and form:format(self[name]) or 'exact')
+  return tables.wrap(('%s; %s; %s'):format(bytes, bits, self[name] and form:format(self[name]) or 'exact'), '  ')
 end
 
 -- Fills in the means per file; bits per sample count byte-identical table segments once for all items of the set.

@@ -2,6 +2,7 @@
 -- HZ_PLUGIN_PATH.
 local c = require 'hz.c'
 local names = require 'hz.base.names'
+local tables = require 'hz.base.table'
 local ffi, C = c.ffi, c.C
 
 local M = {}
@@ -131,7 +132,8 @@ local function value_text(v)
 end
 M.value_text = value_text
 
--- One line a parameter: name, value (the default unless `values` has another), what it takes, direction, help.
+-- One line a parameter: name, value (the default unless `values` has another), what it takes, direction, help; help
+-- that makes it too wide stands on lines of its own.
 function M.param_lines(params, values)
   local lines, width = {}, { 0, 0, 0, 0 }
   for i, p in ipairs(params) do
@@ -141,7 +143,10 @@ function M.param_lines(params, values)
     for k = 1, 4 do width[k] = math.max(width[k], #lines[i][k]) end
   end
   for i, l in ipairs(lines) do
-    lines[i] = (('  %%-%ds = %%-%ds  %%-%ds  %%-%ds  %%s'):format(unpack(width))):format(unpack(l)):gsub('%s+$', '')
+    local line = (('  %%-%ds = %%-%ds  %%-%ds  %%-%ds'):format(unpack(width))):format(unpack(l))
+    local fits = #line + 2 + #l[5] <= tables.width
+    lines[i] = fits and (line .. '  ' .. l[5]):gsub('%s+$', '')
+      or tables.wrap(line, (' '):rep(6)) .. '\n' .. tables.wrap((' '):rep(6) .. l[5], (' '):rep(6))
   end
   return lines
 end

@@ -168,7 +168,7 @@ local function prune(folder, cap, spare)
   local list, bytes = {}, 0
   for _, name in ipairs(file.list(folder)) do
     local path = file.join(folder, name)
-    local ok, s = pcall(file.stat, path)               -- another process may have removed it
+    local ok, s = c.try(file.stat, path)               -- another process may have removed it
     if ok and s.kind == 'file' and name:find '%.safetensors$' then
       bytes = bytes + s.bytes
       if path ~= spare then list[#list + 1] = { path = path, bytes = s.bytes, modified = s.modified } end

@@ -6,6 +6,7 @@
 --   bits     of a sample: 16, or 24 where a clip needs them. Clips that no 24 bits hold (resampled or mixed ones,
 --            decoded streams, files of floats) are rounded to 16, as recorders and decoders do
 --   hashes   (n,32) u8, sha256 of rate, channels and samples of each
+--   bad      number -> why it cannot be read: no set may have such clips
 --   form     of the features; made: form and length in words
 local c = require 'hz.c'
 local crypto = require 'hz.ext.crypto'
@@ -40,31 +41,43 @@ local function settle(x, count)
   return 16
 end
 
--- Clips by their numbers (a list): (count,length,channels) f32, the frames of each, and the most bits.
-function methods.read(clips, numbers)
-  local samples, frames, bits = clips.take(numbers), {}, 16
+-- Clips by their numbers (a list): (count,length,channels) f32, the frames of each, the most bits, and of those that
+-- cannot be read the reasons, by place in the list; nil where all can.
+local function read(clips, numbers)
+  local frames, bits = {}, 16
+  local samples, bad = clips.take(numbers)
   local x, each = samples:pointer(), clips.length * clips.channels
   for i, number in ipairs(numbers) do
     frames[i] = clips.frames[number]
     bits = math.max(bits, settle(x + (i - 1) * each, frames[i] * clips.channels))
   end
+  return samples, frames, bits, bad
+end
+
+-- The same, of clips that could be read before.
+function methods.read(clips, numbers)
+  local samples, frames, bits, bad = read(clips, numbers)
+  local at = bad and next(bad)
+  if at then c.fail('%s', bad[at]) end
   return samples, frames, bits
 end
 
--- Calls visit(samples, frames, at, bits) for portions of the clips in a list of numbers, one after the other; at: the
--- place of its first in the list, from 0. what: is being done, for who waits.
-function methods.portions(clips, numbers, what, visit)
+-- Calls visit(samples, frames, at, bits, bad) for portions of the clips in a list of numbers, one after the other; at:
+-- the place of its first in the list, from 0. what: is being done, for who waits.
+local function portions(clips, reader, numbers, what, visit)
   local most = math.max(1, math.min(256, math.floor(PORTION / (4 * clips.length * clips.channels))))
   local shown = progress.new()
   for at = 0, #numbers - 1, most do
     c.poll()
     shown:show(('%s: %d of %d'):format(what, at, #numbers))
-    local samples, frames, bits = clips:read({ unpack(numbers, at + 1, math.min(#numbers, at + most)) })
-    visit(samples, frames, at, bits)
+    local samples, frames, bits, bad = reader(clips, { unpack(numbers, at + 1, math.min(#numbers, at + most)) })
+    visit(samples, frames, at, bits, bad)
     samples:free()
   end
   shown:clear()
 end
+
+function methods.portions(clips, numbers, what, visit) portions(clips, methods.read, numbers, what, visit) end
 
 -- ---- features ----
 
@@ -86,24 +99,33 @@ function methods.numbers(clips, column)
   return list
 end
 
--- Features of the clips whose numbers stand in a column of a set, untouched.
-function methods.items(clips, column)
-  local out = clips:places(#column)
-  clips:portions(clips:numbers(column), 'listening to sounds', function(samples, _, at)
-    clips:hear(samples, out, at)
-  end)
+-- Features of clips by their numbers (a list), untouched.
+function methods.of(clips, numbers)
+  local out = clips:places(#numbers)
+  clips:portions(numbers, 'listening to sounds', function(samples, _, at) clips:hear(samples, out, at) end)
+  return out
+end
+
+-- The same, of numbers in a column of a set.
+function methods.items(clips, column) return clips:of(clips:numbers(column)) end
+
+-- What a net that was trained on them has to know of sounds, in plain values.
+function methods.hears(clips)
+  local out = features.values(clips.form)
+  out.rate, out.channels, out.length = clips.rate, clips.channels, clips.length
   return out
 end
 
 -- ---- making ----
 
--- Hashes and bits of all clips, which are read for it.
+-- Hashes and bits of all clips, which are read for it, and which of them cannot be.
 local function look(clips)
   local all, digest = {}, crypto.new 'sha256'
   for i = 1, clips.n do all[i] = i end
   clips.hashes, clips.bits = tensor.empty({ clips.n, 32 }, 'u8'), 16
   local out, each = clips.hashes:pointer(), clips.length * clips.channels
-  clips:portions(all, 'reading sounds', function(samples, frames, at, bits)
+  portions(clips, read, all, 'reading sounds', function(samples, frames, at, bits, bad)
+    for i, reason in pairs(bad or {}) do clips.bad[at + i] = reason end
     local x = samples:pointer 'read'
     clips.bits = math.max(clips.bits, bits)
     for i, n in ipairs(frames) do
@@ -115,10 +137,11 @@ local function look(clips)
 end
 
 -- Sounds from { n, rate, channels, frames (list), length, take }: take(numbers) -> (count,length,channels) f32, new,
--- silent behind the frames of each. o: options of features; done: what was done to the sounds, in words, or nil.
+-- silent behind the frames of each, and maybe reasons by place in the list. o: options of features; done: what was done
+-- to the sounds, in words, or nil.
 function M.new(raw, o, done)
   local clips = { n = raw.n, rate = raw.rate, channels = raw.channels, frames = raw.frames, take = raw.take,
-    length = raw.length, form = features.form(o, raw.rate) }
+    length = raw.length, form = features.form(o, raw.rate), bad = {} }
   clips.made = ('%s, %d samples at %d Hz%s'):format(features.text(clips.form), clips.length, clips.rate,
     done and ', ' .. done or '')
   setmetatable(clips, Clips)

@@ -375,12 +375,16 @@ local function remarked(spec, ...)
   return unpack(sets)
 end
 
+-- Where the files of a set were looked for, in words.
+function M.looked(spec)
+  local places = M.places(spec)
+  return #places > 0 and 'looked for ' .. table.concat(places, ' and ')
+    or 'neither HZ_DATA nor XDG_DATA_HOME nor HOME is set'
+end
+
 local function missing(spec)
   local fetch = spec.url and ('fetch it with: hz data fetch %s, or '):format(spec.name) or ''
-  local places = M.places(spec)
-  local looked = #places > 0 and 'looked for ' .. table.concat(places, ' and ')
-    or 'neither HZ_DATA nor XDG_DATA_HOME nor HOME is set'
-  c.fail('data: %s was not found; %s; %sset HZ_DATA to the folder that holds %s/', spec.name, looked, fetch,
+  c.fail('data: %s was not found; %s; %sset HZ_DATA to the folder that holds %s/', spec.name, M.looked(spec), fetch,
     spec.folder)
 end
 

@@ -1,5 +1,6 @@
 -- doctor.lua: what can be wrong with data, as rows { check, ok, text }: ok is true, false (wrong), or nil
 -- (worth knowing).
+local c = require 'hz.c'
 local dataset = require 'hz.data.dataset'
 local file = require 'hz.base.file'
 local files = require 'hz.data.files'
@@ -72,9 +73,8 @@ local function check_digest(spec, set)
 end
 
 local function load_sets(spec, options)
-  local ok, train, test = pcall(dataset.data, options.path or spec.name, options.given)
+  local ok, train, test = c.try(dataset.data, options.path or spec.name, options.given)
   if ok then return { train, test } end
-  if type(train) ~= 'string' then error(train, 0) end                -- an interrupt
   return nil, row('reading', false, '%s', train)
 end
 
@@ -82,7 +82,7 @@ end
 function M.verify(spec, options)
   local where = dataset.where(spec)
   if not where then
-    return { row('folder', false, 'not found; looked for %s', table.concat(dataset.places(spec), ' and ')) }
+    return { row('folder', false, 'not found; %s', dataset.looked(spec)) }
   end
   local rows = check_files(spec, where)
   local sets, trouble = load_sets(spec, options or {})

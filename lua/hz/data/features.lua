@@ -33,7 +33,8 @@ function M.options(own, more)
   return out
 end
 
-M.names = names.sorted(rows)
+-- Names of what decides features of sounds of one length.
+M.names = { 'fmax', 'fmin', 'hop', 'mels', 'n_fft', 'power', 'top_db' }
 
 -- How features are made, of a set's options and the rate of its sounds; mistakes are errors.
 function M.form(o, rate)
@@ -53,6 +54,13 @@ function M.text(form)
   local f = form.core
   return ('mel %d bands of %.10g to %.10g Hz, n_fft %d, hop %d, power %.10g, top %.10g dB'):format(f.mels, f.fmin,
     f.fmax == 0 and form.rate / 2 or f.fmax, f.n_fft, f.hop, f.power, f.top_db)
+end
+
+-- A form as values by name.
+function M.values(form)
+  local out = {}
+  for _, name in ipairs(M.names) do out[name] = form.core[name] end
+  return out
 end
 
 -- Features of sounds (n,length,channels) f32, all by their whole length, into `out` (n,mels,frames,channels).

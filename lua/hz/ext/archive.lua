@@ -28,14 +28,14 @@ local kinds = { [0x8000] = 'file', [0x4000] = 'folder', [0xa000] = 'symbolic lin
 local library
 local function open()
   if library then return library end
-  local ok, lib = pcall(ffi.load, 'libarchive.so.13')
+  local ok, lib = c.try(ffi.load, 'libarchive.so.13')
   if not ok then
     c.fail('unpack: libarchive.so.13 was not found; needs the package libarchive13 (make deps)')
   end
   library = lib
   return lib
 end
-function M.present() return (pcall(open)) end
+function M.present() return (c.try(open)) end
 
 local function fail(path, text, ...) c.fail('unpack: %s: %s', path, text:format(...)) end
 

@@ -19,13 +19,13 @@ local library
 local function open()
   if library then return library end
   for _, name in ipairs { 'libcrypto.so.3', 'libcrypto.so.1.1' } do
-    local ok, lib = pcall(ffi.load, name)
+    local ok, lib = c.try(ffi.load, name)
     if ok then library = lib; return lib end
   end
   c.fail('digest: libcrypto.so.3 was not found; needs the package libssl3 (make deps)')
 end
 -- Whether libcrypto is here.
-function M.present() return (pcall(open)) end
+function M.present() return (c.try(open)) end
 
 local Digest = {}
 Digest.__index = Digest

@@ -42,12 +42,12 @@ local library
 local function open()
   if library then return library end
   for _, name in ipairs { 'libcurl.so.4', 'libcurl-gnutls.so.4' } do
-    local ok, lib = pcall(ffi.load, name)
+    local ok, lib = c.try(ffi.load, name)
     if ok then library = lib; return lib end
   end
   c.fail('fetch: libcurl.so.4 was not found; needs the package libcurl4 (make deps)')
 end
-function M.present() return (pcall(open)) end
+function M.present() return (c.try(open)) end
 
 local function set(lib, easy, name, value)
   local option = options[name]

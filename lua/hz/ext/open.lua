@@ -2,6 +2,7 @@
 -- ends: libraries with threads or with state behind them (OpenBLAS, what libedit stands on) do not bear being
 -- closed with the Lua state.
 local ffi = require 'ffi'
+local c = require 'hz.c'
 
 ffi.cdef 'void *dlopen(const char *name, int flags);'
 local NOW = 2            -- dlfcn.h: RTLD_NOW
@@ -10,7 +11,7 @@ local NOW = 2            -- dlfcn.h: RTLD_NOW
 return function(...)
   for i = 1, select('#', ...) do
     local name = select(i, ...)
-    local ok, lib = pcall(ffi.load, name)
+    local ok, lib = c.try(ffi.load, name)
     if ok then
       ffi.C.dlopen(name, NOW)
       return lib

@@ -37,12 +37,12 @@ local TRANSIENT = ffi.cast('intptr_t', -1)             -- SQLite makes its own c
 local library
 local function open()
   if library then return library end
-  local ok, lib = pcall(ffi.load, 'libsqlite3.so.0')
+  local ok, lib = c.try(ffi.load, 'libsqlite3.so.0')
   if not ok then c.fail('sqlite: libsqlite3.so.0 was not found; needs the package libsqlite3-0 (make deps)') end
   library = lib
   return lib
 end
-function M.present() return (pcall(open)) end
+function M.present() return (c.try(open)) end
 
 -- A database file, made when it is missing; ':memory:' for one that is in no file. mode 'read' only reads.
 function M.open(path, mode)

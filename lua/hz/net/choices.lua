@@ -13,7 +13,7 @@ local M = {}
 -- ---- names ----
 
 local function cpu_model()
-  local ok, text = pcall(file.read_all, '/proc/cpuinfo')
+  local ok, text = c.try(file.read_all, '/proc/cpuinfo')
   local function field(name) return ok and text:match('\n' .. name .. '%s*: ([^\n]*)') or '?' end
   return ('%s (family %s, model %s, stepping %s)'):format(field 'model name', field 'cpu family', field 'model',
     field 'stepping')
@@ -121,10 +121,10 @@ local function keep(plan, nodes)
 end
 
 -- "conv2d pairs -> wino (3 nodes)", in order; a node that is not there as it was, fused with others, has no kernel now.
-local function moves(before, now)
+local function moves(before, now, some)
   local count, list = {}, {}
   for node, kernel in pairs(before) do
-    if now[node] ~= kernel then
+    if now[node] ~= kernel and (now[node] or not some) then
       local move = ('%s %s -> %s'):format(node:match '^%S+', kernel, now[node] or 'none')
       count[move] = (count[move] or 0) + 1
     end
@@ -135,15 +135,16 @@ local function moves(before, now)
 end
 
 -- What is other now than before, as texts; none where the same bits are computed.
-local function changes(before, now)
-  local list = moves(before.nodes or {}, now.nodes)
+local function changes(before, now, some)
+  local list = moves(before.nodes or {}, now.nodes, some)
   if before.isa and before.isa ~= now.isa then table.insert(list, 1, ('isa %s -> %s'):format(before.isa, now.isa)) end
   return list
 end
 
 -- Makes plans as `kept` has it, as far as that runs here (nil: as it comes). make() returns a table of plans. Returns
--- that table, the choices that compute them, and what is other than in `kept` (texts).
-function M.plans(kept, make)
+-- that table, the choices that compute them, and what is other than in `kept` (texts). some: `kept` is of more plans
+-- than are made, and nodes that are in none of these have not changed.
+function M.plans(kept, make, some)
   kept = kept or {}
   local made, now = {}, nil
   under(kept, function()
@@ -151,7 +152,7 @@ function M.plans(kept, make)
     for _, plan in pairs(made) do keep(plan, kept.nodes or {}) end
     now = of(made)
   end)
-  return made, now, changes(kept, now)
+  return made, now, changes(kept, now, some)
 end
 
 -- Says on stderr what changed, if something did. who: the file that holds what began elsewhere.

@@ -149,14 +149,17 @@ kind('dense', { { 'units', 'whole' }, { 'bias', 'boolean', true } },
     return b:add('dense', nil, x, w, layer.bias and b:parameter('bias', { layer.units }, { value = 0 }) or nil)
   end, 'fully connected: units; images are flattened first')
 
-for _, name in ipairs { 'relu', 'elu', 'gelu', 'leaky', 'tanh', 'sigmoid' } do
+for _, row in ipairs { { 'relu', 'max(x, 0)' }, { 'elu', 'x, or alpha (e^x - 1) below 0' },
+    { 'gelu', 'x times the normal distribution function of x' }, { 'leaky', 'x, or alpha x below 0' },
+    { 'tanh', 'the hyperbolic tangent' }, { 'sigmoid', '1 / (1 + e^-x)' } } do
+  local name = row[1]
   local scaled = name == 'elu' or name == 'leaky'
   kind(name, scaled and { { 'alpha', 'number', name == 'elu' and 1 or 0.01 } } or {},
     function(b, layer, x)
       local a = c.ffi.new 'hz_attr'
       a.act.act, a.act.alpha = C.hz_act_named(name), scaled and layer.alpha or 0
       return b:add('act', a, x)
-    end, 'activation')
+    end, 'activation: ' .. row[2])
 end
 
 kind('dropout', { { 'rate', 'rate', 0.5 } },

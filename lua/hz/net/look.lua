@@ -3,6 +3,7 @@
 local c = require 'hz.c'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
+local tables = require 'hz.base.table'
 local tensor = require 'hz.tensor.tensor'
 local ffi, C = c.ffi, c.C
 
@@ -43,7 +44,7 @@ function methods.bytes(self) return tonumber(C.hz_plan_arena_bytes(self.handle))
 function methods.digest(self) return ('%016x'):format(C.hz_plan_digest(self.handle)) end
 
 -- One row per node: layer, op (with what fusion put behind it), shape of its result, kernel, offset and bytes in the
--- arena, ms of the last timed run, flops.
+-- arena, ms of the last run (0: it did not run), flops.
 function methods.nodes(self)
   local rows, stat, text = {}, ffi.new 'hz_node_stat', ffi.new('char[?]', C.HZ_NODETEXT)
   for i = 0, C.hz_graph_nodes(self.graph) - 1 do
@@ -63,24 +64,26 @@ function methods.nodes(self)
   return rows
 end
 
+local columns = { { 'layer', 'left' }, { 'op', 'left' }, { 'output', 'left' }, { 'kernel', 'left' }, { 'at MB' },
+  { 'ms' } }
+
+-- A line per node: kernel, place in the arena, time in the last run.
 function M.text(self)
-  local lines = { ('plan of %s: batch %d, %s, %s, arena %.1f MB'):format(self.net.who, self.batch,
-    self.train and 'training' or 'evaluation', self.options.dtype or 'f32', self:bytes() / 2 ^ 20) }
-  local nodes, wide = self:nodes(), 18
-  for _, r in ipairs(nodes) do wide = math.max(wide, #r.op) end
-  local row = ('%%-10s %%-%ds %%-20s %%-12s %%10s %%9s'):format(wide)
-  lines[2] = row:format('layer', 'op', 'output', 'kernel', 'at', 'ms')
-  for _, r in ipairs(nodes) do
-    lines[#lines + 1] = row:format(r.layer, r.op, '(' .. table.concat(r.shape, ',') .. ')', r.kernel,
-      r.offset < 0 and '' or ('%.1f MB'):format(r.offset / 2 ^ 20), r.ms > 0 and ('%.3f'):format(r.ms) or '')
+  local lines, sum = {}, 0
+  for i, r in ipairs(methods.nodes(self)) do
+    sum = sum + r.ms
+    lines[i] = { r.layer, r.op, '(' .. table.concat(r.shape, ',') .. ')', r.kernel,
+      r.offset < 0 and '' or ('%.1f'):format(r.offset / 2 ^ 20), r.ms > 0 and ('%.3f'):format(r.ms) or '' }
   end
-  return table.concat(lines, '\n')
+  local title = ('plan of %s: batch %d, %s, %s, arena %.1f MB; %s'):format(self.net.who, self.batch,
+    self.train and 'training' or 'evaluation', self.options.dtype or 'f32', self:bytes() / 2 ^ 20,
+    sum > 0 and ('%.3f ms in all nodes'):format(sum) or 'times after a run')
+  return tables.wrap(title, '  ') .. '\n' .. tables.text(columns, lines, tables.width)
 end
 
 -- HZ_DEBUG=1: every new plan on stderr; 2: kernel and time of each node after every step.
 local level = tonumber(os.getenv 'HZ_DEBUG' or '') or 0
 function M.debug_new(self)
-  if level >= 2 then C.hz_plan_timed(self.handle, 1) end
   if level >= 1 then io.stderr:write(M.text(self), '\n') end
 end
 

@@ -5,6 +5,7 @@ local c = require 'hz.c'
 local json = require 'hz.base.json'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
+local tables = require 'hz.base.table'
 local tensor = require 'hz.tensor.tensor'
 local layers = require 'hz.net.layer'
 local safetensors = require 'hz.tensor.safetensors'
@@ -18,7 +19,10 @@ Builder.__index = Builder
 -- ---- describing ----
 
 -- Nested tables of layers are read in order, so that blocks can be written once and repeated.
-local function flatten_layers(list, out, where)
+local DEEPEST = 32                 -- tables within tables of layers; a table may hold itself
+
+local function flatten_layers(list, out, where, depth)
+  if depth > DEEPEST then c.fail('%s: tables more than %d deep; needs fewer', where:match '^[^,]*', DEEPEST) end
   local n, wrong = names.length(list)
   if not n then c.fail('%s: %s; needs layers or tables of layers, one after the other', where, wrong) end
   for i = 1, n do
@@ -27,7 +31,7 @@ local function flatten_layers(list, out, where)
     if layer then
       out[#out + 1] = layer
     elseif type(x) == 'table' then
-      flatten_layers(x, out, ('%s, table %d'):format(where, i))
+      flatten_layers(x, out, ('%s, table %d'):format(where, i), depth + 1)
     else
       c.fail('%s: entry %d is %s; needs a layer or a table of layers', where, i, type(x))
     end
@@ -84,7 +88,7 @@ local function describe(name, list)
   local given, rest = take_options(net.who, list)
   M.check_input(net.who, given.input)
   training.check(net.who, { mean = given.mean, deviation = given.deviation })
-  net.layers = flatten_layers(rest, {}, net.who)
+  net.layers = flatten_layers(rest, {}, net.who, 1)
   if #net.layers == 0 then c.fail('%s: no layers; needs at least one', net.who) end
   name_layers(net)
   return net
@@ -320,17 +324,18 @@ M.thousands = thousands
 -- Table of layers: output shape, parameters, multiply-adds, bytes of the output, for one item.
 function methods.summary(net, o)
   check_options(net, 'summary', o)
-  local lines = { ('%s   input %s'):format(net.who, '(' .. table.concat(input_shape(net, o or {}), ',') .. ')') }
-  local function line(...) lines[#lines + 1] = (('%-11s %-28s %-13s %12s %14s %10s'):format(...):gsub('%s+$', '')) end
-  line('layer', 'what', 'output', 'parameters', 'multiply-adds', 'bytes')
-  local p, m, bytes = 0, 0, 0
+  local title = ('%s   input %s'):format(net.who, '(' .. table.concat(input_shape(net, o or {}), ',') .. ')')
+  local lines, p, m, bytes = {}, 0, 0, 0
+  local function line(...) lines[#lines + 1] = { ... } end
   for _, r in ipairs(net:rows(o)) do
     line(r.name, r.layer, '(' .. table.concat(r.shape, ',') .. ')', thousands(r.parameters), thousands(r.madds),
       thousands(r.bytes))
     p, m, bytes = p + r.parameters, m + r.madds, bytes + r.bytes
   end
   line('total', '', '', thousands(p), thousands(m), thousands(bytes))
-  return table.concat(lines, '\n')
+  local columns = { { 'layer', 'left' }, { 'what', 'left' }, { 'output', 'left' }, { 'parameters' },
+    { 'multiply-adds' }, { 'bytes' } }
+  return tables.wrap(title, '  ') .. '\n' .. tables.text(columns, lines, tables.width)
 end
 
 -- ---- checkpoints: parameters and buffers by name ----

@@ -47,6 +47,7 @@ local function check_options(o)
     c.fail('plan: data is %s; needs a set with items and labels', type(o.data))
   end
   if o.loss and o.loss ~= 'xent' then c.fail('plan: loss %s is unknown; have xent', need.shown(o.loss)) end
+  if o.loss == false and o.train then c.fail("plan: loss is false; training needs loss='xent'") end
 end
 
 -- Into the slots of the input node.
@@ -178,6 +179,7 @@ function M.new(net, o)
   self.args = ffi.new('hz_step', { seed = o.seed or net.seed or 0, count = self.batch })
   if o.train then c.check(C.hz_plan_gate(self.handle, self.values.loss, self.forward_nodes), net.who .. ': ') end
   if o.tune then tune.apply(self, o.tune) end
+  C.hz_plan_timed(self.handle, 1)                       -- a reading of the clock for each node, some ten ns
   look.debug_new(self)
   return self
 end

@@ -43,7 +43,7 @@ end
 local function read_json(self, name, form)
   local where = path(self, name)
   local ok, value = pcall(function() return fields.check(where, json.decode(file.read_all(where), where), form) end)
-  if not ok then c.fail('%s; remove the file, or fresh=true trains anew', value) end
+  if not ok then c.again(value, '; fresh=true trains anew') end
   return value
 end
 
@@ -87,13 +87,16 @@ end
 -- By the kernels that scored it first, as far as they run here.
 local function score_again(who, done, o)
   local settings = training.new('train', o, { tune = false })
-  local made, _, changes = choices.plans(done.kernels, function() return { o.net:plan(settings:to_score(o.test)) } end)
+  local made, _, changes = choices.plans(done.kernels, function()
+    return { o.net:plan(settings:to_score(o.test)) }
+  end, true)
   choices.say(who, changes)
   return made[1]:evaluate()
 end
 
 -- A finished training is read back: its parameters into the net, scored again on the test set.
 local function read_back(self, o)
+  train.check(o)
   local done = read_json(self, 'result.json', { curve = 'list', seconds = 'number', kernels = 'table?' })
   local model = path(self, 'model.safetensors')
   local ok, e = pcall(function()
@@ -102,7 +105,7 @@ local function read_back(self, o)
     o.net:ensure()
     o.net:assign(tensors, model)
   end)
-  if not ok then c.fail('%s; fresh=true trains anew', e) end
+  if not ok then c.again(e, '; fresh=true trains anew') end
   file.remove(path(self, 'resume.safetensors'))         -- a kill may have come before its removal
   local result = { curve = done.curve, seconds = done.seconds, finished_before = true }
   if o.test then result.test = score_again(path(self, 'result.json'), done, o) end

@@ -44,6 +44,7 @@ local function check(o)
     if o[k] ~= nil then need.text('train', k, o[k]) end
   end
 end
+M.check = check
 
 -- ---- outcome bits: one bit per item of the watch split and epoch ----
 
@@ -160,8 +161,8 @@ local function make_plans(run, settings, o, before)
   local made, changes
   made, run.kernels, changes = choices.plans(before.kernels, function()
     local list = { plan = o.net:plan(settings:to_train(o.train)) }
-    list.watch = o.watch and o.net:plan(settings:to_score(o.watch))
-    list.test = o.test and (o.test == o.watch and list.watch or o.net:plan(settings:to_score(o.test)))
+    if o.watch then list.watch = o.net:plan(settings:to_score(o.watch)) end
+    if o.test then list.test = o.test == o.watch and list.watch or o.net:plan(settings:to_score(o.test)) end
     return list
   end)
   run.plan, run.watch, run.test = made.plan, made.watch, made.test
@@ -193,9 +194,8 @@ local function resumed(settings, o)
     return begin(settings, o, read_point(o.resume, o.key or '', #o.train.labels))
   end)
   if ok then return run end
-  if c.is_interrupt(run) or not o.renew or file.is_unread(run) or not tostring(run):find(o.resume, 1, true) then
-    error(run, 0)
-  end
+  if c.is_interrupt(run) or not o.renew or not tostring(run):find(o.resume, 1, true) then error(run, 0) end
+  if file.is_unread(run) then c.again(run, '; once it is removed the training begins anew') end
   say(tostring(run) .. '; the training begins anew')
 end
 

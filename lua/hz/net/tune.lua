@@ -48,14 +48,14 @@ end
 local function rows()
   local list, number = {}, 0
   if not path() or not file.exists(path()) then return list end
-  local ok, text = pcall(file.read_all, path())
+  local ok, text = c.try(file.read_all, path())
   if not ok then
     warn('%s; going on without it', tostring(text))
     return list
   end
   for line in text:gmatch '[^\n]+' do
     number = number + 1
-    local good, row = pcall(json.decode, line, path())
+    local good, row = c.try(json.decode, line, path())
     if good and sound(row) then
       list[#list + 1] = row
     else
@@ -85,11 +85,10 @@ local function remember(new)
   end
   for _, row in ipairs(new) do list[#list + 1] = row end
   for i, row in ipairs(list) do lines[i] = json.encode(row) .. '\n' end
-  local ok, e = pcall(function()
+  local ok, e = c.try(function()
     file.sweep(file.mkdir(file.cache_home()))
     file.write(path(), table.concat(lines))
   end)
-  if not ok and c.is_interrupt(e) then error(e, 0) end
   if not ok then warn('%s; the kernels are tried anew the next time', tostring(e)) end
 end
 
@@ -163,7 +162,7 @@ end
 
 local function read(name)
   local ok, frozen = pcall(json.decode, file.read_all(name), name)
-  if not ok then c.fail('%s; remove the file, and kernels are chosen anew', frozen) end
+  if not ok then c.again(frozen, '; remove the file, and kernels are chosen anew') end
   fields.check(name, frozen, { machine = 'string', nodes = 'words' })
   frozen.path = name
   return frozen

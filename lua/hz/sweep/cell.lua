@@ -64,8 +64,8 @@ function M.epochs_done(runs, job)
   if file.exists(M.weights_path(runs, job.training_key)) then return job.settings.epochs end
   local path = M.resume_path(runs, job.training_key)
   if not file.exists(path) then return 0 end
-  local ok, meta = pcall(safetensors.metadata, path)
-  local good, state = pcall(json.decode, ok and meta['hz.resume'] or '')
+  local ok, meta = c.try(safetensors.metadata, path)
+  local good, state = c.try(json.decode, ok and meta['hz.resume'] or '')
   local epoch = good and type(state) == 'table' and state.epoch
   local known = type(epoch) == 'number' and epoch >= 0
   return known and math.min(epoch, job.settings.epochs) or 0      -- damage is told when the cell is run

@@ -97,7 +97,7 @@ local function open(runs)
     say(('%s: is a %s, which needs to be a file; going on without the index'):format(path, odd))
     return in_memory()
   end
-  local ok, db = pcall(usable, path)
+  local ok, db = c.try(usable, path)
   if ok then return db end
   local damaged = false
   for _, sign in ipairs { 'not a database', 'malformed', 'no such', '***' } do
@@ -106,7 +106,7 @@ local function open(runs)
   if damaged then
     say(('%s; the index is made anew from the cells'):format(db))
     for _, more in ipairs { '', '-journal', '-wal', '-shm' } do pcall(file.remove, path .. more) end
-    ok, db = pcall(usable, path)
+    ok, db = c.try(usable, path)
     if ok then return db end
   end
   return in_memory()
@@ -193,7 +193,7 @@ end
 local function compare(db, runs, keys)
   local known, fresh, here, gone = keys and stamps_of(db, keys) or all_stamps(db), {}, {}, {}
   for _, key in ipairs(keys or cell_files(runs)) do
-    local ok, stat = pcall(file.stat, cell.path(runs, key))
+    local ok, stat = c.try(file.stat, cell.path(runs, key))
     if ok then here[key] = true end
     if ok and known[key] ~= stat.stamp then fresh[#fresh + 1] = { key = key, stamp = stat.stamp } end
   end
@@ -210,10 +210,9 @@ local function refresh(db, runs, notes, keys)
   db:rows 'BEGIN IMMEDIATE'
   local table_of_cells, records = filling(db), {}
   for _, one in ipairs(fresh) do
-    local ok, record = pcall(table_of_cells.insert, table_of_cells, runs, one.key, one.stamp)
+    local ok, record = c.try(table_of_cells.insert, table_of_cells, runs, one.key, one.stamp)
     if ok and keys then records[one.key] = record end
     if not ok then
-      if c.is_interrupt(record) then error(record, 0) end
       gone[#gone + 1], notes[one.key] = one.key, tostring(record)
     end
   end
@@ -226,9 +225,8 @@ end
 -- both by key. Close it after use. keys: of the cells that are asked for; nil for all.
 function M.open(runs, keys)
   local notes, db = {}, open(runs)
-  local ok, e = pcall(refresh, db, runs, notes, keys)
+  local ok, e = c.try(refresh, db, runs, notes, keys)
   if not ok then             -- another process holds it for long, or the disk is full: read the cells themselves
-    if c.is_interrupt(e) then error(e, 0) end
     db:close()
     say(('%s; going on without the index'):format(e))
     db = in_memory()
@@ -243,7 +241,7 @@ local function without_sqlite(runs, keys)
   local records, notes = {}, {}
   for _, key in ipairs(keys) do
     if cell.exists(runs, key) then
-      local ok, record = pcall(cell.read, runs, key)
+      local ok, record = c.try(cell.read, runs, key)
       if ok then records[#records + 1] = record else notes[#notes + 1] = tostring(record) end
     end
   end
@@ -253,7 +251,7 @@ end
 -- The record of a row; of one that the index tells otherwise than its cell, the cell's. nil without a row.
 local function decode(runs, key, row)
   if not row then return nil end
-  local ok, record = pcall(function()
+  local ok, record = c.try(function()
     local told = json.decode(row.record, 'index')
     told.run = json.decode(row.run, 'index')
     return form.cell('index', told)
@@ -271,7 +269,7 @@ function M.records(runs, keys)
     local ok, record = true, read[key]
     if not record then
       local row = db:again('SELECT record, run FROM cells WHERE key = ?', key)[1]
-      ok, record = pcall(decode, runs, key, row)
+      ok, record = c.try(decode, runs, key, row)
     end
     if ok and record then records[#records + 1] = record end
     if not ok or bad[key] then notes[#notes + 1] = bad[key] or tostring(record) end

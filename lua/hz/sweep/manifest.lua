@@ -47,7 +47,7 @@ function M.all(runs, note)
   for _, name in ipairs(file.exists(M.folder(runs)) and file.list(M.folder(runs)) or {}) do
     local id = name:match '^([^.].*)%.json$'
     if id then
-      local ok, m = pcall(M.read, runs, id)
+      local ok, m = c.try(M.read, runs, id)
       if ok then list[#list + 1] = m else note(tostring(m)) end
     end
   end
@@ -96,7 +96,7 @@ local function reason(runs, old, m, jobs)
   for i, job in ipairs(jobs) do
     local before = old.cells[i]
     if before and before.key ~= job.key then
-      local ok, record = pcall(cell.read, runs, before.key)
+      local ok, record = c.try(cell.read, runs, before.key)
       local decides = i == 1 and old.decides or ok and record.decides
       if not decides then return ('what decides cell %d, which was not finished'):format(i) end
       local out = differences(decides, job.decides, '', {})
@@ -117,7 +117,7 @@ end
 -- The manifest that is there, if it is of these cells; one that cannot be used is said.
 local function stored(runs, m)
   if not file.exists(M.path(runs, m.id)) then return nil end
-  local ok, before = pcall(M.read, runs, m.id)
+  local ok, before = c.try(M.read, runs, m.id)
   if not ok and file.is_unread(before) then error(before, 0) end
   local same = ok and #before.cells == #m.cells
   for i, cell in ipairs(m.cells) do same = same and before.cells[i].key == cell.key end

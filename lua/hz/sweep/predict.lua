@@ -135,7 +135,7 @@ end
 
 -- Processes like this one that memory has room for, each as large as this one may yet become.
 local function room()
-  local ok, free, own = pcall(function()
+  local ok, free, own = c.try(function()
     return file.read_all '/proc/meminfo':match 'MemAvailable:%s*(%d+)',
       file.read_all '/proc/self/status':match 'VmHWM:%s*(%d+)'
   end)

@@ -22,6 +22,17 @@ local M, Study, methods = {}, {}, {}
 
 M.found = sets.found
 
+-- The data of a script that trains once: items ('images', 'sounds'), real and embedded as in a study. Gives the rows of
+-- keys that sets have options for, and load(knob, given) -> name, training set, test set; knob.data may be nil.
+function M.data(o)
+  names.fields('study.data', o, 'items real embedded')
+  return sets.rows(o), function(knob, given)
+    local asked = setmetatable({ data = knob.data and { knob.data } }, { __index = knob })
+    local one = sets.load(o, sets.names(o, asked, given)[1], knob, given)
+    return one.name, one.train, one.test
+  end
+end
+
 -- ---- rows of keys ----
 
 -- type, help (%s: the items, in the plural) and domain of keys that experiments share.

@@ -48,17 +48,16 @@ end
 function methods:finish_cell(job, new)
   check_job(self, 'finish_cell', job)
   local ok, record = true, not new and self.known[job.key]
-  if not record then ok, record = pcall(cell.read, self.runs, job.key) end
+  if not record then ok, record = c.try(cell.read, self.runs, job.key) end
   job.finished = true
   predict.ends(job)
   if not ok then
-    if c.is_interrupt(record) then error(record, 0) end
     failed(self, job, ('%s; remove the file, and the same command computes the cell anew'):format(record))
     self.progress:line(text.remark(self, job, 'unreadable: ' .. tostring(record)))
     return
   end
   self.records[job.number] = record
-  pcall(cell.tidy, self.runs, job)                     -- a folder that cannot be written to may be read
+  c.try(cell.tidy, self.runs, job)                     -- a folder that cannot be written to may be read
   if record.status == 'failed' then failed(self, job, record.failure.message) end
   if new then self.progress:line(text.closing(self, job, record)) end
 end
@@ -228,9 +227,10 @@ local function check_kinds(o)
   for _, k in ipairs { 'name', 'runs', 'weights' } do
     if o[k] ~= nil then need.text('sweep', k, o[k]) end
   end
-  for _, k in ipairs { 'train', 'test' } do
+  for _, k in ipairs { 'train', 'test', 'batch' } do
     if o[k] ~= nil then need.count('sweep', k, o[k], 1) end
   end
+  if o.epochs ~= nil then need.count('sweep', 'epochs', o.epochs) end
   for _, k in ipairs { 'request', 'values' } do
     if o[k] ~= nil then need.table('sweep', k, o[k]) end
   end
@@ -302,7 +302,7 @@ end
 -- Held until the sweep ends, so that `hz runs rm` keeps away; nil in a folder that can only be read.
 local function hold(self)
   file.mkdir(manifest.folder(self.runs))
-  local ok, lock, owner = pcall(file.share, manifest.lock_path(self.runs, self.id))
+  local ok, lock, owner = c.try(file.share, manifest.lock_path(self.runs, self.id))
   if ok and not lock then c.fail('sweep %s: %s is removing it', self.id, owner.text) end
   return ok and lock or nil
 end
@@ -323,14 +323,14 @@ local function go(self, o, start)
   if self.processes > 1 then workers.work(self, self.processes) else work(self) end
 end
 
--- What is odd about the data; and pixels that were JPEGs before are called raw nowhere without a word.
+-- What is odd about the data; and what was a JPEG or an MP3 before is called raw nowhere without a word.
 local function warn(o)
   for _, data in ipairs(o.data) do
     say_remarks { data.train, data.test }
     local files = data.train.files
     if files and files.facts.lossy then
-      say(("%s: 'raw' is not raw: its pixels are those of %s; what that cost is in every row"):format(data.name,
-        source.long(files.facts)))
+      say(("%s: 'raw' is not raw: its %s are those of %s; what that cost is in every row"):format(data.name,
+        data.train.sounds and 'samples' or 'pixels', source.long(files.facts)))
     end
   end
 end

@@ -2,6 +2,7 @@
 -- lists. short(v) fits in a line; value(v) is the full form. What tensors can do is tensor.lua's, which asks here how
 -- they look.
 local c = require 'hz.c'
+local tables = require 'hz.base.table'
 
 local M = {}
 
@@ -9,7 +10,7 @@ M.edge = 3              -- entries shown at each end of a long dimension
 M.stats_limit = 2 ^ 20  -- larger tensors print without min, mean, max: a glance must not take seconds
 M.entries = 40          -- of a table
 M.depth = 3             -- levels of a table
-M.width = 96            -- columns
+M.width = tables.width  -- columns
 M.longest = 4096        -- bytes of a string
 M.visits = 2 ^ 20       -- entries of a table that are looked at
 M.sorted = 10000        -- names of a table that are put in order
@@ -218,7 +219,7 @@ local function fill(parts, n, room)
   local lines = {}
   for i, part in ipairs(parts) do
     local last = lines[#lines]
-    if i > 1 and i <= n and #last + #part + 2 <= room and not (last .. part):find '\n' then
+    if i > 1 and i <= n and #last + #part + 3 <= room and not (last .. part):find '\n' then
       lines[#lines] = last .. ', ' .. part
     else
       lines[#lines + 1] = part

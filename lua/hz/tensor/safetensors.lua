@@ -5,14 +5,16 @@
 -- The metadata key hz.sha256 holds a digest of all that the file says: the header without that key, encoded
 -- canonically by json.lua, then the data. A file of ours that was changed anywhere is named and not loaded. Files
 -- without the key (of other programs) are read after the same checks of their form, as tensors: what stands for more
--- than that (a cell, a resume point, a recoded set) must have it (read_own).
+-- than that (a cell, a resume point, a recoded set) must have it (read_own). Types of other programs: foreign.lua.
 local ffi = require 'ffi'
 local c = require 'hz.c'
 local crypto = require 'hz.ext.crypto'
 local file = require 'hz.base.file'
+local foreign = require 'hz.tensor.foreign'
 local json = require 'hz.base.json'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
+local say = require 'hz.base.say'
 local tensor = require 'hz.tensor.tensor'
 
 local M = {}
@@ -71,15 +73,6 @@ local function digest_of_text(text, wanted)
   return crypto.new 'sha256':add(text:sub(1, from - 1)):add((text:sub(to + 1):gsub(' +$', '')))
 end
 
--- Whether a header and its tensors, in the order of `list`, have the checksum, however the header is written.
-local function has_checksum(header, metadata, list, tensors)
-  local digest = digest_of(header, metadata)
-  for _, e in ipairs(list) do
-    if e.bytes > 0 then digest:add(tensors[e.name]:pointer 'read', e.bytes) end
-  end
-  return digest:hex() == metadata[CHECK]
-end
-
 local function copy_metadata(metadata)
   local copy = {}
   for k, v in pairs(metadata or {}) do
@@ -130,28 +123,28 @@ local function check_entry(path, name, e)
   if type(e) ~= 'table' or type(e.shape) ~= 'table' or type(e.data_offsets) ~= 'table' then
     bad(path, at, "tensor '%s' lacks dtype, shape or data_offsets", name)
   end
-  if not own_names[e.dtype] then
-    bad(path, at, "tensor '%s' has dtype %s; have F32 BF16 U8 I32 F64", name, tostring(e.dtype))
-  end
-  if #e.shape > c.C.HZ_MAXDIM then
-    bad(path, at, "tensor '%s' has %d dimensions; needs at most %d", name, #e.shape, c.C.HZ_MAXDIM)
-  end
-  local bytes = sizes[e.dtype]
+  if type(e.dtype) ~= 'string' then bad(path, at, "tensor '%s' has dtype %s; needs a name", name, type(e.dtype)) end
+  local count, kind = 1, foreign.types[e.dtype]
   for _, extent in ipairs(e.shape) do
     if not whole(extent) then
       bad(path, at, "tensor '%s' has extent %s; needs a whole number", name, tostring(extent))
     end
-    bytes = bytes * extent
+    count = count * extent
   end
   local from, to = e.data_offsets[1], e.data_offsets[2]
   if #e.data_offsets ~= 2 or not whole(from) or not whole(to) or to < from then
     bad(path, at, "tensor '%s' has no usable data_offsets; needs two rising whole numbers", name)
   end
-  if to - from ~= bytes then
-    bad(path, at, "tensor '%s' spans %d bytes; its shape and dtype need %.0f", name, to - from, bytes)
+  local size = sizes[e.dtype] or kind and kind.bytes or foreign.others[e.dtype]
+  if size and to - from ~= size * count then
+    bad(path, at, "tensor '%s' spans %d bytes; its shape and dtype need %.0f", name, to - from, size * count)
   end
-  return { name = name, dtype = own_names[e.dtype], shape = e.shape, from = from, bytes = bytes }
+  return { name = name, dtype = own_names[e.dtype], kind = kind, shape = e.shape, from = from, bytes = to - from,
+    count = count, what = ('%s (%s)'):format(e.dtype, table.concat(e.shape, ',')) }
 end
+
+-- Whether it becomes a tensor. What does not is left out, and locks nothing that stands beside it.
+local function is_readable(e) return (e.dtype or e.kind) and #e.shape <= c.C.HZ_MAXDIM end
 
 -- The tensors must cover the data exactly: no gap, no overlap, nothing behind them.
 local function check_cover(path, list, start, bytes)
@@ -205,32 +198,78 @@ local function read_header(path, read, size)
   return list, metadata, header, text
 end
 
--- Tensors by name, metadata, and whether the file had its checksum.
-local function read_all(path)
-  return unpack(file.with(path, function(read, size)
-    local list, metadata, header, text = read_header(path, read, size)
-    local wanted = metadata[CHECK]
-    local digest = wanted and digest_of_text(text, wanted)
-    local tensors = {}
-    for _, e in ipairs(list) do
-      local t = tensor.empty(e.shape, e.dtype)
-      if e.bytes > 0 then
-        local p = t:pointer()
-        read(p, e.bytes)
-        if digest then digest:add(p, e.bytes) end
-      end
-      tensors[e.name] = t
-    end
-    if wanted and not (digest and digest:hex() == wanted) and not has_checksum(header, metadata, list, tensors) then
-      c.fail('safetensors: %s: the contents do not have the checksum the file was written with; '
-        .. 'needs an undamaged copy', path)
-    end
-    metadata[CHECK] = nil
-    return { tensors, metadata, digest ~= nil }
-  end))
+-- Calls use(pointer, bytes) with all bytes of an entry, in pieces.
+local PIECE = 2 ^ 20
+local function in_pieces(read, bytes, use)
+  local piece = ffi.new('char[?]', math.min(PIECE, bytes))
+  while bytes > 0 do
+    local n = math.min(PIECE, bytes)
+    read(piece, n)
+    use(piece, n)
+    bytes = bytes - n
+  end
 end
 
--- Reads a file: tensors by name, metadata. Everything is checked first; errors name the file and the byte.
+-- The tensor of an entry; seen(pointer, bytes) gets what stands in the file. nil for what is left out.
+local function take(read, e, seen)
+  if not is_readable(e) then return in_pieces(read, e.bytes, seen) end
+  local t = tensor.empty(e.shape, e.dtype or e.kind.dtype)
+  if e.bytes == 0 then return t end
+  local p = t:pointer()
+  if e.dtype then
+    read(p, e.bytes)
+    seen(p, e.bytes)
+    return t
+  end
+  local at = 0
+  in_pieces(read, e.bytes, function(piece, n)
+    seen(piece, n)
+    foreign.convert(e.kind, piece, p + at, n / e.kind.bytes)
+    at = at + n / e.kind.bytes
+  end)
+  return t
+end
+
+local function note_left_out(path, list)
+  local names_of = {}
+  for _, e in ipairs(list) do
+    if not is_readable(e) then names_of[#names_of + 1] = ("'%s' %s"):format(e.name, e.what) end
+  end
+  if #names_of == 0 then return end
+  say(('safetensors: %s: %d of %d tensors are left out: %s%s'):format(path, #names_of, #list,
+    table.concat(names_of, ', ', 1, math.min(3, #names_of)), #names_of > 3 and ', ...' or ''))
+end
+
+-- Everything in a file, and whether it has the checksum it names (nil: it names none): of the header as it stands
+-- there, or in our own spelling (canonical).
+local function read_once(path, canonical)
+  return unpack(file.with(path, function(read, size)
+    local list, metadata, header, text = read_header(path, read, size)
+    local wanted, tensors = metadata[CHECK], {}
+    local digest = wanted and (canonical and digest_of(header, metadata) or digest_of_text(text, wanted))
+    local function seen(p, bytes) if digest then digest:add(p, bytes) end end
+    for _, e in ipairs(list) do tensors[e.name] = take(read, e, seen) end
+    metadata[CHECK] = nil
+    local good
+    if wanted then good = digest ~= nil and digest:hex() == wanted end
+    return { tensors, metadata, list, good }
+  end), 1, 4)
+end
+
+-- Tensors by name, metadata, and whether the file had its checksum. A header need not be written as we do.
+local function read_all(path)
+  local tensors, metadata, list, good = read_once(path)
+  if good == false then tensors, metadata, list, good = read_once(path, true) end
+  if good == false then
+    c.fail('safetensors: %s: the contents do not have the checksum the file was written with; '
+      .. 'needs an undamaged copy', path)
+  end
+  note_left_out(path, list)
+  return tensors, metadata, good
+end
+
+-- Reads a file: tensors by name, metadata. Everything is checked first; errors name the file and the byte. Types that
+-- tensors do not have are converted where none of their values is lost (foreign.lua), else left out, which is said.
 function M.read(path)
   need.path('safetensors', path)
   local tensors, metadata = read_all(path)
@@ -255,9 +294,11 @@ function M.expect(path, tensors, name, dtype, shape)
   need.table('safetensors', 'what was read', tensors)
   need.text('safetensors', 'the name', name)
   need.text('safetensors', 'the dtype', dtype)
-  need.table('safetensors', 'the shape', shape)
+  local n, s = c.shape(shape, 'safetensors')
+  for d = 1, n do need.count('safetensors', 'an extent', tonumber(s[d - 1])) end
   local t = tensors[name]
   if not t then c.fail("%s: it has no tensor '%s'; needs one, %s (%s)", path, name, dtype, table.concat(shape, ',')) end
+  if not tensor.is(t) then c.fail("%s: '%s' is %s; needs a tensor", path, name, need.shown(t)) end
   local same = t:type() == dtype and t.ndim == #shape
   for d = 1, same and #shape or 0 do same = same and t:size(d) == shape[d] end
   if not same then

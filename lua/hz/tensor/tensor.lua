@@ -81,9 +81,10 @@ function M.full(shape, value, dtype)
 end
 function M.ones(shape, dtype) return make('ones', C.hz_tensor_empty, shape, dtype):fill(1) end
 
+-- Extents by the first entries; one more than a tensor has is enough: a table may hold itself.
 local function depth_of(list)
   local shape = {}
-  while type(list) == 'table' do
+  while type(list) == 'table' and #shape <= C.HZ_MAXDIM do
     shape[#shape + 1] = #list
     list = list[1]
   end
@@ -122,7 +123,7 @@ function M.from(list, dtype)
   dtype_named('tensor', dtype)
   local shape = depth_of(list)
   if #shape > C.HZ_MAXDIM then
-    c.fail('tensor: tables %d deep were given; needs at most %d', #shape, C.HZ_MAXDIM)
+    c.fail('tensor: tables more than %d deep were given; needs fewer', C.HZ_MAXDIM)
   end
   local flat, n = M.empty({ math.max(1, product(shape)) }, 'f64'), 0
   local p = flat:pointer()

@@ -75,8 +75,10 @@ local fields = { augment = training.augments }         -- of tables that are the
 
 -- name= within the braces of a usage.
 local function of_usage(name)
-  local row, set = help.rows()[name], {}
-  for key in (row and row.usage:match '{(.*)}' or ''):gmatch '([%a_][%w_]*)=' do set[key] = true end
+  local set = {}
+  for _, row in ipairs(help.rows_of(name)) do
+    for key in (row.usage:match '{(.*)}' or ''):gmatch '([%a_][%w_]*)=' do set[key] = true end
+  end
   return set
 end
 
