@@ -13,6 +13,11 @@ local study = hz.study {
   items = 'sounds', codec = 'mp3',
   real = { 'fsdd', preset = 'strict' },
   embedded = { 'strings', preset = 'quick' },
+  options = function(name, knob)   -- the embedded set as it is heard within minutes: one second, 48 mels by 44 frames
+    if name == 'strings' and knob.preset == 'quick' then
+      return { rate = 11025, seconds = 1, n_fft = 512, hop = 256, mels = 48 }
+    end
+  end,
   knobs = { 'smoothing' },
   presets = {                      -- keys given on the command line win
     { 'quick', protocol = 'strict', bitrate = { 8, 16, 32, 'raw' }, model = { 'sound-small' }, seed = { 1 },

@@ -149,14 +149,16 @@ function M.new(raw, o, done)
   return clips
 end
 
--- The set of some of the clips. o: name, part, clips, numbers and labels (lists), classes, source, files, stored.
+-- The set of some of the clips. o: name, part, clips, numbers and labels (lists), classes, source, files, stored,
+-- entropy.
 function M.set(o)
   local n = #o.numbers
   local hashes, from = tensor.empty({ n, 32 }, 'u8'), o.clips.hashes:pointer 'read'
   for i, number in ipairs(o.numbers) do ffi.copy(hashes:pointer() + 32 * (i - 1), from + 32 * (number - 1), 32) end
   return dataset.new { name = o.name, part = o.part, sounds = o.clips, clips = tensor.from(o.numbers, 'i32'),
     hashes = hashes, labels = tensor.from(o.labels, 'i32'), classes = o.classes, source = o.source, made = o.clips.made,
-    files = o.files, stored = o.stored, kind = ('sound %d Hz %d'):format(o.clips.rate, o.clips.channels) }
+    files = o.files, stored = o.stored, entropy = o.entropy,
+    kind = ('sound %d Hz %d'):format(o.clips.rate, o.clips.channels) }
 end
 
 Clips.__index = names.index('clips', methods, 'bits hashes')

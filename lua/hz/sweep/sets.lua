@@ -86,7 +86,9 @@ local function options_for(self, name, knob, given)
   for _, row in ipairs(folder_rows(self)) do
     if knob[row[1]] ~= nil and has_option(name, row[1]) then options[row[1]] = knob[row[1]] end
   end
-  for _, row in ipairs(shared_rows(self)) do options[row[1]] = knob[row[1]] end
+  for _, row in ipairs(shared_rows(self)) do
+    if knob[row[1]] ~= nil then options[row[1]] = knob[row[1]] end
+  end
   if name == self.embedded[1] then
     local n = math.max(self.embedded.least or 0, math.ceil((given.train and knob.train or 0) / TRAINS))
     if n > 0 then options.train = n end

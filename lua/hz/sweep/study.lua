@@ -242,6 +242,7 @@ function methods:settings(...)
   local knob, given, values = args.parse(rows, ...)
   local names = sets.names(self, knob, given)
   local preset = knob.preset or default_preset(self, names)
+  knob.preset = preset
   apply(preset_named(self, preset), rows, knob, given, values)
   local o, data = {}, {}
   for i, name in ipairs(names) do data[i] = sets.load(self, name, knob, given) end
