@@ -24,6 +24,8 @@ const hz_resize *resampler(void);
 
 /* The resampler of sounds, NULL with the message set. [any] */
 const hz_sound_resampler *sound_resampler(void);
+/* The readers of files of sound, in order; NULL past the end. [any] */
+const hz_sound_reader *sound_reader(int i);
 
 /* The row a handle was made from. */
 const codec_row *codec_row_of(const hz_codec *c);

@@ -14,13 +14,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_ROWS = 1024, MAX_CODECS = 256 };
+enum { MAX_ROWS = 1024, MAX_CODECS = 256, MAX_READERS = 16 };
 static hz_plugin_row *rows[MAX_ROWS];
 static int row_count;
 static codec_row *codecs[MAX_CODECS];
 static int codec_count;
 static const hz_resize *resize;      /* of the first plugin that offers one */
 static const hz_sound_resampler *resample;      /* likewise */
+static const hz_sound_reader *readers[MAX_READERS];
+static int reader_count;
 
 /* ---- asking ---- */
 
@@ -71,6 +73,8 @@ const char *hz_sound_resampler_name(void)
     const hz_sound_resampler *r = sound_resampler();
     return r ? r->library() : NULL;
 }
+
+const hz_sound_reader *sound_reader(int i) { return i >= 0 && i < reader_count ? readers[i] : NULL; }
 
 const hz_codec_api *hz_codec_find(const char *name)
 {
@@ -202,6 +206,19 @@ static hz_status add_resample(const hz_plugin *p, hz_plugin_row *out)
     return HZ_OK;
 }
 
+static hz_status add_reader(const hz_plugin *p, hz_plugin_row *out)
+{
+    const hz_sound_reader *r = p->interface("hz.sound/0");
+    hz_status status = r ? check_draft(p->name, "hz.sound/0", r->size, r->draft, sizeof *r) : HZ_OK;
+    if (!r || status)
+        return status;
+    if (reader_count == MAX_READERS)
+        return hz_fail(HZ_EFORMAT, "%d readers of sounds are loaded; there is room for no more", MAX_READERS);
+    readers[reader_count++] = r;
+    out->library = r->library();
+    return HZ_OK;
+}
+
 static hz_status open_plugin(const char *path, hz_plugin_row *out)
 {
     hz_status status = HZ_OK;
@@ -219,6 +236,8 @@ static hz_status open_plugin(const char *path, hz_plugin_row *out)
         status = add_resize(p, out);
     if (!status)
         status = add_resample(p, out);
+    if (!status)
+        status = add_reader(p, out);
     if (status) {
         dlclose(so);
         return status;

@@ -177,6 +177,23 @@ typedef struct hz_resize {
     int (*resize)(const hz_media *in, const double part[4], int64_t height, int64_t width, uint8_t *out);
 } hz_resize;
 
+/* ---- a reader of files of sound, id "hz.sound/0"; in order of the plugins' names, the first that takes a file ---- */
+
+typedef struct hz_sound_reader {
+    size_t size;                                    /* sizeof(hz_sound_reader) */
+    int draft;                                      /* HZ_CODEC_DRAFT */
+    const char *(*library)(void);                   /* what does the work, found at run time; lent for ever [any] */
+    /* 1: these bytes begin like a file for it. [any] */
+    int (*takes)(const uint8_t *bytes, size_t count);
+    /* Reads one file of any origin: checks everything, crashes on nothing. Fills `format` (all but data) and `kind`
+       ("wav"), and writes float (frames,channels) to `out`; with out NULL it only tells what is there, as far as that
+       can be told without decoding. A file that ends early or breaks off is refused. [any] */
+    int (*read)(const uint8_t *bytes, size_t count, hz_media *format, char kind[16], hz_bytes *out);
+    /* Writes a file of this kind to `out`; bits: 16, 24, 32 (float), 0: as few as hold the samples exactly. NULL: it
+       writes none. [any] */
+    int (*write)(const hz_media *in, const char *kind, int bits, hz_bytes *out);
+} hz_sound_reader;
+
 /* ---- a resampler of sounds, id "hz.resample/0"; the first that is loaded is used ---- */
 
 typedef struct hz_sound_resampler {

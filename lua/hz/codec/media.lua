@@ -3,6 +3,7 @@
 -- per second beside it. A set has the number of items in front; sounds of a set may use fewer frames of their place
 -- than there are: frames = { one number each }.
 local c = require 'hz.c'
+local clip = require 'hz.codec.clip'
 local need = require 'hz.base.need'
 local tensor = require 'hz.tensor.tensor'
 local ffi, C = c.ffi, c.C
@@ -49,8 +50,9 @@ local function describe(kind, t, at, rate)
   return { kind = kind.id, frames = t:size(at), channels = channels, rate = rate, data = t:pointer 'read' }
 end
 
--- One item as { media = hz_media, tensor = who lends the samples }. o.rate: of a sound.
+-- One item as { media = hz_media, tensor = who lends the samples }. o.rate: of a sound's tensor.
 function M.item(kind, who, t, o)
+  if kind == audio and clip.is(t) then t, o = t.samples, { rate = t.rate } end
   t = items_for(kind, who, t, 0)
   return { media = ffi.new('hz_media', describe(kind, t, 1, rate_of(kind, who, o))), tensor = t }
 end
