@@ -19,7 +19,6 @@ pc vorbisenc      | libvorbis-dev      | libvorbis-devel      | libvorbis      |
 pc opus           | libopus-dev        | opus-devel           | opus           | useful | the Opus codec
 pc ogg            | libogg-dev         | libogg-devel         | libogg         | useful | the Vorbis and Opus codecs
 pc flac           | libflac-dev        | flac-devel           | flac           | useful | the FLAC codec
-pc sndfile        | libsndfile1-dev    | libsndfile-devel     | libsndfile     | useful | files of sound
 pc soxr           | libsoxr-dev        | soxr-devel           | libsoxr        | useful | sounds at other rates
 pc check          | check              | check-devel          | check          | useful | the C tests
 so libopenblas.so.0 | libopenblas0     | openblas             | openblas       | useful | linear algebra at the prompt
