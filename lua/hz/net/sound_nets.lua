@@ -36,10 +36,11 @@ end
 
 local function small(o)
   local list = { mean=-40, deviation=25 }
-  for _, wide in ipairs { 16, 32, 48, 64 } do
-    list[#list + 1] = { conv{wide, 3, stride=2, bias=false}, norm{axis=o.norm, momentum=0.9}, relu }
+  for _, wide in ipairs { 16, 32, 64, 64 } do
+    list[#list + 1] = { conv{wide, 3, bias=false}, norm{axis=o.norm, momentum=0.9}, relu,
+      #list < 3 and maxpool{2} or {} }
   end
-  list[#list + 1] = { meanpool, dense{o.classes} }
+  list[#list + 1] = { dropout{0.2}, meanpool, dense{o.classes} }
   return list
 end
 
@@ -52,7 +53,7 @@ local rows = {
   { 'cnn_x3_mlp_128x2',  'published 4', 824868,  published(3, 128, 128), 'rows' },
   { 'cnn_x2_mlp_128',    'published 5', 3715460, published(2, 128), 'rows' },
   { 'panotti',           'that of panotti now', 275628, current, 'channels' },
-  { 'sound-small',       'for demonstrations', 47644, small, 'channels' },
+  { 'sound-small',       'for demonstrations', 61532, small, 'channels' },
 }
 for _, row in ipairs(rows) do row.input, row.classes, row.norm = { 96, 173, 1 }, 12, row[5] end
 
