@@ -147,18 +147,22 @@ local function preset_named(self, name)
 end
 
 -- What a preset says holds where the command line is silent; of codecs, not where it asks for a codec's other
--- parameters and the codec has none of that name. An optimiser that was asked for has a rate of its own.
+-- parameters and the codec has none of that name. Codecs that have none of those in the preset are taken as they are,
+-- beside the untouched data. An optimiser that was asked for has a rate of its own.
 local function apply(preset, rows, knob, given, values)
-  local known, asked = {}, given.quality or next(values)
+  local known, asked, walked = {}, given.quality or next(values), false
   for _, row in ipairs(rows) do known[row[1]] = row[1] ~= 'quality' end
   for key, value in pairs(preset) do
     if known[key] and not given[key] then knob[key] = value end
   end
   for key, value in pairs(preset) do
-    if key ~= 1 and not known[key] and not given[key] and (not asked or encodings.declares(knob.codec, key)) then
+    local free = not asked and (key == 'quality' or not given.codec)
+    if key ~= 1 and not known[key] and not given[key] and (free or encodings.declares(knob.codec, key)) then
       (key == 'quality' and knob or values)[key] = value
+      walked = true
     end
   end
+  if given.codec and not asked and not walked then table.insert(knob.codec, 'raw') end
   if given.optimizer and not given.rate then knob.rate = nil end
 end
 

@@ -263,8 +263,10 @@ local function check(o)
   end
   check_kinds(o)
   encodings.take(o, M.known)
+  local raw = false                                    -- among the codecs: the others are taken as they are
+  for _, codec in ipairs(o.codec) do raw = raw or codec == 'raw' end
   for _, k in ipairs { 'data', 'quality', 'model', 'epochs', 'optimizer' } do
-    if o[k] == nil and not (k == 'quality' and o.values) then
+    if o[k] == nil and not (k == 'quality' and (o.values or raw)) then
       c.fail('sweep: %s is missing; '
         .. 'needs data, quality (or another parameter of the codec), model, epochs and optimizer', k)
     end
