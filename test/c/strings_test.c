@@ -1,5 +1,6 @@
 /* strings_test.c: the embedded set of sounds: equal bits always, noise as tabulated and its entropy, knobs, errors. The
-   microphone is included as source: it is not exported. What the sounds are: strings_effect_test.c. */
+   microphone is included as source: it is not exported. What the sounds are: strings_tone_test.c,
+   strings_effect_test.c. */
 #include "strings/mic.c"
 #include "hz/philox.h"
 #include "suite.h"
