@@ -49,7 +49,8 @@ static const hz_sound_reader *reader_of(const uint8_t *bytes, size_t count)
         if (r->takes(bytes, count))
             return r;
     if (sound_reader(0))
-        hz_fail(HZ_EFORMAT, "it begins like no kind of sound; have wav, aiff, au, caf, w64, flac, ogg, opus, mp3");
+        hz_fail(HZ_EFORMAT, "it begins like no kind of sound that is read; have wav, aiff, au, flac, ogg, opus, mp3 "
+                "(hz plugin list: sndfile, mpg123)");
     else
         hz_fail(HZ_ESTATE, "no plugin that reads sounds is loaded; needs sndfile (make deps; hz plugin list)");
     return NULL;
@@ -66,7 +67,7 @@ static hz_status read_bytes(hz_clip *clip, const uint8_t *bytes, size_t count, h
         out->size = 0;
     host_listen();
     if (r->read(bytes, count, &m, clip->kind, out))
-        return host_blame(clip->kind[0] ? clip->kind : "it", HZ_EFORMAT);
+        return host_blame("reading", HZ_EFORMAT);
     m.data = out ? out->data : NULL;
     hz_status status = check_shape(&m);
     clip->sound = m;
@@ -102,6 +103,7 @@ void station_close(sound_station *s)
     free(s->samples.data);
     free(s->rated.data);
     free(s->shaped.data);
+    free(s->room.data);
 }
 
 /* Where the bytes of a file or stream are; a clip of samples has none. */
@@ -131,11 +133,8 @@ hz_status station_take(sound_station *s, hz_clip *clip, int heads)
         status = check_shape(&clip->sound);
     if (status || heads)
         return status;
-    if (!clip->path && !clip->stream) {
-        bytes = clip->sound.data;
-        count = (size_t)(clip->sound.frames * clip->sound.channels) * sizeof(float);
-    }
-    bytes_digest(bytes, (int64_t)count, clip->digest);
+    if (bytes)
+        bytes_digest(bytes, (int64_t)count, clip->digest);
     return check_samples(&clip->sound);
 }
 

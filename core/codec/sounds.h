@@ -9,6 +9,7 @@ typedef struct sound_station {
     hz_codec *codec;                 /* NULL: readers of files */
     hz_bytes file, samples;          /* the file, what is in it */
     hz_bytes rated, shaped;          /* at the rate and of the shape that are asked for */
+    hz_bytes room;                   /* of hz_mel_run */
 } sound_station;
 
 hz_status station_open(sound_station *s, const char *codec);

@@ -28,7 +28,7 @@ typedef struct hz_clip {
     char kind[16];                   /* out: "wav", "flac", the codec's name; "" of samples */
     int status;                      /* out: hz_status; with a message unless HZ_OK */
     char message[256];               /* out: without the file's name */
-    uint64_t digest[2];              /* out: of the bytes of file, stream or samples, against accidents */
+    uint64_t digest[2];              /* out: of the bytes of file or stream, against accidents; of samples 0 */
 } hz_clip;
 
 /* What all of them become. */

@@ -2,10 +2,11 @@
 return {
   subject = 'sound',
   { 'sound', 'hz.sound',
-    'sounds: load, new, mel, features, scan; a sound has samples (frames,channels), rate, channels, frames, seconds',
+    'sounds: load, new, mel, features, samples, scan; a sound has samples (frames,channels), rate, channels, frames, '
+    .. 'seconds',
     "print(hz.sound.new(hz.randn({8000}) * 0.1, 8000))" },
-  { 'sound.load', "hz.sound.load 'x.wav'",
-    'the sound in a file: WAV, AIFF, AU, CAF, W64, FLAC, Ogg Vorbis, Opus, MP3', nil },
+  { 'sound.load', "hz.sound.load 'x.wav', hz.sound.load{bytes=text}",
+    'the sound in a file: WAV, AIFF, AU, FLAC, Ogg Vorbis, Opus, MP3', nil },
   { 'sound.new', 'hz.sound.new(samples, rate)', 'a sound of a tensor (frames) or (frames,channels), about -1 to 1',
     "print(hz.sound.new(hz.zeros{44100, 2}, 44100))" },
   { 'sound.is', 'hz.sound.is(x)', 'whether x is a sound', 'print(hz.sound.is(1))' },
@@ -18,6 +19,9 @@ return {
     'the log-mel spectrograms of many paths, sounds or { bytes = file } as one tensor, on all cores; then rows of what '
     .. 'they were, and of what could not be used',
     "print(hz.sound.features({ hz.sound.new(hz.randn({900}), 8000) }, { rate = 8000, frames = 1000 }):size())" },
+  { 'sound.samples', 'hz.sound.samples(list, {rate=, frames=, ...})',
+    'the samples of many sounds as one tensor (sounds,frames,channels), silence behind shorter ones; else as features',
+    "print(hz.sound.samples({ hz.sound.new(hz.randn({900}), 8000) }, { rate = 8000, frames = 1000 }):size())" },
   { 'sound.scan', 'hz.sound.scan(list)',
     'rate, channels and frames of many files without decoding them, and what is wrong with others',
     "print(hz.sound.scan{ hz.sound.new(hz.randn({900}), 8000) }[1].frames)" },
