@@ -251,4 +251,6 @@ function M.samples(list, options)
   end)
 end
 
+names.receivers('sound', methods, clip.is)
+
 return names.guard('sound', M)
