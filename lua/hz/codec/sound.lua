@@ -59,6 +59,7 @@ local kinds = { wav = 'wav', wave = 'wav', aif = 'aiff', aiff = 'aiff', flac = '
 
 -- The bytes of a file of this kind, and as many bits as given (nil: as few as hold the samples exactly).
 function methods:bytes(kind, bits)
+  need.text('sound', 'the kind', kind)
   plugins.load()
   bits = bits == nil and 0 or need.whole('sound', 'bits', bits, 16, 32)
   local data, bytes = ffi.new 'uint8_t *[1]', ffi.new 'int64_t[1]'
