@@ -78,9 +78,11 @@ static hz_status read_bytes(hz_clip *clip, const uint8_t *bytes, size_t count, h
 
 static hz_status decode(sound_station *s, hz_clip *clip, const uint8_t *bytes, size_t count)
 {
-    hz_media m;
+    hz_media m, original = clip->sound;
     snprintf(clip->kind, sizeof clip->kind, "%s", hz_codec_name(s->codec));
-    hz_status status = hz_codec_decode(s->codec, bytes, (int64_t)count, &m);
+    hz_status status = original.frames > 0
+                           ? hz_codec_decode_as(s->codec, bytes, (int64_t)count, &original, &m)
+                           : hz_codec_decode(s->codec, bytes, (int64_t)count, &m);
     if (!status)
         status = check_shape(&m);
     if (!status)
