@@ -43,6 +43,8 @@ static hz_status make_item(const job *j, sound_station *s, hz_clip *clip, float 
     }
     status = station_fit(s, clip, j->form, &m);
     if (!status)
+        status = sound_finite(&m);
+    if (!status)
         station_lay(&m, j->form->frames, j->form->channels, item);
     return status;
 }
@@ -136,6 +138,8 @@ hz_status hz_clip_read(hz_clip *clip, const hz_clip_form *form, hz_media *shape,
         status = station_take(&s, clip, 0);
     if (!status)
         status = station_shape(&s, clip, form, shape);
+    if (!status)
+        status = sound_finite(shape);
     finish(clip, given, (int)status);
     if (!status) {
         size_t bytes = (size_t)(shape->frames * shape->channels) * sizeof(float);

@@ -35,9 +35,10 @@ local guid = '\0\0\0\0\16\0\128\0\0\170\0\56\155\113'
 
 local seeds                        -- name -> bytes
 local function make_seeds()
+  for _, row in ipairs(plugins.list()) do seeds = seeds or row.name == 'sndfile' and {} or nil end
+  if not seeds then return end
   local a = sound.new(hz.rand({ 700, 2 }, -0.5, 0.5, { seed = 3, stream = 1 }), RATE)
   local mono = a:mono()
-  seeds = {}
   local function add(name, bytes) seeds[#seeds + 1] = { name = name, bytes = bytes } end
   for kind, bits in pairs { wav = 16, aiff = 24, flac = 16 } do add(kind, a:bytes(kind, bits)) end
   add('wav float', a:bytes('wav', 32))
@@ -108,6 +109,7 @@ end
 
 function M.case(d, fail)
   if not seeds then make_seeds() end
+  if not seeds then return count('left out: sndfile is not installed') end
   local from = d:of(seeds)
   M.title = from.name
   local file = { bytes = damaged(d, from.bytes) }

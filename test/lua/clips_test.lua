@@ -258,6 +258,16 @@ case('many by any number of threads: the same items, broken ones named', functio
   t.ok((rest[38] - one[40]):abs():max() == 0)
 end)
 
+case('streams of a codec come back as long as their originals, where that is said', function()
+  local a = tone(9001, 2)
+  local stream = mp3({ bitrate = 64 }, a)
+  local o = { rate = 22050, frames = 9001, channels = 2, codec = 'mp3' }
+  t.raises('frames at 22050 Hz; needs at most 9001', sound.samples, { { bytes = stream } }, o)
+  local x, rows = sound.samples({ { bytes = stream, frames = 9001, rate = 22050 } }, o)
+  t.equal({ rows[1].frames, rows[1].kind }, { 9001, 'mp3' })
+  t.ok((x[1] - a.samples):slice(1, 200, 8800):abs():max() < 0.05, 'aligned')
+end)
+
 case('channels: mono is repeated, more are refused or mixed', function()
   local a = tone(300, 2)
   local o = { rate = 22050, frames = 300, channels = 1 }

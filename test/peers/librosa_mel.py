@@ -123,7 +123,7 @@ def contestants(hz, seconds, rate):
         return once
 
     def hz_once():
-        out = subprocess.run([hz, "bench", "sound", f"seconds={seconds}", f"rate={rate}", "clips=5", "rounds=1",
+        out = subprocess.run([hz, "bench", "sound", f"seconds={seconds}", f"rate={rate}", "clips=20", "rounds=3",
                               "threads=1", "--json"], check=True, capture_output=True, text=True).stdout
         return [r["ms"] for r in json.loads(out) if r["what"] == "log-mel"][0] * 1e-3
 

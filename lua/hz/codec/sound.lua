@@ -59,6 +59,7 @@ local kinds = { wav = 'wav', wave = 'wav', aif = 'aiff', aiff = 'aiff', flac = '
 
 -- The bytes of a file of this kind, and as many bits as given (nil: as few as hold the samples exactly).
 function methods:bytes(kind, bits)
+  need.text('sound', 'the kind', kind)
   plugins.load()
   bits = bits == nil and 0 or need.whole('sound', 'bits', bits, 16, 32)
   local data, bytes = ffi.new 'uint8_t *[1]', ffi.new 'int64_t[1]'
@@ -141,7 +142,8 @@ methods.mel = M.mel
 
 -- ---- many ----
 
--- Sounds as the core takes them, with what they point to: paths, strings of bytes as { bytes = ... }, sounds.
+-- Sounds as the core takes them, with what they point to: paths, sounds, { bytes = what is in a file or what a codec
+-- made }, with frames and rate of the original where the codec is to give back as many.
 local function clips_of(who, list)
   need.table(who, 'the list', list)
   if #list == 0 then c.fail('%s: the list is empty; needs at least one sound', who) end
@@ -155,6 +157,10 @@ local function clips_of(who, list)
       one.sound = media_of(x, own[i])
     elseif type(x) == 'table' and type(x.bytes) == 'string' then
       one.stream, one.bytes = ffi.cast('const uint8_t *', x.bytes), #x.bytes
+      if x.frames ~= nil then
+        one.sound.kind, one.sound.frames = C.HZ_AUDIO, need.whole(who, 'frames', x.frames, 1, 2 ^ 30)
+        one.sound.rate = need.whole(who, 'rate', x.rate, 1, C.HZ_MOST_RATE)
+      end
     else
       c.fail('%s: number %d of the list is %s; needs a path, a sound, or { bytes = text }', who, i, need.shown(x))
     end
