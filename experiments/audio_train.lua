@@ -14,7 +14,7 @@ local spec = {
   { 'test',      nil,        'int',    'test sounds (default: all)', min = 1 },
   row('batch', 32), row('dtype', 'f32'), row('exact', false), row('optimizer', 'adam'),
   row('rate', nil, { help = 'learning rate (default: adam and adamw 0.001, sgd 0.01, adadelta 1)' }),
-  row('schedule', 'cosine'), row('smoothing', 0.005), row('seed', 1),
+  row('schedule', 'cosine'), row('smoothing', 0.005), row 'norm', row('seed', 1),
   { 'out',       nil,        'string',
     'folder for log and parameters (default: a folder under runs/train named after the settings)' },
   { 'fresh',     false,      'bool',   'start anew even if the folder holds a training' },
@@ -41,8 +41,9 @@ if not given.batch then knob.batch = math.min(knob.batch, #train) end
 
 -- ---- net and settings ----
 
-local net = hz.model(knob.model, { classes = #train.classes, input = train:shape() })
-net:init { seed = knob.seed, input = train:shape() }
+local shape = train:shape()                      -- mels, frames, channels
+local net = hz.model(knob.model, { classes = #train.classes, input = shape, norm = knob.norm })
+net:init { seed = knob.seed, input = shape }
 local training = hz.study.training(knob)         -- epochs, batch, dtype, seed, smoothing, optimizer
 
 -- ---- training ----
@@ -50,8 +51,8 @@ local training = hz.study.training(knob)         -- epochs, batch, dtype, seed, 
 local run = hz.run {
   kind = 'train', out = knob.out, fresh = knob.fresh,
   settings = { data = name, digest = train.digest, test_digest = test.digest, hears = train.sounds:hears(),
-    model = knob.model, layers = tostring(net), epochs = knob.epochs, batch = knob.batch, dtype = knob.dtype,
-    optimizer = training.optimizer:describe(), smoothing = knob.smoothing, seed = knob.seed,
+    model = knob.model, norm = knob.norm, layers = tostring(net), epochs = knob.epochs, batch = knob.batch,
+    dtype = knob.dtype, optimizer = training.optimizer:describe(), smoothing = knob.smoothing, seed = knob.seed,
     exact = knob.exact or nil },
 }
 print(('%s: %s parameters; %s'):format(hz.visible(net.who), net:count(), hz.visible(run.folder)))
