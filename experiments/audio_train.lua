@@ -1,5 +1,5 @@
 -- audio_train.lua: trains one network on sounds: spoken digits where they are found, else the embedded set.
---   hz experiments/audio_train.lua data=fsdd model=cnn_x3_mlp_128 epochs=20
+--   hz experiments/audio_train.lua data=fsdd model=cnn_x3_mlp_128 epochs=30
 --   hz experiments/audio_train.lua data=folder path=DIR predict=clip.wav
 local hz = require 'hz'
 local row = hz.study.rows 'sounds'
@@ -9,7 +9,7 @@ local spec = {
   about = 'Trains one network and scores it on the test set. The same command resumes what was stopped.',
   { 'data',      nil,        'string', 'data set (default: fsdd if it is found, else strings)' },
   { 'model',     'cnn_x3_mlp_128', 'string', 'network by name, or a file NAME.lua that returns a net' },
-  row('epochs', 20, { min = 1 }),
+  row('epochs', 30, { min = 1 }),
   { 'train',     nil,        'int',    'training sounds (default: all)', min = 1 },
   { 'test',      nil,        'int',    'test sounds (default: all)', min = 1 },
   row('batch', 32), row('dtype', 'f32'), row('exact', false), row('optimizer', 'adam'),
