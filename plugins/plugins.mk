@@ -3,14 +3,13 @@
 NEEDS_flac = flac
 NEEDS_jpeg = libjpeg
 NEEDS_mp3  = lame libmpg123
+NEEDS_mpg123 = libmpg123
 NEEDS_opus = opus ogg
 NEEDS_png  = libpng zlib
+NEEDS_sndfile = sndfile
 NEEDS_soxr = soxr
 NEEDS_vorbis = vorbisenc vorbis ogg
 NEEDS_zimg = zimg
-NEEDS_sndfile = sndfile
-NEEDS_mpg123 = libmpg123
-NEEDS_soxr = soxr
 
 PLUGINS       = $(filter-out skeleton,$(patsubst plugins/%/,%,$(sort $(dir $(wildcard plugins/*/*.c)))))
 PLUGIN_CFLAGS = -std=gnu99 $(OPT) -g -fPIC -fvisibility=hidden $(WARN) -Icore $(SAN)

@@ -2,6 +2,7 @@
 -- forces. MP3 has a file of its own.
 local t = ...
 local c = require 'hz.c'
+local clip = require 'hz.codec.clip'
 local codec = require 'hz.codec.codec'
 local plugins = require 'hz.codec.plugins'
 local tensor = require 'hz.tensor.tensor'
@@ -152,3 +153,17 @@ case('flac', 'an effort costs bits or saves them', function(make)
   local x = sound(44100, 1, 1)
   t.ok(#make { level = 8 }:encode(x, { rate = 44100 }) < #make { level = 0 }:encode(x, { rate = 44100 }))
 end)
+
+for _, name in ipairs { 'flac', 'mp3', 'opus', 'vorbis' } do
+  case(name, 'a sound goes in, a sound comes out', function(make)
+    local a, one = clip.new(sound(8000, 2, 0.3), 8000), make()
+    local stream, account = one:encode(a)
+    t.equal({ account.frames, account.rate, account.bytes }, { 2400, 8000, #stream })
+    for _, back in ipairs { one:decode(stream), one:decode(stream, account), (one:decode(one:encode(a))) } do
+      t.ok(clip.is(back))
+      t.equal({ back.rate, back.frames, back.channels, offset(a.samples, back.samples) }, { 8000, 2400, 2, 0 })
+    end
+    local samples, rate = make():decode(stream, account)
+    t.equal({ rate, samples:size() }, { 8000, { 2400, 2 } })
+  end)
+end

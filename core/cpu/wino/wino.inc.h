@@ -133,32 +133,43 @@ static void I(wino_grad)(const wino_image *g, const void *dy, const void *zero, 
     });
 }
 
-/* 4 pixels, `step` elements apart from y[at] on, of which bits of `exist` say which there are. v: their sums. plain:
-   there is no activation, or ReLU, which need no table of vectors. */
+/* 4 pixels, `step` elements apart from y on, of which bits of `exist` say which there are: their sums, v, through an
+   activation that takes time, or times its slope at the gate. */
+static __attribute__((noinline)) void I(wino_put_act)(S *y, const S *gate, int64_t step, int exist, V v[4], V start,
+                                                      const wino_end *end)
+{
+    V of[4] = { 0 };
+    for (int k = 0; k < 4; k++) {
+        v[k] += start;
+        if (gate && exist >> k & 1)
+            of[k] = s_load(gate + k * step);
+    }
+    act_vectors(v, gate ? of : NULL, end->act, end->alpha);
+    for (int k = 0; k < 4; k++)
+        if (exist >> k & 1)
+            s_store(y + k * step, v[k]);
+}
+
+/* The same; plain: there is no activation, or ReLU. */
 INLINE void I(wino_put)(S *y, int64_t at, int64_t step, int exist, V v[4], V start, const wino_end *end,
                         const int plain)
 {
     const S *gate = end->gate;
-    V of[4] = { 0 }, least = v_set(end->act == HZ_RELU && !gate ? 0 : -INFINITY);
+    if (!plain) {
+        I(wino_put_act)(y + at, gate ? gate + at : NULL, step, exist, v, start, end);
+        return;
+    }
+    V least = v_set(end->act == HZ_RELU && !gate ? 0 : -INFINITY);
     UNROLL for (int k = 0; k < 4; k++) {
         S *to = y + at + k * step;
         if (!(exist >> k & 1))
             continue;
         __asm__ volatile("prefetchw %0" : : "m"(*((char *)to + 64)));
-        if (gate) {
-            of[k] = s_load(gate + at + k * step);
+        if (gate)
             __builtin_prefetch((const char *)(gate + at + k * step) + 64, 0, 3);
-        }
         v[k] += start;
-        if (plain)
-            s_store(to, gate && end->act ? (V)((VI)v[k] & (of[k] > 0.0f)) : v_max(least, v[k]));
+        s_store(to, gate && end->act ? (V)((VI)v[k] & (s_load(gate + at + k * step) > 0.0f)) : v_max(least, v[k]));
     }
-    if (plain)
-        return;
-    act_vectors(v, gate ? of : NULL, end->act, end->alpha);
-    UNROLL for (int k = 0; k < 4; k++)
-        if (exist >> k & 1)
-            s_store(y + at + k * step, v[k]);
 }
 
 /* A transform's output (wino_way), once for what is plain and once for the rest, whose constants would cost the former
