@@ -14,12 +14,17 @@ FLAGS_cpu/isa/avx2 = -O3 -ffp-contract=fast -mavx2 -mfma -mf16c
 FLAGS_cpu/isa/avx512 = -O3 -ffp-contract=fast -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512
 FLAGS_cpu/isa/avx512bf16 = $(FLAGS_cpu/isa/avx512) -mavx512bf16
 FLAGS_cpu/isa/amx = $(FLAGS_cpu/isa/avx512bf16) -mamx-tile -mamx-bf16
+FLAGS_finite = -O3
+FLAGS_audio/mel = -O3
+FLAGS_audio/portable = -O3
+FLAGS_audio/avx2 = -O3 -mavx2
+FLAGS_audio/avx512 = -O3 -mavx512f -mavx512dq
 
 LUAJIT_CFLAGS := $(shell pkg-config --cflags luajit 2>/dev/null)
 LUAJIT_LIBS   := $(shell pkg-config --libs luajit 2>/dev/null)
 
 # Public headers in the order of the ladder: each may include only those above it.
-HEADERS = base memory tensor op graph backend cpu plan camera plugin codec pictures measure
+HEADERS = base memory tensor op graph backend cpu plan camera plugin codec pictures mel sound measure
 PUBLIC  = $(wildcard $(HEADERS:%=core/hz/%.h))
 ROOMS   = tensor graph op codec measure audio camera device cpu \
           $(addprefix cpu/,program ref conv wino pairs pointwise isa)

@@ -12,6 +12,14 @@ pc luajit         | libluajit-5.1-dev  | luajit-devel         | luajit         |
 pc libjpeg        | libjpeg-dev        | libjpeg-turbo-devel  | libjpeg-turbo  | useful | the JPEG codec
 pc libpng         | libpng-dev         | libpng-devel         | libpng         | useful | the PNG codec
 pc zimg           | libzimg-dev        | zimg-devel           | zimg           | useful | pictures of mixed sizes
+pc lame           | libmp3lame-dev     | lame-devel           | lame           | useful | the MP3 codec
+pc libmpg123      | libmpg123-dev      | mpg123-devel         | mpg123         | useful | the MP3 codec
+pc vorbisenc      | libvorbis-dev      | libvorbis-devel      | libvorbis      | useful | the Vorbis codec
+pc opus           | libopus-dev        | opus-devel           | opus           | useful | the Opus codec
+pc ogg            | libogg-dev         | libogg-devel         | libogg         | useful | the Vorbis and Opus codecs
+pc flac           | libflac-dev        | flac-devel           | flac           | useful | the FLAC codec
+pc sndfile        | libsndfile1-dev    | libsndfile-devel     | libsndfile     | useful | files of sound
+pc soxr           | libsoxr-dev        | soxr-devel           | libsoxr        | useful | sounds at other rates
 pc check          | check              | check-devel          | check          | useful | the C tests
 so libopenblas.so.0 | libopenblas0     | openblas             | openblas       | useful | linear algebra at the prompt
 so libedit.so     | libedit2           | libedit              | libedit        | useful | line editing at the prompt
@@ -20,6 +28,7 @@ so libcurl.so.4   | libcurl4           | libcurl              | curl           |
 so libarchive.so.13 | libarchive13     | libarchive           | libarchive     | useful | unpacking what was fetched
 so libcrypto.so   | libssl3            | openssl-libs         | openssl        | needed | digests of data and results
 cmd cjpeg         | libjpeg-turbo-progs | libjpeg-turbo-utils | libjpeg-turbo | useful | the tests of the JPEG codec
+cmd lame          | lame               | lame                 | lame           | useful | the tests of the MP3 codec
 cmd script        | bsdutils           | util-linux-script    | util-linux     | useful | the tests of the prompt
 '
 

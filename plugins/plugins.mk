@@ -1,7 +1,14 @@
 # Plugins: each folder plugins/NAME with C files becomes build/plugins/NAME.so if the pkg-config packages in
 # NEEDS_NAME are there. A plugin includes hz/plugin.h and its library's headers, and links its library only.
+NEEDS_flac = flac
 NEEDS_jpeg = libjpeg
+NEEDS_mp3  = lame libmpg123
+NEEDS_mpg123 = libmpg123
+NEEDS_opus = opus ogg
 NEEDS_png  = libpng zlib
+NEEDS_sndfile = sndfile
+NEEDS_soxr = soxr
+NEEDS_vorbis = vorbisenc vorbis ogg
 NEEDS_zimg = zimg
 
 PLUGINS       = $(filter-out skeleton,$(patsubst plugins/%/,%,$(sort $(dir $(wildcard plugins/*/*.c)))))
@@ -21,7 +28,7 @@ $(BUILD)/$2/$1.so: $(wildcard plugins/$1/*.c plugins/$1/*.h) core/hz/plugin.h pl
                    $(BUILD)/$2/$1.sources.c
 	@mkdir -p $$(@D)
 	$(CC) $$(PLUGIN_CFLAGS) $$(call plugin_pkg,$1,--cflags) -shared -o $$@ $$(filter %.c,$$^) \
-	  $$(call plugin_pkg,$1,--libs) -Wl,--no-undefined
+	  $$(call plugin_pkg,$1,--libs) -lm -Wl,--no-undefined
 endef
 $(foreach p,$(PLUGINS),$(eval $(call plugin_rule,$p,plugins)))
 $(eval $(call plugin_rule,skeleton,test/plugins))

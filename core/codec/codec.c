@@ -1,9 +1,12 @@
 /* codec.c: a codec with values for its parameters, one item at a time. Whatever a plugin hands back is checked here. */
+#define _GNU_SOURCE
 #include "codec/door.h"
 #include "codec/param.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { NOTE = 256 };
 
 struct hz_codec {
     const codec_row *row;
@@ -11,19 +14,22 @@ struct hz_codec {
     char *text, *fingerprint;
     void *instance;
     hz_bytes stream, samples;        /* lent to the caller until the next call */
+    hz_bytes resampled;              /* either way */
+    char note[NOTE];
     hz_account account;
 };
 
 /* ---- making and asking ---- */
 
+/* What was encoded at a codec's own rate comes back through the resampler. */
 static char *describe(const codec_row *row)
 {
-    const char *form = "%s %s (hz.codec/0.%d, %s%s)", *library = row->api->library();
-    int n = snprintf(NULL, 0, form, row->plugin->name, row->plugin->version, HZ_CODEC_DRAFT, library, row->origin);
-    char *s = malloc((size_t)n + 1);
-    if (s)
-        sprintf(s, form, row->plugin->name, row->plugin->version, HZ_CODEC_DRAFT, library, row->origin);
-    else
+    char text[1024];
+    const char *by = row->api->kind == HZ_AUDIO ? hz_sound_resampler_name() : NULL;
+    snprintf(text, sizeof text, "%s %s (hz.codec/0.%d, %s%s%s%s)", row->plugin->name, row->plugin->version,
+             HZ_CODEC_DRAFT, row->api->library(), row->origin, by ? ", " : "", by ? by : "");
+    char *s = strdup(text);
+    if (!s)
         hz_fail(HZ_EMEM, "%s: no memory for its fingerprint", row->api->name);
     return s;
 }
@@ -65,6 +71,7 @@ void hz_codec_free(hz_codec *c)
         return;
     c->row->api->destroy(c->instance);
     free(c->account.segments);
+    free(c->resampled.data);
     free(c->samples.data);
     free(c->stream.data);
     free(c->fingerprint);
@@ -81,16 +88,37 @@ const codec_row *codec_row_of(const hz_codec *c) { return c->row; }
 
 /* ---- one call, checked ---- */
 
-hz_status codec_encode(const codec_row *row, void *instance, const hz_media *in, hz_bytes *out, hz_account *account)
+/* As many frames as the sound has at another rate. */
+static int64_t frames_at(const hz_media *in, double rate)
 {
-    hz_status status = media_takes(row->api, in);
+    double frames = (double)in->frames * (rate / in->rate) + 0.5;
+    return frames < 1 ? 1 : frames < 1e15 ? (int64_t)frames : INT64_MAX;
+}
+
+/* The item as the codec takes it. */
+static hz_status prepare(const hz_codec_api *api, const hz_media *in, hz_media *taken, hz_bytes *resampled)
+{
+    *taken = *in;
+    hz_status status = media_takes(api, in);
+    if (status || in->kind != HZ_AUDIO)
+        return status;
+    double rate = rate_for(api, in->rate);
+    status = rate_change(in, rate, rate == in->rate ? in->frames : frames_at(in, rate), taken, resampled);
+    return status ? hz_fail_in(status, "%s: ", api->name) : HZ_OK;
+}
+
+hz_status codec_encode(const codec_row *row, void *instance, const hz_media *in, hz_bytes *resampled, hz_bytes *out,
+                       hz_account *account)
+{
+    hz_media taken;
+    hz_status status = prepare(row->api, in, &taken, resampled);
     if (status)
         return status;
     out->size = 0;
     account->count = 0;
     memset(account->bytes, 0, sizeof account->bytes);
     host_listen();
-    if (row->api->encode(instance, in, out, account))
+    if (row->api->encode(instance, &taken, out, account))
         return host_blame(row->api->name, HZ_EARG);
     int64_t named = account->bytes[HZ_PAYLOAD] + account->bytes[HZ_TABLES] + account->bytes[HZ_CONTAINER];
     if (named == (int64_t)out->size && out->size > 0)
@@ -153,7 +181,7 @@ hz_status codec_account(const codec_row *row, const uint8_t *data, size_t bytes,
 
 hz_status hz_codec_encode(hz_codec *c, const hz_media *in, hz_stream *out)
 {
-    hz_status status = codec_encode(c->row, c->instance, in, &c->stream, &c->account);
+    hz_status status = codec_encode(c->row, c->instance, in, &c->resampled, &c->stream, &c->account);
     *out = (hz_stream){ .data = NULL };
     if (!status)
         *out = (hz_stream){ .data = c->stream.data, .bytes = (int64_t)c->stream.size, .account = c->account };
@@ -164,4 +192,32 @@ hz_status hz_codec_decode(hz_codec *c, const uint8_t *data, int64_t bytes, hz_me
 {
     hz_status status = codec_decode(c->row, c->instance, data, bytes > 0 ? (size_t)bytes : 0, out, &c->samples);
     return status ? status : media_cut(c->row, c->instance, out, 0);
+}
+
+hz_status hz_codec_decode_as(hz_codec *c, const uint8_t *data, int64_t bytes, const hz_media *original, hz_media *out)
+{
+    hz_status status = codec_decode(c->row, c->instance, data, bytes > 0 ? (size_t)bytes : 0, out, &c->samples);
+    return status ? status : rate_restore(c->row, c->instance, out, original, &c->resampled);
+}
+
+hz_status hz_codec_note_of(hz_codec *c, const hz_media *like, const char **text)
+{
+    hz_media taken = *like;
+    hz_status status = media_takes(c->row->api, like);
+    double rate = like->kind == HZ_AUDIO ? rate_for(c->row->api, like->rate) : 0;
+    int n = 0;
+    if (status)
+        return status;
+    *text = c->note;
+    c->note[0] = 0;
+    if (rate != like->rate)
+        n = snprintf(c->note, NOTE, "%g Hz become %g Hz (%s), ", like->rate, rate, hz_sound_resampler_name());
+    taken.rate = rate;
+    taken.frames = rate != like->rate ? frames_at(like, rate) : like->frames;
+    host_listen();
+    if (c->row->note && c->row->note->note(c->instance, &taken, c->note + n, (size_t)(NOTE - n)))
+        return host_blame(c->row->api->name, HZ_ESTATE);
+    if (n && !c->note[n])
+        c->note[n - 2] = 0;
+    return HZ_OK;
 }

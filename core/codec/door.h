@@ -11,6 +11,7 @@ typedef struct codec_row {
     const hz_codec_api *api;
     const hz_codec_bench *bench;     /* NULL: none */
     const hz_codec_file *file;       /* NULL: none */
+    const hz_codec_note *note;       /* NULL: none */
     hz_params params;
     char origin[ORIGIN];             /* what its code is, beside its version; "" if the version says it */
 } codec_row;
@@ -20,6 +21,11 @@ const codec_row *codec_row_named(const char *name);
 
 /* The resampler of pictures, NULL with the message set. [any] */
 const hz_resize *resampler(void);
+
+/* The resampler of sounds, NULL with the message set. [any] */
+const hz_sound_resampler *sound_resampler(void);
+/* The readers of files of sound, in order; NULL past the end. [any] */
+const hz_sound_reader *sound_reader(int i);
 
 /* The row a handle was made from. */
 const codec_row *codec_row_of(const hz_codec *c);
@@ -40,7 +46,9 @@ hz_status host_blame(const char *who, hz_status code);
 
 /* ---- one call of a codec with everything checked ---- */
 
-hz_status codec_encode(const codec_row *row, void *instance, const hz_media *in, hz_bytes *out, hz_account *account);
+/* `resampled`: room for a sound at another rate. */
+hz_status codec_encode(const codec_row *row, void *instance, const hz_media *in, hz_bytes *resampled, hz_bytes *out,
+                       hz_account *account);
 /* A sound still has the codec's delay and tail. */
 hz_status codec_decode(const codec_row *row, void *instance, const uint8_t *data, size_t bytes, hz_media *out,
                        hz_bytes *samples);
@@ -52,13 +60,22 @@ hz_status codec_account(const codec_row *row, const uint8_t *data, size_t bytes,
 
 /* ---- items ---- */
 
-/* Is it of the kind, channels and rate that the codec takes? */
+/* Is it of the kind and channels that the codec takes, at a rate that it takes or that can be changed? */
 hz_status media_takes(const hz_codec_api *api, const hz_media *in);
-/* Moves a decoded sound's data past the delay that the codec declares and leaves `frames` frames, those of its
-   original; 0: the original is not known, only the declared tail goes. Images stay as they are. */
+/* Moves a decoded sound's data past the delay that the codec declares and takes off what is behind `frames` frames; 0:
+   how many the original had is not known, only the declared tail goes. Images stay as they are. */
 hz_status media_cut(const codec_row *row, void *instance, hz_media *m, int64_t frames);
 /* Has `got` the shape and rate of its original? */
 hz_status media_alike(const char *who, const hz_media *got, const hz_media *want);
+
+/* ---- sounds at other rates ---- */
+
+/* The rate at which a codec gets a sound of this one. */
+double rate_for(const hz_codec_api *api, double rate);
+/* `in` at this rate, in `room` unless it has it already. */
+hz_status rate_change(const hz_media *in, double rate, int64_t frames, hz_media *out, hz_bytes *room);
+/* A decoded sound, cut: as many frames as its original, at its rate. */
+hz_status rate_restore(const codec_row *row, void *instance, hz_media *m, const hz_media *original, hz_bytes *room);
 
 /* ---- table segments ---- */
 

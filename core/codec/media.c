@@ -57,13 +57,14 @@ static hz_status check_channels(const hz_codec_api *api, int channels)
 static hz_status check_rate(const hz_codec_api *api, double rate)
 {
     char have[TEXT] = "";
+    if (rate_for(api, rate) == rate || sound_resampler())
+        return HZ_OK;
     for (const int *r = api->rates; *r; r++) {
         size_t n = strlen(have);
-        if (rate == *r)
-            return HZ_OK;
         snprintf(have + n, sizeof have - n, "%s%d", n ? " or " : "", *r);
     }
-    return hz_fail(HZ_EARG, "%s: the sound has %g frames per second; needs %s", api->name, rate, have);
+    return hz_fail(HZ_EARG, "%s: the sound has %g frames per second; needs %s, or a plugin that resamples sounds: soxr "
+                   "(make deps; hz plugin list)", api->name, rate, have);
 }
 
 hz_status media_takes(const hz_codec_api *api, const hz_media *in)
@@ -73,9 +74,7 @@ hz_status media_takes(const hz_codec_api *api, const hz_media *in)
     if (hz_media_bytes(api->name, in) < 0)
         return HZ_ESHAPE;
     hz_status status = check_channels(api, in->channels);
-    if (!status && in->kind == HZ_AUDIO && api->rates)
-        status = check_rate(api, in->rate);
-    return status;
+    return !status && in->kind == HZ_AUDIO ? check_rate(api, in->rate) : status;
 }
 
 /* ---- what was decoded ---- */

@@ -4,9 +4,9 @@
    where it goes, is decided as it is seen. */
 #include "codec/door.h"
 #include "bounds.h"
+#include "file.h"
 #include "hz/pictures.h"
 #include "spread.h"
-#include <errno.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -44,44 +44,6 @@ typedef struct placing {
 static const struct { int swap, rows, columns; } turns[] = {
     { 0, 0, 0 }, { 0, 0, 0 }, { 0, 0, 1 }, { 0, 1, 1 }, { 0, 1, 0 }, { 1, 0, 0 }, { 1, 1, 0 }, { 1, 1, 1 }, { 1, 0, 1 },
 };
-
-/* ---- files ---- */
-
-static hz_status reserve(hz_bytes *b, size_t room)
-{
-    if (room <= b->room)
-        return HZ_OK;
-    uint8_t *p = realloc(b->data, room);
-    if (!p)
-        return hz_fail(HZ_EMEM, "%zu bytes were asked for; the system has no more", room);
-    b->data = p;
-    b->room = room;
-    return HZ_OK;
-}
-
-static hz_status read_all(FILE *f, hz_bytes *out)
-{
-    hz_status status = HZ_OK;
-    for (out->size = 0; !status && !feof(f);) {
-        status = out->size == out->room ? reserve(out, out->room ? 2 * out->room : 1 << 16) : HZ_OK;
-        if (!status)
-            out->size += fread(out->data + out->size, 1, out->room - out->size, f);
-        if (ferror(f))
-            return hz_fail(HZ_EIO, "reading: %s", strerror(errno));
-    }
-    return status;
-}
-
-static hz_status read_file(const char *path, hz_bytes *out)
-{
-    FILE *f = fopen(path, "rb");
-    if (!f)
-        return hz_fail(HZ_EIO, "opening: %s", strerror(errno));
-    setvbuf(f, NULL, _IONBF, 0);
-    hz_status status = read_all(f, out);
-    fclose(f);
-    return status;
-}
 
 /* ---- codecs ---- */
 
@@ -166,7 +128,7 @@ static hz_status scale(station *s, hz_media *m, const placing *p, int swap)
     double part[] = { p->part[swap], p->part[!swap], p->part[2 + swap], p->part[3 - swap] };
     int64_t height = swap ? p->width : p->height, width = swap ? p->height : p->width;
     const hz_resize *by = resampler();
-    hz_status status = by ? reserve(&s->small, (size_t)(height * width * m->channels)) : HZ_ESTATE;
+    hz_status status = by ? bytes_reserve(&s->small, (size_t)(height * width * m->channels)) : HZ_ESTATE;
     if (status)
         return status;
     host_listen();
@@ -249,7 +211,7 @@ static hz_status read_one(const job *j, station *s, int64_t i)
     if (p->orientation < 0 || p->orientation > 8)
         return hz_fail(HZ_EARG, "orientation is %d; needs 1 to 8", p->orientation);
     int at = instance_of(s, p->codec);
-    hz_status status = at < 0 ? HZ_EARG : read_file(p->path, &s->file);
+    hz_status status = at < 0 ? HZ_EARG : file_read(p->path, &s->file);
     if (status)
         return status;
     status = (j->form->convert ? codec_convert : codec_decode)(s->rows[at], s->instances[at], s->file.data,

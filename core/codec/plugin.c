@@ -14,12 +14,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_ROWS = 1024, MAX_CODECS = 256 };
+enum { MAX_ROWS = 1024, MAX_CODECS = 256, MAX_READERS = 16 };
 static hz_plugin_row *rows[MAX_ROWS];
 static int row_count;
 static codec_row *codecs[MAX_CODECS];
 static int codec_count;
 static const hz_resize *resize;      /* of the first plugin that offers one */
+static const hz_sound_resampler *resample;      /* likewise */
+static const hz_sound_reader *readers[MAX_READERS];
+static int reader_count;
 
 /* ---- asking ---- */
 
@@ -57,6 +60,21 @@ const char *hz_resampler(void)
     const hz_resize *r = resampler();
     return r ? r->library() : NULL;
 }
+
+const hz_sound_resampler *sound_resampler(void)
+{
+    if (!resample)
+        hz_fail(HZ_ESTATE, "no plugin that resamples sounds is loaded; needs soxr (make deps; hz plugin list)");
+    return resample;
+}
+
+const char *hz_sound_resampler_name(void)
+{
+    const hz_sound_resampler *r = sound_resampler();
+    return r ? r->library() : NULL;
+}
+
+const hz_sound_reader *sound_reader(int i) { return i >= 0 && i < reader_count ? readers[i] : NULL; }
 
 const hz_codec_api *hz_codec_find(const char *name)
 {
@@ -133,13 +151,15 @@ static hz_status check_offers(const codec_row *row)
         status = check_draft(name, "hz.codec.bench/0", row->bench->size, row->bench->draft, sizeof *row->bench);
     if (!status && row->file)
         status = check_draft(name, "hz.codec.file/0", row->file->size, row->file->draft, sizeof *row->file);
+    if (!status && row->note)
+        status = check_draft(name, "hz.codec.note/0", row->note->size, row->note->draft, sizeof *row->note);
     return status;
 }
 
 static hz_status add_codec(const hz_plugin *p, void *so, hz_plugin_row *out)
 {
     codec_row row = { .plugin = p, .api = p->interface("hz.codec/0"), .bench = p->interface("hz.codec.bench/0"),
-                      .file = p->interface("hz.codec.file/0") };
+                      .file = p->interface("hz.codec.file/0"), .note = p->interface("hz.codec.note/0") };
     if (!row.api)
         return HZ_OK;
     hz_status status = check_draft(p->name, "hz.codec/0", row.api->size, row.api->draft, sizeof *row.api);
@@ -164,13 +184,37 @@ static hz_status add_codec(const hz_plugin *p, void *so, hz_plugin_row *out)
     return HZ_OK;
 }
 
-static hz_status add_resampler(const hz_plugin *p, hz_plugin_row *out)
+static hz_status add_resize(const hz_plugin *p, hz_plugin_row *out)
 {
     const hz_resize *r = p->interface("hz.resize/0");
     hz_status status = r ? check_draft(p->name, "hz.resize/0", r->size, r->draft, sizeof *r) : HZ_OK;
     if (!r || status)
         return status;
     resize = resize ? resize : r;
+    out->library = r->library();
+    return HZ_OK;
+}
+
+static hz_status add_resample(const hz_plugin *p, hz_plugin_row *out)
+{
+    const hz_sound_resampler *r = p->interface("hz.resample/0");
+    hz_status status = r ? check_draft(p->name, "hz.resample/0", r->size, r->draft, sizeof *r) : HZ_OK;
+    if (!r || status)
+        return status;
+    resample = resample ? resample : r;
+    out->library = r->library();
+    return HZ_OK;
+}
+
+static hz_status add_reader(const hz_plugin *p, hz_plugin_row *out)
+{
+    const hz_sound_reader *r = p->interface("hz.sound/0");
+    hz_status status = r ? check_draft(p->name, "hz.sound/0", r->size, r->draft, sizeof *r) : HZ_OK;
+    if (!r || status)
+        return status;
+    if (reader_count == MAX_READERS)
+        return hz_fail(HZ_EFORMAT, "%d readers of sounds are loaded; there is room for no more", MAX_READERS);
+    readers[reader_count++] = r;
     out->library = r->library();
     return HZ_OK;
 }
@@ -189,7 +233,11 @@ static hz_status open_plugin(const char *path, hz_plugin_row *out)
     if (!status)
         status = add_codec(p, so, out);
     if (!status)
-        status = add_resampler(p, out);
+        status = add_resize(p, out);
+    if (!status)
+        status = add_resample(p, out);
+    if (!status)
+        status = add_reader(p, out);
     if (status) {
         dlclose(so);
         return status;

@@ -35,7 +35,7 @@ typedef struct job {
 /* What one thread works with. */
 typedef struct station {
     void *instance;
-    hz_bytes stream, samples;
+    hz_bytes stream, samples, resampled;
     hz_account account;
     hz_tables *tables;
 } station;
@@ -70,7 +70,7 @@ static hz_status decode_into(const job *j, station *b, const hz_media *original,
     hz_bytes *samples = original->kind == HZ_IMAGE ? &target : &b->samples;
     hz_status status = codec_decode(j->row, b->instance, b->stream.data, b->stream.size, &got, samples);
     if (!status)
-        status = media_cut(j->row, b->instance, &got, original->frames);
+        status = rate_restore(j->row, b->instance, &got, original, &b->resampled);
     if (!status)
         status = media_alike(j->row->api->name, &got, original);
     if (!status && samples != &target)
@@ -82,7 +82,7 @@ static hz_status recode_one(job *j, station *b, int64_t i)
 {
     const hz_media *in = &j->items[i];
     int64_t bytes = hz_media_bytes(j->row->api->name, in);
-    hz_status status = codec_encode(j->row, b->instance, in, &b->stream, &b->account);
+    hz_status status = codec_encode(j->row, b->instance, in, &b->resampled, &b->stream, &b->account);
     if (!status)
         status = decode_into(j, b, in, j->decoded + i * j->stride, bytes);
     if (!status && b->tables)
@@ -139,6 +139,7 @@ static void recode_work(void *arg, int worker)
     j->row->api->destroy(b.instance);
     free(b.stream.data);
     free(b.samples.data);
+    free(b.resampled.data);
     free(b.account.segments);
     hz_tables_free(b.tables);
 }

@@ -80,12 +80,23 @@ typedef struct hz_stream {
     hz_account account;              /* its three sums add up to `bytes` */
 } hz_stream;
 
+/* What resamples sounds, "libsoxr-0.1.3 VHQ"; NULL with the message set if no such plugin is loaded. Lent for ever.
+   [any] */
+const char *hz_sound_resampler_name(void);
+
 /* The bytes of an item's samples; -1 with the message set ("who: ...") if its shape is none. [any] */
 int64_t hz_media_bytes(const char *who, const hz_media *m);
 
+/* Sounds at a rate that the codec does not take are resampled before. */
 hz_status hz_codec_encode(hz_codec *c, const hz_media *in, hz_stream *out);
 /* out->data is lent until the next call with this codec. Delay and tail that a codec of sounds declares are cut off. */
 hz_status hz_codec_decode(hz_codec *c, const uint8_t *data, int64_t bytes, hz_media *out);
+/* As it was encoded: a sound gets just as many frames as its original, of which only they and the rate are looked at,
+   at that rate: it is resampled if the codec chose another. */
+hz_status hz_codec_decode_as(hz_codec *c, const uint8_t *data, int64_t bytes, const hz_media *original, hz_media *out);
+/* What becomes of items like this one (its data is not looked at) that the values do not say: another rate, another
+   bitrate, a lowpass; "" for nothing. Lent until the next call with this codec. */
+hz_status hz_codec_note_of(hz_codec *c, const hz_media *like, const char **text);
 
 /* ---- bulk recoding ---- */
 

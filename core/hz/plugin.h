@@ -115,7 +115,8 @@ typedef struct hz_codec_api {
     int lossless;                                   /* 1: decoding returns the very samples that were encoded */
     const char *name;                               /* as in hz.codec.jpeg; letters, digits, _ */
     const char *params;                             /* the declared parameters, "" for none */
-    const int *rates;                               /* audio: rates taken, ended by 0; NULL: any */
+    /* audio: rates taken, rising, ended by 0; sounds of others the host resamples, there and back. NULL: any */
+    const int *rates;
     const char *(*library)(void);                   /* what does the work, found at run time; lent for ever [any] */
     /* An instance for these values (checked by the host by `params`). new: destroy; NULL after host->fail. [any] */
     void *(*create)(const double *values);
@@ -127,8 +128,9 @@ typedef struct hz_codec_api {
        the samples to `out` in one piece. Never asks for more room than it needs: the host may lend exactly one image.
        [worker] */
     int (*decode)(void *instance, const uint8_t *bytes, size_t count, hz_media *format, hz_bytes *out);
-    /* Audio: frames that decode puts before and after the original ones at this rate; what it puts behind may depend on
-       the length, then the tail is the least of it. The host trims. NULL: none. [worker] */
+    /* Audio: frames that decode puts before and after the original ones at this rate, that of the decoded sound; what
+       it puts behind may depend on the length, then the tail is the least of it. The host trims, and resamples where
+       the codec chose a rate of its own. NULL: none. [worker] */
     int (*timing)(void *instance, double rate, int64_t *delay, int64_t *tail);
 } hz_codec_api;
 
@@ -142,6 +144,16 @@ typedef struct hz_codec_file {
     /* Names the parts of a stream that decode takes; what belongs to nothing is container. [worker] */
     int (*account)(const uint8_t *bytes, size_t count, hz_account *account);
 } hz_codec_file;
+
+/* Optional, id "hz.codec.note/0": what a codec makes of its values. */
+typedef struct hz_codec_note {
+    size_t size;                                    /* sizeof(hz_codec_note) */
+    int draft;                                      /* HZ_CODEC_DRAFT */
+    /* What the instance does to items like this one (its data is not there) that its values do not say, read back from
+       the library: another rate, another bitrate, a lowpass. A line without commas at the ends, "" for nothing; at most
+       `room` bytes with the final 0. [worker] */
+    int (*note)(void *instance, const hz_media *like, char *text, size_t room);
+} hz_codec_note;
 
 /* Optional, id "hz.codec.bench/0": the plain library loop that `hz bench codec` compares with, without account or
    checks. */
@@ -164,6 +176,34 @@ typedef struct hz_resize {
        within the triangle but outside of the part count; what is outside of the image does not. [any] */
     int (*resize)(const hz_media *in, const double part[4], int64_t height, int64_t width, uint8_t *out);
 } hz_resize;
+
+/* ---- a reader of files of sound, id "hz.sound/0"; in order of the plugins' names, the first that takes a file ---- */
+
+typedef struct hz_sound_reader {
+    size_t size;                                    /* sizeof(hz_sound_reader) */
+    int draft;                                      /* HZ_CODEC_DRAFT */
+    const char *(*library)(void);                   /* what does the work, found at run time; lent for ever [any] */
+    /* 1: these bytes begin like a file for it. [any] */
+    int (*takes)(const uint8_t *bytes, size_t count);
+    /* Reads one file of any origin: checks everything, crashes on nothing. Fills `format` (all but data) and `kind`
+       ("wav"), and writes float (frames,channels) to `out`; with out NULL it only tells what is there, as far as that
+       can be told without decoding. A file that ends early or breaks off is refused. [any] */
+    int (*read)(const uint8_t *bytes, size_t count, hz_media *format, char kind[16], hz_bytes *out);
+    /* Writes a file of this kind to `out`; bits: 16, 24, 32 (float), 0: as few as hold the samples exactly. NULL: it
+       writes none. [any] */
+    int (*write)(const hz_media *in, const char *kind, int bits, hz_bytes *out);
+} hz_sound_reader;
+
+/* ---- a resampler of sounds, id "hz.resample/0"; the first that is loaded is used ---- */
+
+typedef struct hz_sound_resampler {
+    size_t size;                                    /* sizeof(hz_sound_resampler) */
+    int draft;                                      /* HZ_CODEC_DRAFT */
+    const char *(*library)(void);                   /* what does the work, found at run time; lent for ever [any] */
+    /* Writes `frames` frames at this rate to out, float (frames,in->channels): the same sound, band-limited, its frame
+       0 where it was, silence where it has ended. [any] */
+    int (*resample)(const hz_media *in, double rate, int64_t frames, float *out);
+} hz_sound_resampler;
 
 /* ---- the door ---- */
 

@@ -22,6 +22,7 @@ local lazy = {
   train = { 'hz.net.train', 'run' }, run = { 'hz.net.run', 'new' }, per_class = { 'hz.net.metrics', 'per_class' },
   data = { 'hz.data.dataset', 'data' }, available = { 'hz.data.dataset', 'available' },
   codec = { 'hz.codec.codec' }, quality = { 'hz.codec.quality' }, show = { 'hz.codec.show' },
+  sound = { 'hz.codec.sound' },
   study = { 'hz.sweep.study' }, sweep = { 'hz.report.sweep', 'run' },
   results = { 'hz.report.results', 'results' }, query = { 'hz.report.results', 'query' },
   matmul = { 'hz.tensor.linalg', 'matmul' }, solve = { 'hz.tensor.linalg', 'solve' },

@@ -25,6 +25,6 @@ t.case('hz bench codec: mistakes', function()
   local function message(...) return tostring(select(2, run { ... })) end
   t.match(message 'count=none', 'count=none was given; needs a whole number, 1%.%.')
   t.match(message '--fast', "'%-%-fast' is unknown")
-  t.match(message 'codec=flac', "codec: 'flac' is not loaded")
+  t.match(message 'codec=tta', "codec: 'tta' is not loaded")
   if plugins.has 'png' then t.match(message('codec=png', 'count=10'), 'png: its plugin offers no plain loop') end
 end)

@@ -145,7 +145,7 @@ t.case('a lossless set is exact', function()
 end)
 
 t.case('mistakes are messages', function()
-  t.raises("codec: 'flac' is not loaded; have ", function() return codec.flac end)
+  t.raises("codec: 'tta' is not loaded; have ", function() return codec.tta end)
   local jpeg = need 'jpeg'
   t.raises('jpeg: quality is 150; needs 1..100', jpeg, { quality = 150 })
   t.raises("jpeg: 'qualty' is no parameter, did you mean 'quality'; has quality", jpeg, { qualty = 5 })
@@ -223,9 +223,9 @@ t.case('hz plugin: mistakes', function()
     t.equal(status, 2, args)
     t.ok(err:find(part, 1, true), args .. ': ' .. err)
   end
-  local status, _, err = t.run 'plugin info flac'
+  local status, _, err = t.run 'plugin info tta'
   t.equal(status, 1)
-  t.match(err, "no codec 'flac' is loaded; have ")
+  t.match(err, "no codec 'tta' is loaded; have ")
   t.equal((t.run 'plugin --help'), 0)
 end)
 

@@ -95,7 +95,9 @@ end)
 case('sound: mistakes are messages', function(pcm)
   local x, sound, two, at = pcm(), noise({ 8, 2 }, 1), tensor.zeros { 2, 8 }, { rate = 8000 }
   t.raises('pcm: rate is nil; needs the frames per second', x.encode, x, sound)
-  t.raises('pcm: the sound has 22050 frames per second; needs 8000 or 44100', x.encode, x, sound, { rate = 22050 })
+  t.raises('pcm: frames is 0; needs a whole number of at least 1', x.decode, x, x:encode(sound, at),
+    { rate = 8000, frames = 0 })
+  t.raises('pcm: rate is nil; needs the frames per second', x.decode, x, x:encode(sound, at), { frames = 8 })
   t.raises('pcm: the tensor is u8; needs f32 (-1 to 1): t:to "f32"', x.encode, x, tensor.zeros({ 4, 4 }, 'u8'), at)
   t.raises('pcm: the tensor is (2,2,2); needs (frames) or (frames,channels)', x.encode, x, tensor.zeros { 2, 2, 2 }, at)
   t.raises('pcm: the item has 3 channels; needs 1 or 2', x.encode, x, tensor.zeros { 4, 3 }, at)

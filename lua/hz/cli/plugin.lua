@@ -100,7 +100,7 @@ return command.new('plugin', {
   about = "Plugins are looked for beside hz's library and in the folders of HZ_PLUGIN_PATH (separated by ':')",
   { 'list', list, 'every plugin that was found, and why others were skipped', { array } },
   { 'info', info, 'a codec: its library and parameters', { object }, words = codec },
-  { 'check', check, 'tries a codec on images of many sizes and on damaged streams', words = codec,
+  { 'check', check, 'tries a codec on items of many sizes and on damaged streams', words = codec,
     open = 'parameter=value' },
   { 'new', new, 'begins a codec in the folder NAME, from the skeleton', words = { 'NAME', 1, 1 } },
 })

@@ -1,6 +1,8 @@
 -- codec.lua: hz.codec is a table whose fields are the loaded codecs: hz.codec.jpeg{quality=10}. Printing it lists them,
 -- printing one shows its parameters. What a codec takes, images or sounds, and how tensors hold them: media.lua.
 local c = require 'hz.c'
+local clip = require 'hz.codec.clip'
+local crypto = require 'hz.ext.crypto'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
 local measure = require 'hz.codec.measure'
@@ -76,7 +78,7 @@ local function make(about, values)
   local handle = c.own(C.hz_codec_new, C.hz_codec_free, about.name, spec(about.name, values or {}, about.params))
   local self = {
     handle = handle, about = about, name = about.name, kind = about.kind, library = about.library, values = {},
-    lossless = about.lossless, text = ffi.string(C.hz_codec_text(handle)),
+    lossless = about.lossless, text = ffi.string(C.hz_codec_text(handle)), encoded = {},
     fingerprint = ffi.string(C.hz_codec_fingerprint(handle)),
   }
   local by_name = {}
@@ -102,21 +104,53 @@ local function account_of(stream)
 end
 
 -- The stream as a string, and its account: bytes = payload + tables + container, and segments { part, offset, bytes }.
--- A sound needs options.rate, its frames per second.
+-- A sound (clip.lua) has a rate, a tensor of one needs options.rate; its account has rate and frames, too.
 function methods:encode(item, options)
   local o = names.options(self.name .. ': encode', options, 'rate')
   local one, stream = media.item(kind_of(self), self.name, item, o), ffi.new 'hz_stream'
   c.check(C.hz_codec_encode(self.handle, one.media, stream))
-  return ffi.string(stream.data, stream.bytes), account_of(stream)
+  local bytes, account = ffi.string(stream.data, stream.bytes), account_of(stream)
+  if self.kind == 'audio' then
+    account.frames, account.rate = tonumber(one.media.frames), one.media.rate
+    self.encoded[crypto.sha256(bytes)] = { frames = account.frames, rate = account.rate, clip = clip.is(item) }
+  end
+  return bytes, account
+end
+
+-- Frames and rate of the sound that a stream was made from; nil if nobody says.
+local function original_of(self, before, options)
+  if self.kind ~= 'audio' or options == nil then return before end
+  local is_account = type(options) == 'table' and options.segments
+  return media.length(self.name, is_account and options or names.options(self.name .. ': decode', options,
+    'frames rate'))
 end
 
 -- An image: a tensor of u8 (height,width,channels); one channel if the stream is grey. A sound: a tensor of f32
--- (frames,channels) without the codec's delay and tail, and its rate.
-function methods:decode(bytes)
+-- (frames,channels) without the codec's delay and tail, and its rate; if this codec made the stream from a sound
+-- (clip.lua), such a one. It is as long as its original, and at that rate, if this codec has encoded it, or options say
+-- so (frames= and rate=, or its account); else as its stream has it.
+function methods:decode(bytes, options)
   if type(bytes) ~= 'string' then c.fail('%s: decode was given %s; needs a string of bytes', self.name, type(bytes)) end
-  local m = ffi.new 'hz_media'
-  c.check(C.hz_codec_decode(self.handle, bytes, #bytes, m))
-  return media.tensor(kind_of(self), m)
+  local before = self.kind == 'audio' and self.encoded[crypto.sha256(bytes)] or nil
+  local m, original = ffi.new 'hz_media', original_of(self, before, options)
+  if original then
+    local shape = ffi.new('hz_media', { frames = original.frames, rate = original.rate })
+    c.check(C.hz_codec_decode_as(self.handle, bytes, #bytes, shape, m))
+  else
+    c.check(C.hz_codec_decode(self.handle, bytes, #bytes, m))
+  end
+  local item, rate = media.tensor(kind_of(self), m)
+  if before and before.clip then return clip.new(item, rate) end
+  return item, rate
+end
+
+-- What becomes of sounds of this rate that the values do not say: another rate, another bitrate, a lowpass; '' for
+-- nothing. options: rate, and channels where there is not one.
+function methods:note(options)
+  local o = names.options(self.name .. ': note', options, 'rate channels')
+  local text = ffi.new 'const char *[1]'
+  c.check(C.hz_codec_note_of(self.handle, media.like(kind_of(self), self.name, o), text))
+  return ffi.string(text[0])
 end
 
 -- ---- a whole set ----

@@ -3,6 +3,7 @@
 -- per second beside it. A set has the number of items in front; sounds of a set may use fewer frames of their place
 -- than there are: frames = { one number each }.
 local c = require 'hz.c'
+local clip = require 'hz.codec.clip'
 local need = require 'hz.base.need'
 local tensor = require 'hz.tensor.tensor'
 local ffi, C = c.ffi, c.C
@@ -49,10 +50,23 @@ local function describe(kind, t, at, rate)
   return { kind = kind.id, frames = t:size(at), channels = channels, rate = rate, data = t:pointer 'read' }
 end
 
--- One item as { media = hz_media, tensor = who lends the samples }. o.rate: of a sound.
+-- One item as { media = hz_media, tensor = who lends the samples }. o.rate: of a sound's tensor.
 function M.item(kind, who, t, o)
+  if kind == audio and clip.is(t) then t, o = t.samples, { rate = t.rate } end
   t = items_for(kind, who, t, 0)
   return { media = ffi.new('hz_media', describe(kind, t, 1, rate_of(kind, who, o))), tensor = t }
+end
+
+-- Frames and rate of a sound that a stream was made from, as options say them.
+function M.length(who, o)
+  return { frames = need.count(who, 'frames', o.frames, 1), rate = rate_of(audio, who, o) }
+end
+
+-- An hz_media without data, of the rate and the channels that options say.
+function M.like(kind, who, o)
+  if kind ~= audio then c.fail('%s: what is noted depends on the rate of a sound; it takes images', who) end
+  local channels = o.channels == nil and 1 or need.count(who, 'channels', o.channels)
+  return ffi.new('hz_media', { kind = kind.id, frames = 1, channels = channels, rate = rate_of(kind, who, o) })
 end
 
 -- The frames of each sound, checked.

@@ -22,6 +22,7 @@ local function load()
   c.check(C.hz_plugin_load(table.concat(M.folders(), ':')))
   loaded = true
 end
+M.load = load
 
 -- Rows { path, name, version, about, codec, library } of what was loaded and { path, skipped = reason } of what was
 -- not.

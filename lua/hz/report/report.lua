@@ -11,6 +11,8 @@ local M = {}
 function M.new(id, records, missing, notes, labels)
   local rows = rows_of.cells(records, labels)
   notes = notes or {}
+  local forced = rows_of.forced(rows)
+  if #forced > 0 then notes[#notes + 1] = table.concat(forced, '\n') end
   notes[#notes + 1] = machines.note(rows)
   return { id = id, rows = rows, groups = stats.groups(rows), missing = missing or 0, notes = notes }
 end

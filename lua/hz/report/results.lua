@@ -33,7 +33,7 @@ end
 
 -- Cells may lack these.
 local lacking = table.concat(rows_of.fields, ' ') .. ' ' .. table.concat(rows_of.source_fields, ' ')
-  .. ' source_lossy made record failed trained tested further further_test snr'
+  .. ' source_lossy made record failed trained tested further further_test forced forced_test snr'
 local Cell = { __index = names.index('cell', {}, lacking) }
 
 -- Every name that some cell answers to.

@@ -88,6 +88,7 @@ local function labels(o, p, settings)
   }
   p.encoding.train:label(own, '')
   p.encoding.test:label(own, '_test')
+  own.forced, own.forced_test = p.encoding.train:forces(p.train), p.encoding.test:forces(p.test)
   return own
 end
 

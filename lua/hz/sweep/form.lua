@@ -16,7 +16,7 @@ local labels = {
   data = 'string', split = 'string', protocol = 'string', model = 'string', dtype = 'string', codec = 'string',
   codec_test = 'string', params = 'number', seed = 'number', epochs = 'whole', quality = 'scalar?', made = 'string?',
   quality_test = 'scalar?', parameter = 'string?', parameter_test = 'string?', further = 'values?',
-  further_test = 'values?',
+  further_test = 'values?', forced = 'string?', forced_test = 'string?',
 }
 
 local curve = { loss = 'gaps', accuracy = 'gaps', watch_loss = 'gaps', watch_accuracy = 'gaps' }

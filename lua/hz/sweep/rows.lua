@@ -90,6 +90,7 @@ local function flat(record, labels)
   for _, name in ipairs { 'isa', 'vendor', 'kernels' } do row[name] = record.run[name] end
   describe_accounts(row, record.accounts)
   describe_source(row, (labels or record).source)
+  row.forced, row.forced_test = (labels or record).forced, (labels or record).forced_test
   return row
 end
 
@@ -102,6 +103,18 @@ end
 function M.called(row, side)
   local text = row[side].text
   return row[side] == encoding.raw and row.source_lossy and ('%s (of %s)'):format(text, row.source) or text
+end
+
+-- What encodings did to sounds that their values do not say: 'mp3 bitrate=8: 44100 Hz become 8000 Hz', each once.
+function M.forced(rows)
+  local list, seen = {}, {}
+  for _, row in ipairs(rows) do
+    for _, side in ipairs { { row.trained, row.forced }, { row.tested, row.forced_test } } do
+      local text = side[2] and ('%s: %s'):format(side[1].text, side[2])
+      if text and not seen[text] then list[#list + 1], seen[text] = text, true end
+    end
+  end
+  return list
 end
 
 -- Whether nothing was encoded.

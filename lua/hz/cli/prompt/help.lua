@@ -8,7 +8,7 @@ local plugins = require 'hz.codec.plugins'
 
 local M = {}
 
-local subjects = { 'prompt', 'net', 'data', 'sweep', 'tensor', 'linalg', 'codec' }
+local subjects = { 'prompt', 'net', 'data', 'sweep', 'tensor', 'linalg', 'codec', 'sound' }
 
 local rows, order            -- rows by name; subjects with their names in order
 

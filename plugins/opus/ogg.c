@@ -1,0 +1,1 @@
+../vorbis/ogg.c
