@@ -17,8 +17,8 @@ FLAGS_cpu/isa/amx = $(FLAGS_cpu/isa/avx512bf16) -mamx-tile -mamx-bf16
 FLAGS_finite = -O3
 FLAGS_audio/mel = -O3
 FLAGS_audio/portable = -O3
-FLAGS_audio/avx2 = -O3 -mavx2
-FLAGS_audio/avx512 = -O3 -mavx512f -mavx512dq
+FLAGS_audio/avx2 = -O3 -ffp-contract=fast -mavx2 -mfma
+FLAGS_audio/avx512 = -O3 -ffp-contract=fast -mavx512f -mavx512dq -mfma
 
 LUAJIT_CFLAGS := $(shell pkg-config --cflags luajit 2>/dev/null)
 LUAJIT_LIBS   := $(shell pkg-config --libs luajit 2>/dev/null)

@@ -1,4 +1,5 @@
--- fuzz.lua: random ops and nets against the plain loops in double, and wrong calls of all that is public.
+-- fuzz.lua: random ops and nets against the plain loops in double, wrong calls of all that is public, damaged files of
+-- sound.
 --   hz test/fuzz.lua seed=1 seconds=60        cases in turn until the time is over
 --   hz test/fuzz.lua seed=1 ops=40 nets=20    so many of each (surface=: of one function or method, 40 calls)
 --   hz test/fuzz.lua seed=1 case=ops:17       that one alone
@@ -11,18 +12,19 @@ local posix = require 'hz.ext.posix'
 require 'hz.strict'
 
 local here = arg[0]:match '^(.*/)' or './'
-local kinds = { 'ops', 'nets', 'surface' }
+local kinds = { 'ops', 'nets', 'surface', 'sounds' }
 
 local MOST = 3                     -- failures of a case that are printed: one fault shows on every level
 
 local knob = hz.args({
-  about = 'Random ops and nets against the plain loops in double, and wrong calls of all that is public.',
+  about = 'Random ops and nets against the plain loops in double, wrong calls, damaged files of sound.',
   { 'seed', 1, 'int', 'of all that is drawn', min = 0 },
   { 'seconds', 0, 'float', 'cases in turn for so long', min = 0 },
   { 'ops', 0, 'int', 'cases with one op', min = 0 },
   { 'nets', 0, 'int', 'cases with a net', min = 0 },
   { 'surface', 0, 'int', 'cases with a public function or method', min = 0 },
-  { 'case', '', 'string', 'one case: ops:N, nets:N or surface:N' },
+  { 'sounds', 0, 'int', 'cases with a file of sound', min = 0 },
+  { 'case', '', 'string', 'one case: ops:N, nets:N, surface:N or sounds:N' },
   { 'at', '', 'string', 'file that holds the case at work; set by the process that watches' },
   { 'ratios', false, 'bool', 'print which values used most of their tolerance' },
 }, ...)
@@ -89,7 +91,7 @@ local threads, level = c.C.hz_cpu_threads(), c.ffi.string(c.C.hz_cpu_isa())
 
 -- The stream of a case's numbers.
 local stream_of = { ops = function(n) return 2 * n end, nets = function(n) return 2 * n + 1 end,
-  surface = function(n) return 2 ^ 23 + n end }
+  surface = function(n) return 2 ^ 23 + n end, sounds = function(n) return 2 ^ 23 + 2 ^ 22 + n end }
 
 local function run(kind, number)
   local case = kind .. ':' .. number
@@ -113,7 +115,7 @@ local function run(kind, number)
   collectgarbage 'step'
 end
 
-local done = { ops = 0, nets = 0, surface = 0 }
+local done = { ops = 0, nets = 0, surface = 0, sounds = 0 }
 local function next_of(kind)
   done[kind] = done[kind] + 1
   run(kind, done[kind])
@@ -121,11 +123,13 @@ end
 
 if knob.case ~= '' then
   local kind, number = knob.case:match '^(%a+):(%d+)$'
-  if not modules[kind] then hz.fail("fuzz: case '%s' was given; needs ops:N, nets:N or surface:N", knob.case) end
+  if not modules[kind] then
+    hz.fail("fuzz: case '%s' was given; needs one of %s, and :N", knob.case, table.concat(kinds, ' '))
+  end
   run(kind, tonumber(number))
 end
 -- All kinds get the same time, or so many cases as were asked for.
-local spent = { ops = 0, nets = 0, surface = 0 }
+local spent = { ops = 0, nets = 0, surface = 0, sounds = 0 }
 while true do
   local timed = c.C.hz_seconds() - started < knob.seconds
   local kind

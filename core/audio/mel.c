@@ -93,6 +93,8 @@ static const mel_kernel *kernel(void)
    blocks falls into few lines of the cache. */
 enum { ROWS = 16 };
 
+enum { MOST_DB = 770 };              /* beyond it a float is infinite: 20 log10(2^128) */
+
 typedef float F4 __attribute__((vector_size(16)));
 typedef float F4U __attribute__((vector_size(16), aligned(4), may_alias));
 typedef int32_t I4 __attribute__((vector_size(16)));
@@ -210,7 +212,7 @@ static void put(run *r, int channel, int64_t from, const float *loudest)
 static hz_status clamp(const run *r)
 {
     const float least = (float)((double)r->loudest - r->m->form.top_db);
-    if (!isfinite(r->loudest))
+    if (r->loudest > MOST_DB)
         return hz_fail(HZ_ENUMERIC, "mel: the samples are so large that their power is infinite; needs about -1 to 1");
     for (int64_t i = 0, all = r->m->form.mels * r->frames * r->channels; i < all; i++)
         r->out[i] = r->out[i] < least ? least : r->out[i];
@@ -230,7 +232,24 @@ static void all_frames(run *r)
     }
 }
 
-hz_status hz_mel_run(const hz_mel *m, const float *samples, int64_t count, int channels, float *out)
+/* Bytes of the kernel's work and of its decibels, and with the rows of all. */
+typedef struct layout {
+    size_t work, db, all;
+    int64_t stride;
+} layout;
+
+static layout layout_of(const hz_mel *m, int64_t count, int lanes)
+{
+    layout l = { .work = line_bytes(mel_work_floats(m, lanes) * sizeof(float)),
+                 .db = line_bytes((size_t)lanes * (size_t)m->form.mels * sizeof(float)),
+                 .stride = round_up(hz_mel_frames(&m->form, count), lanes) + (m->n - 1) / m->form.hop };
+    l.all = l.work + l.db + line_bytes((size_t)(l.stride * m->form.hop) * sizeof(float));
+    return l;
+}
+
+size_t hz_mel_room(const hz_mel *m, int64_t count) { return layout_of(m, count, kernel()->lanes).all; }
+
+hz_status hz_mel_run(const hz_mel *m, const float *samples, int64_t count, int channels, float *out, void *room)
 {
     run r = { .m = m, .kernel = kernel(), .samples = samples, .count = count, .channels = channels, .out = out,
               .loudest = -INFINITY };
@@ -240,18 +259,17 @@ hz_status hz_mel_run(const hz_mel *m, const float *samples, int64_t count, int c
     hz_status status = check_samples(&r);
     if (status)
         return status;
-    r.frames = hz_mel_frames(&m->form, count);
-    r.stride = round_up(r.frames, r.kernel->lanes) + (m->n - 1) / m->form.hop;
-    size_t work = line_bytes(mel_work_floats(m, r.kernel->lanes) * sizeof(float));
-    size_t db = line_bytes((size_t)r.kernel->lanes * (size_t)m->form.mels * sizeof(float));
-    size_t bytes = work + db + line_bytes((size_t)(r.stride * m->form.hop) * sizeof(float));
-    char *memory = aligned_alloc(64, bytes);
+    layout l = layout_of(m, count, r.kernel->lanes);
+    char *memory = room ? room : aligned_alloc(64, l.all);
     if (!memory)
-        return hz_fail(HZ_EMEM, "mel: %zu bytes were asked for; the system has no more", bytes);
+        return hz_fail(HZ_EMEM, "mel: %zu bytes were asked for; the system has no more", l.all);
+    r.frames = hz_mel_frames(&m->form, count);
+    r.stride = l.stride;
     r.work = (float *)(void *)memory;
-    r.db = (float *)(void *)(memory + work);
-    r.rows = (float *)(void *)(memory + work + db);
+    r.db = (float *)(void *)(memory + l.work);
+    r.rows = (float *)(void *)(memory + l.work + l.db);
     all_frames(&r);
-    free(memory);
+    if (!room)
+        free(memory);
     return clamp(&r);
 }

@@ -2,12 +2,15 @@
    nothing else grows with clips. */
 #include "codec/sounds.h"
 #include "bounds.h"
+#include "file.h"
 #include "spread.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { ALIGN = 64 };                 /* bytes: of hz_mel_run's room */
 
 typedef struct job {
     hz_clip *clips;                  /* (n) */
@@ -19,6 +22,15 @@ typedef struct job {
     atomic_int stop;                 /* hz_status that ends the call, HZ_OK: none */
 } job;
 
+static hz_status mel_of(const hz_mel *mel, sound_station *s, const hz_media *m, float *item)
+{
+    hz_status status = bytes_reserve(&s->room, hz_mel_room(mel, m->frames) + ALIGN);
+    if (status)
+        return status;
+    uintptr_t room = ((uintptr_t)s->room.data + ALIGN - 1) / ALIGN * ALIGN;
+    return hz_mel_run(mel, m->data, m->frames, m->channels, item, (void *)room);
+}
+
 static hz_status make_item(const job *j, sound_station *s, hz_clip *clip, float *item)
 {
     hz_media m;
@@ -27,9 +39,11 @@ static hz_status make_item(const job *j, sound_station *s, hz_clip *clip, float 
         return status;
     if (j->mel) {
         status = station_shape(s, clip, j->form, &m);
-        return status ? status : hz_mel_run(j->mel, m.data, m.frames, m.channels, item);
+        return status ? status : mel_of(j->mel, s, &m, item);
     }
     status = station_fit(s, clip, j->form, &m);
+    if (!status)
+        status = sound_finite(&m);
     if (!status)
         station_lay(&m, j->form->frames, j->form->channels, item);
     return status;
@@ -124,6 +138,8 @@ hz_status hz_clip_read(hz_clip *clip, const hz_clip_form *form, hz_media *shape,
         status = station_take(&s, clip, 0);
     if (!status)
         status = station_shape(&s, clip, form, shape);
+    if (!status)
+        status = sound_finite(shape);
     finish(clip, given, (int)status);
     if (!status) {
         size_t bytes = (size_t)(shape->frames * shape->channels) * sizeof(float);

@@ -29,7 +29,7 @@ static hz_status check_shape(const hz_media *m)
     return HZ_OK;
 }
 
-static hz_status check_samples(const hz_media *m)
+hz_status sound_finite(const hz_media *m)
 {
     const float *x = m->data;
     int64_t n = m->frames * m->channels, i = finite_count(x, n);
@@ -49,7 +49,8 @@ static const hz_sound_reader *reader_of(const uint8_t *bytes, size_t count)
         if (r->takes(bytes, count))
             return r;
     if (sound_reader(0))
-        hz_fail(HZ_EFORMAT, "it begins like no kind of sound; have wav, aiff, au, caf, w64, flac, ogg, opus, mp3");
+        hz_fail(HZ_EFORMAT, "it begins like no kind of sound that is read; have wav, aiff, au, flac, ogg, opus, mp3 "
+                "(hz plugin list: sndfile, mpg123)");
     else
         hz_fail(HZ_ESTATE, "no plugin that reads sounds is loaded; needs sndfile (make deps; hz plugin list)");
     return NULL;
@@ -66,7 +67,7 @@ static hz_status read_bytes(hz_clip *clip, const uint8_t *bytes, size_t count, h
         out->size = 0;
     host_listen();
     if (r->read(bytes, count, &m, clip->kind, out))
-        return host_blame(clip->kind[0] ? clip->kind : "it", HZ_EFORMAT);
+        return host_blame("reading", HZ_EFORMAT);
     m.data = out ? out->data : NULL;
     hz_status status = check_shape(&m);
     clip->sound = m;
@@ -77,9 +78,11 @@ static hz_status read_bytes(hz_clip *clip, const uint8_t *bytes, size_t count, h
 
 static hz_status decode(sound_station *s, hz_clip *clip, const uint8_t *bytes, size_t count)
 {
-    hz_media m;
+    hz_media m, original = clip->sound;
     snprintf(clip->kind, sizeof clip->kind, "%s", hz_codec_name(s->codec));
-    hz_status status = hz_codec_decode(s->codec, bytes, (int64_t)count, &m);
+    hz_status status = original.frames > 0
+                           ? hz_codec_decode_as(s->codec, bytes, (int64_t)count, &original, &m)
+                           : hz_codec_decode(s->codec, bytes, (int64_t)count, &m);
     if (!status)
         status = check_shape(&m);
     if (!status)
@@ -102,6 +105,7 @@ void station_close(sound_station *s)
     free(s->samples.data);
     free(s->rated.data);
     free(s->shaped.data);
+    free(s->room.data);
 }
 
 /* Where the bytes of a file or stream are; a clip of samples has none. */
@@ -131,12 +135,9 @@ hz_status station_take(sound_station *s, hz_clip *clip, int heads)
         status = check_shape(&clip->sound);
     if (status || heads)
         return status;
-    if (!clip->path && !clip->stream) {
-        bytes = clip->sound.data;
-        count = (size_t)(clip->sound.frames * clip->sound.channels) * sizeof(float);
-    }
-    bytes_digest(bytes, (int64_t)count, clip->digest);
-    return check_samples(&clip->sound);
+    if (bytes)
+        bytes_digest(bytes, (int64_t)count, clip->digest);
+    return HZ_OK;
 }
 
 /* ---- made alike ---- */
@@ -178,7 +179,9 @@ static hz_status to_rate(sound_station *s, const hz_clip_form *f, hz_media *m)
         return HZ_OK;
     if (!f->resample)
         return hz_fail(HZ_ESHAPE, "it has %g Hz; needs %g, or resampling", m->rate, f->rate);
-    hz_status status = check_rate(m, f->rate);
+    hz_status status = sound_finite(m);
+    if (!status)
+        status = check_rate(m, f->rate);
     return status ? status : rate_change(&from, f->rate, hz_sound_resampled(m->frames, m->rate, f->rate), m, &s->rated);
 }
 
@@ -250,7 +253,7 @@ hz_status hz_sound_write(const hz_media *in, const char *kind, int bits, uint8_t
         return hz_fail(HZ_ESTATE, "no plugin that writes sounds is loaded; needs sndfile (make deps; hz plugin list)");
     hz_status status = check_shape(in);
     if (!status)
-        status = check_samples(in);
+        status = sound_finite(in);
     if (!status && bits && bits != 16 && bits != 24 && bits != 32)
         status = hz_fail(HZ_EARG, "bits is %d; needs 16, 24 or 32", bits);
     if (status)

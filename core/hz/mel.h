@@ -34,8 +34,12 @@ void hz_mel_free(hz_mel *m);                                 /* taken; NULL is f
 /* out[mel,frame,channel] = max(20 log10(max(1e-5, s)), loudest of all - top_db), s the band's sum of power.
    samples   float (samples,channels)
    out       float (mels,frames,channels)
-   A sample that is not finite is named (HZ_ENUMERIC). The same bits on every level of vectors. [any] */
-hz_status hz_mel_run(const hz_mel *m, const float *samples, int64_t count, int channels, float *out);
+   room      hz_mel_room bytes, 64-byte aligned; NULL: it takes memory of its own
+   A sample that is not finite is named (HZ_ENUMERIC). Levels of vectors differ
+   by rounding: 1e-5 dB. [any] */
+hz_status hz_mel_run(const hz_mel *m, const float *samples, int64_t count, int channels, float *out,
+                     void *room);
+size_t hz_mel_room(const hz_mel *m, int64_t count);
 
 #pragma GCC visibility pop
 #endif

@@ -23,12 +23,13 @@ typedef struct hz_clip {
     const char *path;                /* a file; lent for the call; NULL: stream */
     const uint8_t *stream;           /* what stands in a file, or what a codec made; lent; NULL: sound.data */
     int64_t bytes;                   /* of the stream */
-    hz_media sound;                  /* in: samples (frames,channels), where neither is given; out: the sound as it
-                                        came, before it was made alike; data as it was given */
+    /* in: samples (frames,channels), where neither is given; with a stream that a codec made frames and rate of its
+       original, 0 if nobody knows. out: the sound as it came, before it was made alike; data as it was given */
+    hz_media sound;
     char kind[16];                   /* out: "wav", "flac", the codec's name; "" of samples */
     int status;                      /* out: hz_status; with a message unless HZ_OK */
     char message[256];               /* out: without the file's name */
-    uint64_t digest[2];              /* out: of the bytes of file, stream or samples, against accidents */
+    uint64_t digest[2];              /* out: of the bytes of file or stream, against accidents; of samples 0 */
 } hz_clip;
 
 /* What all of them become. */

@@ -57,6 +57,8 @@ size_t frames_skip_tags(const uint8_t *bytes, size_t count)
             return count;
         at += tag;
     }
+    while (at && at < count && !bytes[at])
+        at++;                        /* padding that the tag does not count */
     return at;
 }
 
@@ -82,6 +84,15 @@ int frames_begin(const uint8_t *bytes, size_t count)
     bytes += first.bytes;
     count -= first.bytes;
     return (head_of(bytes, count, &next) && alike(&first, &next)) || is_foot(bytes, count);
+}
+
+/* Behind head and side information, whose length depends on version and channels, "Xing" or "Info" and flags. */
+int frames_counted(const uint8_t *bytes, size_t count)
+{
+    for (size_t at = 4; at + 8 <= count && at <= 40; at++)
+        if (!memcmp(bytes + at, "Xing", 4) || !memcmp(bytes + at, "Info", 4))
+            return bytes[at + 7] & 1;
+    return 0;
 }
 
 int frames_check(const uint8_t *bytes, size_t count)

@@ -9,6 +9,8 @@ extern const hz_host *mpg123_host;
 size_t frames_skip_tags(const uint8_t *bytes, size_t count);
 /* 1: at least one frame stands here, and where it ends another, a tag, or the end. */
 int frames_begin(const uint8_t *bytes, size_t count);
+/* 1: the first frame says how many there are. */
+int frames_counted(const uint8_t *bytes, size_t count);
 /* Frames up to the end or the tags behind them, without a gap. Non-zero after host->fail: where something else is. */
 int frames_check(const uint8_t *bytes, size_t count);
 #endif

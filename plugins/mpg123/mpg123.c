@@ -54,7 +54,7 @@ static int open_memory(mpg123_handle *h, memory_file *memory)
 }
 
 /* What is there, with the number of frames that the first frame or the heads of all tell. */
-static int describe(mpg123_handle *h, hz_media *format)
+static int describe(mpg123_handle *h, const memory_file *memory, hz_media *format)
 {
     long rate;
     int channels, encoding;
@@ -63,7 +63,7 @@ static int describe(mpg123_handle *h, hz_media *format)
     if (encoding != MPG123_ENC_FLOAT_32)
         return host->fail("libmpg123 decodes to samples of type 0x%x; needs floats", (unsigned)encoding);
     *format = (hz_media){ .kind = HZ_AUDIO, .channels = channels, .rate = (double)rate };
-    off_t promised = mpg123_length(h);
+    off_t promised = frames_counted(memory->bytes, memory->size) ? mpg123_length(h) : 0;
     if (mpg123_scan(h))
         return refuse(h);
     format->frames = mpg123_length(h);
@@ -99,7 +99,7 @@ static int read_file(const uint8_t *bytes, size_t count, hz_media *format, char 
     if (!h)
         return host->fail("libmpg123 could not start");
     snprintf(kind, 16, "mp3");
-    int status = open_memory(h, &memory) || describe(h, format) || (out && decode(h, format, out)) ? -1 : 0;
+    int status = open_memory(h, &memory) || describe(h, &memory, format) || (out && decode(h, format, out)) ? -1 : 0;
     mpg123_delete(h);
     return status;
 }

@@ -1,4 +1,5 @@
-/* sndfile.c: files of sound over libsndfile. What it reads it reads from memory: a file is taken or refused as a whole.
+/* sndfile.c: files of sound over libsndfile, but MP3, which only some of its versions read. What it reads it reads from
+   memory: a file is taken or refused as a whole.
    The library hides that a file ends early; structure.c and the number of frames tell. */
 #include "files.h"
 #include <stdio.h>
@@ -55,20 +56,15 @@ SF_VIRTUAL_IO memory_calls = { length, seek, pull, push, tell };
 /* ---- formats ---- */
 
 static const struct { int format; const char *kind; } kinds[] = {
-    { SF_FORMAT_WAV, "wav" }, { SF_FORMAT_WAVEX, "wav" }, { SF_FORMAT_RF64, "wav" }, { SF_FORMAT_W64, "w64" },
-    { SF_FORMAT_AIFF, "aiff" }, { SF_FORMAT_AU, "au" }, { SF_FORMAT_CAF, "caf" }, { SF_FORMAT_FLAC, "flac" },
-    { SF_FORMAT_OGG, "ogg" },
-#ifdef SF_FORMAT_MPEG
-    { SF_FORMAT_MPEG, "mp3" },
-#endif
+    { SF_FORMAT_WAV, "wav" }, { SF_FORMAT_WAVEX, "wav" }, { SF_FORMAT_RF64, "wav" }, { SF_FORMAT_AIFF, "aiff" },
+    { SF_FORMAT_AU, "au" }, { SF_FORMAT_FLAC, "flac" }, { SF_FORMAT_OGG, "ogg" },
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 /* First bytes, and those at byte 8. */
 static const struct { const char *first, *eighth; } marks[] = {
-    { "RIFF", "WAVE" }, { "RIFX", "WAVE" }, { "RF64", "WAVE" }, { "riff\x2e\x91\xcf\x11", "" }, { "FORM", "AIFF" },
-    { "FORM", "AIFC" }, { ".snd", "" }, { "caff", "" }, { "fLaC", "" }, { "OggS", "" }, { "ID3", "" },
-    { "\xff\xfb", "" }, { "\xff\xf3", "" }, { "\xff\xf2", "" }, { "\xff\xfa", "" },
+    { "RIFF", "WAVE" }, { "RIFX", "WAVE" }, { "RF64", "WAVE" }, { "FORM", "AIFF" },
+    { "FORM", "AIFC" }, { ".snd", "" }, { "fLaC", "" }, { "OggS", "" },
 };
 
 static int begins(const uint8_t *bytes, size_t count, const char *mark)
@@ -91,7 +87,7 @@ static int kind_of(const SF_INFO *info, char kind[16])
             snprintf(kind, 16, "%s", kinds[i].kind);
             return 0;
         }
-    return host->fail("it is of format 0x%x of libsndfile; needs wav, aiff, au, caf, w64, flac, ogg or mp3",
+    return host->fail("it is of format 0x%x of libsndfile; needs wav, aiff, au, flac or ogg",
                       info->format);
 }
 
@@ -177,7 +173,7 @@ const hz_plugin hz_plugin_main = {
     .size = sizeof(hz_plugin),
     .name = "sndfile",
     .version = "1",
-    .about = "files of sound: WAV, AIFF, AU, CAF, W64, FLAC, Ogg Vorbis and Opus",
+    .about = "files of sound: WAV, AIFF, AU, FLAC, Ogg Vorbis and Opus",
     .open = open_plugin,
     .interface = interface,
 };

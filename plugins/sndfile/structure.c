@@ -50,7 +50,16 @@ static int check_chunks(const layout *l, const uint8_t *bytes, size_t count)
     return 0;                        /* no samples: the library says so */
 }
 
-enum { PAGE_HEAD = 27, CONTINUED = 1, LAST = 4 };
+/* Sun's and NeXT's: where the samples begin, and their bytes. */
+static int check_au(const uint8_t *bytes, size_t count)
+{
+    uint32_t from = number(bytes + 4, 1), length = number(bytes + 8, 1);
+    if (!is_known(length) || (from <= count && length <= count - from))
+        return 0;
+    return host->fail("it is cut off: its samples take %u bytes from byte %u on, of its %zu", length, from, count);
+}
+
+enum { PAGE_HEAD = 27, FIRST = 2, LAST = 4 };      /* bytes; flags */
 
 /* The page's bytes with head and table of lengths; 0 if they are not all there. */
 static size_t page_bytes(const uint8_t *p, size_t left)
@@ -71,7 +80,7 @@ static int check_pages(const uint8_t *bytes, size_t count)
     for (size_t at = 0, n; at < count; at += n) {
         if (!(n = page_bytes(bytes + at, count - at)))
             return host->fail("it is cut off or damaged: there is no whole Ogg page at byte %zu of %zu", at, count);
-        if (memcmp(bytes + at + 14, bytes + 14, 4))
+        if (memcmp(bytes + at + 14, bytes + 14, 4) || (at && bytes[at + 5] & FIRST))
             return host->fail("it holds two streams, the second from byte %zu on; needs one", at);
         last = bytes[at + 5] & LAST;
     }
@@ -82,6 +91,8 @@ int structure_check(const uint8_t *bytes, size_t count)
 {
     if (count >= 4 && !memcmp(bytes, "OggS", 4))
         return check_pages(bytes, count);
+    if (count >= 24 && !memcmp(bytes, ".snd", 4))
+        return check_au(bytes, count);
     for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
         if (count >= 12 && !memcmp(bytes, layouts[i].mark, 4))
             return check_chunks(&layouts[i], bytes, count);

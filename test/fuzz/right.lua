@@ -12,6 +12,7 @@ local tensors = function()
   hz.safetensors.write(file(), { t = hz.ones { 2 } }, { k = 'v' })
   return { file() }
 end
+local mel = { n_fft = 64, hop = 32, mels = 4, fmin = 10, fmax = 2000, power = 1, top_db = 40, edge = 'silence' }
 local right = {
   ['hz.tensor'] = function() return { { { 1, 2 }, { 3, 4 } }, 'f32' } end,
   ['hz.zeros'] = function() return { { 2, 3 }, 'u8' } end, ['hz.empty'] = function() return { { 2, 3 }, 'i32' } end,
@@ -98,6 +99,17 @@ local right = {
   ['codec:decode'] = function() return { (hz.codec.jpeg {}:encode(hz.zeros({ 8, 8, 3 }, 'u8'))) } end,
   ['codec:recode'] = function() return { u8(), { threads = 1 } } end,
   ['codec:race'] = function() return { u8(), 1 } end,
+  ['hz.sound.new'] = function() return { hz.ones { 20, 2 }, 8000 } end,
+  ['hz.sound.load'] = function() return { { bytes = make.sound():bytes 'wav' } } end,
+  ['hz.sound.mel'] = function() return { make.sound(), mel } end,
+  ['hz.sound.features'] = function() return { { make.sound(), { bytes = make.sound():bytes 'flac' } }, { rate = 8000,
+    channels = 2, frames = 400, resample = true, mix = false, threads = 1, broken = 'skip', mel = mel } } end,
+  ['hz.sound.samples'] = function() return { { make.sound() }, { rate = 4000, channels = 2, frames = 400,
+    resample = true, broken = 'stop' } } end,
+  ['hz.sound.scan'] = function() return { { make.sound(), folder .. '/none' }, { threads = 2 } } end,
+  ['sound:resample'] = function() return { 4000 } end, ['sound:mel'] = function() return { mel } end,
+  ['sound:save'] = function() return { folder .. '/s.flac', { bits = 16 } } end,
+  ['sound:bytes'] = function() return { 'wav', 24 } end,
   ['optimizer:rate_at'] = function() return { 3, 10 } end,
   ['results:where'] = function() return { { quality = 10, model = 'small' } } end,
   ['results:column'] = function() return { 'accuracy' } end, ['results:mean'] = function() return { 'accuracy' } end,

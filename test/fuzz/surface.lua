@@ -64,6 +64,7 @@ M.make = {
     return small_net():plan { batch = 3, train = true, data = small_set(), optimizer = hz.sgd {}, total = 4 }
   end,
   scorer = function() return small_net():plan { batch = 3, data = small_set() } end,
+  sound = function() return hz.sound.new(hz.rand({ 300, 2 }, -0.5, 0.5, { seed = 1, stream = 1 }), 8000) end,
   study = study, sweep = sweep,
   results = function() sweep(); return hz.results { runs = folder .. '/runs' } end,
   cell = function() sweep(); return hz.results { runs = folder .. '/runs' }[1] end,

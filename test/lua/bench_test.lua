@@ -55,3 +55,17 @@ t.case("hz bench --net FILE.lua: the network of one's own in experiments/README.
   t.equal(status, 0, err)
   for _, row in ipairs(json.decode(out)) do t.ok(row.images_per_second > 0 and row.net == 'mine') end
 end)
+
+t.case('hz bench sound: a row for each kind of work and length', function()
+  local plugins = {}
+  for _, row in ipairs(require 'hz.codec.plugins'.list()) do plugins[row.name or ''] = true end
+  if not (plugins.sndfile and plugins.soxr) then t.skip 'sndfile, soxr: their libraries are not installed' end
+  local words = 'bench sound seconds=0.05,0.1 rate=8000 channels=2 n_fft=256 hop=64 mels=12 clips=3 rounds=2'
+  local status, out = t.run(words .. ' --json')
+  t.equal(status, 0)
+  local rows = json.decode(out)
+  t.equal(#rows, 8)
+  t.equal({ rows[5].what, rows[5].seconds, rows[5].rate, rows[5].channels }, { 'log-mel', 0.1, 8000, 2 })
+  for _, r in ipairs(rows) do t.ok(r.ms > 0 and r.best_ms > 0 and r.best_ms <= r.ms, r.what) end
+  t.match(select(2, t.run(words)), 'log%-mel +0%.05 +8000 +2 .*resample')
+end)

@@ -2,14 +2,16 @@
 local t = ...
 local sanitizer = os.getenv 'HZ_SANITIZER'
 
-t.case('random ops and nets equal the plain loops in double, wrong calls are told', function()
-  local ops, nets, calls = 350, 250, 150
+t.case('random ops and nets equal the plain loops in double, wrong calls are told, damaged sounds refused', function()
+  local ops, nets, calls, sounds = 350, 250, 150, 1500
   if sanitizer then ops, nets, calls = 12, 12, 12 end
-  local status, out, err = t.run(('%sfuzz.lua seed=2026 ops=%d nets=%d surface=%d'):format(t.here, ops, nets, calls))
+  local counts = ('ops=%d nets=%d surface=%d sounds=%d'):format(ops, nets, calls, sounds)
+  local status, out, err = t.run(('%sfuzz.lua seed=2026 %s'):format(t.here, counts))
   t.equal(status, 0, out .. err)
   t.match(out, 'fuzz ops: ' .. ops .. ' cases')
   t.match(out, 'fuzz nets: ' .. nets .. ' cases')
   t.match(out, 'fuzz surface: ' .. calls .. ' cases')
+  t.match(out, 'fuzz sounds: ' .. sounds .. ' cases')
   t.match(out, ', 0 failures')
 end)
 

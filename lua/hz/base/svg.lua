@@ -91,14 +91,25 @@ local function legend(page, picture)
   end
 end
 
+-- An empty page, to which add, text and line add; done() ends it and returns the text.
+function M.page(width, height, title)
+  local page = setmetatable({}, Page)
+  page:add('<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" '
+    .. 'font-family="Helvetica,Arial,sans-serif" font-size="12" fill="#222">', width, height, width, height)
+  page:add('<title>%s</title>', (escape(title):gsub('%%', '%%%%')))
+  page:add('<rect width="%d" height="%d" fill="#fff"/>', width, height)
+  return page
+end
+
+function Page:done()
+  self:add('</svg>')
+  return table.concat(self, '\n') .. '\n'
+end
+
 -- The text of an SVG file.
 function M.text(picture)
   local s = plot.scales(picture, 6)
-  local page = setmetatable({}, Page)
-  page:add('<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" '
-    .. 'font-family="Helvetica,Arial,sans-serif" font-size="12" fill="#222">', W, H, W, H)
-  page:add('<title>%s</title>', (escape(picture.title):gsub('%%', '%%%%')))
-  page:add('<rect width="%d" height="%d" fill="#fff"/>', W, H)
+  local page = M.page(W, H, picture.title)
   if s then
     local function X(u) return L + u * (W - L - R) end
     local function Y(u) return H - B - u * (H - T - B) end
@@ -109,8 +120,7 @@ function M.text(picture)
   else
     page:text(W / 2, H / 2, 'no finished cells', 'text-anchor="middle"')
   end
-  page:add('</svg>')
-  return table.concat(page, '\n') .. '\n'
+  return page:done()
 end
 
 return M

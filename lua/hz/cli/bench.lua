@@ -4,6 +4,7 @@
 local bench_codec = require 'hz.cli.bench_codec'
 local bench_grow = require 'hz.cli.bench_grow'
 local bench_prompt = require 'hz.cli.bench_prompt'
+local bench_sound = require 'hz.cli.bench_sound'
 local c = require 'hz.c'
 local command = require 'hz.base.command'
 local exit = require 'hz.exit'
@@ -224,4 +225,5 @@ return command.new('bench', {
   { '', run, "images per second of a network, beside this machine's FMA peak", options },
   bench_codec,
   bench_prompt,
+  bench_sound,
 })

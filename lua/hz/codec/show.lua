@@ -1,10 +1,13 @@
 -- show.lua: hz.show(image): a picture in the terminal, and as a PNG file. Images are tensors of u8
 -- (height,width,channels) or (height,width), or of floats within 0..1; the first images of a batch, or of a set of
--- hz.data, become a grid.
+-- hz.data, become a grid. Sounds: show_sound.lua.
 local c = require 'hz.c'
+local clip = require 'hz.codec.clip'
 local codecs = require 'hz.codec.codec'
 local dataset = require 'hz.data.dataset'
 local file = require 'hz.base.file'
+local halves = require 'hz.codec.halves'
+local show_sound = require 'hz.codec.show_sound'
 local tensor = require 'hz.tensor.tensor'
 
 local SHOWN = 64                   -- images of a batch
@@ -56,33 +59,14 @@ local function sheet(x)
   return (t.ndim == 4 and grid(t) or t):contiguous()
 end
 
--- Two rows of pixels are one line of half blocks; wide images are thinned out.
-local function draw(t)
-  local h, w, ch, p = t:size(1), t:size(2), t:size(3), t:pointer 'read'
-  local step, lines = math.max(1, math.ceil(w / WIDEST)), {}
-  local function colour(y, x)
-    local at = (math.min(y, h - 1) * w + x) * ch
-    return p[at], p[at + (ch > 1 and 1 or 0)], p[at + (ch > 1 and 2 or 0)]
-  end
-  for y = 0, h - 1, 2 * step do
-    local parts = {}
-    for x = 0, w - 1, step do
-      local r, g, b = colour(y, x)
-      local r2, g2, b2 = colour(y + step, x)
-      parts[#parts + 1] = ('\27[38;2;%d;%d;%dm\27[48;2;%d;%d;%dm\226\150\128'):format(r, g, b, r2, g2, b2)
-    end
-    lines[#lines + 1] = table.concat(parts) .. '\27[0m'
-  end
-  return table.concat(lines, '\n')
-end
-
--- hz.show(image or batch [, 'name.png']): draws it if stdout is a terminal, and writes a PNG (default: hz-show.png in
--- the folder of temporary files). Returns the file's name.
+-- hz.show(image or batch [, 'name.png']), hz.show(sound [, 'name.svg']): draws if stdout is a terminal, and writes a
+-- file (default: hz-show.png or .svg in the folder of temporary files). Returns the file's name.
 return function(image, path)
+  if clip.is(image) then return show_sound(image, path) end
   local t = sheet(image)
   path = path or (os.getenv 'TMPDIR' or '/tmp') .. '/hz-show.png'
   if type(path) ~= 'string' then c.fail('show: the file name is %s; needs a string', type(path)) end
   file.write(path, (codecs.png {}:encode(t)))
-  if file.terminal(1) and not os.getenv 'NO_COLOR' then print(draw(t)) end
+  if file.terminal(1) and not os.getenv 'NO_COLOR' then print(table.concat(halves.lines(t, WIDEST), '\n')) end
   return path
 end

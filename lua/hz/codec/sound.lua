@@ -38,15 +38,17 @@ local function taken(shape, data)
   return t
 end
 
--- The sound in a file, as it is there.
-function M.load(path)
-  need.path('sound.load', path)
+-- The sound in a file, given by its path or as { bytes = all that stands in it }, as it is there.
+function M.load(from)
+  local bytes = type(from) == 'table' and need.text('sound.load', 'bytes', from.bytes)
+  local path = not bytes and need.path('sound.load', from) or nil
   plugins.load()
   local one, shape, data = ffi.new 'hz_clip', ffi.new 'hz_media', ffi.new 'float *[1]'
   one.path = path
+  if bytes then one.stream, one.bytes = ffi.cast('const uint8_t *', bytes), #bytes end
   if C.hz_clip_read(one, ffi.new 'hz_clip_form', shape, data) ~= 0 then
     c.poll()
-    c.fail('sound.load: %s: %s', visible(path), c.message())
+    c.fail('sound.load: %s: %s', path and visible(path) or 'bytes', c.message())
   end
   local a = clip.new(taken(shape, data[0]), shape.rate)
   a.path, a.kind = path, ffi.string(one.kind)
@@ -54,6 +56,18 @@ function M.load(path)
 end
 
 local kinds = { wav = 'wav', wave = 'wav', aif = 'aiff', aiff = 'aiff', flac = 'flac' }
+
+-- The bytes of a file of this kind, and as many bits as given (nil: as few as hold the samples exactly).
+function methods:bytes(kind, bits)
+  need.text('sound', 'the kind', kind)
+  plugins.load()
+  bits = bits == nil and 0 or need.whole('sound', 'bits', bits, 16, 32)
+  local data, bytes = ffi.new 'uint8_t *[1]', ffi.new 'int64_t[1]'
+  with_media(self, function(media) c.check(C.hz_sound_write(media, kind, bits, data, bytes), 'sound: ') end)
+  local content = ffi.string(data[0], bytes[0])
+  C.hz_sound_release(data[0])
+  return content
+end
 
 -- Writes a file of the kind that its ending says; options: bits = 16, 24 or 32 (float); left out, as few as hold the
 -- samples exactly (24 in FLAC). Returns the path.
@@ -65,13 +79,7 @@ function methods:save(path, options)
     c.fail('save: %s ends in %s; have wav, aiff, flac (codecs make others: hz.codec.NAME{}:encode)', visible(path),
       ending and '.' .. visible(ending) or 'nothing')
   end
-  plugins.load()
-  local bits = o.bits == nil and 0 or need.whole('save', 'bits', o.bits, 16, 32)
-  local data, bytes = ffi.new 'uint8_t *[1]', ffi.new 'int64_t[1]'
-  with_media(self, function(media) c.check(C.hz_sound_write(media, kind, bits, data, bytes), 'save: ') end)
-  local content = ffi.string(data[0], bytes[0])
-  C.hz_sound_release(data[0])
-  file.write(path, content)
+  file.write(path, self:bytes(kind, o.bits))
   return path
 end
 
@@ -125,7 +133,7 @@ function M.mel(a, options)
   local m = c.own(C.hz_mel_new, C.hz_mel_free, form, a.rate)
   local out = tensor.empty { form.mels, tonumber(C.hz_mel_frames(form, a.frames)), a.channels }
   with_media(a, function(media, samples)
-    c.check(C.hz_mel_run(m, samples:pointer 'read', a.frames, a.channels, out:pointer()))
+    c.check(C.hz_mel_run(m, samples:pointer 'read', a.frames, a.channels, out:pointer(), nil))
   end)
   return out
 end
@@ -134,7 +142,8 @@ methods.mel = M.mel
 
 -- ---- many ----
 
--- Sounds as the core takes them, with what they point to: paths, strings of bytes as { bytes = ... }, sounds.
+-- Sounds as the core takes them, with what they point to: paths, sounds, { bytes = what is in a file or what a codec
+-- made }, with frames and rate of the original where the codec is to give back as many.
 local function clips_of(who, list)
   need.table(who, 'the list', list)
   if #list == 0 then c.fail('%s: the list is empty; needs at least one sound', who) end
@@ -148,6 +157,10 @@ local function clips_of(who, list)
       one.sound = media_of(x, own[i])
     elseif type(x) == 'table' and type(x.bytes) == 'string' then
       one.stream, one.bytes = ffi.cast('const uint8_t *', x.bytes), #x.bytes
+      if x.frames ~= nil then
+        one.sound.kind, one.sound.frames = C.HZ_AUDIO, need.whole(who, 'frames', x.frames, 1, 2 ^ 30)
+        one.sound.rate = need.whole(who, 'rate', x.rate, 1, C.HZ_MOST_RATE)
+      end
     else
       c.fail('%s: number %d of the list is %s; needs a path, a sound, or { bytes = text }', who, i, need.shown(x))
     end
@@ -194,27 +207,56 @@ function M.scan(list, options)
   return sorted(list, own)
 end
 
+local shared = 'rate channels frames resample mix codec threads broken'
+
+local function form_of(who, o)
+  return ffi.new('hz_clip_form', { rate = need.whole(who, 'rate', o.rate, 1, C.HZ_MOST_RATE),
+    frames = need.whole(who, 'frames', o.frames, 1, 2 ^ 30), resample = o.resample and 1 or 0, mix = o.mix and 1 or 0,
+    channels = need.whole(who, 'channels', o.channels or 1, 1, C.HZ_MOST_CHANNELS), codec = o.codec })
+end
+
+-- Items of a list in a tensor of which each takes `shape`; make(clips, n, out, threads) fills it.
+local function collect(who, list, o, shape, make)
+  if o.broken ~= nil and o.broken ~= 'skip' and o.broken ~= 'stop' then
+    need.fail(who, 'broken', o.broken, "'skip' or 'stop'")
+  end
+  plugins.load()
+  local own = clips_of(who, list)
+  local out = tensor.empty { own.n, unpack(shape) }
+  stopped(make(own.clips, own.n, out:pointer(), need.whole(who, 'threads', o.threads or 0, 0, 256)))
+  local good, bad = sorted(list, own)
+  if #good == 0 or #bad > 0 and o.broken ~= 'skip' then refuse(who, bad, own.n) end
+  for k, row in ipairs(good) do
+    if row.at ~= k then out[k]:copy(out[row.at]) end
+  end
+  return out:slice(1, 1, #good), good, bad
+end
+
 -- The log-mel spectrograms of a list as a tensor (sounds,mels,frames,channels). options: rate, channels, frames (those
 -- of the longest sound), resample, mix (true: what differs is made so), codec (name of what decodes streams), mel (a
 -- table as of hz.sound.mel), threads, broken ('skip': sounds that cannot be used are left out). Returns the tensor, a
 -- row { path, kind, rate, channels, frames, at, digest } of each sound in it, and { path, reason, at } of the others.
 function M.features(list, options)
   local who = 'sound.features'
-  local o = names.options(who, options, 'rate channels frames resample mix codec mel threads broken')
-  plugins.load()
-  local own, mel = clips_of(who, list), mel_form(who, o.mel)
-  local form = ffi.new('hz_clip_form', { rate = need.whole(who, 'rate', o.rate, 1, C.HZ_MOST_RATE),
-    frames = need.whole(who, 'frames', o.frames, 1, 2 ^ 30), channels = need.count(who, 'channels', o.channels or 1, 1),
-    resample = o.resample and 1 or 0, mix = o.mix and 1 or 0, codec = o.codec })
-  local out = tensor.empty { own.n, mel.mels, tonumber(C.hz_mel_frames(mel, o.frames)), form.channels }
-  stopped(C.hz_clips_mel(own.clips, own.n, form, mel, out:pointer(), need.count(who, 'threads', o.threads or 0, 0)))
-  local good, bad = sorted(list, own)
-  if #bad > 0 and o.broken ~= 'skip' then refuse(who, bad, own.n) end
-  if #good == 0 then refuse(who, bad, own.n) end
-  for k, row in ipairs(good) do
-    if row.at ~= k then out[k]:copy(out[row.at]) end
-  end
-  return out:slice(1, 1, #good), good, bad
+  local o = names.options(who, options, shared .. ' mel')
+  local form, mel = form_of(who, o), mel_form(who, o.mel)
+  local shape = { mel.mels, tonumber(C.hz_mel_frames(mel, form.frames)), form.channels }
+  return collect(who, list, o, shape, function(clips, n, out, threads)
+    return C.hz_clips_mel(clips, n, form, mel, out, threads)
+  end)
 end
+
+-- The samples of a list as a tensor (sounds,frames,channels), silence behind shorter ones; options and what is returned
+-- as features has them, but for mel.
+function M.samples(list, options)
+  local who = 'sound.samples'
+  local o = names.options(who, options, shared)
+  local form = form_of(who, o)
+  return collect(who, list, o, { tonumber(form.frames), form.channels }, function(clips, n, out, threads)
+    return C.hz_clips_read(clips, n, form, out, threads)
+  end)
+end
+
+names.receivers('sound', methods, clip.is)
 
 return names.guard('sound', M)

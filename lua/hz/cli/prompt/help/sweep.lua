@@ -51,8 +51,10 @@ return {
     'print(hz.quality.ssim(hz.zeros({16,16}, "u8"), hz.ones({16,16}, "u8")))' },
   { 'quality.snr', 'hz.quality.snr(a, b)', 'dB of the sound a over the error of b',
     'print(hz.quality.snr(hz.ones{8}, hz.zeros{8}))' },
-  { 'show', "hz.show(image, 'name.png')",
+  { 'show', "hz.show(image, 'name.png'), hz.show(sound, 'name.svg')",
     'draws an image, or the first 64 of a batch or set as a grid, in the terminal '
-    .. 'and writes it as a PNG (in the folder of temporary files unless named)',
+    .. 'and writes it as a PNG (in the folder of temporary files unless named); of a sound waveform and spectrogram, '
+    .. 'as SVG',
+
     "set = hz.data('camera', {split='test', test=10}); path = os.tmpname(); hz.show(set, path); os.remove(path)" },
 }
