@@ -24,9 +24,9 @@ LUAJIT_CFLAGS := $(shell pkg-config --cflags luajit 2>/dev/null)
 LUAJIT_LIBS   := $(shell pkg-config --libs luajit 2>/dev/null)
 
 # Public headers in the order of the ladder: each may include only those above it.
-HEADERS = base memory tensor op graph backend cpu plan camera plugin codec pictures mel sound measure
+HEADERS = base memory tensor op graph backend cpu plan camera strings plugin codec pictures mel sound measure
 PUBLIC  = $(wildcard $(HEADERS:%=core/hz/%.h))
-ROOMS   = tensor graph op codec measure audio camera device cpu \
+ROOMS   = tensor graph op codec measure audio camera strings device cpu \
           $(addprefix cpu/,program ref conv wino pairs pointwise isa)
 CORE    = $(filter-out core/main.c,$(wildcard core/*.c)) $(wildcard $(ROOMS:%=core/%/*.c))
 OBJ     = $(CORE:core/%.c=$(BUILD)/%.o)

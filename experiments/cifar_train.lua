@@ -1,5 +1,6 @@
 -- cifar_train.lua: trains one network on CIFAR-10, or on the embedded camera set where CIFAR-10 is not found.
 --   hz experiments/cifar_train.lua model=all-cnns epochs=3
+--   hz experiments/cifar_train.lua model=all-cnns epochs=3 predict=photo.jpg
 local hz = require 'hz'
 local row = hz.study.rows 'images'
 
@@ -19,7 +20,13 @@ local knob, given = hz.args({
     'folder for log and parameters (default: a folder under runs/train named after the settings)' },
   { 'fresh',     false,      'bool',   'start anew even if the folder holds a training' },
   { 'classes',   false,      'bool',   'print the accuracy of each class at the end' },
+  { 'predict',   nil,        'string', 'a file, or a folder of files: print their likeliest classes at the end; with '
+    .. 'out= of a finished training nothing else is done' },
 }, ...)
+
+if knob.predict and knob.out and hz.file.exists(knob.out .. '/model.safetensors') then
+  return hz.classify.say(knob.out, knob.predict)
+end
 
 -- ---- data ----
 
@@ -65,3 +72,4 @@ if knob.classes then
   end
 end
 print('log and parameters: ' .. hz.visible(run.folder))
+if knob.predict then hz.classify.say(run.folder, knob.predict) end

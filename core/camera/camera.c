@@ -1,7 +1,7 @@
 /* camera.c: the embedded data set: knobs, and the loop that takes scenes (scene.c) through the sensor
    (sensor.c). Nothing is remembered from one image to the next. */
 #include "camera/parts.h"
-#include "camera/math.h"
+#include "exact.h"
 #include "hz/philox.h"
 
 static const double FULL_WELL = 4000, READ_NOISE = 6;      /* electrons, at noise 1 and gain 0 */

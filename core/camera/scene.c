@@ -3,28 +3,10 @@
    ground, clutter, pose) is drawn the same way for every class, so no class can be told by its mean colour.
    Light is linear; 1 is what the camera at exposure 0 maps to white. */
 #include "camera/parts.h"
-#include "camera/math.h"
-#include "hz/philox.h"
+#include "draw.h"
+#include "exact.h"
 
 /* ---- drawing a scene ---- */
-
-/* Words of one layer of the convention's counters, taken in order. */
-typedef struct stream {
-    uint64_t seed;
-    uint32_t item, layer, block, word[4];
-    int left;
-} stream;
-
-static double uniform(stream *r, double lo, double hi)
-{
-    if (r->left == 0) {
-        hz_random4(r->seed, r->block++, r->item, 0, r->layer, HZ_FOR_SCENE, r->word);
-        r->left = 4;
-    }
-    return lo + (hi - lo) * (r->word[4 - r->left--] * (1.0 / 4294967296.0));
-}
-
-static int chance(stream *r, double p) { return uniform(r, 0, 1) < p; }
 
 static void field_make(field *f, uint64_t seed, uint32_t item, uint32_t layer)
 {
@@ -110,7 +92,7 @@ static void lighting(stream *r, scene *s)
 
 void scene_make(scene *s, uint64_t seed, uint32_t item, double texture)
 {
-    stream r = { .seed = seed, .item = item };
+    stream r = { .seed = seed, .item = item, .purpose = HZ_FOR_SCENE };
     s->label = (int)(item % HZ_CAMERA_CLASSES);
     pose(&r, s);
     lighting(&r, s);

@@ -5,7 +5,7 @@
    with no interpolation, and within 1e-6 bits of the continuous model's (each of at most 256 probabilities
    is off by at most 2^-32). */
 #include "camera/parts.h"
-#include "camera/math.h"
+#include "exact.h"
 #include <assert.h>
 
 /* Tone curve: (sqrt(x + a) - sqrt(a)) / (sqrt(1 + a) - sqrt(a)). Like sRGB it is a square root with a linear toe, but

@@ -2,7 +2,7 @@
    fills about -1..1 with y upwards. Distances are exact near the outline, which is where shading and edges need them.
    After I. Quilez, "2D distance functions". */
 #include "camera/parts.h"
-#include "camera/math.h"
+#include "exact.h"
 
 static double disc(double x, double y, double r) { return m_length(x, y) - r; }
 

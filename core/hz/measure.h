@@ -19,7 +19,11 @@ typedef struct hz_measure {
                           over channels. A side shorter than 11 samples gets a window of just that length along it
                           (the same Gaussian around the middle, weights again adding up to 1), hence one position
    sound  squared_error   squared differences summed over the samples (full scale +-1)
-          energy          squares of the original's samples, summed */
+          energy          squares of the original's samples, summed
+          log_spectral_distance   Gray, Markel 1976, in dB: the root mean square, over the bins of a spectrum, of the
+                          difference between levels; mean over frames, then over channels. Frames of the largest power
+                          of two within 50 ms, a quarter apart, under a periodic Hann window; what is behind the sound
+                          in its last frame is silent. Levels below -100 dB of full scale count as that */
 
 /* The i-th measure of this kind, i from 0; NULL: there are no more. Lent for ever. [any] */
 const hz_measure *hz_measure_at(int kind, int i);

@@ -23,7 +23,9 @@ enum hz_purpose {
     HZ_FOR_AUGMENT = 3,    /* shift and flip; elements: see the input node */
     HZ_FOR_DROPOUT = 4,    /* masks, by halves of words: hz_random16; element = position in the tensor's item */
     HZ_FOR_SCENE = 5,      /* embedded camera set: what is in the picture */
-    HZ_FOR_SENSOR = 6      /* embedded camera set: the noise of each sample */
+    HZ_FOR_SENSOR = 6,     /* embedded camera set: the noise of each sample */
+    HZ_FOR_NOTE = 7,       /* embedded strings set: what is played, and through which effect */
+    HZ_FOR_MICROPHONE = 8  /* embedded strings set: the noise of each sample */
 };
 
 /* One block: four uniform 32-bit words from a counter and a key. */

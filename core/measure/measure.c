@@ -11,6 +11,7 @@ static const hz_measure rows[] = {
     { HZ_IMAGE, "ssim", 1, image_ssim_room, image_ssim },
     { HZ_AUDIO, "squared_error", 0, NULL, sound_error },
     { HZ_AUDIO, "energy", NAN, NULL, sound_energy },
+    { HZ_AUDIO, "log_spectral_distance", 0, sound_spectra_room, sound_spectra },
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 

@@ -14,8 +14,8 @@ ffi.cdef(ffi.string(C.hz_cdef()))
 M.C, M.ffi = C, ffi
 
 for _, name in ipairs { 'hz_tensor', 'hz_attr', 'hz_tail', 'hz_value', 'hz_node', 'hz_step', 'hz_node_stat', 'hz_trial',
-    'hz_plan_options', 'hz_peak', 'hz_camera_spec', 'hz_media', 'hz_stream', 'hz_recoded', 'hz_param', 'hz_plugin_row',
-    'hz_measure', 'hz_mel_form', 'hz_clip', 'hz_clip_form' } do
+    'hz_plan_options', 'hz_peak', 'hz_camera_spec', 'hz_strings_spec', 'hz_media', 'hz_stream', 'hz_recoded',
+    'hz_param', 'hz_plugin_row', 'hz_measure', 'hz_mel_form', 'hz_clip', 'hz_clip_form' } do
   local core, own = tonumber(C.hz_sizeof(name)), ffi.sizeof(name)
   if core ~= own then
     error(("hz: struct %s is %d bytes in %s and %d here; rebuild hz"):format(name, core, M.library, own), 0)

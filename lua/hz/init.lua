@@ -23,6 +23,7 @@ local lazy = {
   data = { 'hz.data.dataset', 'data' }, available = { 'hz.data.dataset', 'available' },
   codec = { 'hz.codec.codec' }, quality = { 'hz.codec.quality' }, show = { 'hz.codec.show' },
   sound = { 'hz.codec.sound' },
+  classify = { 'hz.codec.classify' },
   study = { 'hz.sweep.study' }, sweep = { 'hz.report.sweep', 'run' },
   results = { 'hz.report.results', 'results' }, query = { 'hz.report.results', 'query' },
   matmul = { 'hz.tensor.linalg', 'matmul' }, solve = { 'hz.tensor.linalg', 'solve' },

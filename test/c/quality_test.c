@@ -1,5 +1,5 @@
 /* quality_test.c: squared error, PSNR and SSIM of images against the formula written out position by position; squared
-   error, energy and SNR of sounds; the table of measures. */
+   error, energy, SNR and log-spectral distance of sounds; the table of measures. */
 #include "hz/measure.h"
 #include "suite.h"
 #include <math.h>
@@ -162,7 +162,70 @@ START_TEST(equal_items_give_what_the_table_says)
             OK(hz_measure_items(m, &of[k], 1, of[k].data, 1, &out, 1));
             ck_assert_msg(isnan(m->equal) || out == m->equal, "%s of equal items is %g", m->name, out);
         }
-    ck_assert(hz_measure_at(HZ_IMAGE, 2) == NULL && hz_measure_at(HZ_AUDIO, 2) == NULL);
+    ck_assert(hz_measure_at(HZ_IMAGE, 2) == NULL && hz_measure_at(HZ_AUDIO, 3) == NULL);
+}
+END_TEST
+
+/* ---- log-spectral distance ---- */
+
+/* Level of bin k of the frame that begins at `from`, by the sum itself. */
+static double plain_level(const float *x, int frames, int channels, int channel, int from, int n, int k)
+{
+    const double pi = 3.14159265358979323846;
+    double re = 0, im = 0;
+    for (int i = 0; i < n && from + i < frames; i++) {
+        double w = 0.5 - 0.5 * cos(2 * pi * i / n), v = w * (double)x[(from + i) * channels + channel];
+        re += v * cos(2 * pi * k * i / n);
+        im -= v * sin(2 * pi * k * i / n);
+    }
+    return 10 * log10(fmax((re * re + im * im) * 16 / n / n, 1e-10));
+}
+
+static double plain_distance(const float *a, const float *b, int frames, int channels, int n)
+{
+    double sum = 0;
+    int count = 0;
+    for (int c = 0; c < channels; c++)
+        for (int from = 0; from == 0 || from - n / 4 + n < frames; from += n / 4, count++) {
+            double all = 0;
+            for (int k = 0; k <= n / 2; k++) {
+                double d = plain_level(a, frames, channels, c, from, n, k) -
+                           plain_level(b, frames, channels, c, from, n, k);
+                all += d * d;
+            }
+            sum += sqrt(all / (n / 2 + 1));
+        }
+    return sum / count;
+}
+
+/* frames, channels, rate, window */
+static const int spectra[][4] = { { 1, 1, 8000, 256 }, { 256, 1, 8000, 256 }, { 257, 2, 8000, 256 },
+                                  { 700, 1, 22050, 1024 }, { 2049, 1, 44100, 2048 }, { 200, 3, 1000, 64 } };
+
+START_TEST(log_spectral_distance_follows_the_formula)
+{
+    const int *s = spectra[_i], n = s[0] * s[1];
+    float *a = malloc(sizeof(float) * (size_t)n), *b = malloc(sizeof(float) * (size_t)n);
+    double got;
+    for (int i = 0; i < n; i++) {
+        a[i] = (float)noise() / 256.0f - 0.5f;
+        b[i] = i % 3 ? a[i] * 0.9f : a[i];
+    }
+    hz_media m = { .kind = HZ_AUDIO, .frames = s[0], .channels = s[1], .rate = s[2], .data = a };
+    const hz_measure *of = measure(HZ_AUDIO, "log_spectral_distance");
+    OK(hz_measure_items(of, &m, 1, b, (int64_t)sizeof(float) * n, &got, 1));
+    ck_assert_double_eq_tol(got, plain_distance(a, b, s[0], s[1], s[3]), 1e-9);
+    for (int i = 0; i < n; i++)
+        b[i] = 0.5f * a[i];
+    OK(hz_measure_items(of, &m, 1, b, (int64_t)sizeof(float) * n, &got, 1));
+    if (s[0] > 1)
+        ck_assert_double_eq_tol(got, 20 * log10(2), 0.05);
+    memset(b, 0, sizeof(float) * (size_t)n);
+    memcpy(a, b, sizeof(float) * (size_t)n);
+    OK(hz_measure_items(of, &m, 1, b, (int64_t)sizeof(float) * n, &got, 1));
+    ck_assert(got == 0);
+    free(a);
+    free(b);
 }
 END_TEST
 
@@ -170,5 +233,6 @@ int main(void)
 {
     return RUN_SUITE("quality", EACH(ssim_follows_the_formula, shapes), ONCE(measures_refuse),
                      ONCE(squared_error_and_psnr), ONCE(squared_error_energy_and_snr),
-                     ONCE(equal_items_give_what_the_table_says));
+                     ONCE(equal_items_give_what_the_table_says),
+                     EACH(log_spectral_distance_follows_the_formula, spectra));
 }

@@ -252,7 +252,7 @@ end)
 
 t.case('conv-by-size takes any image, as deep as it is large, and ends in a mean over what is left', function()
   for _, row in ipairs(nets.rows) do
-    local input = { 32, 32, 3 }
+    local input = row.input or { 32, 32, 3 }
     t.equal(nets.make(row[1], { input = input }):init { seed = 1, input = input }:count(), row[3], row[1])
   end
   local before = 0

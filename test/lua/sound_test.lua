@@ -3,7 +3,9 @@
 local t = ...
 local ffi = require 'ffi'
 local c = require 'hz.c'
+local clips = require 'hz.data.clips'
 local codec = require 'hz.codec.codec'
+local features = require 'hz.data.features'
 local file = require 'hz.base.file'
 local quality = require 'hz.codec.quality'
 local recode = require 'hz.codec.recode'
@@ -110,40 +112,59 @@ case('sound: mistakes are messages', function(pcm)
   t.raises('snr: argument 1 is u8; needs a tensor of f32', quality.snr, tensor.zeros({ 4 }, 'u8'), tensor.zeros { 4 })
 end)
 
--- As much of a data set as recoding looks at.
-local function set_of(n, seed, rate)
-  local set = { name = 'noise', items = noise({ n, 50, 1 }, seed), labels = tensor.zeros({ n }, 'i32'), rate = rate,
-                digest = 'digest ' .. seed }
-  function set.replace(_, items) return { items = items } end
-  return set
+-- A set of n sounds of 300 frames and fewer, and their samples as they are read.
+local function set_of(n, seed, rate, options)
+  local samples, frames, numbers, labels = tensor.zeros({ n, 300, 1 }, 'f32'), {}, {}, {}
+  for i = 1, n do
+    frames[i], numbers[i], labels[i] = 300 - 37 * (i - 1) % 300, i, i % 2
+    samples[i]:slice(1, 1, frames[i]):copy((noise({ frames[i], 1 }, 10 * seed + i) * 32768):floor() / 32768)
+  end
+  local o = {}
+  for name, row in pairs(features.options({ n_fft = 64, hop = 32, mels = 8 })) do o[name] = row.default end
+  for name, v in pairs(options or {}) do o[name] = v end
+  local sounds = clips.new({ n = n, rate = rate, channels = 1, frames = frames, length = 300, take = function(list)
+    local out = tensor.empty({ #list, 300, 1 }, 'f32')
+    for i, number in ipairs(list) do out[i] = samples[number] end
+    return out
+  end }, o)
+  return clips.set { name = 'noise', clips = sounds, numbers = numbers, labels = labels, classes = { 'a', 'b' } },
+    sounds
 end
 
 case('sound: data sets have accounts with what is measured of sounds, and a cache', function(pcm)
   local folder, dir = recode.folder, t.folder() .. '/cache'
   recode.folder = function() return dir end
   recode.forget()
-  local a, b, x = set_of(7, 1, 8000), set_of(4, 2, 8000), pcm()
+  local a, sounds = set_of(7, 1, 8000)
+  local b, x = set_of(4, 2, 8000), pcm()
   local ok, e = pcall(function()
     local g = recode.group({ a, b }, x)
-    local all = g.account
-    t.equal({ all.kind, all.items, all.samples }, { 'audio', 11, 550 })
-    t.equal({ all.payload, all.tables, all.tables_once }, { 1100, 99, 9 })
-    for _, name in ipairs { 'squared_error', 'energy' } do
-      t.near(g.parts[1][name] + g.parts[2][name], all[name], 1e-9)
+    local all, samples = g.account, 0
+    for _, set in ipairs { a, b } do
+      for i = 0, #set - 1 do samples = samples + set.sounds.frames[set.clips[i + 1]] end
     end
-    close(g.sets[2].items, b.items)
+    t.equal({ all.kind, all.items, all.samples, all.seconds }, { 'audio', 11, samples, samples / 8000 })
+    t.equal({ all.payload, all.tables, all.container }, { 2 * samples, 99, 44 })
+    t.near(g.parts[1].energy + g.parts[2].energy, all.energy, 1e-9)
+    t.equal(g.sets[1].items:size(), { 7, 8, 10, 1 })
+    t.ok((g.sets[1].items - a.items):abs():max() < 0.5, 'features of 16 bits are close')
     local m = recode.means(all)
     t.near(m.snr, 10 * math.log10(all.energy / all.squared_error), 1e-9)
-    t.equal({ m.bytes_payload, m.bits_per_sample, m.psnr }, { 100, 8 * 1109 / 550 })
+    t.near(m.kbit_per_second, 8 * (2 * samples + 143) / (samples / 8000) / 1000, 1e-9)
+    t.near(m.log_spectral_distance, all.log_spectral_distance / 11, 1e-12)
     recode.forget()
     t.equal(recode.group({ a, b }, x).account, all)
     t.equal(#file.list(dir), 1)
+    same(recode.group({ a, b }, x).sets[2].items, g.sets[2].items)
     local untouched = recode.group { a, b }
-    t.equal({ untouched.account.payload, recode.means(untouched.account).snr }, { 4 * 550 })
+    t.equal({ untouched.account.payload, recode.means(untouched.account).snr }, { 2 * samples })
     t.near(untouched.account.energy, all.energy, 1e-9)
+    same(untouched.sets[1].items, a.items)
     t.equal(recode.add(recode.no_account(), all), recode.add(all, recode.no_account 'audio'))
-    t.raises('at 44100 Hz; needs sounds of one rate', recode.group, { a, set_of(3, 3, 44100) }, x)
-    t.raises('recode: noise has items f32 (3,50,1); needs sounds of one rate', recode.group, { set_of(3, 3) }, x)
+    t.equal({ sounds.bits, sounds.n }, { 16, 7 })
+    t.raises('at 44100 Hz; needs sounds as those of noise: mel', recode.group, { a, set_of(3, 3, 44100) }, x)
+    t.raises('needs sounds as those of noise', recode.group, { a, set_of(3, 3, 8000, { hop = 16 }) }, x)
+    t.raises('recode: noise holds sounds; jpeg takes images', recode.group, { a }, codec.jpeg())
   end)
   recode.folder = folder
   recode.forget()

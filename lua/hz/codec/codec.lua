@@ -205,13 +205,14 @@ end
 -- (images,height,width[,channels]), or sounds (sounds,frames[,channels]) with rate=, and frames={...} where they are
 -- shorter than their places. Gives the decoded set and its account: bytes_payload, bytes_tables, bytes_container (means
 -- per stand-alone file), tables_once, bits_per_sample (payload, and tables counted once for the set),
--- bits_per_sample_file, psnr or snr (nil when exact), and payload() ... squared_error() per item.
+-- bits_per_sample_file, psnr or snr (nil when exact), and payload() ... squared_error() per item. tables: those (an
+-- hz_tables) that earlier calls counted; this one counts on.
 function methods:recode(items, options)
-  local o = names.options(self.name .. ': recode', options, 'rate frames threads')
+  local o = names.options(self.name .. ': recode', options, 'rate frames threads tables')
   if o.threads ~= nil then need.count(self.name, 'threads', o.threads) end
   local set = media.set(kind_of(self), self.name, items, o)
   local decoded, recoded = media.places(set), ffi.new('hz_recoded[?]', set.n)
-  local seen = c.own(C.hz_tables_new, C.hz_tables_free)
+  local seen = o.tables or c.own(C.hz_tables_new, C.hz_tables_free)
   local status = C.hz_codec_recode(self.handle, set.media, set.n, decoded:pointer(), set.stride, recoded, seen,
     o.threads or 0)
   if status ~= 0 then c.poll() end                 -- an interrupt is no mistake

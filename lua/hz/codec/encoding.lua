@@ -120,8 +120,8 @@ end
 -- What the codec does to the sounds of a set that its values do not say (another rate, a lowpass); nil for nothing, and
 -- for images.
 function Encoding:forces(set)
-  if not self.codec or not set.rate then return nil end
-  local text = self.codec:note { rate = set.rate, channels = set.items.ndim == 3 and set.items:size(3) or 1 }
+  if not self.codec or not set.sounds then return nil end
+  local text = self.codec:note { rate = set.rate, channels = set.sounds.channels }
   return text ~= '' and text or nil
 end
 

@@ -33,6 +33,12 @@ M.figures = {
   },
   audio = {
     { 'snr', 'SNR %.2f dB', function(a) return finite(C.hz_snr(a.energy, a.squared_error)) end },
+    { 'log_spectral_distance', 'log-spectral distance %.2f dB', function(a)
+      return a.log_spectral_distance / a.items
+    end },
+    { 'kbit_per_second', '%.2f kbit/s', function(a)
+      return 8 * (a.payload + a.tables + a.container) / a.seconds / 1000
+    end },
   },
 }
 
@@ -45,12 +51,10 @@ function M.take(column, set, decoded, threads)
   return out
 end
 
--- A column of a data set that was not coded, summed.
-function M.untouched(column, kind, data)
-  local each = rows[kind.name][column].equal
-  if each == each then return #data.items * each end
-  local set = media.set(kind, data.name, data.items, { rate = data.rate })
-  return M.take(column, set, set.tensor):sum()
+-- What a column has for an item beside itself; nil: that depends on the item.
+function M.of_equal(column, kind)
+  local each = rows[kind][column].equal
+  return each == each and each or nil
 end
 
 return M

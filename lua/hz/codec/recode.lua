@@ -1,7 +1,7 @@
 -- recode.lua: sets as a codec leaves them, and what their files cost. Encoding and decoding run once on all cores; the
 -- result is kept in memory while the process lives, and in a cache on disk that is keyed by content (sets, codec, its
--- library and values). The cache may be deleted at any time; entries that do not have their checksum are made anew; the
--- oldest go when it grows beyond its cap.
+-- library and values; of sounds also the form of their features, which are what is kept). The cache may be deleted at
+-- any time; entries that do not have their checksum are made anew; the oldest go when it grows beyond its cap.
 local c = require 'hz.c'
 local crypto = require 'hz.ext.crypto'
 local fields = require 'hz.base.fields'
@@ -9,6 +9,7 @@ local file = require 'hz.base.file'
 local json = require 'hz.base.json'
 local measure = require 'hz.codec.measure'
 local media = require 'hz.codec.media'
+local resound = require 'hz.codec.resound'
 local say = require 'hz.base.say'
 local safetensors = require 'hz.tensor.safetensors'
 local tensor = require 'hz.tensor.tensor'
@@ -29,17 +30,23 @@ end
 
 local spent = { 'payload', 'tables', 'container' }
 
--- What is known of each item of a kind: bytes, and what is measured (measure.lua).
+-- What is known of each item of a kind: bytes, what is measured (measure.lua), and of sounds, which differ in length,
+-- samples and seconds.
 local function columns(kind)
   local list = { unpack(spent) }
   for _, name in ipairs(measure.columns[kind]) do list[#list + 1] = name end
+  for _, name in ipairs(kind == 'audio' and resound.columns or {}) do list[#list + 1] = name end
   return list
 end
 
 -- An account has items; samples; bytes of the distinct table segments; and the columns of its kind, over all
 -- stand-alone files. One of images does not say its kind.
 local function kind_of(account) return account.kind or 'image' end
-local function sums(kind) return { 'items', 'samples', 'tables_once', unpack(columns(kind)) } end
+local function sums(kind)
+  local list = columns(kind)
+  for _, name in ipairs { 'items', 'tables_once', kind == 'image' and 'samples' or nil } do list[#list + 1] = name end
+  return list
+end
 
 function M.no_account(kind)
   local a = { kind = kind ~= 'image' and kind or nil }
@@ -83,7 +90,7 @@ end
 -- Account of items from..to of an entry; tables_once belongs to the whole.
 local function account_of(entry, kind, from, to)
   local a = M.no_account(kind)
-  a.items, a.samples = to - from + 1, (to - from + 1) * entry.samples
+  a.items, a.samples = to - from + 1, (to - from + 1) * (entry.samples or 0)
   for _, name in ipairs(columns(kind)) do a[name] = entry.tensors[name]:slice(1, from, to):sum() end
   return a
 end
@@ -103,23 +110,23 @@ local function joined(parts)
   return all
 end
 
-local function make(parts, codec)
+local function make(parts, codec, kind)
+  if kind == 'audio' then return resound.make(parts, codec, columns(kind)) end
   local items = joined(parts)
-  local decoded, account = codec:recode(items, { rate = parts[1].rate })
+  local decoded, account = codec:recode(items)
   local entry = { samples = items:count() / #items, tables_once = account.tables_once, tensors = { items = decoded } }
-  for _, name in ipairs(columns(codec.kind)) do entry.tensors[name] = account[name](account) end
+  for _, name in ipairs(columns(kind)) do entry.tensors[name] = account[name](account) end
   return entry
 end
 
--- The untouched data: every sample is stored, nothing else. Sets of sounds have a rate.
+-- Untouched images: every sample is stored, nothing else.
 local function raw(parts)
   local out = { sets = parts, account = M.no_account(), parts = {} }
   for i, set in ipairs(parts) do
-    local kind = media.kinds[set.rate and 'audio' or 'image']
-    local a = M.no_account(kind.name)
+    local a = M.no_account()
     a.items, a.samples = #set.labels, set.items:count()
-    a.payload = kind.bytes * a.samples
-    for _, name in ipairs(measure.columns[kind.name]) do a[name] = measure.untouched(name, kind, set) end
+    a.payload = a.samples
+    for _, name in ipairs(measure.columns.image) do a[name] = a.items * measure.of_equal(name, 'image') end
     out.parts[i], out.account = a, M.add(out.account, a)
   end
   return out
@@ -186,17 +193,23 @@ local function attempt(note, what, f, ...)
   note(what:format(tostring(value)))
 end
 
+local function shape_of(set)
+  if set.sounds then return set.sounds:shape() end
+  local shape = set.items:size()
+  table.remove(shape, 1)
+  return shape
+end
+
 -- An entry that was made for these sets: its items are shaped as they are.
 local function load_entry(path, key, parts, kind)
   local tensors, _, head = safetensors.read_own(path, 'hz.recode', 'recoded set')
-  fields.check(path, head, { key = 'string', samples = 'whole', tables_once = 'whole' })
+  fields.check(path, head, { key = 'string', samples = kind == 'image' and 'whole' or 'whole?', tables_once = 'whole' })
   if head.key ~= key then c.fail('%s: it is no entry for these data and this codec', path) end
-  local shape, n = parts[1].items:size(), 0
+  local n = 0
   for _, set in ipairs(parts) do n = n + #set.labels end
-  shape[1] = n
-  safetensors.expect(path, tensors, 'items', media.kinds[kind].dtype, shape)
+  safetensors.expect(path, tensors, 'items', media.kinds[kind].dtype, { n, unpack(shape_of(parts[1])) })
   for _, name in ipairs(columns(kind)) do safetensors.expect(path, tensors, name, 'f64', { n }) end
-  if head.samples ~= tensors.items:count() / n then
+  if kind == 'image' and head.samples ~= tensors.items:count() / n then
     c.fail('%s: it has %.0f samples an item; needs %.0f', path, head.samples, tensors.items:count() / n)
   end
   return { tensors = tensors, samples = head.samples, tables_once = head.tables_once }
@@ -210,34 +223,44 @@ local function store_entry(path, key, entry)
   prune(file.folder_of(path), M.cap, path)
 end
 
-local function fetch(parts, codec, key, note)
+local function fetch(parts, codec, kind, key, note)
   if memory[key] then used(key) return memory[key] end
   local folder, entry = M.folder(), nil
   local path = folder and file.join(folder, key:sub(1, 40) .. '.safetensors')
   if path and file.exists(path) then
-    entry = attempt(note, 'recode: %s; the cache entry is made anew', load_entry, path, key, parts, codec.kind)
+    entry = attempt(note, 'recode: %s; the cache entry is made anew', load_entry, path, key, parts, kind)
   end
   if not entry then
-    entry = make(parts, codec)
+    entry = make(parts, codec, kind)
     if path then attempt(note, 'recode: %s; going on without the cache on disk', store_entry, path, key, entry) end
   end
   remember(key, entry)
   return entry
 end
 
--- What a codec of this kind can recode: rows of items, of sounds with a rate.
-local needs = {
-  image = { 4, 'images, u8 (items,height,width,channels)' },
-  audio = { 3, 'sounds of one rate, f32 (items,frames,channels)' },
-}
-
-local function check(set, kind, rate)
-  local dims, text = unpack(needs[kind.name])
-  local fits = set.items:type() == kind.dtype and set.items.ndim == dims and set.rate == rate
-  if not fits or kind.name == 'audio' and not rate then
-    c.fail('recode: %s has items %s %s%s; needs %s', set.name, set.items:type(), tensor.shape_text(set.items),
-      set.rate and (' at %g Hz'):format(set.rate) or '', text)
+-- What a codec can recode: images, or sets of sounds.
+local function check(parts, codec)
+  local sounds = parts[1].sounds ~= nil
+  if sounds then resound.check(parts) end
+  if not codec then return end
+  if (codec.kind == 'audio') ~= sounds then
+    c.fail('recode: %s holds %s; %s takes %s', parts[1].name, sounds and 'sounds' or 'images', codec.name,
+      media.kinds[codec.kind].items)
   end
+  for _, set in ipairs(sounds and {} or parts) do
+    if set.items:type() ~= 'u8' or set.items.ndim ~= 4 then
+      c.fail('recode: %s has items %s %s; needs images, u8 (items,height,width,channels)', set.name, set.items:type(),
+        tensor.shape_text(set.items))
+    end
+  end
+end
+
+-- What decides an entry.
+local function key_of(parts, codec)
+  local digests, sounds = {}, parts[1].sounds
+  for i, set in ipairs(parts) do digests[i] = set.digest .. (set.recoded and ' ' .. set.recoded or '') end
+  return crypto.sha256(json.encode { schema = SCHEMA, parts = digests, made = sounds and sounds.made,
+    codec = codec and codec.fingerprint or 'raw', values = codec and codec.text or '' })
 end
 
 -- Recodes several sets of one kind as one: byte-identical table segments count once for all of them. codec: nil leaves
@@ -245,20 +268,16 @@ end
 -- account each; their tables_once is 0, it belongs to the whole) }. note(text) takes messages about the cache (default:
 -- stderr).
 function M.group(parts, codec, note)
-  if not codec then return raw(parts) end
-  local digests, rate = {}, parts[1].rate
-  for i, set in ipairs(parts) do
-    check(set, media.kinds[codec.kind], rate)
-    digests[i] = set.digest .. (set.recoded and ' ' .. set.recoded or '')
-  end
-  local key = crypto.sha256(json.encode { schema = SCHEMA, parts = digests, rate = rate,
-    codec = codec.fingerprint, values = codec.text })
-  local entry = fetch(parts, codec, key, note or say)
-  local out, at = { sets = {}, parts = {}, account = M.no_account(codec.kind) }, 0
+  check(parts, codec)
+  local kind = parts[1].sounds and 'audio' or 'image'
+  if not codec and kind == 'image' then return raw(parts) end
+  local entry = fetch(parts, codec, kind, key_of(parts, codec), note or say)
+  local how = codec and ('%s{%s}'):format(codec.name, codec.text)
+  local out, at = { sets = {}, parts = {}, account = M.no_account(kind) }, 0
   for i, set in ipairs(parts) do
     local n = #set.labels
-    out.sets[i] = set:replace(entry.tensors.items:slice(1, at + 1, at + n), ('%s{%s}'):format(codec.name, codec.text))
-    out.parts[i] = account_of(entry, codec.kind, at + 1, at + n)
+    out.sets[i] = set:replace(entry.tensors.items:slice(1, at + 1, at + n), how)
+    out.parts[i] = account_of(entry, kind, at + 1, at + n)
     out.account, at = M.add(out.account, out.parts[i]), at + n
   end
   out.account.tables_once = entry.tables_once

@@ -4,6 +4,8 @@
 -- classes = { names }, hashes (N,32) u8, source, maybe entropy (N) f32; one of files also what these are (`files`) and
 -- stored (N,5) f64, what each takes (source.lua); one of pictures that were made one size also `made`, how, and origins
 -- (N,16) u8, names for the contents of their files, which splits follow: the same split whatever the size.
+-- A set of sounds has the sounds (clips.lua), their rate, and clips (N) i32, their numbers there; its items are their
+-- features, made when they are first asked for, and its hashes those of the sounds.
 -- Its items are ordered by the sha256 of their bytes: index, digest, subsets and splits follow from the contents
 -- alone, never from the order of files or from a seed. `digest` names the contents. Hashes stay those of the original
 -- items when a set is recoded: the same split whatever the encoding.
@@ -14,10 +16,14 @@ local crypto = require 'hz.ext.crypto'
 local file = require 'hz.base.file'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
+local order_of = require 'hz.data.order'
 local say = require 'hz.base.say'
 local suspect = require 'hz.data.suspect'
 local tensor = require 'hz.tensor.tensor'
 local visible = require 'hz.base.visible'.line
+
+local big_endian, ranked, gather = order_of.big_endian, order_of.ranked, order_of.gather
+local hash_rows, bytes_at, origins_of = order_of.hash_rows, order_of.bytes_at, order_of.origins_of
 
 local M = {}
 M.fail = c.fail                                       -- for the files in datasets/, which do not open the core
@@ -28,8 +34,7 @@ function M.warn(text)
 end
 
 local methods = {}
-local columns = { 'items', 'labels', 'hashes', 'entropy', 'stored', 'origins' }       -- what has one row per item
-local element_bytes = { u8 = 1, bf16 = 2, i32 = 4, f32 = 4, f64 = 8 }
+local columns = { 'items', 'labels', 'hashes', 'entropy', 'stored', 'origins', 'clips' }      -- one row per item
 
 -- A set is a userdata in front of its table: LuaJIT asks the length only of those.
 local tables = setmetatable({}, { __mode = 'k' })
@@ -40,62 +45,7 @@ local function wrap(fields)
   return set
 end
 
-local function row_bytes(t) return t:count() / math.max(1, #t) * element_bytes[t:type()] end
 local function title(set) return set.name .. (set.part and ' ' .. set.part or '') end
-
--- ---- order ----
-
-local function big_endian(n)
-  return string.char(math.floor(n / 2 ^ 24) % 256, math.floor(n / 2 ^ 16) % 256, math.floor(n / 2 ^ 8) % 256, n % 256)
-end
-
--- Indices 1..n sorted by key(i), a string; ties by label, then by index. One string each: sorting needs
--- no Lua comparison.
-local function ranked(n, labels, key)
-  local keys, label = {}, labels:pointer 'read'
-  for i = 1, n do keys[i] = key(i) .. big_endian(label[i - 1]) .. big_endian(i) end
-  table.sort(keys)
-  for r = 1, n do
-    local a, b, d, e = keys[r]:byte(-4, -1)
-    keys[r] = ((a * 256 + b) * 256 + d) * 256 + e
-  end
-  return keys
-end
-
--- Rows of t at the given indices, as a new tensor.
-local function gather(t, indices)
-  local shape, bytes = t:size(), row_bytes(t)
-  shape[1] = #indices
-  local source, out = t:contiguous(), tensor.empty(shape, t:type())
-  local from, to = ffi.cast('const char *', source:pointer 'read'), ffi.cast('char *', out:pointer())
-  for r = 1, #indices do ffi.copy(to + (r - 1) * bytes, from + (indices[r] - 1) * bytes, bytes) end
-  return out
-end
-
-local function hash_rows(t)
-  local n, bytes = #t, row_bytes(t)
-  local out, digest = tensor.empty({ n, 32 }, 'u8'), crypto.new 'sha256'
-  local from, to = ffi.cast('const char *', t:pointer 'read'), out:pointer()
-  for i = 0, n - 1 do ffi.copy(to + 32 * i, digest:add(from + i * bytes, bytes):raw(), 32) end
-  return out
-end
-
-local function bytes_at(rows, i)
-  local n = rows:size(2)
-  return ffi.string(rows:pointer 'read' + n * (i - 1), n)
-end
-
--- Names (a list of strings of 16) as a column; equal items get the least of theirs, so that none is on both sides of a
--- split.
-local function origins_of(origins, hashes)
-  local out, least = tensor.empty({ #hashes, 16 }, 'u8'), {}
-  for i = 1, #hashes do
-    local hash = bytes_at(hashes, i)
-    if not least[hash] or origins[i] < least[hash] then least[hash] = origins[i] end
-  end
-  for i = 1, #hashes do ffi.copy(out:pointer() + 16 * (i - 1), least[bytes_at(hashes, i)], 16) end
-  return out
-end
 
 -- ---- making ----
 
@@ -116,10 +66,10 @@ end
 
 local function check_raw(raw)
   local who = 'data set ' .. tostring(raw.name)
-  if not tensor.is(raw.items) or raw.items.ndim < 2 then
+  if not raw.sounds and (not tensor.is(raw.items) or raw.items.ndim < 2) then
     c.fail('%s: items is %s; needs a tensor (N,...)', who, type(raw.items))
   end
-  local n = #raw.items
+  local n = #(raw.clips or raw.items)
   if n == 0 then c.fail('%s: has no items; needs at least one', who) end
   for _, column in ipairs { 'labels', 'entropy' } do
     local t = raw[column]
@@ -134,19 +84,20 @@ local function check_raw(raw)
 end
 
 -- A set from { name, part, items, labels, classes, source, entropy, files, stored, made, origins = a list }: hashed and
--- put in order. The tensors given are not kept.
+-- put in order. The tensors given are not kept. Of sounds { sounds, clips, hashes, kind } stand for items.
 function M.new(raw)
   check_raw(raw)
-  local items, labels = raw.items:contiguous(), raw.labels:to 'i32'
+  local items, labels = raw.items and raw.items:contiguous(), raw.labels:to 'i32'
   check_labels('data set ' .. raw.name, labels, raw.classes)
-  local hashes = hash_rows(items)
-  local order = ranked(#items, labels, function(i) return bytes_at(hashes, i) end)
+  local hashes = raw.hashes or hash_rows(items)
+  local order = ranked(#labels, labels, function(i) return bytes_at(hashes, i) end)
+  local function ordered(t) return t and gather(t, order) end
   return wrap {
-    name = raw.name, part = raw.part, classes = raw.classes, source = raw.source or 'memory', kind = kind_of(items),
-    items = gather(items, order), labels = gather(labels, order), hashes = gather(hashes, order),
-    entropy = raw.entropy and gather(raw.entropy, order), files = raw.files,
-    stored = raw.stored and gather(raw.stored, order), made = raw.made,
-    origins = raw.origins and gather(origins_of(raw.origins, hashes), order),
+    name = raw.name, part = raw.part, classes = raw.classes, source = raw.source or 'memory',
+    kind = raw.kind or kind_of(items), items = ordered(items), labels = ordered(labels), hashes = ordered(hashes),
+    entropy = ordered(raw.entropy), files = raw.files, stored = ordered(raw.stored), made = raw.made,
+    origins = raw.origins and ordered(origins_of(raw.origins, hashes)), sounds = raw.sounds, clips = ordered(raw.clips),
+    rate = raw.sounds and raw.sounds.rate,
   }
 end
 
@@ -155,7 +106,7 @@ local function derive(set, take, fields)
   local new = {}
   for k, v in pairs(tables[set]) do new[k] = v end
   new.digest = nil
-  for _, column in ipairs(columns) do new[column] = set[column] and take(set[column]) end
+  for _, column in ipairs(columns) do new[column] = new[column] and take(new[column]) end
   for k, v in pairs(fields or {}) do new[k] = v end
   return wrap(new)
 end
@@ -173,9 +124,18 @@ end
 
 -- The image tensor, its label (from 0) and the name of its class.
 function methods.item(set, i)
-  need.whole('item', 'the index', i, 1, #set.items)
+  need.whole('item', 'the index', i, 1, #set.labels)
   local label = set.labels[i]
   return set.items[i], label, set.classes[label + 1]
+end
+
+-- The extents of one item.
+function methods.shape(set)
+  local fields = tables[set]
+  if not fields.items then return fields.sounds:shape() end
+  local shape = fields.items:size()
+  table.remove(shape, 1)
+  return shape
 end
 
 -- How many items each class has, in the order of set.classes.
@@ -190,7 +150,7 @@ end
 
 -- Items first .. first+count-1; shares memory with the set.
 function methods.subset(set, first, count)
-  local n = #set.items
+  local n = #set.labels
   if type(first) ~= 'number' or type(count) ~= 'number' or first % 1 ~= 0 or count % 1 ~= 0 or first < 1 or count < 1
       or first + count - 1 > n then
     c.fail('subset: first %s, count %s of %s were given; needs whole numbers within 1..%d', tostring(first),
@@ -208,8 +168,8 @@ function methods.select(set, indices)
     c.fail('select: %s; needs a list of indices', wrong or n and 'no index was given' or type(indices) .. ' was given')
   end
   for _, i in ipairs(indices) do
-    if type(i) ~= 'number' or i % 1 ~= 0 or i < 1 or i > #set.items then
-      c.fail('select: index %s of %s was given; needs 1..%d', tostring(i), title(set), #set.items)
+    if type(i) ~= 'number' or i % 1 ~= 0 or i < 1 or i > #set.labels then
+      c.fail('select: index %s of %s was given; needs 1..%d', tostring(i), title(set), #set.labels)
     end
   end
   return derive(set, function(t) return gather(t, indices) end)
@@ -218,7 +178,7 @@ end
 -- Two sets: the rest, and `count` items held out. Which ones follows from the content hash of the original items and
 -- the salt (a string) alone; equal items fall on one side, but for one group where the count cuts.
 function methods.split(set, count, salt)
-  local n = #set.items
+  local n = #set.labels
   if type(count) ~= 'number' or count % 1 ~= 0 or count < 1 or count >= n then
     c.fail('split: %s of the %d items of %s were asked for; needs 1..%d', tostring(count), n, title(set), n - 1)
   end
@@ -240,9 +200,9 @@ end
 
 -- The same items recoded: labels, hashes and digest stay those of the original. `how` says what was done, in words.
 function methods.replace(set, items, how)
-  if not tensor.is(items) or items.ndim < 2 or #items ~= #set.items then
+  if not tensor.is(items) or items.ndim < 2 or #items ~= #set.labels then
     c.fail('replace: %s was given for %s; needs a tensor of %d items',
-      tensor.is(items) and tensor.shape_text(items) or type(items), title(set), #set.items)
+      tensor.is(items) and tensor.shape_text(items) or type(items), title(set), #set.labels)
   end
   if how ~= nil then need.text('replace', 'what was done', how) end
   return derive(set, function(t) return t end, { items = items, digest = set.digest, recoded = how or 'recoded' })
@@ -255,27 +215,30 @@ function M.is(x) return type(x) == 'userdata' and tables[x] ~= nil end
 names.receivers('set', methods, M.is)
 
 -- Fields that a set may lack.
-local field = names.index('set', methods, 'part entropy rate recoded digest files stored remarks origins made')
+local field = names.index('set', methods,
+  'part entropy rate recoded digest files stored remarks origins made sounds clips')
 
 function Set.__index(set, k)
   if type(k) == 'number' then
-    if k % 1 ~= 0 or k < 1 or k > #set.items then
-      c.fail('%s: index %s was given; needs 1..%d', title(set), tostring(k), #set.items)
+    if k % 1 ~= 0 or k < 1 or k > #set.labels then
+      c.fail('%s: index %s was given; needs 1..%d', title(set), tostring(k), #set.labels)
     end
     return set.items[k]
   end
   local fields = tables[set]
   if k == 'digest' and not fields.digest then fields.digest = digest_of(set) end
+  if k == 'items' and not fields.items then fields.items = fields.sounds:items(fields.clips) end
   if fields[k] ~= nil then return fields[k] end
   return field(fields, k)
 end
 Set.__newindex = function(set, k)
   c.fail('%s: %s was to be set; needs a new set (subset, select, split, replace)', title(set), tostring(k))
 end
-Set.__len = function(set) return #set.items end
+Set.__len = function(set) return #set.labels end
 Set.__tostring = function(set)
-  return visible(('%s: %d items %s, %d classes, digest %s, from %s%s%s'):format(title(set), #set.items,
-    kind_of(set.items), #set.classes, set.digest:sub(1, 12), set.source, set.made and ', ' .. set.made or '',
+  local kind = set.sounds and ('f32 %s'):format(table.concat(set:shape(), 'x')) or kind_of(set.items)
+  return visible(('%s: %d items %s, %d classes, digest %s, from %s%s%s'):format(title(set), #set.labels, kind,
+    #set.classes, set.digest:sub(1, 12), set.source, set.made and ', ' .. set.made or '',
     set.recoded and ', ' .. set.recoded or ''))
 end
 function Set.__names(set) return tables[set], methods end      -- for completion at the prompt

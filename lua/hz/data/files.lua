@@ -1,6 +1,6 @@
--- files.lua: what the doctor says of the files of a folder of pictures (scan.lua), as rows { check, ok, text }: broken
--- ones, what is not read, orientation, and whether something about the files alone tells the classes: a net would learn
--- that instead of what is to be seen.
+-- files.lua: what the doctor says of the files of a folder of pictures or sounds (scan.lua), as rows { check, ok,
+-- text }: broken ones, what is not read, orientation, and whether something about the files alone tells the classes: a
+-- net would learn that instead of what is to be seen or heard.
 local c = require 'hz.c'
 local names = require 'hz.base.names'
 local source = require 'hz.data.source'
@@ -12,19 +12,34 @@ local function row(check, ok, text, ...) return { check = check, ok = ok, text =
 
 -- ---- what tells the class ----
 
+-- The octave that a number lies in, as powers of two: what all differs is alike within one.
+local function octave(v)
+  local low = 2 ^ math.floor(math.log(v) / math.log(2) + 1e-9)
+  return low, 2 * low
+end
+
+local traits = {}
+
 -- What a file is by one of its traits, as text; nil: it has none of the kind.
-local traits = {
+traits.images = {
   { 'format', function(h) return h.kind end },
   { 'size', function(h) return ('%dx%d'):format(h.width, h.height) end },
-  { 'pixels', function(h)                              -- sizes that all differ are alike within an octave
-    local octave = math.floor(math.log(math.max(1, h.width * h.height)) / math.log(2) + 1e-9)
-    return ('%d to %d pixels'):format(2 ^ octave, 2 ^ (octave + 1) - 1)
+  { 'pixels', function(h)
+    local low, high = octave(math.max(1, h.width * h.height))
+    return ('%d to %d pixels'):format(low, high - 1)
   end },
   { 'colour', function(h)
     return h.channels == 1 and 'grey' or h.channels == 3 and 'colour' or h.channels .. ' colours'
   end },
   { 'quality', function(h) return h.kind == 'JPEG' and 'quality ' .. (h.quality or 'unknown') or nil end },
   { 'orientation', function(h) return 'orientation ' .. (h.orientation or 1) end },
+}
+
+traits.sounds = {
+  { 'format', function(h) return h.kind end },
+  { 'rate', function(h) return ('%g Hz'):format(h.rate) end },
+  { 'channels', function(h) return ('%d channel%s'):format(h.channels, h.channels == 1 and '' or 's') end },
+  { 'length', function(h) return ('%.4g to %.4g s'):format(octave(h.frames / h.rate)) end },
 }
 
 local TELLS = 0.1                  -- of the files, more than by guessing the commonest class
@@ -113,21 +128,22 @@ local function check_turned(facts, orient)
     facts.turned, facts.count, orient and 'turned upright' or 'read as stored, orient=true turns them')
 end
 
-local function check_source(facts)
+local function check_source(facts, items)
   if not facts.lossy then return row('source', true, '%s', source.long(facts)) end
-  return row('source', nil, "%s: 'raw' are the decoded pixels of these, what JPEG took is gone", source.long(facts))
+  return row('source', nil, "%s: 'raw' are the decoded %s of these, what %s took is gone", source.long(facts),
+    items == 'images' and 'pixels' or 'samples', items == 'images' and 'JPEG' or 'their codec')
 end
 
 -- All rows. options: of the set.
 function M.rows(scan, options)
   local facts, rows = source.facts(scan.files), check_broken(scan.bad)
-  table.insert(rows, 1, row('files', #scan.bad == 0 and #scan.files > 0 or false, '%d images of %d classes, %d broken',
-    #scan.files, #scan.classes, #scan.bad))
+  table.insert(rows, 1, row('files', #scan.bad == 0 and #scan.files > 0 or false, '%d %s of %d classes, %d broken',
+    #scan.files, scan.items, #scan.classes, #scan.bad))
   if #scan.unread > 0 then rows[#rows + 1] = row('not read', nil, '%s', table.concat(scan.unread, ', ')) end
   for _, o in ipairs(scan.outside) do rows[#rows + 1] = row('link', nil, '%s leads out to %s', o.link, o.target) end
-  rows[#rows + 1] = check_source(facts)
-  rows[#rows + 1] = check_turned(facts, options.orient)
-  for _, trait in ipairs(traits) do
+  rows[#rows + 1] = check_source(facts, scan.items)
+  if scan.items == 'images' then rows[#rows + 1] = check_turned(facts, options.orient) end
+  for _, trait in ipairs(traits[scan.items]) do
     c.poll()
     rows[#rows + 1] = check_trait(scan, trait)
   end

@@ -1,13 +1,13 @@
--- scan.lua: a folder of one's own pictures, before any is decoded: DIR/CLASS/..., or DIR/PART/CLASS/... with parts by
--- their usual names in any letter case. What is a picture is told by its content. Gives
+-- scan.lua: a folder of one's own pictures or sounds, before any is decoded: DIR/CLASS/..., or DIR/PART/CLASS/... with
+-- parts by their usual names in any letter case. What is one is told by its content (contents.lua). Gives
 --   path, classes (names), parts = { train = 'Train', test = 'Testing' } as they are called there, nil without
---   files   list of { path, label (from 0), part ('train', 'test'; nil), bytes, head (head.lua) }, each file once
---           (walk.lua)
---   bad     list of { path, reason }: pictures that cannot be read, by their content or by what their name promises
+--   items   'images' or 'sounds': of which the folder holds more
+--   files   list of { path, label (from 0), part ('train', 'test'; nil), bytes, head }, each file once (walk.lua)
+--   bad     list of { path, reason }: those that cannot be read, by their content or by what their name promises
 --   unread  list of texts: what else is there, counted; links that lead elsewhere
 local c = require 'hz.c'
+local contents = require 'hz.data.contents'
 local file = require 'hz.base.file'
-local head = require 'hz.data.head'
 local names = require 'hz.base.names'
 local posix = require 'hz.ext.posix'
 local walks = require 'hz.data.walk'
@@ -26,7 +26,7 @@ end
 
 -- What comes behind such a name and says nothing.
 local tails = { 'set', 'sets', 'data', 'dataset', 'images', 'imgs', 'image', 'pictures', 'photos', 'split', 'part',
-  'folder', 'dir' }
+  'folder', 'dir', 'audio', 'sounds', 'clips', 'recordings' }
 
 -- 'train', 'test', 'validation', or nil: 'Training_Set' is a training part.
 function M.meaning(name)
@@ -166,71 +166,41 @@ end
 
 -- ---- files ----
 
--- Endings of pictures: a file that is called so and is none is bad; JPEG and PNG are what should be inside.
-local promises = {}
-for ending, kind in ('jpg=JPEG jpeg=JPEG jpe=JPEG jfif=JPEG jfi=JPEG jif=JPEG png=PNG gif=GIF webp=WEBP bmp=BMP '
-  .. 'tif=TIFF tiff=TIFF ppm=PNM pgm=PNM pbm=PNM pnm=PNM heic=HEIC heif=HEIC avif=AVIF jxl=JXL jp2=JP2 psd=PSD')
-  :gmatch '(%w+)=(%w+)' do
-  promises[ending] = kind
-end
-
-local function ending_of(path) return (path:match '[^/.][^/]*%.(%w+)$' or ''):lower() end
-
-local HEAD = 65536                 -- bytes that most heads fit into
-
--- The head of a file; nil and the reason if it cannot be read.
-local function read_head(path)
-  local ok, found = pcall(file.with, path, function(read, bytes)
-    local n = math.min(bytes, HEAD)
-    local buffer = c.ffi.new('char[?]', math.max(1, n))
-    read(buffer, n)
-    local out, more = head.read(c.ffi.string(buffer, n))
-    if more and bytes > n then
-      local rest = c.ffi.new('char[?]', bytes - n)
-      read(rest, bytes - n)
-      out = head.read(c.ffi.string(buffer, n) .. c.ffi.string(rest, bytes - n))
-    end
-    return out
-  end)
-  if ok then return found end
-  if c.is_interrupt(found) then error(found, 0) end
-  return nil, (tostring(found):gsub('^.-read: ', ''):gsub('^' .. path:gsub('%p', '%%%0') .. ': ', ''))
-end
-
--- Why a file that was looked at is bad; nil and false for what is nobody's picture.
-local function trouble_of(path, bytes, found)
-  local promised = promises[ending_of(path)]
-  if found.kind and not head.readable[found.kind] then return ('is %s; needs JPEG or PNG'):format(found.kind) end
-  if found.kind and not (found.width and found.channels) then
-    return ('is %s and ends before its picture'):format(found.kind)
-  end
-  if found.kind then return nil, true end
-  if not promised then return nil, false end
-  if bytes == 0 then return 'is empty; needs JPEG or PNG' end
-  if not head.readable[promised] then return ('is %s; needs JPEG or PNG'):format(promised) end
-  return 'is neither JPEG nor PNG inside'
-end
-
 local function count(scan, what) scan.others[what] = (scan.others[what] or 0) + 1 end
 
 local function look(scan, place, path, s)
   c.poll()
-  local found, reason = read_head(path)
-  local ending = ending_of(path)
-  if not found and (promises[ending] or ending == '') then
-    scan.bad[#scan.bad + 1] = { path = path, reason = ': ' .. reason }
-    return
+  local found = contents.look(path, s.bytes)
+  found.path, found.label, found.part, found.bytes = path, place.label, place.part, s.bytes
+  if found.of or found.any then scan.looked[#scan.looked + 1] = found else count(scan, found.ending) end
+end
+
+-- Of what the folder is: of that of which it holds more; pictures, if it holds as many.
+local function kind_of(looked)
+  local good, all = { images = 0, sounds = 0 }, { images = 0, sounds = 0 }
+  for _, f in ipairs(looked) do
+    if f.of then
+      all[f.of] = all[f.of] + 1
+      good[f.of] = good[f.of] + (f.reason and 0 or 1)
+    end
   end
-  local trouble, picture
-  if found then trouble, picture = trouble_of(path, s.bytes, found) end
-  if trouble then
-    scan.bad[#scan.bad + 1] = { path = path, reason = ' ' .. trouble }
-  elseif picture then
-    local own = { path = path, label = place.label, part = place.part, bytes = s.bytes, head = found }
-    scan.files[#scan.files + 1] = own
-  else
-    count(scan, ending == '' and 'without an ending' or '.' .. ending)
+  local by = good.sounds == good.images and all or good
+  return by.sounds > by.images and 'sounds' or 'images'
+end
+
+-- What was looked at becomes files, bad ones, and others.
+local function sort_out(scan)
+  scan.items = kind_of(scan.looked)
+  for _, f in ipairs(scan.looked) do
+    if f.of and f.of ~= scan.items then
+      count(scan, f.ending)
+    elseif f.reason then
+      scan.bad[#scan.bad + 1] = { path = f.path, reason = f.reason }
+    else
+      scan.files[#scan.files + 1] = { path = f.path, label = f.label, part = f.part, bytes = f.bytes, head = f.head }
+    end
   end
+  scan.looked = nil
 end
 
 -- Real folders of all classes first, then classes that are links, then links within.
@@ -245,6 +215,7 @@ local function visit(scan, places)
     if e.link then walks.through(scan.walk, e.path, e.link, taker(place), place.part or 'all') end
   end
   walks.follow(scan.walk)
+  sort_out(scan)
   for _, t in ipairs(scan.walk.troubles) do scan.bad[#scan.bad + 1] = { path = t.path, reason = ': ' .. t.reason } end
 end
 
@@ -305,7 +276,7 @@ end
 
 function M.folder(path)
   check_path(path)
-  local scan = { path = path, walk = walks.new(path), files = {}, bad = {}, others = {}, unread = {} }
+  local scan = { path = path, walk = walks.new(path), files = {}, looked = {}, bad = {}, others = {}, unread = {} }
   local parts = parts_of(scan, folders_in(scan, path))
   local places
   scan.classes, places = classes_of(scan, parts)

@@ -1,11 +1,12 @@
--- source.lua: what the files of a folder of pictures are, in numbers and words: formats, the quality of JPEGs, what is
--- stored turned, what their bytes are for. Pixels that were once a JPEG are not raw, whatever becomes of them.
+-- source.lua: what the files of a folder of pictures or sounds are, in numbers and words: formats, the quality of
+-- JPEGs, what is stored turned, what their bytes are for. Pixels that were once a JPEG are not raw, whatever becomes of
+-- them.
 local names = require 'hz.base.names'
 local tensor = require 'hz.tensor.tensor'
 
 local M = {}
 
-local lossy = { JPEG = true }
+local lossy = { JPEG = true, MP3 = true, Ogg = true, Opus = true }
 
 -- '75', '~60', '~60..95'; nil where no file tells.
 local function quality_text(low, high, exact)

@@ -1,11 +1,13 @@
 -- nets.lua: networks by name. The six published CIFAR networks (arXiv 1807.10569) with their exact parameter counts,
--- All-CNN-C as in its paper (arXiv 1412.6806), and a small net for demonstrations. Nets end in logits.
+-- All-CNN-C as in its paper (arXiv 1412.6806), and a small net for demonstrations; those for sound are in
+-- sound_nets.lua. Nets end in logits.
 local c = require 'hz.c'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
 local eager = require 'hz.net.eager'
 local file = require 'hz.base.file'
 local nets = require 'hz.net.net'
+local sound_nets = require 'hz.net.sound_nets'
 local l = eager.kinds
 local conv, relu, dropout, dense, flatten = l.conv, l.relu, l.dropout, l.dense, l.flatten
 local meanpool, maxpool, norm = l.meanpool, l.maxpool, l.norm
@@ -50,7 +52,8 @@ local function by_size(o)
   return list
 end
 
--- name, what it is, parameters at 32x32x3 and 10 classes, layers
+-- name, what it is, parameters at 32x32x3 and 10 classes, layers; input, classes: where others are the default; norm:
+-- the default of that option, which other nets do not have
 local rows = {
   { 'all-cnns',           'published A', 701386,  published(1, all_conv) },
   { 'cnns-dense-64',      'published B', 1079562, published(1, dense_head(64, 256)) },
@@ -70,29 +73,41 @@ local rows = {
   { 'conv-by-size',       'for images of any size', 99450, by_size },
 }
 
+for _, row in ipairs(sound_nets) do rows[#rows + 1] = row end
+
 local M = { rows = rows, order = {} }
 local by_name = {}
 for i, r in ipairs(rows) do M.order[i], by_name[r[1]] = r[1], r end
 
 function M.names() return table.concat(M.order, ', ') end
 
-local function with_defaults(o)
-  local full = { classes = 10, input = { 32, 32, 3 }, last_relu = false }
-  for k, v in pairs(names.options('model', o, full)) do full[k] = v end
+local function check_norm(row, norm)
+  if not row.norm then
+    c.fail("model: norm=%s was given for '%s', which has no such option", need.shown(norm), row[1])
+  end
+  if norm ~= 'rows' and norm ~= 'channels' then need.fail('model', 'norm', norm, "'rows' or 'channels'") end
+end
+
+-- row: of a net by name; {} for one of a file.
+local function with_defaults(o, row)
+  local full = { classes = row.classes or 10, input = row.input or { 32, 32, 3 }, last_relu = false, norm = row.norm }
+  for k, v in pairs(names.options('model', o, 'classes input last_relu norm')) do full[k] = v end
+  if o and o.norm ~= nil and row[1] then check_norm(row, o.norm) end
   need.count('model', 'classes', full.classes, 1)
   need.boolean('model', 'last_relu', full.last_relu)
   nets.check_input('model', full.input)
   return full
 end
 
--- A network by name. o: classes (default 10), input (default {32,32,3}), last_relu (default false).
+-- A network by name. o: classes (default 10), input (default {32,32,3}; of those for sound 12 and {96,173,1}),
+-- last_relu (default false), norm of those for sound ('rows': one set of statistics per mel row, or 'channels').
 function M.make(name, o)
   local row = by_name[name]
   if not row then
     c.fail("model: '%s' is unknown%s; have %s, or a file NAME.lua that returns a net", tostring(name),
       names.meant(name, M.order), M.names())
   end
-  local full = with_defaults(o)
+  local full = with_defaults(o, row)
   local list = row[4](full)
   list.input = full.input
   return eager.new(name)(list)
@@ -106,7 +121,7 @@ function M.load(name, o)
   local chunk, why = file.chunk(name)
   if not chunk then c.fail('model: %s', (why:gsub('^cannot open ', 'cannot open '))) end
   local net = chunk()
-  if type(net) == 'function' then net = net(with_defaults(o)) end
+  if type(net) == 'function' then net = net(with_defaults(o, {})) end
   if not nets.is(net) then
     c.fail('model: %s returned %s; needs a net, or a function that returns one', name, type(net))
   end

@@ -12,9 +12,10 @@ end
 
 local function status_of(run)
   local done = run.optimizer.steps / run.total_steps
-  return ('epoch %d/%d  step %d/%d  loss %.4f  accuracy %.2f %%  %.0f images/s  %s left'):format(
+  return ('epoch %d/%d  step %d/%d  loss %.4f  accuracy %.2f %%  %.0f %s/s  %s left'):format(
     run.plan.epoch + 1, run.epochs, run.optimizer.steps, run.total_steps, run.loss_sum / run.seen,
-    100 * run.correct / run.seen, run.rate, progress.duration(run.seconds / done * (1 - done)))
+    100 * run.correct / run.seen, run.rate, run.plan.options.data.sounds and 'sounds' or 'images',
+    progress.duration(run.seconds / done * (1 - done)))
 end
 
 -- Sets on_step and on_epoch of train.lua's arguments; returns the progress that they write to, which is to be cleared

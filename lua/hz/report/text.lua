@@ -16,7 +16,7 @@ local function number(format, v, factor) return v and format:format(v * (factor 
 local function decibels(v) return v and ('%.2f'):format(v) or 'exact' end
 
 -- Bits and quality are those of the test items. varies: shown only where the groups differ in this field; differs:
--- where some are tested on another encoding than trained on.
+-- where some are tested on another encoding than trained on; of: of 'images' or 'sounds' alone.
 local columns = {
   { 'data', 'left', function(g) return g.data end, varies = 'data' },
   { 'model', 'left', function(g) return g.model end, varies = 'model' },
@@ -29,11 +29,14 @@ local columns = {
   { 'container', 'right', function(g) return number('%.1f', g.bytes_container) end },
   { 'bits/sample', 'right', function(g) return number('%.3f', g.bits_per_sample) end },
   { 'per file', 'right', function(g) return number('%.3f', g.bits_per_sample_file) end },
-  { 'PSNR dB', 'right', function(g) return g.of_files and '-' or decibels(g.psnr) end },
-  { 'SSIM', 'right', function(g) return number('%.4f', g.ssim) end },
+  { 'kbit/s', 'right', function(g) return number('%.2f', g.kbit_per_second) end, of = 'sounds' },
+  { 'PSNR dB', 'right', function(g) return g.of_files and '-' or decibels(g.psnr) end, of = 'images' },
+  { 'SSIM', 'right', function(g) return number('%.4f', g.ssim) end, of = 'images' },
+  { 'SNR dB', 'right', function(g) return g.of_files and '-' or decibels(g.snr) end, of = 'sounds' },
+  { 'LSD dB', 'right', function(g) return number('%.2f', g.log_spectral_distance) end, of = 'sounds' },
   { 'train bits', 'right', function(g) return number('%.3f', g.bits_per_sample_train) end, differs = true },
   { 'train dB', 'right', function(g)
-    return g.bits_per_sample_train and decibels(g.psnr_train) or '-'
+    return g.bits_per_sample_train and decibels(g[g.kbit_per_second and 'snr_train' or 'psnr_train']) or '-'
   end, differs = true },
   { 'accuracy %', 'right', function(g) return number('%.2f', g.accuracy, 100) end },
   { '+-', 'right', function(g) return number('%.2f', g.spread, 100) end },
@@ -46,7 +49,16 @@ local columns = {
   end },
 }
 
+local function of_kind(kind, groups)
+  local any = false
+  for _, g in ipairs(groups) do
+    any = any or not g.of_files and (g.kbit_per_second ~= nil) == (kind == 'sounds')
+  end
+  return any
+end
+
 local function shown(col, groups)
+  if col.of and not of_kind(col.of, groups) then return false end
   for _, g in ipairs(groups) do
     if col.varies and g[col.varies] ~= groups[1][col.varies] then return true end
     if col.differs and g.trained ~= g.tested then return true end

@@ -17,13 +17,8 @@ local M = {}
 
 -- ---- models ----
 
-local function shape_of(set)
-  local s = set.items:size()
-  return { s[2], s[3], s[4] }
-end
-
 local function new_net(model, set, seed)
-  local shape = shape_of(set)
+  local shape = set:shape()
   local net = nets.load(model, { classes = #set.classes, input = shape })
   return net:init { seed = seed, input = shape }
 end
@@ -41,7 +36,7 @@ local function describe_model(o, model, set, dtype)
   end
   if o.weights then net:load(o.weights) end             -- does it fit?
   return { name = model:match '[^/]*$':gsub('%.lua$', ''), path = model, layers = layers, params = net:count(),
-    madds = madds, input = shape_of(set), mean = net.mean, deviation = net.deviation,
+    madds = madds, input = set:shape(), mean = net.mean, deviation = net.deviation,
     make = function(seed) return new_net(model, set, seed) end }
 end
 

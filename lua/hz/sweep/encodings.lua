@@ -102,21 +102,21 @@ local function domain(params)
     number and high < math.huge and high or nil, choices
 end
 
-local function row_of(declaration, side)
+local function row_of(declaration, side, items)
   local first = declaration.params[1]
   local kind, low, high, choices = domain(declaration.params)
   local help = (first.help or 'of the codec') .. (first.unit and ', ' .. first.unit or '')
-  if side ~= '' then help = help .. '; of the test images alone' end
+  if side ~= '' then help = ('%s; of the test %s alone'):format(help, items) end
   return { declaration.name .. side, nil, kind, help, list = true, also = { 'raw' }, min = low, max = high,
     choices = choices }
 end
 
--- Rows for hz.args: a list of values for each parameter of the codecs, and NAME_test for those of the test images'
--- codecs.
-function M.rows(codecs, codecs_test)
+-- Rows for hz.args: a list of values for each parameter of the codecs, and NAME_test for those of the test items'
+-- codecs. items: what these are, in the plural.
+function M.rows(codecs, codecs_test, items)
   local rows = {}
   for _, part in ipairs { { '', joined(codecs, codecs_test) }, { '_test', codecs_test or codecs } } do
-    for _, declaration in ipairs((declared(part[2]))) do rows[#rows + 1] = row_of(declaration, part[1]) end
+    for _, declaration in ipairs((declared(part[2]))) do rows[#rows + 1] = row_of(declaration, part[1], items) end
   end
   return rows
 end

@@ -13,7 +13,7 @@ local sqlite = require 'hz.ext.sqlite'
 
 local M = {}
 
-local VERSION = 5                  -- of the tables below
+local VERSION = 6                  -- of the tables below
 
 -- Columns of the table `cells`, for queries: name, type, value of a flat row (rows.lua).
 local numbers = { 'quality', 'quality_test', 'params', 'seed', 'epochs', 'accuracy', 'best', 'last', 'seconds',

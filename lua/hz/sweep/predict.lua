@@ -28,6 +28,9 @@ local function seconds(f)
   return sum / n
 end
 
+-- What is enough of a set for some steps: features of sounds are made of those that are looked at.
+local function enough(set, batch) return set.sounds and set:subset(1, math.min(#set.labels, batch)) or set end
+
 -- Seconds per training step and per scored item of a job, on data as they are.
 local function measure(job)
   local p, net = job.point, job.point.model.make(0)
@@ -36,7 +39,7 @@ local function measure(job)
   local scored = net:plan(settings:to_score(some))
   local speed = { item = seconds(function() scored:evaluate() end) / #some.labels, step = 0 }
   if settings.epochs > 0 then
-    local plan = net:plan(settings:to_train(p.train))
+    local plan = net:plan(settings:to_train(enough(p.train, settings.batch)))
     speed.step = seconds(function() plan:step() end)
   end
   return speed
@@ -45,7 +48,7 @@ end
 -- A function that takes a training step of few items twice and gives the seconds of a multiply-add; for a glance.
 local function glance(job)
   local madds, settings = job.point.model.madds, job.settings:with { optimizer = optim.sgd { rate = 1e-9 } }
-  local options = settings:to_train(job.point.train)
+  local options = settings:to_train(enough(job.point.train, settings.batch))
   options.batch = math.min(options.batch, math.max(8, math.floor(GLANCE / madds)))
   local plan = job.point.model.make(0):plan(options)
   plan:step()

@@ -17,12 +17,18 @@ M.fields = { 'data', 'split', 'protocol', 'codec', 'quality', 'codec_test', 'qua
   'bytes_container', 'bits_per_sample', 'bits_per_sample_file', 'psnr', 'ssim', 'seconds', 'curve',
   'parameter', 'encoding', 'values', 'parameter_test', 'encoding_test', 'values_test', 'isa', 'vendor', 'kernels' }
 
--- What encodings cost and keep.
+-- What encodings cost and keep; the last three are of sounds alone.
 M.figures = { 'bytes_payload', 'bytes_tables', 'bytes_container', 'bits_per_sample', 'bits_per_sample_file', 'psnr',
-  'ssim' }
+  'ssim', 'kbit_per_second', 'snr', 'log_spectral_distance' }
+local of_sounds, sound_fields = { kbit_per_second = true, snr = true, log_spectral_distance = true }, {}
 for i = 1, #M.figures do
-  M.figures[#M.figures + 1] = M.figures[i] .. '_train'
-  M.fields[#M.fields + 1] = M.figures[#M.figures]
+  local name = M.figures[i]
+  M.figures[#M.figures + 1] = name .. '_train'
+  if of_sounds[name] then
+    sound_fields[#sound_fields + 1], sound_fields[#sound_fields + 2] = name, name .. '_train'
+  else
+    M.fields[#M.fields + 1] = name .. '_train'
+  end
 end
 
 -- What the files of a folder are that the data came from ('JPEG 75'), and what they take; nil for other data.
@@ -31,11 +37,16 @@ local source_fields = { 'source' }
 for _, name in ipairs(of_files) do source_fields[#source_fields + 1] = 'source_' .. name end
 M.source_fields = source_fields
 
--- M.fields, and where one of the rows has files the fields about these.
+-- M.fields, and where one of the rows is of sounds, or has files, the fields about these.
 function M.fields_of(rows)
-  local list, any = { unpack(M.fields) }, false
-  for _, row in ipairs(rows) do any = any or row.source ~= nil end
-  for _, name in ipairs(any and source_fields or {}) do list[#list + 1] = name end
+  local list = { unpack(M.fields) }
+  local function add(fields, of)
+    local any = false
+    for _, row in ipairs(rows) do any = any or row[of] ~= nil end
+    for _, name in ipairs(any and fields or {}) do list[#list + 1] = name end
+  end
+  add(sound_fields, 'kbit_per_second')
+  add(source_fields, 'source')
   return list
 end
 

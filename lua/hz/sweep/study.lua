@@ -22,6 +22,17 @@ local M, Study, methods = {}, {}, {}
 
 M.found = sets.found
 
+-- The data of a script that trains once: items ('images', 'sounds'), real and embedded as in a study. Gives the rows of
+-- keys that sets have options for, and load(knob, given) -> name, training set, test set; knob.data may be nil.
+function M.data(o)
+  names.fields('study.data', o, 'items real embedded')
+  return sets.rows(o), function(knob, given)
+    local asked = setmetatable({ data = knob.data and { knob.data } }, { __index = knob })
+    local one = sets.load(o, sets.names(o, asked, given)[1], knob, given)
+    return one.name, one.train, one.test
+  end
+end
+
 -- ---- rows of keys ----
 
 -- type, help (%s: the items, in the plural) and domain of keys that experiments share.
@@ -114,7 +125,7 @@ local function rows_of(self)
   for _, own in ipairs(self.knobs or {}) do rows[#rows + 1] = type(own) == 'string' and row(own) or own end
   for _, last in ipairs(last_rows) do rows[#rows + 1] = last end
   rows.about, rows.who = self.about, self.who
-  rows.more = function(knob) return encodings.rows(knob.codec, knob.codec_test) end
+  rows.more = function(knob) return encodings.rows(knob.codec, knob.codec_test, self.items) end
   return rows
 end
 
@@ -136,18 +147,22 @@ local function preset_named(self, name)
 end
 
 -- What a preset says holds where the command line is silent; of codecs, not where it asks for a codec's other
--- parameters and the codec has none of that name. An optimiser that was asked for has a rate of its own.
+-- parameters and the codec has none of that name. Codecs that have none of those in the preset are taken as they are,
+-- beside the untouched data. An optimiser that was asked for has a rate of its own.
 local function apply(preset, rows, knob, given, values)
-  local known, asked = {}, given.quality or next(values)
+  local known, asked, walked = {}, given.quality or next(values), false
   for _, row in ipairs(rows) do known[row[1]] = row[1] ~= 'quality' end
   for key, value in pairs(preset) do
     if known[key] and not given[key] then knob[key] = value end
   end
   for key, value in pairs(preset) do
-    if key ~= 1 and not known[key] and not given[key] and (not asked or encodings.declares(knob.codec, key)) then
+    local free = not asked and (key == 'quality' or not given.codec)
+    if key ~= 1 and not known[key] and not given[key] and (free or encodings.declares(knob.codec, key)) then
       (key == 'quality' and knob or values)[key] = value
+      walked = true
     end
   end
+  if given.codec and not asked and not walked then table.insert(knob.codec, 'raw') end
   if given.optimizer and not given.rate then knob.rate = nil end
 end
 
@@ -227,6 +242,7 @@ function methods:settings(...)
   local knob, given, values = args.parse(rows, ...)
   local names = sets.names(self, knob, given)
   local preset = knob.preset or default_preset(self, names)
+  knob.preset = preset
   apply(preset_named(self, preset), rows, knob, given, values)
   local o, data = {}, {}
   for i, name in ipairs(names) do data[i] = sets.load(self, name, knob, given) end

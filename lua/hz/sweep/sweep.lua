@@ -263,8 +263,10 @@ local function check(o)
   end
   check_kinds(o)
   encodings.take(o, M.known)
+  local raw = false                                    -- among the codecs: the others are taken as they are
+  for _, codec in ipairs(o.codec) do raw = raw or codec == 'raw' end
   for _, k in ipairs { 'data', 'quality', 'model', 'epochs', 'optimizer' } do
-    if o[k] == nil and not (k == 'quality' and o.values) then
+    if o[k] == nil and not (k == 'quality' and (o.values or raw)) then
       c.fail('sweep: %s is missing; '
         .. 'needs data, quality (or another parameter of the codec), model, epochs and optimizer', k)
     end
@@ -323,14 +325,14 @@ local function go(self, o, start)
   if self.processes > 1 then workers.work(self, self.processes) else work(self) end
 end
 
--- What is odd about the data; and pixels that were JPEGs before are called raw nowhere without a word.
+-- What is odd about the data; and what was a JPEG or an MP3 before is called raw nowhere without a word.
 local function warn(o)
   for _, data in ipairs(o.data) do
     say_remarks { data.train, data.test }
     local files = data.train.files
     if files and files.facts.lossy then
-      say(("%s: 'raw' is not raw: its pixels are those of %s; what that cost is in every row"):format(data.name,
-        source.long(files.facts)))
+      say(("%s: 'raw' is not raw: its %s are those of %s; what that cost is in every row"):format(data.name,
+        data.train.sounds and 'samples' or 'pixels', source.long(files.facts)))
     end
   end
 end

@@ -29,9 +29,9 @@ local function head(self, job) return ('cell %d/%d'):format(job.number, #self.jo
 -- One cell at work. at: { epochs (behind it, with the part of the running one), loss, accuracy, rate }. What matters
 -- most stands first: narrow terminals cut the end off.
 function M.status(self, job, at)
-  return ('%s%s: %s, epoch %d/%d, loss %.3f, accuracy %.1f %%, %.0f images/s'):format(head(self, job),
+  return ('%s%s: %s, epoch %d/%d, loss %.3f, accuracy %.1f %%, %.0f %s/s'):format(head(self, job),
     left(self, ', '), M.title(job.labels), math.floor(at.epochs) + 1, job.settings.epochs,
-    at.loss, 100 * at.accuracy, at.rate)
+    at.loss, 100 * at.accuracy, at.rate, job.point.train.sounds and 'sounds' or 'images')
 end
 
 -- Several cells at work: those in `running` (jobs), each with the epoch it is in.

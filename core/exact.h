@@ -1,15 +1,15 @@
-/* math.h: the few functions the embedded data set needs, from IEEE 754 additions, multiplications, divisions and
+/* exact.h: the few functions the embedded data sets need, from IEEE 754 additions, multiplications, divisions and
    square roots alone, so that every machine computes the same bits; a libm may round its exp or sin as it likes.
-   Accuracy is a few units in the last place, which the tests compare with libm. Private to core/camera*.c. */
-#ifndef CAMERA_MATH_H
-#define CAMERA_MATH_H
+   Accuracy is a few units in the last place, which the tests compare with libm. Core only. */
+#ifndef HZ_CORE_EXACT_H
+#define HZ_CORE_EXACT_H
 #include <float.h>
 #include <math.h>       /* sqrt only: IEEE 754 rounds it correctly everywhere */
 #include <stdint.h>
 #include <string.h>
 
 #if FLT_EVAL_METHOD != 0
-#error "the embedded data set needs arithmetic in the type's own precision (on 32-bit x86: -msse2 -mfpmath=sse)"
+#error "the embedded data sets need arithmetic in the type's own precision (on 32-bit x86: -msse2 -mfpmath=sse)"
 #endif
 
 static inline double m_floor(double x)      /* |x| < 2^62 */

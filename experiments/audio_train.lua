@@ -1,0 +1,72 @@
+-- audio_train.lua: trains one network on sounds: spoken digits where they are found, else the embedded set.
+--   hz experiments/audio_train.lua data=fsdd model=cnn_x3_mlp_128 epochs=20
+--   hz experiments/audio_train.lua data=folder path=DIR predict=clip.wav
+local hz = require 'hz'
+local row = hz.study.rows 'sounds'
+local keys, load = hz.study.data { items = 'sounds', real = { 'fsdd' }, embedded = { 'strings' } }
+
+local spec = {
+  about = 'Trains one network and scores it on the test set. The same command resumes what was stopped.',
+  { 'data',      nil,        'string', 'data set (default: fsdd if it is found, else strings)' },
+  { 'model',     'cnn_x3_mlp_128', 'string', 'network by name, or a file NAME.lua that returns a net' },
+  row('epochs', 20, { min = 1 }),
+  { 'train',     nil,        'int',    'training sounds (default: all)', min = 1 },
+  { 'test',      nil,        'int',    'test sounds (default: all)', min = 1 },
+  row('batch', 32), row('dtype', 'f32'), row('exact', false), row('optimizer', 'adam'),
+  row('rate', nil, { help = 'learning rate (default: adam and adamw 0.001, sgd 0.01, adadelta 1)' }),
+  row('schedule', 'cosine'), row('smoothing', 0.005), row('seed', 1),
+  { 'out',       nil,        'string',
+    'folder for log and parameters (default: a folder under runs/train named after the settings)' },
+  { 'fresh',     false,      'bool',   'start anew even if the folder holds a training' },
+  { 'classes',   false,      'bool',   'print the accuracy of each class at the end' },
+  { 'predict',   nil,        'string', 'a file, or a folder of files: print their likeliest classes at the end; with '
+    .. 'out= of a finished training nothing else is done' },
+}
+for _, key in ipairs(keys) do spec[#spec + 1] = key end
+local knob, given = hz.args(spec, ...)
+
+if knob.predict and knob.out and hz.file.exists(knob.out .. '/model.safetensors') then
+  return hz.classify.say(knob.out, knob.predict)
+end
+
+-- ---- data ----
+
+local name, train, test = load(knob, given)
+local function first(set, split, n)
+  if n and n > #set then hz.fail('%s=%d was given; %s has %d sounds', split, n, name, #set) end
+  return n and set:subset(1, n) or set
+end
+train, test = first(train, 'train', knob.train), first(test, 'test', knob.test)
+if not given.batch then knob.batch = math.min(knob.batch, #train) end
+
+-- ---- net and settings ----
+
+local net = hz.model(knob.model, { classes = #train.classes, input = train:shape() })
+net:init { seed = knob.seed, input = train:shape() }
+local training = hz.study.training(knob)         -- epochs, batch, dtype, seed, smoothing, optimizer
+
+-- ---- training ----
+
+local run = hz.run {
+  kind = 'train', out = knob.out, fresh = knob.fresh,
+  settings = { data = name, digest = train.digest, test_digest = test.digest, hears = train.sounds:hears(),
+    model = knob.model, layers = tostring(net), epochs = knob.epochs, batch = knob.batch, dtype = knob.dtype,
+    optimizer = training.optimizer:describe(), smoothing = knob.smoothing, seed = knob.seed,
+    exact = knob.exact or nil },
+}
+print(('%s: %s parameters; %s'):format(hz.visible(net.who), net:count(), hz.visible(run.folder)))
+
+training.net, training.train, training.test, training.watch = net, train, test, test
+local result = run:train(training)
+
+-- ---- what came out ----
+
+print(('test accuracy %.2f %% after %d epochs, loss %.4f, %.0f s, %.0f sounds/s'):format(
+  100 * result.test.accuracy, knob.epochs, result.test.loss, result.seconds, #train * knob.epochs / result.seconds))
+if knob.classes then
+  for _, class in ipairs(hz.per_class(result.test, test)) do
+    print(('  %-12s %6.2f %%  of %d'):format(hz.visible(class.class), 100 * class.accuracy, class.n))
+  end
+end
+print('log and parameters: ' .. hz.visible(run.folder))
+if knob.predict then hz.classify.say(run.folder, knob.predict) end
