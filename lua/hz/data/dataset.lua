@@ -175,6 +175,21 @@ function methods.select(set, indices)
   return derive(set, function(t) return gather(t, indices) end)
 end
 
+-- All items, by index, in the order in which they are held out.
+local function drawn(set, salt)
+  if salt ~= nil then need.text('split', 'the salt', salt) end
+  local prefix, digest = (salt or 'split') .. '\0', crypto.new 'sha256'
+  local function name(i) return set.origins and bytes_at(set.origins, i) or bytes_at(set.hashes, i) end
+  return ranked(#set.labels, set.labels, function(i) return digest:add(prefix):add(name(i)):raw() end)
+end
+
+-- The rest, and those held out.
+local function parted(set, held)
+  local rest, out = {}, {}
+  for i = 1, #set.labels do table.insert(held[i] and out or rest, i) end
+  return set:select(rest), set:select(out)
+end
+
 -- Two sets: the rest, and `count` items held out. Which ones follows from the content hash of the original items and
 -- the salt (a string) alone; equal items fall on one side, but for one group where the count cuts.
 function methods.split(set, count, salt)
@@ -182,15 +197,27 @@ function methods.split(set, count, salt)
   if type(count) ~= 'number' or count % 1 ~= 0 or count < 1 or count >= n then
     c.fail('split: %s of the %d items of %s were asked for; needs 1..%d', tostring(count), n, title(set), n - 1)
   end
-  if salt ~= nil then need.text('split', 'the salt', salt) end
-  local prefix, digest = (salt or 'split') .. '\0', crypto.new 'sha256'
-  local function name(i) return set.origins and bytes_at(set.origins, i) or bytes_at(set.hashes, i) end
-  local order = ranked(n, set.labels, function(i) return digest:add(prefix):add(name(i)):raw() end)
-  local held = {}
+  local order, held = drawn(set, salt), {}
   for r = 1, count do held[order[r]] = true end
-  local rest, out = {}, {}
-  for i = 1, n do table.insert(held[i] and out or rest, i) end
-  return set:select(rest), set:select(out)
+  return parted(set, held)
+end
+
+-- The same, of each class its share (at least one), which leaves one at least.
+function methods.split_classes(set, share, salt)
+  if type(share) ~= 'number' or not (share > 0 and share < 1) then
+    need.fail('split_classes', 'the share', share, 'a number with 0 < share < 1')
+  end
+  local left, held = set:per_class(), {}
+  for label, n in ipairs(left) do
+    if n == 1 then c.fail("split_classes: class '%s' of %s has one item; needs two", set.classes[label], title(set)) end
+    left[label] = math.max(1, math.floor(share * n + 0.5))
+    left[label] = math.min(left[label], n - 1)
+  end
+  for _, i in ipairs(drawn(set, salt)) do
+    local label = set.labels[i] + 1
+    held[i], left[label] = left[label] > 0, left[label] - 1
+  end
+  return parted(set, held)
 end
 
 -- The same set under another name of its part.
