@@ -44,7 +44,7 @@ return {
   licence = 'that of hz',
   classes = strings.classes,
   options = features.options({}, {
-    train = { default = 2400, min = 12, max = 1000000, whole = true, about = 'clips to train' },
+    train = { default = 3000, min = 12, max = 1000000, whole = true, about = 'clips to train' },
     test = { default = 600, min = 12, max = 1000000, whole = true, about = 'clips to test' },
     seed = { default = 0, min = 0, max = 2 ^ 53 - 1, whole = true, about = 'another seed, other notes' },
     rate = { default = 44100, min = 11025, max = 44100, whole = true, about = '44100, 22050 or 11025 Hz' },

@@ -15,13 +15,13 @@ static const struct {
     { "chorus",         delay_chorus,   { .012, .020 }, { 1.5, 3.0 }, { .0015, .0025 }, { .6, .9 } },
     { "distortion",     shape_drive,    { 0, 0 },          { 0, 0 },        { 0, .05 },       { 34, 44 } },
     { "EQ",             shape_equalise, { 0, 0 },          { 0, 0 },        { 1.0, 2.0 },     { 15, 21 } },
-    { "feedback delay", delay_echoes,   { .100, .220 }, { 0, 0 },        { 0, 0 },            { .55, .75 } },
+    { "feedback delay", delay_echoes,   { .100, .220 }, { 0, 0 },        { 0, 0 },            { .5, .7 } },
     { "flanger",        delay_flanger,  { .0015, .004 }, { .6, 1.6 }, { .6, .85 },      { .5, .75 } },
     { "none",           NULL,           { 0, 0 },          { 0, 0 },        { 0, 0 },            { 0, 0 } },
-    { "overdrive",      shape_drive,    { 0, 0 },          { 0, 0 },        { .4, .7 },       { 14, 20 } },
+    { "overdrive",      shape_drive,    { 0, 0 },          { 0, 0 },        { .5, .8 },       { 16, 22 } },
     { "phaser",         shape_phase,    { 0, 0 },          { .8, 2.0 },  { 3.0, 4.0 },     { .2, .5 } },
-    { "reverb",         delay_reverb,   { .8, 2.0 },    { 0, 0 },        { .8, 1.2 },      { .1, .2 } },
-    { "slapback",       delay_slapback, { .070, .160 }, { 0, 0 },        { 0, 0 },            { .6, .9 } },
+    { "reverb",         delay_reverb,   { .8, 2.0 },    { 0, 0 },        { .8, 1.2 },      { .08, .16 } },
+    { "slapback",       delay_slapback, { .070, .160 }, { 0, 0 },        { 0, 0 },            { .5, .8 } },
     { "tremolo",        shape_tremolo,  { 0, 0 },          { 4, 9 },     { .6, .95 },      { 0, 0 } },
     { "vibrato",        delay_vibrato,  { 0, 0 },          { 4, 7.5 },   { 35, 80 },       { 0, 0 } },
 };
@@ -48,9 +48,9 @@ void clip_draw(clip *c, uint64_t seed, uint32_t item)
     c->onset = uniform(&r, 0.01, 0.12);
     c->pitch = ratio(&r, 82.4, 660);                  /* E2 to E5 */
     c->pick = uniform(&r, 0.06, 0.45);
-    c->soft = ratio(&r, 800, 8000);
+    c->soft = ratio(&r, 2000, 10000);
     c->decay = ratio(&r, 0.8, 5);
-    c->damping = ratio(&r, 0.01, 0.24);
+    c->damping = ratio(&r, 0.005, 0.12);
     c->time = within(&r, effects[c->label].time);
     c->rate = within(&r, effects[c->label].rate);
     c->depth = within(&r, effects[c->label].depth);

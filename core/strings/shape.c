@@ -42,10 +42,11 @@ static void peak(double *x, int64_t n, double hz, double db, double q)
     }
 }
 
-/* One band up and one down by `amount` dB, an octave and a half apart at least. depth: their Q. */
+/* One band of 450 to 1,000 Hz and one of 2,200 to 4,400 Hz, one up and the other down by `amount` dB. depth: their
+   Q. */
 void shape_equalise(const clip *c, double *x, double *room, int64_t n)
 {
-    double low = 300 * m_exp(c->spot[0] * 0.9), high = 1400 * m_exp(c->spot[1] * 0.9);
+    double low = 450 * m_exp(c->spot[0] * 0.8), high = 2200 * m_exp(c->spot[1] * 0.7);
     double sign = c->spot[2] < 0.5 ? 1 : -1;
     peak(x, n, low, sign * c->amount, c->depth);
     peak(x, n, high, -sign * c->amount, c->depth);

@@ -114,9 +114,9 @@ END_TEST
 /* ---- reproducibility ---- */
 
 static const struct { hz_strings_spec spec; uint64_t digest; } golden[] = {
-    { { 0 }, 0xb03d640fd9983cc8 },
-    { { .seed = 123456789012345, .rate = 22050, .seconds = 1.37, .noise = 2.5 }, 0x90b8c36e0ececcf0 },
-    { { .rate = 11025, .seconds = 1, .noise_free = 1 }, 0xa85b1bb6e3b9e1ad },
+    { { 0 }, 0xe1b1e7c96430dfdc },
+    { { .seed = 123456789012345, .rate = 22050, .seconds = 1.37, .noise = 2.5 }, 0x28fbacc49563513a },
+    { { .rate = 11025, .seconds = 1, .noise_free = 1 }, 0xc7ddd8370037306b },
 };
 
 /* Recorded with gcc 12 on x86-64; any other compiler, option or machine must yield the same bits. All classes. */
