@@ -1,7 +1,7 @@
 -- idmt.lua: IDMT-SMT-Audio-Effects (Stein 2010; Zenodo 7544032): notes of guitar and bass through eleven effects and
 -- none, about 2 s each, 44.1 kHz mono 16 bit, as PART/Samples/EFFECT/*.wav, with parts 'Gitarre monophon', 'Gitarre
--- monophon2', 'Bass monophon' and so on. The archive holds one archive for each part, so that users unpack it. path= may
--- be the folder of all parts, one part, or its Samples. A fifth of each class is held out for the test, by content.
+-- monophon2', 'Bass monophon' and so on. The archive holds one archive for each part, so that users unpack it. path= is
+-- the folder of all parts, one part, or its Samples. A fifth of each class is held out for the test, by content.
 local clips = require 'hz.data.clips'
 local clip_files = require 'hz.codec.clip_files'
 local dataset = require 'hz.data.dataset'

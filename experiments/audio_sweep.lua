@@ -21,7 +21,7 @@ local study = hz.study {
   knobs = { 'smoothing' },
   presets = {                      -- keys given on the command line win
     { 'quick', protocol = 'strict', bitrate = { 8, 16, 32, 'raw' }, model = { 'sound-small' }, seed = { 1 },
-      epochs = 12, batch = 32, optimizer = 'adam', rate = 0.002, schedule = 'cosine', smoothing = 0.005 },
+      epochs = 16, batch = 32, optimizer = 'adam', rate = 0.002, schedule = 'cosine', smoothing = 0.005 },
     -- the default with real data: schedule fixed in advance, the rate decays to zero, the test set is scored once
     { 'strict', protocol = 'strict', bitrate = { 8, 16, 32, 64, 'raw' }, model = { 'cnn_x3_mlp_128' },
       seed = { 1, 2 }, epochs = 20, batch = 32, optimizer = 'adam', rate = 0.001, schedule = 'cosine',

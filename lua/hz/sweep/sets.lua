@@ -100,7 +100,9 @@ end
 function M.load(self, name, knob, given)
   local train, test = dataset.data(name, options_for(self, name, knob, given))
   local missing = self.real and not given.data and name == self.embedded[1]
-  local fetch = missing and (' (%s was not found; hz data fetch %s gets it)'):format(self.real[1], self.real[1]) or ''
+  local real = self.real and self.real[1]
+  local how = missing and (dataset.describe(real).url and 'hz data fetch ' .. real or 'HZ_DATA names its folder')
+  local fetch = missing and (' (%s was not found; %s)'):format(real, how) or ''
   local from = train.files and source.words(train) or train.source
   print(visible(('data: %s, %d training and %d test %s, from %s%s'):format(name, #train, #test, self.items, from,
     fetch)))
