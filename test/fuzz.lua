@@ -159,10 +159,4 @@ end
 print(('fuzz: seed %d, levels %s, %.0f s, %d failures'):format(knob.seed, table.concat(modules.ops.levels, ' '),
   c.C.hz_seconds() - started, failures))
 hz.file.remove(scratch)
-<<<<<<< HEAD
 os.exit(failures == 0 and 0 or 1, true)      -- what tensors and plans hold is given back: no leak to a sanitizer
-=======
-jit.flush()                        -- what compiled traces hold is no leak
-collectgarbage()
-os.exit(failures == 0 and 0 or 1)
->>>>>>> i13audio
