@@ -92,6 +92,7 @@ t.case('resume: where its level is not granted a training says what changed, and
   t.equal(again, '', 'nothing changes any more')
   t.match(out, '\nportable %l+ %x+\nfrom epoch 1 on: isa avx2 %-> portable\n$')
   local _, whole = run(before, 'dtype=f32')
+  if os.getenv 'HZ_SANITIZER' then t.skip 'a sanitizer parts products and sums: both levels yield one result' end
   t.ok(losses(out) ~= losses(whole))
 end)
 
