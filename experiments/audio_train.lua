@@ -1,5 +1,5 @@
 -- audio_train.lua: trains one network on sounds: spoken digits where they are found, else the embedded set.
---   hz experiments/audio_train.lua data=fsdd model=cnn_x3_mlp_128 epochs=20
+--   hz experiments/audio_train.lua data=fsdd model=cnn_x3_mlp_128 epochs=30
 --   hz experiments/audio_train.lua data=folder path=DIR predict=clip.wav
 local hz = require 'hz'
 local row = hz.study.rows 'sounds'
@@ -9,12 +9,12 @@ local spec = {
   about = 'Trains one network and scores it on the test set. The same command resumes what was stopped.',
   { 'data',      nil,        'string', 'data set (default: fsdd if it is found, else strings)' },
   { 'model',     'cnn_x3_mlp_128', 'string', 'network by name, or a file NAME.lua that returns a net' },
-  row('epochs', 20, { min = 1 }),
+  row('epochs', 30, { min = 1 }),
   { 'train',     nil,        'int',    'training sounds (default: all)', min = 1 },
   { 'test',      nil,        'int',    'test sounds (default: all)', min = 1 },
   row('batch', 32), row('dtype', 'f32'), row('exact', false), row('optimizer', 'adam'),
   row('rate', nil, { help = 'learning rate (default: adam and adamw 0.001, sgd 0.01, adadelta 1)' }),
-  row('schedule', 'cosine'), row('smoothing', 0.005), row('seed', 1),
+  row('schedule', 'cosine'), row('smoothing', 0.005), row 'norm', row('seed', 1),
   { 'out',       nil,        'string',
     'folder for log and parameters (default: a folder under runs/train named after the settings)' },
   { 'fresh',     false,      'bool',   'start anew even if the folder holds a training' },
@@ -41,8 +41,9 @@ if not given.batch then knob.batch = math.min(knob.batch, #train) end
 
 -- ---- net and settings ----
 
-local net = hz.model(knob.model, { classes = #train.classes, input = train:shape() })
-net:init { seed = knob.seed, input = train:shape() }
+local shape = train:shape()                      -- mels, frames, channels
+local net = hz.model(knob.model, { classes = #train.classes, input = shape, norm = knob.norm })
+net:init { seed = knob.seed, input = shape }
 local training = hz.study.training(knob)         -- epochs, batch, dtype, seed, smoothing, optimizer
 
 -- ---- training ----
@@ -50,8 +51,8 @@ local training = hz.study.training(knob)         -- epochs, batch, dtype, seed, 
 local run = hz.run {
   kind = 'train', out = knob.out, fresh = knob.fresh,
   settings = { data = name, digest = train.digest, test_digest = test.digest, hears = train.sounds:hears(),
-    model = knob.model, layers = tostring(net), epochs = knob.epochs, batch = knob.batch, dtype = knob.dtype,
-    optimizer = training.optimizer:describe(), smoothing = knob.smoothing, seed = knob.seed,
+    model = knob.model, norm = knob.norm, layers = tostring(net), epochs = knob.epochs, batch = knob.batch,
+    dtype = knob.dtype, optimizer = training.optimizer:describe(), smoothing = knob.smoothing, seed = knob.seed,
     exact = knob.exact or nil },
 }
 print(('%s: %s parameters; %s'):format(hz.visible(net.who), net:count(), hz.visible(run.folder)))

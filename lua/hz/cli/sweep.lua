@@ -159,7 +159,7 @@ end
 -- ---- the verb ----
 
 local codecs = { images = 'jpeg', sounds = 'mp3' }
-local knobs = { images = { 'shift', 'flip' }, sounds = { 'smoothing' } }
+local knobs = { images = { 'shift', 'flip' }, sounds = { 'smoothing', 'norm' } }
 
 local function study_of(preset, items)
   return study {

@@ -36,10 +36,10 @@ local function net_of(folder)
     c.fail('predict: %s holds no finished training; needs one with model.safetensors', folder)
   end
   local s = json.decode(file.read_all(settings), settings)
-  fields.check(settings, s, { model = 'string', hears = 'table?' })
+  fields.check(settings, s, { model = 'string', norm = 'string?', hears = 'table?' })
   local text = safetensors.metadata(model)['hz.input'] or 'null'
   local input = fields.check(model, json.decode(text, model), input_form)
-  local net = nets.load(s.model, { classes = #input.classes, input = input.shape })
+  local net = nets.load(s.model, { classes = #input.classes, input = input.shape, norm = s.norm })
   return net:load(model), input, s.hears
 end
 

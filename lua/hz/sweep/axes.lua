@@ -17,15 +17,15 @@ local M = {}
 
 -- ---- models ----
 
-local function new_net(model, set, seed)
+local function new_net(o, model, set, seed)
   local shape = set:shape()
-  local net = nets.load(model, { classes = #set.classes, input = shape })
+  local net = nets.load(model, { classes = #set.classes, input = shape, norm = o.norm })
   return net:init { seed = seed, input = shape }
 end
 
 -- What a model is: layers with their names, numbers, and make(seed), a new net of it.
 local function describe_model(o, model, set, dtype)
-  local net = new_net(model, set, 0)
+  local net = new_net(o, model, set, 0)
   local layers, madds = {}, 0
   for i, layer in ipairs(net.layers) do layers[i] = net.names[i] .. ': ' .. tostring(layer) end
   for _, row in ipairs(net:rows()) do madds = madds + row.madds end
@@ -37,7 +37,7 @@ local function describe_model(o, model, set, dtype)
   if o.weights then net:load(o.weights) end             -- does it fit?
   return { name = model:match '[^/]*$':gsub('%.lua$', ''), path = model, layers = layers, params = net:count(),
     madds = madds, input = set:shape(), mean = net.mean, deviation = net.deviation,
-    make = function(seed) return new_net(model, set, seed) end }
+    make = function(seed) return new_net(o, model, set, seed) end }
 end
 
 local element_bytes = { u8 = 1, bf16 = 2, i32 = 4, f32 = 4, f64 = 8 }
@@ -154,8 +154,9 @@ local function split_all(o)
 end
 
 -- Jobs in order: data, model, seed, dtype, then encodings, so that the first seed already gives a whole curve. o:
--- data (list of { name, train, test }), model, seed (lists), the encodings as encodings.lua takes them, protocol,
--- train, test (counts or nil), weights, and the settings of a training: dtype one or a list, optimizer() makes one.
+-- data (list of { name, train, test }), model, seed (lists), norm (of models: nets.lua), the encodings as encodings.lua
+-- takes them, protocol, train, test (counts or nil), weights, and the settings of a training: dtype one or a list,
+-- optimizer() makes one.
 function M.jobs(o)
   local jobs, seen, list, dtypes = {}, {}, encodings.pairs(o), type(o.dtype) == 'table' and o.dtype or { o.dtype }
   local all = split_all(o)

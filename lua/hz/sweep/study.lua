@@ -47,6 +47,8 @@ local shared = {
                 choices = { 'f32', 'bf16' } },
   exact     = { 'bool', 'bf16 without the kernels that also round inside a convolution' },
   smoothing = { 'float', 'label smoothing', min = 0, max = 0.999 },
+  norm      = { 'string', 'of networks for sound: one set of statistics per mel row (as published), or per channel',
+                choices = { 'rows', 'channels' } },
   shift     = { 'int', 'augmentation: largest shift in pixels', min = 0, max = 16 },
   flip      = { 'bool', 'augmentation: mirror half of the %s' },
 }

@@ -202,7 +202,7 @@ end
 -- Fields of a sweep: its own, and every setting that decides what comes of a training.
 local settings = training.names('', 'decides', 'no')
 M.known = training.names([[name runs request dry foretell parallel tune data codec quality codec_test quality_test model
-  weights protocol train test values]], 'decides', 'no')
+  weights norm protocol train test values]], 'decides', 'no')
 local standard = { name = 'sweep', codec = { 'jpeg' }, protocol = 'strict', seed = { 1 }, parallel = 1 }
 
 local unasked = names.set 'data optimizer runs dry foretell parallel weights_digest'
@@ -224,7 +224,7 @@ local function need_list(o, k)
 end
 
 local function check_kinds(o)
-  for _, k in ipairs { 'name', 'runs', 'weights' } do
+  for _, k in ipairs { 'name', 'runs', 'weights', 'norm' } do
     if o[k] ~= nil then need.text('sweep', k, o[k]) end
   end
   for _, k in ipairs { 'train', 'test', 'batch' } do

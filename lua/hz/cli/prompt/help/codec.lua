@@ -34,4 +34,6 @@ return {
     account .. 'print(a:ssim()) end end' },
   { 'account:energy', 'account:energy()', 'sum of squares of each sound, a tensor of f64',
     sounds .. 'print(select(2, c:recode(hz.zeros{2, 4000}, {rate=8000})):energy()) end end' },
+  { 'account:log_spectral_distance', 'account:log_spectral_distance()', 'of each sound in dB, a tensor of f64',
+    sounds .. 'print(select(2, c:recode(hz.zeros{2, 4000}, {rate=8000})):log_spectral_distance()) end end' },
 }
