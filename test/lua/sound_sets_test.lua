@@ -228,7 +228,27 @@ case('features have keys of their own', function()
   run(keys, runs)
   t.match(select(2, run(keys .. ' mels=32', runs)), '1 cell, about')
   t.match(select(2, run(keys .. ' top_db=60', runs)), '1 cell, about')
+  t.match(select(2, run(keys .. ' norm=rows', runs)), '1 cell, about')
   t.match(select(2, run(keys, runs)), '1 of them finished')
+end)
+
+case('a sweep that is stopped goes on to the same bits, as do several processes', function()
+  local d, base = folder_of(16), t.folder()
+  local keys = ('sweep "%s" bitrate=8,raw seed=1,2 epochs=3'):format(d)
+  local function report(runs)
+    local _, text = t.run { 'report', '--json', 'runs=' .. runs }
+    local rows = json.decode(text)
+    for _, row in ipairs(rows) do row.seconds, row.kernels = nil, nil end
+    return rows
+  end
+  run(keys .. ' parallel=1', base .. '/one')
+  run(keys .. ' parallel=2', base .. '/two')
+  local one = report(base .. '/one')
+  t.equal(#one, 4)
+  t.equal(report(base .. '/two'), one)
+  run(('sweep "%s" bitrate=raw seed=2 epochs=3 parallel=1'):format(d), base .. '/three')
+  t.match(select(2, run(keys .. ' parallel=1', base .. '/three')), '4 cells, 1 of them finished')
+  t.equal(report(base .. '/three'), one)
 end)
 
 case('a codec without the parameters of the preset is taken as it is', function()
