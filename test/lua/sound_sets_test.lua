@@ -279,6 +279,14 @@ case('predict: a file or a folder by the weights of a run, made as those it was 
   t.match(select(2, run(('"%s" out="%s" predict=/nowhere'):format(script, out), runs)), '/nowhere is not there')
 end)
 
+case('codecs of pictures are refused for sounds, and the other way, before the first step', function()
+  local text = select(2, run(('sweep "%s" codec=jpeg quality=5'):format(folder_of(4)), t.folder() .. '/runs'))
+  t.match(text, 'sweep: jpeg takes images; folder /.* holds sounds\n')
+  local script = hz.root .. '/experiments/audio_sweep.lua'
+  text = select(2, run(('"%s" data=camera bitrate=8 model=small'):format(script), t.folder() .. '/runs'))
+  t.match(text, 'sweep: mp3 takes sounds; camera holds images\n')
+end)
+
 case('a net too deep for its input ends a sweep before the first step, with layer and sizes', function()
   local status, text = run(('"%s/experiments/audio_sweep.lua" data=folder path="%s" hop=512 model=cnn_x4_mlp_128 '
     .. 'bitrate=raw'):format(hz.root, folder_of(4)), t.folder() .. '/runs')

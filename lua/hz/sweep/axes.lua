@@ -5,6 +5,7 @@ local c = require 'hz.c'
 local cell = require 'hz.sweep.cell'
 local crypto = require 'hz.ext.crypto'
 local encodings = require 'hz.sweep.encodings'
+local media = require 'hz.codec.media'
 local nets = require 'hz.net.nets'
 local protocols = require 'hz.sweep.protocol'
 local recode = require 'hz.codec.recode'
@@ -120,6 +121,19 @@ local function opener(o, p, seed)
   end
 end
 
+-- Codecs of pictures are nothing to sounds, nor the other way.
+local function check_kinds(data, list)
+  local holds = data.test.sounds and 'audio' or 'image'
+  for _, e in ipairs(list) do
+    for _, codec in pairs { e.train.codec or nil, e.test.codec or nil } do
+      if codec.kind ~= holds then
+        c.fail('sweep: %s takes %s; %s holds %s', codec.name, media.kinds[codec.kind].items, data.name,
+          media.kinds[holds].items)
+      end
+    end
+  end
+end
+
 -- The settings of one point: those of the sweep, but one seed and one dtype; kernels are chosen for all jobs at once,
 -- or not at all.
 local function settings_of(o, p, seed, dtype)
@@ -164,6 +178,7 @@ function M.jobs(o)
   o.batch = o.batch or default_batch(o, all)
   for _, data in ipairs(all) do
     local train, watch, test = data.train, data.watch, data.test
+    check_kinds(data, list)
     if o.epochs > 0 and o.batch > #train.labels then
       c.fail('batch=%d was given; %d items train', o.batch, #train.labels)
     end
