@@ -235,13 +235,14 @@ end)
 case('a sweep that is stopped goes on to the same bits, as do several processes', function()
   local d, base = folder_of(16), t.folder()
   local keys = ('sweep "%s" bitrate=8,raw seed=1,2 epochs=3'):format(d)
+  local id
   local function report(runs)
-    local _, text = t.run { 'report', '--json', 'runs=' .. runs }
+    local _, text = t.run { 'report', id, '--json', 'runs=' .. runs }
     local rows = json.decode(text)
     for _, row in ipairs(rows) do row.seconds, row.kernels = nil, nil end
     return rows
   end
-  run(keys .. ' parallel=1', base .. '/one')
+  id = select(2, run(keys .. ' parallel=1', base .. '/one')):match 'sweep (folder_sweep%-%x+)'
   run(keys .. ' parallel=2', base .. '/two')
   local one = report(base .. '/one')
   t.equal(#one, 4)
