@@ -14,11 +14,11 @@ pc libpng         | libpng-dev         | libpng-devel         | libpng         |
 pc zimg           | libzimg-dev        | zimg-devel           | zimg           | useful | pictures of mixed sizes
 pc lame           | libmp3lame-dev     | lame-devel           | lame           | useful | the MP3 codec
 pc libmpg123      | libmpg123-dev      | mpg123-devel         | mpg123         | useful | the MP3 codec
-pc sndfile        | libsndfile1-dev    | libsndfile-devel     | libsndfile     | useful | files of sound
 pc vorbisenc      | libvorbis-dev      | libvorbis-devel      | libvorbis      | useful | the Vorbis codec
 pc opus           | libopus-dev        | opus-devel           | opus           | useful | the Opus codec
 pc ogg            | libogg-dev         | libogg-devel         | libogg         | useful | the Vorbis and Opus codecs
 pc flac           | libflac-dev        | flac-devel           | flac           | useful | the FLAC codec
+pc sndfile        | libsndfile1-dev    | libsndfile-devel     | libsndfile     | useful | files of sound
 pc soxr           | libsoxr-dev        | soxr-devel           | libsoxr        | useful | sounds at other rates
 pc check          | check              | check-devel          | check          | useful | the C tests
 so libopenblas.so.0 | libopenblas0     | openblas             | openblas       | useful | linear algebra at the prompt

@@ -6,7 +6,7 @@
 #include "mp3.h"
 #include <string.h>
 
-enum { HEADER = 4, CHECKSUM = 2, TAG_HEAD = 10, LAYER_3 = 1, NO_VERSION = 1, VERSION_1 = 3, MONO = 3 };
+enum { HEADER = 4, CHECKSUM = 2, TAG_HEAD = 10, TAG_END = 128, LAYER_3 = 1, NO_VERSION = 1, VERSION_1 = 3, MONO = 3 };
 
 /* kbit/s by [version is 1][index in the header]; 0: a size of its own, or none. */
 static const int bitrates[2][16] = {
@@ -85,12 +85,18 @@ static size_t behind_tag(const uint8_t *p, size_t bytes)
     return size < bytes ? size : bytes;
 }
 
+/* Where frames end: before an ID3v1 tag, if there is one. */
+static size_t before_tag(const uint8_t *p, size_t bytes)
+{
+    return bytes >= TAG_END && !memcmp(p + bytes - TAG_END, "TAG", 3) ? bytes - TAG_END : bytes;
+}
+
 /* In a foreign stream a frame is one only if another, or the end, follows: any byte may look like a header. */
 static int find_frames(walk *w, int foreign)
 {
     frame f, next;
-    size_t at = foreign ? behind_tag(w->p, w->bytes) : 0;
-    while (at < w->bytes) {
+    size_t at = behind_tag(w->p, w->bytes), end = before_tag(w->p, w->bytes);
+    while (at < end) {
         int found = frame_at(w, at, &f);
         if (foreign && found && w->count == 0)
             found = f.end == w->bytes || frame_at(w, f.end, &next);

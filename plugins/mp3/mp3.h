@@ -18,8 +18,8 @@ int mp3_encode(const double *options, const hz_media *in, hz_bytes *out);
 /* What LAME makes of the options for a sound like this one, beside what they say: "" if nothing. */
 int mp3_note(const double *options, const hz_media *like, char *text, size_t room);
 
-/* Names the parts of a complete stream; of a foreign one, what belongs to no frame is container. NULL for `account`:
-   only looks whether frames fill the stream. */
+/* Names the parts of a stream, which is frames between tags; of a foreign one, what belongs to neither is container.
+   NULL for `account`: only looks whether that is so. */
 int mp3_account(const uint8_t *p, size_t bytes, hz_account *account, int foreign);
 
 int mp3_decode(const uint8_t *bytes, size_t count, hz_media *format, hz_bytes *out);

@@ -170,7 +170,7 @@ t.case("after an installation experiments are found from any folder, unless a fi
     local status, _, err = run(name)
     t.equal(status, 1)
     t.ok(err:find(('cannot open %s: %s'):format(name, why), 1, true), err)
-    t.ok(err:find(root .. '/experiments: cifar_', 1, true), err)
+    t.ok(err:find(root .. '/experiments: audio_sweep.lua, ', 1, true), err)
   end
   t.equal((run 'none'), 2)
   t.write(d .. '/w/experiments/cifar_train.lua', 'print "mine"')

@@ -2,16 +2,23 @@
 local t = ...
 local sanitizer = os.getenv 'HZ_SANITIZER'
 
-t.case('random ops and nets equal the plain loops in double, wrong calls are told, damaged sounds refused', function()
-  local ops, nets, calls, sounds = 350, 250, 150, 1500
+t.case('random ops and nets equal the plain loops in double, wrong calls are told', function()
+  local ops, nets, calls = 350, 250, 150
   if sanitizer then ops, nets, calls = 12, 12, 12 end
-  local counts = ('ops=%d nets=%d surface=%d sounds=%d'):format(ops, nets, calls, sounds)
-  local status, out, err = t.run(('%sfuzz.lua seed=2026 %s'):format(t.here, counts))
+  local status, out, err = t.run(('%sfuzz.lua seed=2026 ops=%d nets=%d surface=%d'):format(t.here, ops, nets, calls))
   t.equal(status, 0, out .. err)
   t.match(out, 'fuzz ops: ' .. ops .. ' cases')
   t.match(out, 'fuzz nets: ' .. nets .. ' cases')
   t.match(out, 'fuzz surface: ' .. calls .. ' cases')
-  t.match(out, 'fuzz sounds: ' .. sounds .. ' cases')
+  t.match(out, ', 0 failures')
+end)
+
+-- libsndfile 1.2 does not free all of a damaged Ogg Vorbis head.
+t.case('damaged sounds are read or refused', function()
+  local status, out, err = t.sh(('ASAN_OPTIONS=%s:detect_leaks=0 %s %sfuzz.lua seed=2026 sounds=10000'):format(
+    os.getenv 'ASAN_OPTIONS' or '', t.quote(t.hz), t.here))
+  t.equal(status, 0, out .. err)
+  t.match(out, 'fuzz sounds: 10000 cases')
   t.match(out, ', 0 failures')
 end)
 

@@ -112,6 +112,17 @@ case('a codec that did not encode a stream is told the length, or leaves what th
   t.equal((back - own):abs():max(), 0)
 end)
 
+case('streams with tags and an info frame are as long as their originals', function()
+  if not t.tool 'lame' then t.skip 'lame is not installed' end
+  local x, path = sound(44100, 2, 0.5), t.folder() .. '/x.wav'
+  t.write(path, wav(x, 44100))
+  for _, options in ipairs { '', '--tt title', '--id3v1-only --tt title', '--id3v2-only --tt title', '-V 3', '-p' } do
+    t.equal((t.sh(('lame --quiet -b 128 %s %s %s.mp3'):format(options, path, path))), 0)
+    local back, rate = codec.mp3():decode(t.read(path .. '.mp3'))
+    t.equal({ rate, back:size(), offset(x, back) }, { 44100, x:size(), 0 }, 'lame -b 128 ' .. options)
+  end
+end)
+
 -- ---- the account, by another reading of the standard ----
 
 local function field(s, at, n)

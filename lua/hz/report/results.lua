@@ -32,8 +32,10 @@ local function value_names(rows)
 end
 
 -- Cells may lack these.
-local lacking = table.concat(rows_of.fields, ' ') .. ' ' .. table.concat(rows_of.source_fields, ' ')
-  .. ' source_lossy made record failed trained tested further further_test forced forced_test snr'
+local lacking = 'source_lossy made record failed trained tested further further_test forced forced_test'
+for _, list in ipairs { rows_of.fields, rows_of.source_fields, rows_of.sound_fields } do
+  lacking = lacking .. ' ' .. table.concat(list, ' ')
+end
 local Cell = { __index = names.index('cell', {}, lacking) }
 
 -- Every name that some cell answers to.

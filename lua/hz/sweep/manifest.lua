@@ -6,6 +6,7 @@ local crypto = require 'hz.ext.crypto'
 local file = require 'hz.base.file'
 local form = require 'hz.sweep.form'
 local json = require 'hz.base.json'
+local posix = require 'hz.ext.posix'
 local say = require 'hz.base.say'
 
 local M = {}
@@ -41,18 +42,25 @@ function M.read(runs, id)
   return m
 end
 
+-- When a file was written last, of such as were in the same second, too: to be compared as text.
+local function written(path)
+  local s = posix.stat(path)
+  return s and s.stamp:match '%S+$' or ''
+end
+
 -- All sweeps, oldest first; damaged ones are named by note(text).
 function M.all(runs, note)
-  local list = {}
+  local list, at = {}, {}
   for _, name in ipairs(file.exists(M.folder(runs)) and file.list(M.folder(runs)) or {}) do
     local id = name:match '^([^.].*)%.json$'
     if id then
       local ok, m = c.try(M.read, runs, id)
-      if ok then list[#list + 1] = m else note(tostring(m)) end
+      if ok then list[#list + 1], at[m] = m, written(M.path(runs, id)) else note(tostring(m)) end
     end
   end
   table.sort(list, function(a, b)
     if a.created ~= b.created then return a.created < b.created end
+    if at[a] ~= at[b] then return at[a] < at[b] end
     return a.id < b.id
   end)
   return list

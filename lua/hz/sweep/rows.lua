@@ -35,7 +35,7 @@ end
 local of_files = { 'bytes_payload', 'bytes_tables', 'bytes_container', 'bits_per_sample', 'bits_per_sample_file' }
 local source_fields = { 'source' }
 for _, name in ipairs(of_files) do source_fields[#source_fields + 1] = 'source_' .. name end
-M.source_fields = source_fields
+M.source_fields, M.sound_fields = source_fields, sound_fields
 
 -- M.fields, and where one of the rows is of sounds, or has files, the fields about these.
 function M.fields_of(rows)
