@@ -90,6 +90,7 @@ INLINE V v_first_lanes(V v, int n)
     return v_load_some(lane, n);
 }
 INLINE V v_set(float x) { return x - (V){ 0 }; }
+INLINE V v_select(VI mask, V a, V b) { return (V)((mask & (VI)a) | (~mask & (VI)b)); }
 /* b where one is NaN and where both are zero, like maxps; v_below: low where x < limit, else high, also where x is NaN.
    In instructions of AVX-512 where there are any: its comparisons yield a mask that would become a vector first. */
 #ifdef __AVX512F__
@@ -101,10 +102,9 @@ INLINE V v_below(V x, float limit, V low, V high)
     return (V)_mm512_mask_blend_ps(mask, (__m512)high, (__m512)low);
 }
 #else
-INLINE V v_pick(VI mask, V a, V b) { return (V)((mask & (VI)a) | (~mask & (VI)b)); }
-INLINE V v_max(V a, V b) { return v_pick(a > b, a, b); }
-INLINE V v_min(V a, V b) { return v_pick(a < b, a, b); }
-INLINE V v_below(V x, float limit, V low, V high) { return v_pick(x < limit, low, high); }
+INLINE V v_max(V a, V b) { return v_select(a > b, a, b); }
+INLINE V v_min(V a, V b) { return v_select(a < b, a, b); }
+INLINE V v_below(V x, float limit, V low, V high) { return v_select(x < limit, low, high); }
 #endif
 INLINE V v_add(V a, V b) { return a + b; }
 INLINE V v_fma(V a, V b, V c) { return a * b + c; }      /* contracted where there is an instruction */

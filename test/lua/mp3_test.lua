@@ -10,6 +10,9 @@ local rows_of = require 'hz.sweep.rows'
 local tensor = require 'hz.tensor.tensor'
 local bit = require 'bit'
 
+local sounds = assert(loadfile(t.here .. 'sounds.lua'))()
+local sound, offset = sounds.noise, sounds.offset
+
 local function case(name, f)
   t.case('mp3: ' .. name, function()
     if not plugins.has 'mp3' then t.skip 'no libmp3lame, or no libmpg123' end
@@ -19,24 +22,6 @@ end
 
 local published = { 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 192, 224, 256, 320 }
 local rates = { 44100, 22050, 8000 }
-
--- Noise below a kilohertz or two whose level comes and goes, 16 bits: (frames,channels).
-local function sound(rate, channels, seconds)
-  local frames = math.floor(rate * seconds)
-  local x = tensor.zeros { frames, channels }
-  local p, step = x:pointer(), math.min(0.5, 2 * math.pi * 1000 / rate)
-  for k = 0, channels - 1 do
-    local state, a, b = 11 + k, 0, 0
-    for i = 0, frames - 1 do
-      state = (state * 16807) % 2147483647
-      a = a + step * (2 * state / 2147483647 - 1 - a)
-      b = b + step * (a - b)
-      local v = b * (1 + math.sin(25 * i / rate))
-      p[i * channels + k] = math.floor(32768 * math.max(-0.99, math.min(0.99, v))) / 32768
-    end
-  end
-  return x
-end
 
 -- The sound as the text of a WAV file.
 local function wav(x, rate)
@@ -70,18 +55,6 @@ for _, rate in ipairs(rates) do
     if not t.tool 'lame' then t.skip 'lame is not installed' end
     for channels = 1, 2 do streams_of_lame(rate, channels) end
   end)
-end
-
--- By how many frames b comes after a.
-local function offset(a, b)
-  local n, width, p, q = a:size(1), a:size(2), a:pointer 'read', b:pointer 'read'
-  local most, at = -math.huge, nil
-  for lag = -1200, 1200 do
-    local sum = 0
-    for i = math.max(0, -lag), math.min(n, n - lag) - 1 do sum = sum + p[i * width] * q[(i + lag) * width] end
-    if sum > most then most, at = sum, lag end
-  end
-  return at
 end
 
 case('what is decoded stands where it stood, at every bitrate, rate and number of channels', function()

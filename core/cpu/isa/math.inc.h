@@ -1,6 +1,5 @@
 /* math.inc.h: exp, tanh, erf over V, each within a few units in the last place; NaN goes in and comes out. */
 
-INLINE V v_select(VI mask, V a, V b) { return (V)((mask & (VI)a) | (~mask & (VI)b)); }
 INLINE V v_abs(V x) { return (V)((VI)x & 0x7fffffff); }
 
 /* e^r - 1 for |r| <= ln2/2 by a polynomial of degree 7 (Cephes expf). */
