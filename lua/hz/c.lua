@@ -1,6 +1,7 @@
 -- c.lua: the one door to the core. Loads libhz, declares what it declares of itself, turns status codes into errors
 -- at the user's line, and lets Lua's collector feel native memory.
 local ffi = require 'ffi'
+local isa = require 'hz.isa'
 
 local host = rawget(_G, '_HZ') or {}       -- set by the hz executable: root, library
 local M = {}
@@ -24,7 +25,7 @@ end
 
 -- An interrupt is a value of its own, so that no pcall takes it for a mistake.
 local Interrupt = { __tostring = function(e) return e.message end }
-function M.is_interrupt(e) return getmetatable(e) == Interrupt end
+function M.is_interrupt(e) return isa(e, Interrupt) end
 function M.interrupt(signal, message)
   error(setmetatable({ signal = signal, message = message or 'interrupted' }, Interrupt), 0)
 end

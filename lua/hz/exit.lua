@@ -1,6 +1,7 @@
 -- exit.lua: ends a script with a chosen status from anywhere: an error value that lua/hz/cli/main.lua turns into
 -- a message and an exit status, and that the prompt shows as a message. 0 done, 1 error, 2 usage, 3 partial sweep,
 -- 75 requeue me, 130 interrupted.
+local isa = require 'hz.isa'
 local M = {}
 
 local Exit = { __tostring = function(e) return e.message or 'exit ' .. e.status end }
@@ -16,6 +17,6 @@ function M.usage(text, ...)
   M.stop(2, text)
 end
 
-function M.is(e) return getmetatable(e) == Exit end
+function M.is(e) return isa(e, Exit) end
 
 return M

@@ -4,6 +4,7 @@
 local bit = require 'bit'
 local ffi = require 'ffi'
 local c = require 'hz.c'
+local isa = require 'hz.isa'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
 local utf8 = require 'hz.base.utf8'
@@ -86,7 +87,7 @@ local function keys_of(t, path)
     n = n + 1
     if type(k) == 'string' then keys[#keys + 1] = k end
   end
-  if #keys == n and not (n == 0 and getmetatable(t) == Array) then
+  if #keys == n and not (n == 0 and isa(t, Array)) then
     table.sort(keys)
     return keys
   end

@@ -121,7 +121,7 @@ end
 -- The table with an __index that refuses names it does not have, but those of `lacking` (a text), which may be nil.
 -- Keeps the metatable it has.
 function M.guard(who, t, lacking)
-  local meta = getmetatable(t) or {}
+  local meta = debug.getmetatable(t) or {}
   meta.__index = M.index(who, {}, lacking)
   return setmetatable(t, meta)
 end

@@ -60,7 +60,7 @@ local debugging = tonumber(os.getenv 'HZ_DEBUG' or '') or 0
 -- Message handler: errors that carry a meaning of their own pass; the others get a traceback if one is wanted.
 local function blame(e)
   if exit.is(e) or is_interrupt(e) then return e end
-  local text = type(e) == 'string' and e or type(e) == 'table' and not (getmetatable(e) or {}).__tostring
+  local text = type(e) == 'string' and e or type(e) == 'table' and not (debug.getmetatable(e) or {}).__tostring
     and 'an error value of type table' or tostring(e)
   return debugging >= 1 and debug.traceback(text, 2) or text
 end

@@ -2,6 +2,7 @@
 -- second), channels, frames, seconds, and of one that came from a file path and kind ('wav'). What files and the core
 -- do with sounds: sound.lua, which adds methods.
 local c = require 'hz.c'
+local isa = require 'hz.isa'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
 local tensor = require 'hz.tensor.tensor'
@@ -14,7 +15,7 @@ Clip.__index = names.index('a sound', methods, 'samples rate channels frames sec
 
 Clip.__names = methods
 
-function M.is(x) return getmetatable(x) == Clip end
+function M.is(x) return isa(x, Clip) end
 
 function M.want(who, x)
   if not M.is(x) then c.fail('%s: %s was given; needs a sound (hz.sound.load, hz.sound.new)', who, need.shown(x)) end

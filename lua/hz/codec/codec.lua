@@ -3,6 +3,7 @@
 local c = require 'hz.c'
 local clip = require 'hz.codec.clip'
 local crypto = require 'hz.ext.crypto'
+local isa = require 'hz.isa'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
 local measure = require 'hz.codec.measure'
@@ -172,7 +173,7 @@ for _, list in pairs(measure.columns) do
   end
 end
 local Account = {}
-local function is_account(x) return getmetatable(x) == Account end
+local function is_account(x) return isa(x, Account) end
 names.receivers('account', columns, is_account)
 Account.__names = columns
 Account.__index = names.index('account', columns, 'psnr ssim snr images sounds threads')
@@ -252,7 +253,7 @@ local function full(title, about, values)
   return visible(table.concat(lines, '\n'))
 end
 
-local function is_codec(x) return getmetatable(x) == Codec end
+local function is_codec(x) return isa(x, Codec) end
 names.receivers('codec', methods, is_codec)
 Codec.__index, Codec.__names = names.index('codec', methods), methods
 function Codec:__tostring() return full(short(self), self.about, self.values) end

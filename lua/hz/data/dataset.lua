@@ -237,7 +237,7 @@ end
 
 -- ---- metatable ----
 
-local Set = getmetatable(first)
+local Set = debug.getmetatable(first)
 function M.is(x) return type(x) == 'userdata' and tables[x] ~= nil end
 names.receivers('set', methods, M.is)
 

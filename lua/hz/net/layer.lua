@@ -2,6 +2,7 @@
 --   conv{96, 3, stride=2, name='c3'}   relu   dropout{0.5}   dense{10}   maxpool{2}   meanpool   flatten   norm
 -- A layer called with a tensor runs at once: conv{8, 3}(image), see eager.lua.
 local c = require 'hz.c'
+local isa = require 'hz.isa'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
 local tensor = require 'hz.tensor.tensor'
@@ -90,10 +91,10 @@ Kind.__call = function(kind, given)
   return make(kind, given)
 end
 Kind.__tostring = function(kind) return ('%s{%s}'):format(kind.kind, field_names(kind):gsub(' ', ', ')) end
-function M.is(x) return getmetatable(x) == Layer end
+function M.is(x) return isa(x, Layer) end
 -- A layer from a layer or from a bare kind; nil for anything else.
 function M.as_layer(x)
-  if getmetatable(x) == Kind then return make(x) end
+  if isa(x, Kind) then return make(x) end
   return M.is(x) and x or nil
 end
 

@@ -2,6 +2,7 @@
 -- it.
 --   net = hz.net 'tiny' { conv{16, 3}, relu, conv{32, 3, stride=2}, relu, meanpool, dense{10} }
 local c = require 'hz.c'
+local isa = require 'hz.isa'
 local json = require 'hz.base.json'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
@@ -99,7 +100,7 @@ function M.new(name)
   if type(name) == 'string' then return function(list) return describe(name, list) end end
   return describe('net', name)
 end
-function M.is(x) return getmetatable(x) == Net end
+function M.is(x) return isa(x, Net) end
 
 -- ---- building a graph ----
 

@@ -1,13 +1,14 @@
 -- optim.lua: optimisers own their state by parameter name and count their steps; schedules scale the rate.
 --   hz.adam{rate=0.001}    hz.sgd{rate=0.01, momentum=0.9, nesterov=true, schedule='cosine'}
 local c = require 'hz.c'
+local isa = require 'hz.isa'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
 local tensor = require 'hz.tensor.tensor'
 
 local M = {}
 local Optimizer, methods = {}, {}
-function M.is(x) return getmetatable(x) == Optimizer end
+function M.is(x) return isa(x, Optimizer) end
 
 -- Factor of the rate at a step (counts from 0) of `total`; `o` holds the optimiser's own fields.
 local schedules = {

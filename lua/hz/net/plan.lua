@@ -3,6 +3,7 @@
 -- batch, device and dtype change by planning anew.
 local c = require 'hz.c'
 local feed = require 'hz.net.feed'
+local isa = require 'hz.isa'
 local look = require 'hz.net.look'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
@@ -16,11 +17,11 @@ local M, Plan = {}, {}
 local methods = look.methods
 Plan.__tostring, Plan.__names = look.text, methods       -- __names: for completion at the prompt
 M.methods = methods
-function M.is(x) return getmetatable(x) == Plan end
+function M.is(x) return isa(x, Plan) end
 
 -- A training step whose loss is no number; layer says where it began.
 local Diverged = { __tostring = function(e) return e.message end }
-function M.is_diverged(e) return getmetatable(e) == Diverged end
+function M.is_diverged(e) return isa(e, Diverged) end
 
 -- Every run of an evaluation, and every training step, has a version of its own: kernels pack their weights anew.
 local version = 0
@@ -34,7 +35,7 @@ M.options = known
 
 function M.is_set(x)
   if type(x) == 'table' then return tensor.is(rawget(x, 'items')) and tensor.is(rawget(x, 'labels')) end
-  local meta = type(x) == 'userdata' and getmetatable(x)
+  local meta = type(x) == 'userdata' and debug.getmetatable(x)
   return type(meta) == 'table' and meta.__names ~= nil and tensor.is(x.items) and tensor.is(x.labels)
 end
 

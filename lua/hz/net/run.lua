@@ -7,6 +7,7 @@ local choices = require 'hz.net.choices'
 local crypto = require 'hz.ext.crypto'
 local fields = require 'hz.base.fields'
 local file = require 'hz.base.file'
+local isa = require 'hz.isa'
 local json = require 'hz.base.json'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
@@ -136,7 +137,7 @@ function methods:train(o)
   return result
 end
 
-names.receivers('run', methods, function(x) return getmetatable(x) == Run end)
+names.receivers('run', methods, function(x) return isa(x, Run) end)
 Run.__index, Run.__names = names.index('run', methods, 'lock'), methods
 
 return M

@@ -4,6 +4,7 @@
 --   hz.query 'select quality, avg(accuracy) from cells group by quality'
 local c = require 'hz.c'
 local index = require 'hz.sweep.index'
+local isa = require 'hz.isa'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
 local manifest = require 'hz.sweep.manifest'
@@ -105,7 +106,7 @@ end
 -- One row per quality and model, as the table shows them.
 function methods.groups(self) return stats.groups(self.rows) end
 
-names.receivers('results', methods, function(x) return getmetatable(x) == Rows end)
+names.receivers('results', methods, function(x) return isa(x, Rows) end)
 local other = names.index('results', methods)
 Rows.__names = methods                                -- for completion at the prompt
 Rows.__index = function(self, k)

@@ -10,6 +10,7 @@
 -- called like a field of hz.sweep, or like a setting of a training (training.lua), is passed on by its name.
 local args = require 'hz.base.args'
 local c = require 'hz.c'
+local isa = require 'hz.isa'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
 local encodings = require 'hz.sweep.encodings'
@@ -272,7 +273,7 @@ function methods:finish(sweep)
   sweep:finish()
 end
 
-names.receivers('study', methods, function(x) return getmetatable(x) == Study end)
+names.receivers('study', methods, function(x) return isa(x, Study) end)
 Study.__index, Study.__names = names.index('study', methods, 'who codec real options knobs knob'), methods
 
 setmetatable(M, { __call = function(_, o) return M.new(o) end })

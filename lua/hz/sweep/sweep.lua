@@ -6,6 +6,7 @@ local axes = require 'hz.sweep.axes'
 local cell = require 'hz.sweep.cell'
 local dataset = require 'hz.data.dataset'
 local encodings = require 'hz.sweep.encodings'
+local isa = require 'hz.isa'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
 local exit = require 'hz.exit'
@@ -30,7 +31,7 @@ local LONG = 600                   -- seconds of a sweep that one would rather k
 
 local M, Sweep, methods = {}, {}, {}
 M.Sweep, M.methods = Sweep, methods       -- report/sweep.lua adds how it is shown
-function M.is(x) return getmetatable(x) == Sweep end
+function M.is(x) return isa(x, Sweep) end
 
 -- ---- running ----
 

@@ -138,7 +138,7 @@ end
 -- ---- everything else ----
 
 local function has_tostring(v)
-  local meta = getmetatable(v)
+  local meta = debug.getmetatable(v)
   return type(meta) == 'table' and rawget(meta, '__tostring') ~= nil
 end
 
