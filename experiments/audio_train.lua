@@ -3,12 +3,23 @@
 --   hz experiments/audio_train.lua data=folder path=DIR predict=clip.wav
 local hz = require 'hz'
 local row = hz.study.rows 'sounds'
-local keys, load = hz.study.data { items = 'sounds', real = { 'fsdd' }, embedded = { 'strings' } }
+
+-- The embedded set as it is heard, and the net that learns it, within minutes; keys that are given stand above.
+local quick = { model = 'sound-small', epochs = 16, rate = 0.002 }
+local keys, load = hz.study.data {
+  items = 'sounds', real = { 'fsdd' }, embedded = { 'strings' },
+  options = function(name, knob)
+    if name == 'strings' and not knob.model then
+      return { rate = 11025, seconds = 1, n_fft = 512, hop = 256, mels = 48 }
+    end
+  end,
+}
 
 local spec = {
   about = 'Trains one network and scores it on the test set. The same command resumes what was stopped.',
   { 'data',      nil,        'string', 'data set (default: fsdd if it is found, else strings)' },
-  { 'model',     'cnn_x3_mlp_128', 'string', 'network by name, or a file NAME.lua that returns a net' },
+  { 'model',     nil,        'string', 'network by name, or a file NAME.lua that returns a net (default: '
+    .. 'cnn_x3_mlp_128; on strings sound-small, 16 epochs, sounds of one second at 11025 Hz)' },
   row('epochs', 30, { min = 1 }),
   { 'train',     nil,        'int',    'training sounds (default: all)', min = 1 },
   { 'test',      nil,        'int',    'test sounds (default: all)', min = 1 },
@@ -32,6 +43,9 @@ end
 -- ---- data ----
 
 local name, train, test = load(knob, given)
+for key, v in pairs(name == 'strings' and not knob.model and quick or { model = knob.model or 'cnn_x3_mlp_128' }) do
+  if not given[key] then knob[key] = v end
+end
 local function first(set, split, n)
   if n and n > #set then hz.fail('%s=%d was given; %s has %d sounds', split, n, name, #set) end
   return n and set:subset(1, n) or set
@@ -60,14 +74,4 @@ print(('%s: %s parameters; %s'):format(hz.visible(net.who), net:count(), hz.visi
 training.net, training.train, training.test, training.watch = net, train, test, test
 local result = run:train(training)
 
--- ---- what came out ----
-
-print(('test accuracy %.2f %% after %d epochs, loss %.4f, %.0f s, %.0f sounds/s'):format(
-  100 * result.test.accuracy, knob.epochs, result.test.loss, result.seconds, #train * knob.epochs / result.seconds))
-if knob.classes then
-  for _, class in ipairs(hz.per_class(result.test, test)) do
-    print(('  %-12s %6.2f %%  of %d'):format(hz.visible(class.class), 100 * class.accuracy, class.n))
-  end
-end
-print('log and parameters: ' .. hz.visible(run.folder))
-if knob.predict then hz.classify.say(run.folder, knob.predict) end
+hz.study.outcome { run = run, result = result, train = train, test = test, items = 'sounds', knob = knob }

@@ -62,14 +62,4 @@ print(('%s: %s parameters; %s'):format(hz.visible(net.who), net:count(), hz.visi
 training.net, training.train, training.test, training.watch = net, train, test, test
 local result = run:train(training)
 
--- ---- what came out ----
-
-print(('test accuracy %.2f %% after %d epochs, loss %.4f, %.0f s, %.0f images/s'):format(
-  100 * result.test.accuracy, knob.epochs, result.test.loss, result.seconds, #train * knob.epochs / result.seconds))
-if knob.classes then
-  for _, class in ipairs(hz.per_class(result.test, test)) do
-    print(('  %-12s %6.2f %%  of %d'):format(hz.visible(class.class), 100 * class.accuracy, class.n))
-  end
-end
-print('log and parameters: ' .. hz.visible(run.folder))
-if knob.predict then hz.classify.say(run.folder, knob.predict) end
+hz.study.outcome { run = run, result = result, train = train, test = test, items = 'images', knob = knob }

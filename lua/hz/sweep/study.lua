@@ -10,28 +10,57 @@
 -- called like a field of hz.sweep, or like a setting of a training (training.lua), is passed on by its name.
 local args = require 'hz.base.args'
 local c = require 'hz.c'
+local classify = require 'hz.codec.classify'
+local fields = require 'hz.base.fields'
 local isa = require 'hz.isa'
+local metrics = require 'hz.net.metrics'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
 local encodings = require 'hz.sweep.encodings'
 local optim = require 'hz.net.optim'
+local plans = require 'hz.net.plan'
 local sets = require 'hz.sweep.sets'
 local sweeps = require 'hz.sweep.sweep'
 local training = require 'hz.net.training'
+local visible = require 'hz.base.visible'.line
 
 local M, Study, methods = {}, {}, {}
 
 M.found = sets.found
 
--- The data of a script that trains once: items ('images', 'sounds'), real and embedded as in a study. Gives the rows of
--- keys that sets have options for, and load(knob, given) -> name, training set, test set; knob.data may be nil.
+-- The data of a script that trains once: items ('images', 'sounds'), real, embedded and options as in a study. Gives
+-- the rows of keys that sets have options for, and load(knob, given) -> name, training set, test set; knob.data may be
+-- nil.
 function M.data(o)
-  names.fields('study.data', o, 'items real embedded')
+  names.fields('study.data', o, 'items real embedded options')
   return sets.rows(o), function(knob, given)
     local asked = setmetatable({ data = knob.data and { knob.data } }, { __index = knob })
     local one = sets.load(o, sets.names(o, asked, given)[1], knob, given)
     return one.name, one.train, one.test
   end
+end
+
+local outcome_form = { run = { folder = 'string' }, items = 'string', knob = { epochs = 'number' },
+  result = { seconds = 'number', test = { accuracy = 'number', loss = 'number', n = 'number' } } }
+
+-- What a script that trains once prints at the end. o: run (hz.run) and its result, the sets train and test, items
+-- ('images'), and the keys as knob: classes=true prints the accuracy of each class, predict= what files are.
+function M.outcome(o)
+  names.fields('study.outcome', o, 'run result train test items knob')
+  fields.check('study.outcome', o, outcome_form)
+  for _, k in ipairs { 'train', 'test' } do
+    if not plans.is_set(o[k]) then need.fail('study.outcome', k, o[k], 'a set with items and labels') end
+  end
+  local result, knob, folder = o.result, o.knob, visible(o.run.folder)
+  print(('test accuracy %.2f %% after %d epochs, loss %.4f, %.0f s, %.0f %s/s'):format(100 * result.test.accuracy,
+    knob.epochs, result.test.loss, result.seconds, #o.train * knob.epochs / result.seconds, o.items))
+  local classes, wide = knob.classes and metrics.per_class(result.test, o.test) or {}, 12
+  for _, class in ipairs(classes) do wide = math.max(wide, #visible(class.class)) end
+  for _, class in ipairs(classes) do
+    print(('  %-' .. wide .. 's %6.2f %%  of %d'):format(visible(class.class), 100 * class.accuracy, class.n))
+  end
+  print('log and parameters: ' .. folder)
+  if knob.predict then classify.say(o.run.folder, knob.predict) end
 end
 
 -- ---- rows of keys ----
