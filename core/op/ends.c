@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { MUON_STEPS = 100 };
+
 hz_status op_input_infer(const hz_graph *g, const hz_node *n, out_spec *out)
 {
     const hz_value *data = in_value(g, n, 0), *labels = in_value(g, n, 1);
@@ -83,6 +85,8 @@ static hz_status update(const hz_graph *g, const hz_node *n)
         return hz_fail(HZ_EARG, "'%s' is not a bound tensor; needs a parameter", p->name);
     if (!(fabsf(n->attr.optim.decay) <= FLT_MAX))
         return hz_fail(HZ_EARG, "decay is %g; needs a number", (double)n->attr.optim.decay);
+    if (n->attr.optim.group < 0 || n->attr.optim.group >= HZ_GROUPS)
+        return hz_fail(HZ_EARG, "group is %d; needs 0..%d", n->attr.optim.group, HZ_GROUPS - 1);
     for (int i = 1; i < n->nin; i++) {
         const hz_value *v = in_value(g, n, i);
         if (v && (v->ndim != p->ndim || memcmp(v->shape, p->shape, sizeof *p->shape * (size_t)p->ndim)))
@@ -94,7 +98,7 @@ static hz_status update(const hz_graph *g, const hz_node *n)
     return HZ_OK;
 }
 
-hz_status op_sgd_infer(const hz_graph *g, const hz_node *n, out_spec *out)
+static hz_status with_momentum(const hz_graph *g, const hz_node *n)
 {
     const hz_optim *a = &n->attr.optim;
     if (!(a->momentum >= 0 && a->momentum < 1))
@@ -102,6 +106,22 @@ hz_status op_sgd_infer(const hz_graph *g, const hz_node *n, out_spec *out)
     if (a->momentum > 0 && !in_value(g, n, 2))
         return hz_fail(HZ_EARG, "momentum %g without a velocity tensor; needs one", (double)a->momentum);
     return update(g, n);
+}
+
+hz_status op_sgd_infer(const hz_graph *g, const hz_node *n, out_spec *out) { return with_momentum(g, n); }
+
+hz_status op_muon_infer(const hz_graph *g, const hz_node *n, out_spec *out)
+{
+    const hz_value *p = in_value(g, n, 0);
+    const hz_optim *a = &n->attr.optim;
+    char text[96];
+    if (p->ndim < 2)
+        return hz_fail(HZ_ESHAPE, "'%s' is %s; muon needs a matrix or filters: another group for it", p->name,
+                       shape_text(text, p));
+    if (!(a->epsilon > 0 && a->epsilon <= FLT_MAX) || a->steps < 1 || a->steps > MUON_STEPS)
+        return hz_fail(HZ_EARG, "epsilon is %g, steps %d; needs a number above 0, and 1..%d steps", (double)a->epsilon,
+                       a->steps, MUON_STEPS);
+    return with_momentum(g, n);
 }
 
 static hz_status betas(const hz_graph *g, const hz_node *n)

@@ -7,6 +7,7 @@
 #define ACT(which) { .act = { .act = which, .alpha = 0.3f } }
 #define NORM(...) { .norm = { .epsilon = 1e-3f, __VA_ARGS__ } }
 #define ADAM(...) { .optim = { .beta2 = 0.999f, __VA_ARGS__ } }
+#define MUON(...) { .optim = { .epsilon = 1e-7f, __VA_ARGS__ } }
 
 static const wcase cases[] = {
     /* convolutions of architecture A, cut down */
@@ -174,6 +175,12 @@ static const wcase cases[] = {
     { OP_adam, "N7,9 N7,9 N7,9 P7,9", "", { .optim = { .epsilon = 1e-8f } }, 2e-6 },
     { OP_adadelta, "N7,9 N7,9 P7,9 P7,9", "", { .optim = { .beta1 = 0.95f, .epsilon = 1e-7f, .decay = 0.01f } }, 2e-6 },
     { OP_adadelta, "N7,9 N7,9 P7,9 P7,9", "", { .optim = { .epsilon = 1e-7f } }, 2e-6 },
+    { OP_sgd, "N300,70 N300,70 N300,70", "", { .optim = { .momentum = 0.9f, .decay = 0.01f, .decoupled = 1 } } },
+    { OP_muon, "N7,9 N7,9", "", MUON(.steps = 1), 1e-5 },
+    { OP_muon, "N24,2,2,3 N24,2,2,3 N24,2,2,3", "", MUON(.steps = 3, .momentum = 0.6f, .nesterov = 1), 2e-5 },
+    { OP_muon, "N70,3,3,17 N70,3,3,17 N70,3,3,17", "", MUON(.steps = 3, .momentum = 0.6f, .renormalise = 1), 2e-5 },
+    { OP_muon, "N300,70 N300,70 N300,70", "", MUON(.steps = 5, .momentum = 0.9f, .nesterov = 1, .decay = 0.1f), 1e-4 },
+    { OP_muon, "N1,37 N1,37", "", MUON(.steps = 3), 1e-5 },
     { OP_norm_update, "N7 P7 N7 P7", "", NORM(.momentum = 0.9f) },
     { OP_norm_update, "N7 P7 N7 P7", "", NORM() },
 };

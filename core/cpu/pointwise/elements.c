@@ -123,7 +123,7 @@ static double update_cost(const hz_work *w, const cpu_micro *m) { return cpu_all
 static hz_status update_run(const hz_work *w, const cpu_call *c)
 {
     const hz_optim *a = &w->attr.optim;
-    float rate = c->step->rate;
+    float rate = cpu_rate(w, c);
     elements e = { .w = w, .c = c, .n = cpu_size(&w->in[0], 0, w->in[0].ndim), .update = {
         .p = w->in[0].data, .dp = w->in[1].data, .m = w->nin > 2 ? w->in[2].data : NULL,
         .v = w->nin > 3 ? w->in[3].data : NULL, .rate = rate, .momentum = a->momentum, .nesterov = a->nesterov,
@@ -139,7 +139,7 @@ static hz_status update_run(const hz_work *w, const cpu_call *c)
         u->rate = (float)(rate / (1 - pow(u->beta1, steps)));
         u->root = (float)sqrt(1 - pow(u->beta2, steps));
     }
-    if (w->op == OP_adamw) {
+    if (w->op == OP_adamw || (w->op == OP_sgd && a->decoupled)) {
         u->shrink = 1 - rate * a->decay;
         u->decay = 0;
     }

@@ -90,7 +90,10 @@ static void sgd(const cpu_update *u, int64_t from, int64_t to)
 {
     float *restrict p = u->p, *restrict v = u->m;
     const float *restrict dp = u->dp;
-    float rate = u->rate, momentum = u->momentum, decay = u->decay;
+    float rate = u->rate, momentum = u->momentum, decay = u->decay, shrink = u->shrink;
+    if (shrink != 1)
+        for (int64_t i = from; i < to; i++)
+            p[i] *= shrink;
     if (!v)
         for (int64_t i = from; i < to; i++)
             p[i] -= rate * (dp[i] + decay * p[i]);
