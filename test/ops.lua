@@ -220,9 +220,13 @@ for _, shape in ipairs { '7,9', '33,3,3,17', '1' } do
   update('adadelta', shape, 4, { beta1 = 0.9, epsilon = 1e-6, decay = 0.01 })
 end
 for _, shape in ipairs { '7,9', '33,3,3,17', '1,1', '70,6', '2,1,3,1' } do
-  update('muon', shape, 2, { epsilon = 1e-7, steps = 1 })
-  update('muon', shape, 3, { epsilon = 1e-7, steps = 3, momentum = 0.6, nesterov = 1, renormalise = 1 })
-  update('muon', shape, 3, { epsilon = 1e-3, steps = 2, momentum = 0.9, decay = 0.1, renormalise = 1 })
+  update('muon', shape, 2, { epsilon = 1e-7, iterations = 1 })
+  update('muon', shape, 3, { epsilon = 1e-7, iterations = 3, momentum = 0.6, nesterov = 1, renormalise = 1 })
+  update('muon', shape, 3, { epsilon = 1e-3, iterations = 2, momentum = 0.9, decay = 0.1, renormalise = 1 })
+end
+for _, shape in ipairs { '7,9', '33,3,3,17', '1' } do
+  update('average', shape, 2, { back = 0 })
+  update('average', shape, 2, { back = 1 })
 end
 update('norm_update', '1', 4, {})
 update('norm_update', '77', 4, { momentum = 0.9 })

@@ -17,6 +17,7 @@ typedef struct hz_step {
         float rate;
         float rates[HZ_GROUPS];
     };
+    float keep;           /* averages: share of the mean that stays, 0..1; below 0: none moves in this step */
     uint32_t version;     /* version of the parameters: packed weights are made anew when it changes */
 } hz_step;
 

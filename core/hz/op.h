@@ -73,9 +73,14 @@ typedef struct hz_optim {
     float decay;          /* weight decay: added to the gradient (sgd, adam, adadelta) or decoupled (adamw, muon) */
     int32_t group;        /* whose rate it goes by: 0 .. HZ_GROUPS-1 */
     int32_t decoupled;    /* sgd: 1: p -= rate*decay*p, the gradient stays as it is */
-    int32_t steps;        /* muon: of Newton-Schulz, commonly 3 or 5 */
+    int32_t iterations;   /* muon: of Newton-Schulz, commonly 3 or 5 */
     int32_t renormalise;  /* muon: 1: the weights are scaled to the norm sqrt(filters) before each step */
 } hz_optim;
+
+/* mean = keep*mean + (1-keep)*p, keep that of the step (hz_step) */
+typedef struct hz_average {
+    int32_t back;         /* 1: then p = mean (Lookahead) */
+} hz_average;
 
 typedef union hz_attr {
     hz_window window;
@@ -85,6 +90,7 @@ typedef union hz_attr {
     hz_input input;
     hz_xent xent;
     hz_optim optim;
+    hz_average average;
 } hz_attr;
 
 /* What an op is as a tail of a node: op.def's column. */

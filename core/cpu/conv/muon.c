@@ -261,7 +261,7 @@ static hz_status run(const hz_work *w, const cpu_call *c)
         return HZ_OK;
     find_factors(&u);
     team_run((int)ceil_div(u.l, BLOCK), turn_task, &u);
-    for (int i = 0; i < u.a->steps; i++)
+    for (int i = 0; i < u.a->iterations; i++)
         iterate(&u);
     team_run((int)ceil_div(u.l, BLOCK), update_task, &u);
     return HZ_OK;

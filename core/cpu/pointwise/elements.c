@@ -147,6 +147,16 @@ static hz_status update_run(const hz_work *w, const cpu_call *c)
     return HZ_OK;
 }
 
+static hz_status average_run(const hz_work *w, const cpu_call *c)
+{
+    elements e = { .w = w, .c = c, .n = cpu_size(&w->in[0], 0, w->in[0].ndim), .step = c->micro->average, .update = {
+        .p = w->in[0].data, .m = w->in[1].data, .keep = c->step->keep, .back = w->attr.average.back } };
+    if (e.update.keep >= 0)
+        team_run(chunks(e.n), update_task, &e);
+    return HZ_OK;
+}
+
+const cpu_kernel average_vector = { .name = "vector", .cost = update_cost, .run = average_run };
 const cpu_kernel sgd_vector = { .name = "vector", .cost = update_cost, .run = update_run };
 const cpu_kernel adam_vector = { .name = "vector", .cost = update_cost, .run = update_run };
 const cpu_kernel adamw_vector = { .name = "vector", .cost = update_cost, .run = update_run };

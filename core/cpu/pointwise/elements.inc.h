@@ -139,3 +139,17 @@ static void adadelta(const cpu_update *u, int64_t from, int64_t to)
         p[i] -= rate * d;
     }
 }
+
+static void average(const cpu_update *u, int64_t from, int64_t to)
+{
+    float *restrict p = u->p, *restrict mean = u->m;
+    float keep = u->keep, take = 1 - keep;
+    if (keep < 0.5f)
+        for (int64_t i = from; i < to; i++)
+            mean[i] = p[i] - keep * (p[i] - mean[i]);
+    else
+        for (int64_t i = from; i < to; i++)
+            mean[i] += take * (p[i] - mean[i]);
+    if (u->back)
+        memcpy(p + from, mean + from, (size_t)(to - from) * sizeof *p);
+}

@@ -10,6 +10,7 @@ REF_KERNEL(sgd)
 REF_KERNEL(adam)
 REF_KERNEL(adamw)
 REF_KERNEL(adadelta)
+REF_KERNEL(average)
 
 /* The matrix, the next one, and two products of it with itself. */
 static size_t muon_memory(const hz_work *w, const cpu_micro *m)

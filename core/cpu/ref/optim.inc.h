@@ -150,10 +150,23 @@ static hz_status F(muon)(const hz_work *w, const cpu_call *c)
         return HZ_OK;
     for (int64_t i = 0; i < all; i++)
         x[i] /= (T)sqrt(of_g) + (T)a->epsilon;
-    for (int step = 0; step < a->steps; step++)
+    for (int i = 0; i < a->iterations; i++)
         F(muon_iterate)(x, square, square + m * m, next, m, n);
     T scale = a->renormalise && of_p > 0 ? (T)sqrt((T)rows / of_p) : 1;
     for (int64_t i = 0; i < all; i++)
         p[i] = p[i] * scale * (1 - rate * (T)a->decay) - rate * x[tall ? i % columns * rows + i / columns : i];
+    return HZ_OK;
+}
+
+/* From the nearer of the two, so that equal numbers stay as they are and keep 0 yields p. */
+static hz_status F(average)(const hz_work *w, const cpu_call *c)
+{
+    T *p = w->in[0].data, *mean = w->in[1].data, keep = (T)c->step->keep;
+    int64_t n = cpu_size(&w->in[0], 0, w->in[0].ndim);
+    for (int64_t i = 0; i < n && keep >= 0; i++) {
+        mean[i] = keep < (T)0.5 ? p[i] - keep * (p[i] - mean[i]) : mean[i] + (1 - keep) * (p[i] - mean[i]);
+        if (w->attr.average.back)
+            p[i] = mean[i];
+    }
     return HZ_OK;
 }
