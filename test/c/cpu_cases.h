@@ -81,6 +81,10 @@ static const wcase cases[] = {
     { OP_dense_dw, "n33,37 n33,10", "O10,37 -", ACT(HZ_LINEAR) },
     { OP_dense_dw, "n100,513 n100,129", "O129,513 O129", ACT(HZ_LINEAR) },
 
+    { OP_bias_grad, "n5,31,31,24", "O24", ACT(HZ_LINEAR), 2e-6 },
+    { OP_bias_grad, "n37,10", "O10", ACT(HZ_LINEAR) },
+    { OP_bias_grad, "n2,3,4,7,19", "O19", ACT(HZ_LINEAR) },
+
     { OP_act, "n3,5,7,9", "o3,5,7,9", ACT(HZ_RELU) },
     { OP_act, "n3,5,7,9", "o3,5,7,9", { .act = { .act = HZ_ELU, .alpha = 0.7f } } },
     { OP_act, "n3,5,7,9", "o3,5,7,9", ACT(HZ_GELU) },

@@ -109,6 +109,38 @@ static hz_status dropout_run(const hz_work *w, const cpu_call *c)
 const cpu_kernel dropout_vector = { .name = "vector", .cost = cost, .run = dropout_run };
 const cpu_kernel dropout_grad_vector = { .name = "vector", .cost = cost, .run = dropout_run };
 
+/* ---- the gradient of a bias: a slot of sums per PIXELS pixels, added in their order ---- */
+
+enum { PIXELS = 1024 };
+
+static int64_t parts(int64_t pixels) { return ceil_div(pixels, PIXELS); }
+static int64_t pixels_of(const hz_work *w) { return cpu_size(&w->in[0], 0, w->in[0].ndim - 1); }
+
+static void bias_task(void *arg, int task, int worker)
+{
+    const elements *e = arg;
+    const hz_work *w = e->w;
+    int64_t from = (int64_t)task * PIXELS, n = w->out[0].shape[0];
+    cpu_stored_of(w, e->c->micro)->sum_rows((float *)e->c->memory + task * n, cpu_at(&w->in[0], from * n),
+                                            min(e->n - from, PIXELS), n, n);
+}
+
+static hz_status bias_run(const hz_work *w, const cpu_call *c)
+{
+    int64_t n = w->out[0].shape[0];
+    elements e = { .w = w, .c = c, .n = cpu_count(&w->in[0], c) / n };
+    team_run((int)parts(e.n), bias_task, &e);
+    c->micro->f32.sum_rows(w->out[0].data, c->memory, parts(e.n), n, n);
+    return HZ_OK;
+}
+
+static size_t bias_memory(const hz_work *w, const cpu_micro *m)
+{
+    return line_bytes((size_t)(parts(pixels_of(w)) * w->out[0].shape[0]) * sizeof(float));
+}
+
+const cpu_kernel bias_grad_vector = { .name = "vector", .cost = cost, .memory = bias_memory, .run = bias_run };
+
 /* ---- parameter updates ---- */
 
 static void update_task(void *arg, int task, int worker)
