@@ -11,10 +11,11 @@ extern const cpu_kernel
     adamw_vector, adadelta_vector, average_vector, muon_products, maxpool_vector, maxpool_grad_vector, avgpool_vector,
     avgpool_grad_vector, meanpool_vector, meanpool_grad_vector, norm_vector, norm_grad_vector, norm_runs,
     norm_grad_runs, bias_grad_vector,
-    ref_input, ref_conv2d, ref_conv2d_dx, ref_conv2d_dw, ref_dense, ref_dense_dx, ref_dense_dw, ref_bias_grad, ref_act,
-    ref_act_grad, ref_dropout, ref_dropout_grad, ref_maxpool, ref_maxpool_grad, ref_avgpool, ref_avgpool_grad,
-    ref_meanpool, ref_meanpool_grad, ref_norm, ref_norm_grad, ref_add, ref_softmax, ref_softmax_grad, ref_xent, ref_xent_grad,
-    ref_sgd, ref_adam, ref_adamw, ref_adadelta, ref_muon, ref_average, ref_norm_update;
+    ref_input, ref_conv2d, ref_conv2d_dx, ref_conv2d_dw, ref_dense, ref_dense_dx, ref_dense_dw, ref_bias_grad,
+    ref_act, ref_act_grad, ref_dropout, ref_dropout_grad, ref_maxpool, ref_maxpool_grad, ref_avgpool,
+    ref_avgpool_grad, ref_meanpool, ref_meanpool_grad, ref_norm, ref_norm_grad, ref_add, ref_softmax,
+    ref_softmax_grad, ref_xent, ref_xent_grad, ref_sgd, ref_adam, ref_adamw, ref_adadelta, ref_muon, ref_average,
+    ref_norm_update;
 
 static const cpu_kernel *const lists[OP_COUNT][CPU_KERNELS] = {
     [OP_input]         = { &input_rows, &ref_input },
