@@ -11,7 +11,7 @@
 #define ROW(type) { #type, sizeof(type) },
 static const struct { const char *name; size_t size; } sizes[] = {
     ROW(hz_tensor) ROW(hz_window) ROW(hz_act_attr) ROW(hz_dropout) ROW(hz_norm) ROW(hz_input) ROW(hz_xent) ROW(hz_optim)
-    ROW(hz_attr) ROW(hz_tail) ROW(hz_value) ROW(hz_node) ROW(hz_step) ROW(hz_node_stat) ROW(hz_trial)
+    ROW(hz_average)    ROW(hz_attr) ROW(hz_tail) ROW(hz_value) ROW(hz_node) ROW(hz_step) ROW(hz_node_stat) ROW(hz_trial)
     ROW(hz_plan_options) ROW(hz_peak) ROW(hz_camera_spec) ROW(hz_strings_spec)
     ROW(hz_media) ROW(hz_account) ROW(hz_stream) ROW(hz_recoded) ROW(hz_param) ROW(hz_params) ROW(hz_codec_api)
     ROW(hz_plugin_row) ROW(hz_picture) ROW(hz_picture_table) ROW(hz_picture_form) ROW(hz_mel_form)

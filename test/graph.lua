@@ -25,6 +25,7 @@ local known = {
   xent     = { 'xent', { 'x', 'label' } },
   sgd      = { 'optim', { 'p', 'dp', 'p' } },          adam     = { 'optim', { 'p', 'dp', 'p', 'positive' } },
   norm_update = { 'norm', { 'p', 'p', 'dp', 'dp' } },
+  muon     = { 'optim', { 'p', 'dp', 'p' } },          average  = { 'average', { 'p', 'p' } },
   adamw    = { 'optim', { 'p', 'dp', 'p', 'positive' } }, adadelta = { 'optim', { 'p', 'dp', 'positive', 'positive' } },
 }
 local entry = { x = true, item = true, label = true, dp = true }
@@ -212,7 +213,8 @@ function Bench:run(step)
 end
 
 function Bench:again(step)
-  local s = ffi.new('hz_step', { seed = 11, epoch = 2, step = 4, rate = 0.05, version = 1, count = self.batch })
+  local s = ffi.new('hz_step', { seed = 11, epoch = 2, step = 4, rate = 0.05, keep = 0.7, version = 1,
+    count = self.batch })
   for k, v in pairs(step or {}) do s[k] = v end
   c.check(C.hz_plan_run(self.handle, 0, -1, s))
 end

@@ -16,6 +16,7 @@ M.tolerance = {
   norm_grad = { 4e-6, 'as norm, with differences of means' },
   adam = { 2e-6, 'a quotient of two moving averages and a root' }, adamw = { 2e-6, 'as adam' },
   adadelta = { 2e-6, 'as adam' },
+  muon = { 2e-5, 'polynomials of degree 5 one after the other: what is off grows by their slope, 3.4, with each' },
   input = { 1e-6, 'x*scale - mean cancels: a few roundings of f32' },
   other = { 1e-6, 'a few roundings of f32 (6e-8 each), or polynomial approximations good to that' },
 }
@@ -210,12 +211,22 @@ for _, shape in ipairs { '7,9', '33,3,3,17', '1' } do
   update('sgd', shape, 2, {})
   update('sgd', shape, 2, { decay = 0.01 })
   update('sgd', shape, 3, { momentum = 0.9 })
+  update('sgd', shape, 3, { momentum = 0.9, decay = 0.01, decoupled = 1 })
   update('sgd', shape, 3, { momentum = 0.9, nesterov = 1, decay = 0.01 })
   update('adam', shape, 4, {})
   update('adam', shape, 4, { beta1 = 0.8, beta2 = 0.99, epsilon = 1e-5, decay = 0.01 })
   update('adamw', shape, 4, { decay = 0.01 })
   update('adadelta', shape, 4, {})
   update('adadelta', shape, 4, { beta1 = 0.9, epsilon = 1e-6, decay = 0.01 })
+end
+for _, shape in ipairs { '7,9', '33,3,3,17', '1,1', '70,6', '2,1,3,1' } do
+  update('muon', shape, 2, { epsilon = 1e-7, iterations = 1 })
+  update('muon', shape, 3, { epsilon = 1e-7, iterations = 3, momentum = 0.6, nesterov = 1, renormalise = 1 })
+  update('muon', shape, 3, { epsilon = 1e-3, iterations = 2, momentum = 0.9, decay = 0.1, renormalise = 1 })
+end
+for _, shape in ipairs { '7,9', '33,3,3,17', '1' } do
+  update('average', shape, 2, { back = 0 })
+  update('average', shape, 2, { back = 1 })
 end
 update('norm_update', '1', 4, {})
 update('norm_update', '77', 4, { momentum = 0.9 })

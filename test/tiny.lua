@@ -1,7 +1,7 @@
 -- tiny.lua: the smallest training that has everything: 44 images of 6x6x3 (no multiple of the batch), convolutions
 -- of stride 1 and 2, batch normalisation, dropout, augmentation, a dense head, an optimiser with state. Used by tests
--- of training, and as a script (hz test/tiny.lua RESUME [KILL]) that trains, is killed after KILL steps of its own,
--- and prints a digest when it ends.
+-- of training, and as a script (hz test/tiny.lua RESUME [KILL [AVERAGE]]) that trains, with groups, muon and an average
+-- of that kind if one is named, is killed after KILL steps of its own (0: never), and prints a digest when it ends.
 local hz = require 'hz'
 local layers = require 'hz.net.layer'.kinds
 local tensor = require 'hz.tensor.tensor'
@@ -37,6 +37,20 @@ function M.training(o)
   return a
 end
 
+-- Options beside those: a first layer of which only the bias is trained, and that not to the end; filters by muon; the
+-- rest by sgd and adamw; an average of this kind.
+function M.recipe(average, o)
+  local a = { frozen = '^conv1%.weight$', average = { kind = average, every = 2, decay = 0.6, power = 2 },
+    optimizer = hz.groups {
+      { match = '^conv1%.bias$', hz.sgd { rate = 0.1, schedule = 'linear', stop = 0.6, momentum = 0.5 } },
+      { match = '^conv.*weight$', hz.muon { rate = 0.2, schedule = 'linear', final = 0.1, warmup = 2 } },
+      { match = { '^norm', 'bias$' }, hz.sgd { rate = 0.05, momentum = 0.85, nesterov = true, decay = 0.01,
+        schedule = 'triangle', start = 0.2, peak = 0.25, final = 0.07 } },
+      hz.adamw { rate = 0.01, schedule = 'cosine' } } }
+  for k, v in pairs(o or {}) do a[k] = v end
+  return a
+end
+
 -- Every bit that a training leaves behind, as text.
 function M.digest(a, result)
   local parts = {}
@@ -66,7 +80,8 @@ if arg and arg[0] and arg[0]:find 'tiny%.lua$' then
     steps = steps + 1
     if steps == kill then ffi.C.kill(ffi.C.getpid(), 9) end
   end
-  local a = M.training { resume = resume, on_step = count, on_epoch = count }
+  local o = { resume = resume, on_step = count, on_epoch = count }
+  local a = M.training(arg[3] and M.recipe(arg[3], o) or o)
   print(M.digest(a, hz.train(a)))
 end
 return M

@@ -68,6 +68,7 @@ int64_t cpu_rows(const hz_work *w, const cpu_call *c);
 /* Elements in use: count rows of an activation, else all. */
 int64_t cpu_count(const hz_arg *a, const cpu_call *c);
 int64_t cpu_size(const hz_arg *a, int from, int to);                  /* product of dimensions from .. to-1 */
+float cpu_rate(const hz_work *w, const cpu_call *c);                  /* of an update: this step's, its group's */
 double cpu_flops(const hz_work *w);                                   /* of the plain algorithm, full batch */
 int cpu_all(const hz_work *w, int dtype);                             /* every present float argument has this dtype */
 /* How the node stores its activations, HZ_F32 or HZ_BF16, where all other floats are f32; else -1. */
@@ -97,6 +98,11 @@ void cpu_tail_begin(const hz_work *w, void *slots, int task);
 /* A part has been computed and lies at `near`, rows `pitch` elements apart: in out[0] itself where that is stored. */
 void cpu_tail_run(const hz_work *w, const cpu_call *c, void *slots, int task, cpu_rect r, void *near, int64_t pitch);
 void cpu_tail_end(const hz_work *w, void *slots, int tasks);          /* when all tasks have run */
+
+/* Muon (Jordan et al. 2024): a step of Newton-Schulz makes a singular value x a*x + b*x^3 + c*x^5. */
+#define MUON_A 3.4445
+#define MUON_B -4.7750
+#define MUON_C 2.0315
 
 /* Sliding window over an image, from input to output: strides filled in, TensorFlow's padding before the
    first row and column. */

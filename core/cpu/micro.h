@@ -61,8 +61,8 @@ typedef struct cpu_dropout {
 typedef struct cpu_update {
     float *p, *m, *v;         /* (n) */
     const float *dp;          /* (n) */
-    float rate, momentum, beta1, beta2, epsilon, decay, shrink, root;
-    int nesterov;
+    float rate, momentum, beta1, beta2, epsilon, decay, shrink, root, keep;
+    int nesterov, back;
 } cpu_update;
 
 /* Taps of a pooling window that lie in the image; elements from row to row and column to column of the image. */
@@ -142,6 +142,7 @@ struct cpu_micro {
     void (*sgd)(const cpu_update *u, int64_t from, int64_t to);
     void (*adam)(const cpu_update *u, int64_t from, int64_t to);
     void (*adadelta)(const cpu_update *u, int64_t from, int64_t to);
+    void (*average)(const cpu_update *u, int64_t from, int64_t to);
 
     /* FMA peak: `steps` rounds of register-only multiply-adds; returns how many flops those were. bf16: NULL
        without instructions */

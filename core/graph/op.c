@@ -74,7 +74,8 @@ static int input_named(int op, const char *name, int n)
 /* ---- activations ---- */
 
 enum {
-    epilogue_in_input = -1, epilogue_in_xent = -1, epilogue_in_optim = -1, epilogue_in_act = offsetof(hz_attr, act),
+    epilogue_in_input = -1, epilogue_in_xent = -1, epilogue_in_optim = -1, epilogue_in_average = -1,
+    epilogue_in_act = offsetof(hz_attr, act),
     epilogue_in_window = offsetof(hz_attr, window.epilogue), epilogue_in_dropout = offsetof(hz_attr, dropout.epilogue),
     epilogue_in_norm = offsetof(hz_attr, norm.epilogue)
 };

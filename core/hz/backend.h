@@ -13,7 +13,11 @@ typedef struct hz_step {
     int64_t count;        /* rows of the batch in use, 1 .. batch; losses and gradients divide by it */
     int32_t epoch;        /* counts from 0 */
     int32_t step;         /* optimiser steps done before this one, over all epochs */
-    float rate;           /* learning rate of this step */
+    union {               /* learning rates of this step, by hz_optim.group; `rate` is that of group 0 */
+        float rate;
+        float rates[HZ_GROUPS];
+    };
+    float keep;           /* averages: share of the mean that stays, 0..1; below 0: none moves in this step */
     uint32_t version;     /* version of the parameters: packed weights are made anew when it changes */
 } hz_step;
 

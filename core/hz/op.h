@@ -64,13 +64,23 @@ typedef struct hz_xent {
     float smoothing;      /* label smoothing: target = (1-s)*onehot + s/classes */
 } hz_xent;
 
+enum { HZ_GROUPS = 16 };  /* groups of parameters, each with a rate of its own, at most */
 typedef struct hz_optim {
-    float momentum;       /* sgd */
-    int32_t nesterov;     /* sgd */
+    float momentum;       /* sgd, muon */
+    int32_t nesterov;     /* sgd, muon */
     float beta1, beta2;   /* commonly 0.9, 0.999; of adadelta beta1 is rho, commonly 0.95 */
-    float epsilon;        /* commonly 1e-8, of adadelta 1e-7 */
-    float decay;          /* weight decay: added to the gradient (sgd, adam) or decoupled (adamw) */
+    float epsilon;        /* commonly 1e-8, of adadelta and muon 1e-7 */
+    float decay;          /* weight decay: added to the gradient (sgd, adam, adadelta) or decoupled (adamw, muon) */
+    int32_t group;        /* whose rate it goes by: 0 .. HZ_GROUPS-1 */
+    int32_t decoupled;    /* sgd: 1: p -= rate*decay*p, the gradient stays as it is */
+    int32_t iterations;   /* muon: of Newton-Schulz, commonly 3 or 5 */
+    int32_t renormalise;  /* muon: 1: the weights are scaled to the norm sqrt(filters) before each step */
 } hz_optim;
+
+/* mean = keep*mean + (1-keep)*p, keep that of the step (hz_step) */
+typedef struct hz_average {
+    int32_t back;         /* 1: then p = mean (Lookahead) */
+} hz_average;
 
 typedef union hz_attr {
     hz_window window;
@@ -80,6 +90,7 @@ typedef union hz_attr {
     hz_input input;
     hz_xent xent;
     hz_optim optim;
+    hz_average average;
 } hz_attr;
 
 /* What an op is as a tail of a node: op.def's column. */

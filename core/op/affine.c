@@ -12,7 +12,13 @@ hz_status affine_types(const hz_value *x, const hz_value *w, const hz_value *b)
 
 hz_status affine_grad(hz_graph *g, hz_node n, grad_call *c, const hz_attr *attr, int dw_op, int dx_op)
 {
-    if (c->want[1] || c->want[2]) {
+    if (c->want[2] && !c->want[1]) {                      /* the weights are frozen: no product for them */
+        hz_attr none = { .act = { 0 } };
+        out_spec out = like_whole(&g->values[n.in[2]]);
+        c->dx[2] = graph_append(g, OP_bias_grad, n.name, &none, &c->dy[0], 1, &out, 1);
+        if (c->dx[2] < 0)
+            return HZ_EMEM;
+    } else if (c->want[1]) {
         int32_t in[] = { n.in[0], c->dy[0] };
         out_spec out[2] = { like_whole(&g->values[n.in[1]]) };
         if (c->want[2])

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { MUON_MOST = 100 };         /* iterations */
+
 hz_status op_input_infer(const hz_graph *g, const hz_node *n, out_spec *out)
 {
     const hz_value *data = in_value(g, n, 0), *labels = in_value(g, n, 1);
@@ -75,26 +77,33 @@ hz_status op_xent_grad(hz_graph *g, hz_node n, grad_call *c)
 
 /* ---- optimisers: p, its gradient, then the state, all of one shape; state and parameter are bound ---- */
 
-static hz_status update(const hz_graph *g, const hz_node *n)
+static hz_status bound_alike(const hz_graph *g, const hz_node *n)
 {
     const hz_value *p = in_value(g, n, 0);
     char left[96], right[96];
     if (p->kind != HZ_BOUND)
         return hz_fail(HZ_EARG, "'%s' is not a bound tensor; needs a parameter", p->name);
-    if (!(fabsf(n->attr.optim.decay) <= FLT_MAX))
-        return hz_fail(HZ_EARG, "decay is %g; needs a number", (double)n->attr.optim.decay);
     for (int i = 1; i < n->nin; i++) {
         const hz_value *v = in_value(g, n, i);
         if (v && (v->ndim != p->ndim || memcmp(v->shape, p->shape, sizeof *p->shape * (size_t)p->ndim)))
             return hz_fail(HZ_ESHAPE, "'%s' is %s, '%s' is %s; the shapes must agree", p->name, shape_text(left, p),
                            v->name, shape_text(right, v));
-        if (v && i > 1 && v->kind != HZ_BOUND)
-            return hz_fail(HZ_EARG, "'%s' is not a bound tensor; needs the optimiser's state", v->name);
+        if (v && (i > 1 || n->op == OP_average) && v->kind != HZ_BOUND)
+            return hz_fail(HZ_EARG, "'%s' is not a bound tensor; needs one that stays", v->name);
     }
     return HZ_OK;
 }
 
-hz_status op_sgd_infer(const hz_graph *g, const hz_node *n, out_spec *out)
+static hz_status update(const hz_graph *g, const hz_node *n)
+{
+    if (!(fabsf(n->attr.optim.decay) <= FLT_MAX))
+        return hz_fail(HZ_EARG, "decay is %g; needs a number", (double)n->attr.optim.decay);
+    if (n->attr.optim.group < 0 || n->attr.optim.group >= HZ_GROUPS)
+        return hz_fail(HZ_EARG, "group is %d; needs 0..%d", n->attr.optim.group, HZ_GROUPS - 1);
+    return bound_alike(g, n);
+}
+
+static hz_status with_momentum(const hz_graph *g, const hz_node *n)
 {
     const hz_optim *a = &n->attr.optim;
     if (!(a->momentum >= 0 && a->momentum < 1))
@@ -102,6 +111,22 @@ hz_status op_sgd_infer(const hz_graph *g, const hz_node *n, out_spec *out)
     if (a->momentum > 0 && !in_value(g, n, 2))
         return hz_fail(HZ_EARG, "momentum %g without a velocity tensor; needs one", (double)a->momentum);
     return update(g, n);
+}
+
+hz_status op_sgd_infer(const hz_graph *g, const hz_node *n, out_spec *out) { return with_momentum(g, n); }
+
+hz_status op_muon_infer(const hz_graph *g, const hz_node *n, out_spec *out)
+{
+    const hz_value *p = in_value(g, n, 0);
+    const hz_optim *a = &n->attr.optim;
+    char text[96];
+    if (p->ndim < 2)
+        return hz_fail(HZ_ESHAPE, "'%s' is %s; muon needs a matrix or filters: another group for it", p->name,
+                       shape_text(text, p));
+    if (!(a->epsilon > 0 && a->epsilon <= FLT_MAX) || a->iterations < 1 || a->iterations > MUON_MOST)
+        return hz_fail(HZ_EARG, "epsilon is %g, iterations %d; needs a number above 0, and 1..%d", (double)a->epsilon,
+                       a->iterations, MUON_MOST);
+    return with_momentum(g, n);
 }
 
 static hz_status betas(const hz_graph *g, const hz_node *n)
@@ -116,3 +141,5 @@ static hz_status betas(const hz_graph *g, const hz_node *n)
 hz_status op_adam_infer(const hz_graph *g, const hz_node *n, out_spec *out) { return betas(g, n); }
 hz_status op_adamw_infer(const hz_graph *g, const hz_node *n, out_spec *out) { return betas(g, n); }
 hz_status op_adadelta_infer(const hz_graph *g, const hz_node *n, out_spec *out) { return betas(g, n); }
+
+hz_status op_average_infer(const hz_graph *g, const hz_node *n, out_spec *out) { return bound_alike(g, n); }

@@ -18,6 +18,7 @@ local lazy = {
   is_tensor = { 'hz.tensor.tensor', 'is' },
   sgd = { 'hz.net.optim', 'sgd' }, adam = { 'hz.net.optim', 'adam' },
   adamw = { 'hz.net.optim', 'adamw' }, adadelta = { 'hz.net.optim', 'adadelta' },
+  muon = { 'hz.net.optim', 'muon' }, groups = { 'hz.net.optim', 'groups' },
   optimizer = { 'hz.net.optim', 'new' },
   train = { 'hz.net.train', 'run' }, run = { 'hz.net.run', 'new' }, per_class = { 'hz.net.metrics', 'per_class' },
   data = { 'hz.data.dataset', 'data' }, available = { 'hz.data.dataset', 'available' },

@@ -7,6 +7,7 @@
 #define ACT(which) { .act = { .act = which, .alpha = 0.3f } }
 #define NORM(...) { .norm = { .epsilon = 1e-3f, __VA_ARGS__ } }
 #define ADAM(...) { .optim = { .beta2 = 0.999f, __VA_ARGS__ } }
+#define MUON(...) { .optim = { .epsilon = 1e-7f, __VA_ARGS__ } }
 
 static const wcase cases[] = {
     /* convolutions of architecture A, cut down */
@@ -79,6 +80,10 @@ static const wcase cases[] = {
     { OP_dense_dw, "n8,200 n8,64", "O64,200 O64", ACT(HZ_LINEAR) },
     { OP_dense_dw, "n33,37 n33,10", "O10,37 -", ACT(HZ_LINEAR) },
     { OP_dense_dw, "n100,513 n100,129", "O129,513 O129", ACT(HZ_LINEAR) },
+
+    { OP_bias_grad, "n5,31,31,24", "O24", ACT(HZ_LINEAR), 2e-6 },
+    { OP_bias_grad, "n37,10", "O10", ACT(HZ_LINEAR) },
+    { OP_bias_grad, "n2,3,4,7,19", "O19", ACT(HZ_LINEAR) },
 
     { OP_act, "n3,5,7,9", "o3,5,7,9", ACT(HZ_RELU) },
     { OP_act, "n3,5,7,9", "o3,5,7,9", { .act = { .act = HZ_ELU, .alpha = 0.7f } } },
@@ -174,6 +179,16 @@ static const wcase cases[] = {
     { OP_adam, "N7,9 N7,9 N7,9 P7,9", "", { .optim = { .epsilon = 1e-8f } }, 2e-6 },
     { OP_adadelta, "N7,9 N7,9 P7,9 P7,9", "", { .optim = { .beta1 = 0.95f, .epsilon = 1e-7f, .decay = 0.01f } }, 2e-6 },
     { OP_adadelta, "N7,9 N7,9 P7,9 P7,9", "", { .optim = { .epsilon = 1e-7f } }, 2e-6 },
+    { OP_sgd, "N300,70 N300,70 N300,70", "", { .optim = { .momentum = 0.9f, .decay = 0.01f, .decoupled = 1 } } },
+    { OP_muon, "N7,9 N7,9", "", MUON(.iterations = 1), 1e-5 },
+    { OP_muon, "N24,2,2,3 N24,2,2,3 N24,2,2,3", "", MUON(.iterations = 3, .momentum = 0.6f, .nesterov = 1), 2e-5 },
+    { OP_muon, "N70,3,3,17 N70,3,3,17 N70,3,3,17", "", MUON(.iterations = 3, .momentum = 0.6f, .renormalise = 1),
+      2e-5 },
+    { OP_muon, "N300,70 N300,70 N300,70", "", MUON(.iterations = 5, .momentum = 0.9f, .nesterov = 1, .decay = 0.1f),
+      1e-4 },
+    { OP_muon, "N1,37 N1,37", "", MUON(.iterations = 3), 1e-5 },
+    { OP_average, "N300,70 N300,70", "", { .average = { 0 } } },
+    { OP_average, "N7,9 N7,9", "", { .average = { .back = 1 } } },
     { OP_norm_update, "N7 P7 N7 P7", "", NORM(.momentum = 0.9f) },
     { OP_norm_update, "N7 P7 N7 P7", "", NORM() },
 };

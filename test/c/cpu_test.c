@@ -22,7 +22,8 @@ static int64_t batch_of(const work *k)
 
 static hz_step step_of(int64_t count)
 {
-    return (hz_step){ .seed = 11, .offset = 3, .count = count, .epoch = 2, .step = 4, .rate = 0.05f, .version = 1 };
+    return (hz_step){ .seed = 11, .offset = 3, .count = count, .epoch = 2, .step = 4, .rate = 0.05f, .keep = 0.7f,
+                      .version = 1 };
 }
 
 /* Whether this kernel is chosen for the node. */

@@ -116,9 +116,10 @@ function makers.input(d)
   return { inputs = { s, { items } }, attr = a, no_grad = true, bytes = bytes, batch = d:whole(1, items) }
 end
 
-local function update(states)
+local function update(states, muon)
   return function(d)
-    local s = d:of { { d:whole(1, 200) }, { d:whole(1, 12), d:whole(1, 20) }, { d:whole(1, 9), 3, 3, d:channels(20) } }
+    local s = muon and d:of { { d:whole(1, 90), d:whole(1, 90) }, { d:whole(1, 40), 3, 3, d:channels(20) } }
+      or d:of { { d:whole(1, 200) }, { d:whole(1, 12), d:whole(1, 20) }, { d:whole(1, 9), 3, 3, d:channels(20) } }
     local attr = { decay = d:chance(0.5) and d:between(0, 0.1) or 0 }
     local inputs = { s, s }
     for i = 1, states do inputs[2 + i] = s end
@@ -128,6 +129,8 @@ local function update(states)
     elseif d:chance(0.7) then
       attr.momentum, attr.nesterov, inputs[3] = d:between(0.05, 0.99), d:whole(0, 1), s
     end
+    if muon then attr.epsilon, attr.iterations, attr.renormalise = 1e-7, d:whole(1, 3), d:whole(0, 1) end
+    if states == 0 and not muon then attr.decoupled = d:whole(0, 1) end
     return { inputs = inputs, attr = attr, no_grad = true, batch = 1, update = true }
   end
 end
@@ -138,6 +141,11 @@ function makers.norm_update(d)
 end
 
 makers.sgd, makers.adam, makers.adamw, makers.adadelta = update(0), update(2), update(2), update(2)
+makers.muon = update(0, true)
+function makers.average(d)
+  local s = d:of { { d:whole(1, 200) }, { d:whole(1, 300), d:whole(1, 90) } }
+  return { inputs = { s, s }, attr = { back = d:whole(0, 1) }, no_grad = true, batch = 1, update = true }
+end
 
 -- How often each is drawn: what has most kernels most often.
 local often = { conv2d = 14, dense = 5, norm = 3, maxpool = 3, avgpool = 3, meanpool = 3 }

@@ -58,7 +58,9 @@ M.make = {
   x = function() return hz.full({ 2, 3 }, -2) end, bytes = function() return hz.zeros({ 5 }, 'u8') end,
   net = small_net, set = small_set, codec = function() return hz.codec.jpeg { quality = 9 } end,
   account = function() return (select(2, hz.codec.png {}:recode(small_set().items))) end,
-  optimizer = function() return hz.adam {} end, layer = function() return l.conv { 2, 3 } end,
+  optimizer = function() return hz.adam {} end,
+  groups = function() return hz.groups { { match = 'bias$', hz.sgd {} }, hz.muon {} } end,
+  layer = function() return l.conv { 2, 3 } end,
   plan = function() return small_net():plan { batch = 2 } end,
   trainer = function()
     return small_net():plan { batch = 3, train = true, data = small_set(), optimizer = hz.sgd {}, total = 4 }

@@ -9,7 +9,7 @@ local DEVICE = require 'hz.net.plan'.default_device()
 -- from 0). Each returns the new p; state is a table that stays.
 local formulas = {
   sgd = function(p, g, s, o, rate)
-    g = g + o.decay * p
+    if o.decoupled == 1 then p = p - rate * o.decay * p else g = g + o.decay * p end
     if o.momentum == 0 then return p - rate * g end
     s[1] = o.momentum * s[1] + g
     return p - rate * (o.nesterov == 1 and g + o.momentum * s[1] or s[1])
@@ -43,6 +43,8 @@ local rows = {
   { 'sgd', { momentum = 0.9, decay = 0 }, 1, 0.01 },
   { 'sgd', { momentum = 0.9, nesterov = 1, decay = 0 }, 1, 0.01 },
   { 'sgd', { momentum = 0.5, nesterov = 1, decay = 0.1 }, 1, 0.05 },
+  { 'sgd', { momentum = 0.5, nesterov = 1, decay = 0.1, decoupled = 1 }, 1, 0.05 },
+  { 'sgd', { momentum = 0, decay = 0.1, decoupled = 1 }, 0, 0.05 },
   { 'adam', { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, decay = 0 }, 2, 0.001 },
   { 'adam', { beta1 = 0.8, beta2 = 0.95, epsilon = 1e-3, decay = 0.1 }, 2, 0.1 },
   { 'adam', { beta1 = 0, beta2 = 0.999, epsilon = 1e-8, decay = 0 }, 2, 0.001 },
@@ -81,7 +83,7 @@ end
 
 local function by_formula(row, start, gradients)
   local o, f, out = {}, formulas[row[1]], tensor.zeros({ COUNT }, 'f64')
-  for k, v in pairs(row[2]) do o[k] = k == 'nesterov' and v or rounded(v) end
+  for k, v in pairs(row[2]) do o[k] = (k == 'nesterov' or k == 'decoupled') and v or rounded(v) end
   for i = 1, COUNT do
     local p, s = start[i], { 0, 0 }
     for n = 0, STEPS - 1 do p = f(p, gradients[n + 1][i], s, o, rounded(row[4]), n) end

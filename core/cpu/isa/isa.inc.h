@@ -62,4 +62,5 @@ void FILL(cpu_micro *m)
     m->sgd = sgd;
     m->adam = adam;
     m->adadelta = adadelta;
+    m->average = average;
 }

@@ -109,6 +109,38 @@ static hz_status dropout_run(const hz_work *w, const cpu_call *c)
 const cpu_kernel dropout_vector = { .name = "vector", .cost = cost, .run = dropout_run };
 const cpu_kernel dropout_grad_vector = { .name = "vector", .cost = cost, .run = dropout_run };
 
+/* ---- the gradient of a bias: a slot of sums per PIXELS pixels, added in their order ---- */
+
+enum { PIXELS = 1024 };
+
+static int64_t parts(int64_t pixels) { return ceil_div(pixels, PIXELS); }
+static int64_t pixels_of(const hz_work *w) { return cpu_size(&w->in[0], 0, w->in[0].ndim - 1); }
+
+static void bias_task(void *arg, int task, int worker)
+{
+    const elements *e = arg;
+    const hz_work *w = e->w;
+    int64_t from = (int64_t)task * PIXELS, n = w->out[0].shape[0];
+    cpu_stored_of(w, e->c->micro)->sum_rows((float *)e->c->memory + task * n, cpu_at(&w->in[0], from * n),
+                                            min(e->n - from, PIXELS), n, n);
+}
+
+static hz_status bias_run(const hz_work *w, const cpu_call *c)
+{
+    int64_t n = w->out[0].shape[0];
+    elements e = { .w = w, .c = c, .n = cpu_count(&w->in[0], c) / n };
+    team_run((int)parts(e.n), bias_task, &e);
+    c->micro->f32.sum_rows(w->out[0].data, c->memory, parts(e.n), n, n);
+    return HZ_OK;
+}
+
+static size_t bias_memory(const hz_work *w, const cpu_micro *m)
+{
+    return line_bytes((size_t)(parts(pixels_of(w)) * w->out[0].shape[0]) * sizeof(float));
+}
+
+const cpu_kernel bias_grad_vector = { .name = "vector", .cost = cost, .memory = bias_memory, .run = bias_run };
+
 /* ---- parameter updates ---- */
 
 static void update_task(void *arg, int task, int worker)
@@ -123,7 +155,7 @@ static double update_cost(const hz_work *w, const cpu_micro *m) { return cpu_all
 static hz_status update_run(const hz_work *w, const cpu_call *c)
 {
     const hz_optim *a = &w->attr.optim;
-    float rate = c->step->rate;
+    float rate = cpu_rate(w, c);
     elements e = { .w = w, .c = c, .n = cpu_size(&w->in[0], 0, w->in[0].ndim), .update = {
         .p = w->in[0].data, .dp = w->in[1].data, .m = w->nin > 2 ? w->in[2].data : NULL,
         .v = w->nin > 3 ? w->in[3].data : NULL, .rate = rate, .momentum = a->momentum, .nesterov = a->nesterov,
@@ -139,7 +171,7 @@ static hz_status update_run(const hz_work *w, const cpu_call *c)
         u->rate = (float)(rate / (1 - pow(u->beta1, steps)));
         u->root = (float)sqrt(1 - pow(u->beta2, steps));
     }
-    if (w->op == OP_adamw) {
+    if (w->op == OP_adamw || (w->op == OP_sgd && a->decoupled)) {
         u->shrink = 1 - rate * a->decay;
         u->decay = 0;
     }
@@ -147,6 +179,16 @@ static hz_status update_run(const hz_work *w, const cpu_call *c)
     return HZ_OK;
 }
 
+static hz_status average_run(const hz_work *w, const cpu_call *c)
+{
+    elements e = { .w = w, .c = c, .n = cpu_size(&w->in[0], 0, w->in[0].ndim), .step = c->micro->average, .update = {
+        .p = w->in[0].data, .m = w->in[1].data, .keep = c->step->keep, .back = w->attr.average.back } };
+    if (e.update.keep >= 0)
+        team_run(chunks(e.n), update_task, &e);
+    return HZ_OK;
+}
+
+const cpu_kernel average_vector = { .name = "vector", .cost = update_cost, .run = average_run };
 const cpu_kernel sgd_vector = { .name = "vector", .cost = update_cost, .run = update_run };
 const cpu_kernel adam_vector = { .name = "vector", .cost = update_cost, .run = update_run };
 const cpu_kernel adamw_vector = { .name = "vector", .cost = update_cost, .run = update_run };

@@ -90,7 +90,10 @@ static void sgd(const cpu_update *u, int64_t from, int64_t to)
 {
     float *restrict p = u->p, *restrict v = u->m;
     const float *restrict dp = u->dp;
-    float rate = u->rate, momentum = u->momentum, decay = u->decay;
+    float rate = u->rate, momentum = u->momentum, decay = u->decay, shrink = u->shrink;
+    if (shrink != 1)
+        for (int64_t i = from; i < to; i++)
+            p[i] *= shrink;
     if (!v)
         for (int64_t i = from; i < to; i++)
             p[i] -= rate * (dp[i] + decay * p[i]);
@@ -135,4 +138,18 @@ static void adadelta(const cpu_update *u, int64_t from, int64_t to)
         x2[i] = rho * x2[i] + (1 - rho) * d * d;
         p[i] -= rate * d;
     }
+}
+
+static void average(const cpu_update *u, int64_t from, int64_t to)
+{
+    float *restrict p = u->p, *restrict mean = u->m;
+    float keep = u->keep, take = 1 - keep;
+    if (keep < 0.5f)
+        for (int64_t i = from; i < to; i++)
+            mean[i] = p[i] - keep * (p[i] - mean[i]);
+    else
+        for (int64_t i = from; i < to; i++)
+            mean[i] += take * (p[i] - mean[i]);
+    if (u->back)
+        memcpy(p + from, mean + from, (size_t)(to - from) * sizeof *p);
 }

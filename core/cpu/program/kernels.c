@@ -8,13 +8,14 @@ extern const cpu_kernel conv2d_pairs, conv2d_dx_pairs, conv2d_dw_pairs, dense_pa
 extern const cpu_kernel
     input_rows, conv2d_gather, conv2d_dx_gather, dense_gather, dense_dx_gather, conv2d_dw_outer, dense_dw_outer,
     act_vector, act_grad_vector, add_vector, dropout_vector, dropout_grad_vector, sgd_vector, adam_vector,
-    adamw_vector, adadelta_vector, maxpool_vector, maxpool_grad_vector, avgpool_vector, avgpool_grad_vector,
-    meanpool_vector, meanpool_grad_vector, norm_vector, norm_grad_vector, norm_runs,
-    norm_grad_runs,
-    ref_input, ref_conv2d, ref_conv2d_dx, ref_conv2d_dw, ref_dense, ref_dense_dx, ref_dense_dw, ref_act, ref_act_grad,
-    ref_dropout, ref_dropout_grad, ref_maxpool, ref_maxpool_grad, ref_avgpool, ref_avgpool_grad, ref_meanpool,
-    ref_meanpool_grad, ref_norm, ref_norm_grad, ref_add, ref_softmax, ref_softmax_grad, ref_xent, ref_xent_grad,
-    ref_sgd, ref_adam, ref_adamw, ref_adadelta, ref_norm_update;
+    adamw_vector, adadelta_vector, average_vector, muon_products, maxpool_vector, maxpool_grad_vector, avgpool_vector,
+    avgpool_grad_vector, meanpool_vector, meanpool_grad_vector, norm_vector, norm_grad_vector, norm_runs,
+    norm_grad_runs, bias_grad_vector,
+    ref_input, ref_conv2d, ref_conv2d_dx, ref_conv2d_dw, ref_dense, ref_dense_dx, ref_dense_dw, ref_bias_grad,
+    ref_act, ref_act_grad, ref_dropout, ref_dropout_grad, ref_maxpool, ref_maxpool_grad, ref_avgpool,
+    ref_avgpool_grad, ref_meanpool, ref_meanpool_grad, ref_norm, ref_norm_grad, ref_add, ref_softmax,
+    ref_softmax_grad, ref_xent, ref_xent_grad, ref_sgd, ref_adam, ref_adamw, ref_adadelta, ref_muon, ref_average,
+    ref_norm_update;
 
 static const cpu_kernel *const lists[OP_COUNT][CPU_KERNELS] = {
     [OP_input]         = { &input_rows, &ref_input },
@@ -25,6 +26,7 @@ static const cpu_kernel *const lists[OP_COUNT][CPU_KERNELS] = {
     [OP_dense]         = { &dense_pairs, &dense_gather, &ref_dense },
     [OP_dense_dx]      = { &dense_dx_pairs, &dense_dx_gather, &ref_dense_dx },
     [OP_dense_dw]      = { &dense_dw_pairs, &dense_dw_outer, &ref_dense_dw },
+    [OP_bias_grad]     = { &bias_grad_vector, &ref_bias_grad },
     [OP_act]           = { &act_vector, &ref_act },
     [OP_act_grad]      = { &act_grad_vector, &ref_act_grad },
     [OP_dropout]       = { &dropout_vector, &ref_dropout },
@@ -46,6 +48,8 @@ static const cpu_kernel *const lists[OP_COUNT][CPU_KERNELS] = {
     [OP_adam]          = { &adam_vector, &ref_adam },
     [OP_adamw]         = { &adamw_vector, &ref_adamw },
     [OP_adadelta]      = { &adadelta_vector, &ref_adadelta },
+    [OP_muon]          = { &muon_products, &ref_muon },
+    [OP_average]       = { &average_vector, &ref_average },
     [OP_norm_update]   = { &ref_norm_update },
 };
 

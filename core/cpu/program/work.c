@@ -25,6 +25,8 @@ int64_t cpu_count(const hz_arg *a, const cpu_call *c)
     return rows * rest;
 }
 
+float cpu_rate(const hz_work *w, const cpu_call *c) { return c->step->rates[w->attr.optim.group]; }
+
 static int wrong(const hz_arg *a, int dtype)
 {
     return a->data && (a->dtype == HZ_F32 || a->dtype == HZ_F64 || a->dtype == HZ_BF16) && a->dtype != dtype;

@@ -89,6 +89,21 @@ static hz_status F(conv2d_dw)(const hz_work *w, const cpu_call *c)
     return HZ_OK;
 }
 
+/* Of a bias alone: db is the sum of dy (rows,...,outputs) over all but its last axis. */
+static hz_status F(bias_grad)(const hz_work *w, const cpu_call *c)
+{
+    const T *dy = IN(0);
+    T *db = OUT(0);
+    int64_t outputs = w->out[0].shape[0], pixels = cpu_count(&w->in[0], c) / outputs;
+    for (int64_t o = 0; o < outputs; o++) {
+        T sum = 0;
+        for (int64_t i = 0; i < pixels; i++)
+            sum += dy[i * outputs + o];
+        db[o] = sum;
+    }
+    return HZ_OK;
+}
+
 static hz_status F(dense)(const hz_work *w, const cpu_call *c)
 {
     const T *x = IN(0), *weight = IN(1), *bias = w->nin > 2 ? IN(2) : NULL;

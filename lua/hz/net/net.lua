@@ -159,7 +159,7 @@ function Builder:parameter(short, shape, init)
     c.check(C.hz_tensor_uniform(fresh, -limit, limit, self.net.seed or 0, self.stream))
   end)
   self.net.trainable[name] = true
-  return self:bind(name, t, self.train)
+  return self:bind(name, t, self.train and not self.is_frozen(name))
 end
 
 function Builder:buffer(short, shape, value)
@@ -186,10 +186,11 @@ function Builder:add(op, attr, ...)
   return y
 end
 
--- Adds all layers to `graph` from value x on. o: train, items, dtype (of the activations). Returns the logits' value
--- and per layer its output value.
+-- Adds all layers to `graph` from value x on. o: train, items, dtype (of the activations), is_frozen(name): whether a
+-- parameter wants no gradient (nil: each does). Returns the logits' value and per layer its output value.
 function M.build(net, graph, x, o)
   local b = setmetatable({ net = net, graph = graph, train = o.train, items = o.items,
+    is_frozen = o.is_frozen or function() return false end,
     dtype = o.dtype == 'f64' and 'f64' or 'f32', stream = 0, used = {} }, Builder)
   local outputs = {}
   for i, layer in ipairs(net.layers) do

@@ -11,6 +11,7 @@ local tensor = require 'hz.tensor.tensor'
 local nets = require 'hz.net.net'
 local training = require 'hz.net.training'
 local tune = require 'hz.net.tune'
+local updates = require 'hz.net.updates'
 local ffi, C = c.ffi, c.C
 
 local M, Plan = {}, {}
@@ -109,24 +110,6 @@ local function add_loss(self, o, logits, labels)
   self.forward_nodes = C.hz_graph_nodes(self.graph)
 end
 
-local function add_training(self, o)
-  local g, who = self.graph, self.net.who .. ': '
-  c.check(C.hz_graph_grad(g, self.values.loss, -1, 0), who)
-  c.check(C.hz_graph_statistics(g), who)
-  if not o.optimizer then
-    for _, p in ipairs(self.net:tensors()) do
-      local d = C.hz_graph_gradient_of(g, C.hz_graph_find(g, p.name))
-      if p.trainable and d >= 0 then C.hz_graph_keep(g, d) end
-    end
-    return
-  end
-  local function bind(name, t)
-    if not t then return C.hz_graph_find(g, name) end
-    return c.index(C.hz_graph_bind(g, name, t, 0), who)
-  end
-  o.optimizer:update(self.net, g, bind, function(name) return C.hz_graph_gradient_of(g, C.hz_graph_find(g, name)) end)
-end
-
 -- What a net comes to know of its input: the shape of an item, and from training how items are scaled, and the names of
 -- the classes.
 local function own_input(net, o)
@@ -145,7 +128,7 @@ end
 function M.new(net, o)
   if not nets.is(net) then c.fail('plan: %s was given; needs a net', type(net)) end
   check_options(o)
-  if o.train and o.optimizer then o.optimizer:check_total(o.total) end
+  updates.check_total(o)
   local self = setmetatable({ net = net, options = o, values = {}, epoch = 0, offset = 0, steps = 0, feeds = {},
     batch = o.batch or (o.data and training.default.batch or 1),
     train = o.train or false, optimizer = o.optimizer,
@@ -153,7 +136,8 @@ function M.new(net, o)
   local dtype = o.dtype or 'f32'
   self.graph = c.own(C.hz_graph_new, C.hz_graph_free, net.name)
   local x, labels, items = begin(self, o)
-  local logits, outputs = nets.build(net, self.graph, x, { train = o.train, items = items, dtype = dtype })
+  local logits, outputs = nets.build(net, self.graph, x, { train = o.train, items = items, dtype = dtype,
+    is_frozen = updates.frozen(o.frozen) })
   own_input(net, o)
   self.values.x, self.values.labels, self.values.logits, self.values.item = x, labels, logits, items
   self.outputs = outputs
@@ -166,7 +150,7 @@ function M.new(net, o)
     C.hz_graph_keep(self.graph, self.values.correct)
     if not o.train then C.hz_graph_keep(self.graph, self.values.probs) end
   end
-  if o.train then add_training(self, o) end
+  if o.train then updates.add(self, o) end
   local po = ffi.new 'hz_plan_options'
   po.device = o.device or M.default_device()
   po.train, po.keep, po.no_fuse = o.train and 1 or 0, o.keep and 1 or 0, o.fuse == false and 1 or 0
@@ -279,11 +263,11 @@ end
 
 -- Without data every step draws dropout's masks anew; with data an item's mask follows from its epoch.
 local function begin_step(self)
-  local s, opt, data = self.args, self.optimizer, self.options.data
+  local s, data = self.args, self.options.data
   local total = data and #data.labels or self.batch
   s.offset, s.epoch, s.count = self.offset, data and self.epoch or self.steps, math.min(self.batch, total - self.offset)
   s.version = next_version()
-  if opt then s.step, s.rate = opt.steps, opt:rate_at(opt.steps, self.options.total) end
+  if self.optimizer then updates.begin_step(self) end
   return total
 end
 
@@ -432,6 +416,6 @@ local function is_alive(x)
 end
 
 names.receivers('plan', methods, is_alive)
-Plan.__index = names.index('plan', methods, 'optimizer anchor asked tuned graph handle generation loss_wanted')
+Plan.__index = names.index('plan', methods, 'optimizer averaged anchor asked tuned graph handle generation loss_wanted')
 
 return M

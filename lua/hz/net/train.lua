@@ -1,5 +1,6 @@
 -- train.lua: the training loop, with resume points that yield the same bits. Randomness is a function of (seed, epoch,
 -- item), so a resume point is (epoch, offset), the tensors, the running sums, and what computes them (choices.lua).
+local average = require 'hz.net.average'
 local c = require 'hz.c'
 local choices = require 'hz.net.choices'
 local fields = require 'hz.base.fields'
@@ -199,10 +200,16 @@ local function resumed(settings, o)
   say(tostring(run) .. '; the training begins anew')
 end
 
+-- With the weights that count: averages, where they are apart from those that train.
+local function scored(run, plan)
+  if not average.is_apart(run.settings.average) then return plan:evaluate() end
+  return average.within(run.net, run.optimizer.state, function() return plan:evaluate() end)
+end
+
 local function finish_epoch(run, o)
   local row = { epoch = run.plan.epoch, loss = run.loss_sum / run.seen, accuracy = run.correct / run.seen }
   if run.watch then
-    local e = run.watch:evaluate()
+    local e = scored(run, run.watch)
     row.watch_loss, row.watch_accuracy = math.abs(e.loss) < math.huge and e.loss or nil, e.accuracy
     if run.settings.keep_best and e.accuracy > (run.best and run.best.accuracy or -1) then
       run.best = { epoch = run.plan.epoch, accuracy = e.accuracy, correct = e.correct, class = e.class,
@@ -264,6 +271,7 @@ function M.by(settings, o)
   local ok, e = xpcall(loop, traced, run, o)
   c.defer(false)
   if not ok then error(e, 0) end
+  if average.is_apart(settings.average) then average.take(run.net, run.optimizer.state) end
   local result = { curve = run.curve, bits = #run.bits > 0 and stack(run.bits) or nil, seconds = run.seconds,
     test = run.test and run.test:evaluate() or nil, best = run.best, steps = run.optimizer.steps, kernels = run.kernels,
     kernels_changed = run.kernels_changed, resumed = run.resumed, plan = run.plan }

@@ -2,10 +2,12 @@
 -- its defaults filled in, and passed whole from there on: through a sweep's axes, jobs and cells to the plans that
 -- compute by it. A new setting is a row here and the place that uses it; hz.train and hz.sweep take it, and it enters
 -- keys by its last column.
+local average = require 'hz.net.average'
 local c = require 'hz.c'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
 local optim = require 'hz.net.optim'
+local patterns = require 'hz.net.patterns'
 
 local M, Training = {}, {}
 Training.__index = Training
@@ -125,6 +127,8 @@ local rows, named = schema {
   { 'smoothing', 0,     share,       'train', 'always' },
   { 'optimizer', nil,   optimizer,   'train', 'always' },
   { 'augment',   {},    augment,     'train', 'always' },
+  { 'frozen',    nil,   patterns.wrong, 'train', 'changed' },     -- patterns of parameters that are not trained
+  { 'average',   nil,   average.wrong,  'train', 'changed' },     -- of the weights, see average.lua
   { 'dtype',     'f32', dtype,       'all',   'always' },
   { 'device',    nil,   text,        'all',   'always' },
   { 'mean',      nil,   per_channel(number), 'all', 'changed' }, -- of pixels in 0..1; without it the net's own
@@ -197,6 +201,7 @@ local deciding
 local forms = {
   optimizer = function(o) return o:describe() end,
   augment = function(a) return deciding(augments, a) end,
+  frozen = patterns.list, average = average.describe,
 }
 
 function deciding(list, values, trains)

@@ -86,26 +86,49 @@ return {
     tiny .. 'print(net:plan{batch=2}:bytes())' },
   { 'plan:digest', 'plan:digest()', 'of nodes, shapes, types and kernels: equal digests compute the same bits',
     tiny .. 'print(net:plan{batch=2}:digest())' },
-  { 'sgd', "hz.sgd{rate=0.01, momentum=0.9, nesterov=true, decay=0, schedule='cosine', warmup=0}",
-    'stochastic gradient descent; schedules: constant cosine linear time', 'print(hz.sgd{rate=0.1})' },
+  { 'sgd', "hz.sgd{rate=0.01, momentum=0.9, nesterov=true, decay=0, decoupled=false, schedule='cosine', warmup=0}",
+    "stochastic gradient descent, as PyTorch's. Schedules of all optimisers: constant, cosine, linear, triangle, time; "
+    .. 'cosine and linear end at final= (a share of the rate, 0), triangle goes from start= up to the rate at peak= (a '
+    .. 'share of the training) and down to final=; stop= (a share of the training) ends a schedule earlier, and the '
+    .. 'rate is 0 from there on', 'print(hz.sgd{rate=0.1})' },
   { 'adam', 'hz.adam{rate=0.001, beta1=, beta2=, epsilon=, decay=, schedule=, warmup=}', 'Kingma, Ba 2014',
     'print(hz.adam())' },
   { 'adamw', 'hz.adamw{rate=0.001, decay=0.01, ...}', 'adam with decoupled decay: Loshchilov, Hutter 2017',
     'print(hz.adamw())' },
   { 'adadelta', 'hz.adadelta{rate=1, beta1=0.95, epsilon=1e-7}', 'Zeiler 2012; beta1 is its rho',
     'print(hz.adadelta())' },
+  { 'muon', 'hz.muon{rate=0.24, momentum=0.6, nesterov=true, iterations=3, renormalise=true, epsilon=, decay=0}',
+    'of filters and matrices (one row per filter): steps of Newton-Schulz make the singular values of the momentum '
+    .. 'nearly equal. renormalise: weights are scaled to the norm sqrt(filters) before each step. For other parameters '
+    .. 'hz.groups names another optimiser', "print(hz.groups{{match='weight$', hz.muon()}, hz.sgd()})" },
+  { 'groups', "hz.groups{{match='%.bias$', hz.sgd{...}}, {match={'^conv', 'weight$'}, hz.muon{...}}, hz.adam{...}}",
+    'an optimiser that gives each parameter to the first group of which a pattern matches its name (net:tensors() has '
+    .. 'them); the last may have none and takes the rest. Each goes by its own kind, rate, decay and schedule',
+    "print(hz.groups{{match='^conv.*weight$', hz.muon()}, hz.sgd{rate=0.1}})" },
+  { 'groups:describe', 'groups:describe()', 'all settings of each group', 'print(hz.groups{hz.adam()}:describe())' },
+  { 'groups:rates', 'groups:rates(step, total)', 'the rates of the groups in the step after `step` steps, of `total` '
+    .. 'in all', "print(hz.groups{{match='bias$', hz.sgd{rate=1}}, hz.adam()}:rates(5, 100)[1])" },
+  { 'groups:check_total', 'groups:check_total(total)', 'an error if a schedule needs the steps of the whole training '
+    .. 'and total is nil', 'hz.groups{hz.sgd()}:check_total(10)' },
+  { 'groups:update', 'groups:update(net, graph, bind, gradient_of)', 'adds the update of each parameter to a graph: '
+    .. 'what a training plan does' },
   { 'optimizer', 'hz.optimizer(kind, {...})', 'an optimiser by the name of its kind',
     "print(hz.optimizer('adam', {rate=0.01}))" },
   { 'optimizer:describe', 'optimizer:describe()', 'all settings by name', 'print(hz.adam{}:describe())' },
   { 'optimizer:rate_at', 'optimizer:rate_at(step, total)', 'the rate of the step after `step` steps, of `total` in all',
     "print(hz.sgd{rate=0.1, schedule='cosine'}:rate_at(50, 100))" },
+  { 'optimizer:rates', 'optimizer:rates(step, total)', 'the same as a list, of one: groups have more',
+    'print(hz.adam{}:rates(5, 100)[1])' },
   { 'optimizer:check_total', 'optimizer:check_total(total)', 'an error if the schedule needs the steps of the whole '
     .. 'training and total is nil', 'hz.sgd{}:check_total(10)' },
   { 'optimizer:update', 'optimizer:update(net, graph, bind, gradient_of)', 'adds the update of each parameter to a '
     .. 'graph: what a training plan does' },
   { 'train', 'hz.train{net=, train=set, optimizer=, epochs=, watch=set, test=set, '
-    .. 'batch=128, dtype=, augment=, seed=, resume=path, on_epoch=, on_step=}',
-    'trains; returns curve, test evaluation, seconds. The file resume= carries a stopped training on',
+    .. 'batch=128, dtype=, augment=, seed=, frozen=, average=, resume=path, on_epoch=, on_step=}',
+    'trains; returns curve, test evaluation, seconds. The file resume= carries a stopped training on. frozen= has '
+    .. "patterns of names of parameters that are not trained. average={kind='ema', decay=0.999, every=1} scores and "
+    .. "keeps an average of the weights over the steps, average={kind='lookahead', every=5, decay=0.5} goes on from it "
+    .. 'every 5 steps; power=3 lets decay grow from 0 with the third power of the share of the training that is done',
     set .. 'r = hz.train{net=net, train=set, test=set, optimizer=hz.adam(), epochs=1, batch=10}; '
     .. 'print(r.test.accuracy)' },
   { 'run', "hz.run{kind='train', settings={model=, data=, seed=, ...}, out=folder, fresh=false}",
