@@ -181,15 +181,18 @@ kind('meanpool', {}, function(b, _, x) return b:add('meanpool', nil, x) end, 'gl
 kind('flatten', {}, function(b, _, x) return b:add('flatten', nil, x) end,
   'all but the batch in one dimension, in H,W,C order')
 
-kind('norm', { { 'axis', 'axis', 'channels' }, { 'momentum', 'rate', 0.99 }, { 'epsilon', 'number', 1e-3 } },
+kind('norm', { { 'axis', 'axis', 'channels' }, { 'momentum', 'rate', 0.99 }, { 'epsilon', 'number', 1e-3 },
+               { 'scale', 'boolean', true } },
   function(b, layer, x)
     local shape = b:shape(x)
     local axis = layer.axis == 'rows' and 2 or #shape
     local size, a = { shape[axis] }, c.ffi.new 'hz_attr'
     a.norm.axis, a.norm.frozen = axis - 1, b.train and 0 or 1
     a.norm.momentum, a.norm.epsilon = layer.momentum, layer.epsilon
-    return b:add('norm', a, x, b:parameter('gamma', size, { value = 1 }), b:parameter('beta', size, { value = 0 }),
-      b:buffer('mean', size, 0), b:buffer('variance', size, 1))
-  end, 'batch normalisation; axis=\'rows\' keeps one set of statistics per image row')
+    local gamma = layer.scale and b:parameter('gamma', size, { value = 1 }) or b:constant('gamma', tensor.ones(size,
+      b.dtype))
+    return b:add('norm', a, x, gamma, b:parameter('beta', size, { value = 0 }), b:buffer('mean', size, 0),
+      b:buffer('variance', size, 1))
+  end, 'batch normalisation; axis=\'rows\' keeps one set of statistics per image row; scale=false has no gamma')
 
 return M

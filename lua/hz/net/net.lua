@@ -167,6 +167,9 @@ function Builder:buffer(short, shape, value)
   return self:bind(name, t, false)
 end
 
+-- A tensor that is the layer's, but no part of the net's state.
+function Builder:constant(short, t) return self:bind(self.layer_name .. '.' .. short, t, false) end
+
 -- Item numbers of the batch's rows, which dropout's random counters need; without an input node rows are numbered.
 function Builder:item(x)
   if not self.items then
