@@ -242,4 +242,9 @@ for _ = 1, 10 do
     { kh = kh, kw = kw, sh = pick(3), sw = pick(3), pad = pick(2) == 1 and 'same' or 'valid' })
 end
 
+-- ---- later rows: what a row draws goes by its number ----
+
+input('40,8,8,3', true, 7, { shuffle = 1, shift_y = 7, shift_x = 7, flip = 2, fill = 1 })
+input('40,6,9,2', false, 7, { shift_y = 3, shift_x = 8, flip = 1, fill = 1 })
+
 return M

@@ -49,15 +49,22 @@ enum { HZ_NORM_BATCHMEAN = 1, HZ_NORM_BATCHVARIANCE = 2 };      /* what it has u
    them; of norm_grad (2,n): sums of dy*(x - mean), then of dy. */
 enum { HZ_NORM_MOMENTS = 5, HZ_NORM_SUMS = 5 };
 
+/* Mirrored left to right: with probability one half, drawn anew in each epoch; or drawn for epoch 0, and in odd epochs
+   the other side. */
+typedef enum hz_flip { HZ_FLIP_NONE, HZ_FLIP_RANDOM, HZ_FLIP_ALTERNATING } hz_flip;
+/* Beyond the edge: the pixel of the edge again, or what lies as far inside (the edge is not repeated). */
+typedef enum hz_fill { HZ_NEAREST, HZ_REFLECT } hz_fill;
+
 typedef struct hz_input {
     int32_t batch;        /* rows of the output, >= 1 */
-    int32_t shift_y, shift_x;   /* whole pixels, uniform in -shift..shift, nearest fill */
-    int32_t flip;         /* 1: mirror left-right with probability one half */
+    int32_t shift_y, shift_x;   /* whole pixels, uniform in -shift..shift */
+    int32_t flip;         /* hz_flip */
     int32_t shuffle;      /* 1: epoch's permutation of the items; 0: in order */
     float mean[4];        /* output = (item*scale - mean) / deviation, per channel (modulo 4 if there are more) */
     float deviation[4];   /* > 0; 0 means 1 */
     float scale;          /* 0, by which nothing would be left of the data, means 1/255 for u8, 1 for f32 */
     int32_t dtype;        /* of the output: f32 (0), bf16, f64 */
+    int32_t fill;         /* hz_fill, where a shift reaches beyond the edge */
 } hz_input;
 
 typedef struct hz_xent {
