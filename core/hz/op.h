@@ -5,14 +5,15 @@
 #include "hz/tensor.h"
 #pragma GCC visibility push(default)
 
-typedef enum hz_act { HZ_LINEAR, HZ_RELU, HZ_ELU, HZ_GELU, HZ_LEAKY, HZ_TANH, HZ_SIGMOID, HZ_NACT } hz_act;
+typedef enum hz_act { HZ_LINEAR, HZ_RELU, HZ_ELU, HZ_GELU, HZ_LEAKY, HZ_TANH, HZ_SIGMOID, HZ_SCALE,
+                       HZ_NACT } hz_act;
 /* same as TensorFlow: out = ceil(in/stride), odd padding at the bottom and right */
 typedef enum hz_pad { HZ_SAME, HZ_VALID } hz_pad;
 
 typedef struct hz_act_attr {
     int32_t act;          /* hz_act */
     float alpha;          /* elu: scale (commonly 1), leaky: slope (commonly 0.01); >= 0, as derivatives are told by the
-                             sign of the output */
+                             sign of the output. scale: the factor, any */
 } hz_act_attr;
 
 /* Sliding window of conv2d, maxpool, avgpool. */

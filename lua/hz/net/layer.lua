@@ -150,17 +150,18 @@ kind('dense', { { 'units', 'whole' }, { 'bias', 'boolean', true } },
     return b:add('dense', nil, x, w, layer.bias and b:parameter('bias', { layer.units }, { value = 0 }) or nil)
   end, 'fully connected: units; images are flattened first')
 
-for _, row in ipairs { { 'relu', 'max(x, 0)' }, { 'elu', 'x, or alpha (e^x - 1) below 0' },
-    { 'gelu', 'x times the normal distribution function of x' }, { 'leaky', 'x, or alpha x below 0' },
-    { 'tanh', 'the hyperbolic tangent' }, { 'sigmoid', '1 / (1 + e^-x)' } } do
-  local name = row[1]
-  local scaled = name == 'elu' or name == 'leaky'
-  kind(name, scaled and { { 'alpha', 'number', name == 'elu' and 1 or 0.01 } } or {},
+-- name, what it is; of those with a number: its name and default
+for _, row in ipairs { { 'relu', 'max(x, 0)' }, { 'elu', 'x, or alpha (e^x - 1) below 0', 'alpha', 1 },
+    { 'gelu', 'x times the normal distribution function of x' },
+    { 'leaky', 'x, or alpha x below 0', 'alpha', 0.01 }, { 'tanh', 'the hyperbolic tangent' },
+    { 'sigmoid', '1 / (1 + e^-x)' }, { 'scale', 'factor x', 'factor' } } do
+  local name, number = row[1], row[3]
+  kind(name, number and { { number, 'number', row[4] } } or {},
     function(b, layer, x)
       local a = c.ffi.new 'hz_attr'
-      a.act.act, a.act.alpha = C.hz_act_named(name), scaled and layer.alpha or 0
+      a.act.act, a.act.alpha = C.hz_act_named(name), number and layer[number] or 0
       return b:add('act', a, x)
-    end, 'activation: ' .. row[2])
+    end, (name == 'scale' and '' or 'activation: ') .. row[2])
 end
 
 kind('dropout', { { 'rate', 'rate', 0.5 } },
