@@ -115,7 +115,8 @@ hz_status cpu_batch_of(const hz_work *w, const cpu_call *c, cpu_batch *b)
         return hz_fail(HZ_EARG, "%s: %lld rows were asked for; the plan's batch is %lld", w->name, (long long)b->rows,
                        (long long)w->out[0].shape[0]);
     if (b->seen && (llabs(c->step->down) >= b->h || llabs(c->step->right) >= b->w))
-        return hz_fail(HZ_EARG, "%s: a shift by %d rows, %d columns was asked for; needs less than the %lldx%lld pixels",
+        return hz_fail(HZ_EARG,
+                       "%s: a shift by %d rows, %d columns was asked for; needs less than the %lldx%lld pixels",
                        w->name, c->step->down, c->step->right, (long long)b->h, (long long)b->w);
     if (c->step->offset < 0 || c->step->offset + b->rows > b->items)
         return hz_fail(HZ_EARG, "%s: items %lld to %lld were asked for; the data hold %lld", w->name,

@@ -10,7 +10,7 @@ local nets = require 'hz.net.net'
 local sound_nets = require 'hz.net.sound_nets'
 local l = eager.kinds
 local conv, relu, dropout, dense, flatten = l.conv, l.relu, l.dropout, l.dense, l.flatten
-local meanpool, maxpool, norm, gelu = l.meanpool, l.maxpool, l.norm, l.gelu
+local meanpool, maxpool, norm, gelu, scale = l.meanpool, l.maxpool, l.norm, l.gelu, l.scale
 
 -- The stride-2 convolutions have no activation in the published code.
 local stem = { conv{32, 3}, relu, conv{64, 3}, relu, conv{128, 3, stride=2}, dropout{0.5} }
@@ -52,15 +52,16 @@ local function by_size(o)
   return list
 end
 
--- The network of airbench (arXiv 2404.00498, and its Muon version): 2x2 patches, then three groups of convolutions that
--- halve the image, each batch norm without scale and with quick running statistics, and a last pool over what is left
--- of it: 3x3 pixels of 32x32. wide: filters of the groups.
+-- The network of airbench (arXiv 2404.00498, and its Muon version): 2x2 patches made white, then three groups of
+-- convolutions that halve the image, each batch norm without scale and with quick running statistics, a last pool over
+-- what is left of it (3x3 pixels of 32x32), and logits divided by the numbers they are made of.
 local CHANNEL_MEAN, CHANNEL_DEVIATION = { 0.4914, 0.4822, 0.4465 }, { 0.247, 0.2435, 0.2616 }      -- of CIFAR-10
 
 local function quick_norm() return norm{momentum=0.6, epsilon=1e-12, scale=false} end
 
 local function group(wide)
-  return { conv{wide, 3, bias=false}, maxpool{2}, quick_norm(), gelu, conv{wide, 3, bias=false}, quick_norm(), gelu }
+  local function same() return conv{wide, 3, bias=false, init='dirac'} end
+  return { same(), maxpool{2}, quick_norm(), gelu, same(), quick_norm(), gelu }
 end
 
 local function airbench(...)
@@ -68,14 +69,16 @@ local function airbench(...)
   return function(o)
     local rows, columns, channels = unpack(o.input)
     local list = { mean=channels == 3 and CHANNEL_MEAN or 0.47, deviation=channels == 3 and CHANNEL_DEVIATION or 0.25,
-      conv{8 * channels, 2, pad='valid', name='whiten'}, gelu }
+      conv{8 * channels, 2, pad='valid', init='whiten', name='whiten'}, gelu }
     rows, columns = rows - 1, columns - 1
-    for _, wide in ipairs(groups) do
-      list[#list + 1] = group(math.max(1, math.floor(wide * o.width + 0.5)))
+    local wide
+    for _, filters in ipairs(groups) do
+      wide = math.max(1, math.floor(filters * o.width + 0.5))
+      list[#list + 1] = group(wide)
       rows, columns = math.floor(rows / 2), math.floor(columns / 2)
     end
     list[#list + 1] = { maxpool{{ math.max(1, rows), math.max(1, columns) }}, flatten,
-      dense{o.classes, bias=false, name='head'} }
+      dense{o.classes, bias=false, init='unit', name='head'}, scale{1 / wide} }
     return list
   end
 end

@@ -11,6 +11,7 @@ local tensor = require 'hz.tensor.tensor'
 local nets = require 'hz.net.net'
 local training = require 'hz.net.training'
 local tune = require 'hz.net.tune'
+local whiten = require 'hz.net.whiten'
 local ffi, C = c.ffi, c.C
 
 local M, Plan = {}, {}
@@ -158,6 +159,7 @@ function M.new(net, o)
   local x, labels, items = begin(self, o)
   local logits, outputs = nets.build(net, self.graph, x, { train = o.train, items = items, dtype = dtype })
   own_input(net, o)
+  if o.train and o.data then whiten.ensure(net, o.data, o) end
   self.values.x, self.values.labels, self.values.logits, self.values.item = x, labels, logits, items
   self.outputs = outputs
   C.hz_graph_keep(self.graph, logits)
