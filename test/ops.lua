@@ -253,4 +253,13 @@ for _ = 1, 10 do
     { kh = kh, kw = kw, sh = pick(3), sw = pick(3), pad = pick(2) == 1 and 'same' or 'valid' })
 end
 
+-- ---- later rows: what a row draws goes by its number ----
+
+input('40,8,8,3', true, 7, { shuffle = 1, shift_y = 7, shift_x = 7, flip = 2, fill = 1 })
+input('40,6,9,2', false, 7, { shift_y = 3, shift_x = 8, flip = 1, fill = 1 })
+row('act', '3,5,7,9', { act = 'scale', alpha = 0.3 })
+row('act', '5,77', { act = 'scale', alpha = -1.5 })
+dense('128,100', 10, 'scale', { alpha = 1 / 256 })
+conv('2,9,12,7', 19, { 3, 3 }, { 2, 2 }, 'same', 'scale', { alpha = 2 })
+
 return M

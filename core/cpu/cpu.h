@@ -123,13 +123,21 @@ typedef struct cpu_batch {
     const hz_step *step;
     int64_t rows, items, h, w, c;
     int u8;                   /* data are bytes, else f32 */
-    int shift_y, shift_x, flip, shuffle;
+    int shift_y, shift_x, flip, fill, shuffle;
+    int seen;                 /* 1: all items as the step says, in place of what they would be shifted and flipped */
     float scale, mean[4], deviation[4];
 } cpu_batch;
 typedef struct cpu_item {
     int64_t item;
-    int dy, dx, flip;         /* x[oy][ox] = data[clamp(oy+dy)][clamp(mirror(ox)+dx)] */
+    int dy, dx, flip;         /* x[oy][ox] = data[inside(oy+dy)][inside(mirror(ox)+dx)] */
 } cpu_item;
+/* Where a place of -n < x < 2n-1 that may be beyond the edges of n pixels is filled from. */
+static inline int64_t cpu_inside(int64_t x, int64_t n, int fill)
+{
+    if (x >= 0 && x < n)
+        return x;
+    return fill == HZ_REFLECT ? (x < 0 ? -x : 2 * n - 2 - x) : x < 0 ? 0 : n - 1;
+}
 hz_status cpu_batch_of(const hz_work *w, const cpu_call *c, cpu_batch *out);
 cpu_item cpu_item_of(const cpu_batch *b, int64_t row);
 /* HZ_EARG, message set, if a label of the rows in use is no class. */

@@ -204,7 +204,7 @@ static hz_status check_activation(int op, const hz_attr *attr)
         return HZ_OK;
     if (!hz_act_name(a->act))
         return hz_fail(HZ_EARG, "activation %d is unknown", a->act);
-    if (act_is_sloped(a) && !(fabsf(a->alpha) <= FLT_MAX))
+    if ((act_is_sloped(a) || a->act == HZ_SCALE) && !(fabsf(a->alpha) <= FLT_MAX))
         return hz_fail(HZ_EARG, "alpha of %s is %g; needs a finite number", hz_act_name(a->act), (double)a->alpha);
     return HZ_OK;
 }

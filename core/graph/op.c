@@ -91,7 +91,7 @@ const hz_act_attr *hz_epilogue(int op, const hz_attr *attr)
     return at < 0 ? NULL : (const hz_act_attr *)((const char *)attr + at);
 }
 
-static const char *const acts[HZ_NACT] = { "linear", "relu", "elu", "gelu", "leaky", "tanh", "sigmoid" };
+static const char *const acts[HZ_NACT] = { "linear", "relu", "elu", "gelu", "leaky", "tanh", "sigmoid", "scale" };
 const char *hz_act_name(int act) { return act >= 0 && act < HZ_NACT ? acts[act] : NULL; }
 
 int hz_act_named(const char *name)

@@ -19,6 +19,8 @@ typedef struct hz_step {
     };
     float keep;           /* averages: share of the mean that stays, 0..1; below 0: none moves in this step */
     uint32_t version;     /* version of the parameters: packed weights are made anew when it changes */
+    int32_t mirror;       /* input: 1: all items left to right, and what they would be shifted and flipped is not */
+    int32_t down, right;  /* input: all items moved by whole pixels, HZ_REFLECT, in place of what they would be */
 } hz_step;
 
 typedef struct hz_arg {

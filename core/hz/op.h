@@ -5,14 +5,15 @@
 #include "hz/tensor.h"
 #pragma GCC visibility push(default)
 
-typedef enum hz_act { HZ_LINEAR, HZ_RELU, HZ_ELU, HZ_GELU, HZ_LEAKY, HZ_TANH, HZ_SIGMOID, HZ_NACT } hz_act;
+typedef enum hz_act { HZ_LINEAR, HZ_RELU, HZ_ELU, HZ_GELU, HZ_LEAKY, HZ_TANH, HZ_SIGMOID, HZ_SCALE,
+                       HZ_NACT } hz_act;
 /* same as TensorFlow: out = ceil(in/stride), odd padding at the bottom and right */
 typedef enum hz_pad { HZ_SAME, HZ_VALID } hz_pad;
 
 typedef struct hz_act_attr {
     int32_t act;          /* hz_act */
     float alpha;          /* elu: scale (commonly 1), leaky: slope (commonly 0.01); >= 0, as derivatives are told by the
-                             sign of the output */
+                             sign of the output. scale: the factor, any */
 } hz_act_attr;
 
 /* Sliding window of conv2d, maxpool, avgpool. */
@@ -49,15 +50,22 @@ enum { HZ_NORM_BATCHMEAN = 1, HZ_NORM_BATCHVARIANCE = 2 };      /* what it has u
    them; of norm_grad (2,n): sums of dy*(x - mean), then of dy. */
 enum { HZ_NORM_MOMENTS = 5, HZ_NORM_SUMS = 5 };
 
+/* Mirrored left to right: with probability one half, drawn anew in each epoch; or drawn for epoch 0, and in odd epochs
+   the other side. */
+typedef enum hz_flip { HZ_FLIP_NONE, HZ_FLIP_RANDOM, HZ_FLIP_ALTERNATING } hz_flip;
+/* Beyond the edge: the pixel of the edge again, or what lies as far inside (the edge is not repeated). */
+typedef enum hz_fill { HZ_NEAREST, HZ_REFLECT } hz_fill;
+
 typedef struct hz_input {
     int32_t batch;        /* rows of the output, >= 1 */
-    int32_t shift_y, shift_x;   /* whole pixels, uniform in -shift..shift, nearest fill */
-    int32_t flip;         /* 1: mirror left-right with probability one half */
+    int32_t shift_y, shift_x;   /* whole pixels, uniform in -shift..shift */
+    int32_t flip;         /* hz_flip */
     int32_t shuffle;      /* 1: epoch's permutation of the items; 0: in order */
     float mean[4];        /* output = (item*scale - mean) / deviation, per channel (modulo 4 if there are more) */
     float deviation[4];   /* > 0; 0 means 1 */
     float scale;          /* 0, by which nothing would be left of the data, means 1/255 for u8, 1 for f32 */
     int32_t dtype;        /* of the output: f32 (0), bf16, f64 */
+    int32_t fill;         /* hz_fill, where a shift reaches beyond the edge */
 } hz_input;
 
 typedef struct hz_xent {

@@ -24,6 +24,8 @@ hz_status op_input_infer(const hz_graph *g, const hz_node *n, out_spec *out)
               && fabsf(a->scale) <= FLT_MAX))
             return hz_fail(HZ_EARG, "mean %g, deviation %g, scale %g; needs numbers, the deviation above 0",
                            (double)a->mean[i], (double)a->deviation[i], (double)a->scale);
+    if (a->flip < HZ_FLIP_NONE || a->flip > HZ_FLIP_ALTERNATING || a->fill < HZ_NEAREST || a->fill > HZ_REFLECT)
+        return hz_fail(HZ_EARG, "flip is %d, fill %d; needs a hz_flip and a hz_fill", a->flip, a->fill);
     if (a->batch < 1)
         return hz_fail(HZ_EARG, "batch is %d; needs 1 or more", a->batch);
     if (a->batch > data->shape[0])

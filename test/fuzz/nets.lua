@@ -24,7 +24,7 @@ local TURNED = 0.6
 
 -- ---- random nets ----
 
-local acts = { 'relu', 'elu', 'gelu', 'leaky', 'tanh', 'sigmoid' }
+local acts = { 'relu', 'elu', 'gelu', 'leaky', 'tanh', 'sigmoid', 'scale' }
 
 local makers = {
   conv = function(d)
@@ -33,6 +33,7 @@ local makers = {
   end,
   act = function(d)
     local name = d:of(acts)
+    if name == 'scale' then return l.scale { d:between(-1.5, 1.5) } end
     return l[name] { alpha = (name == 'elu' or name == 'leaky') and d:chance(0.5) and d:between(0.05, 1.5) or nil }
   end,
   dense = function(d) return l.dense { d:whole(1, 40), bias = d:chance(0.8) } end,

@@ -13,7 +13,7 @@ local MOST, LARGE = 4e5, 2.5e7
 
 -- ---- random rows, as test/ops.lua has them ----
 
-local acts = { 'relu', 'elu', 'gelu', 'leaky', 'tanh', 'sigmoid' }
+local acts = { 'relu', 'elu', 'gelu', 'leaky', 'tanh', 'sigmoid', 'scale' }
 local kinked = { relu = true, leaky = true, elu = true }
 local function act_of(d) return d:chance(0.5) and d:of(acts) or nil end
 
@@ -112,7 +112,10 @@ function makers.input(d)
   local s = image and { items, d:whole(1, 12), d:whole(1, 12), d:whole(1, 4) } or { items, d:whole(1, 40) }
   local a = { shuffle = d:whole(0, 1), scale = d:chance(0.3) and d:between(0.1, 3) or nil, mean = {}, deviation = {} }
   for i = 1, 4 do a.mean[i], a.deviation[i] = d:between(-1, 1), d:between(0.1, 2) end
-  if image then a.shift_y, a.shift_x, a.flip = d:whole(0, s[2] - 1), d:whole(0, s[3] - 1), d:whole(0, 1) end
+  if image then
+    a.shift_y, a.shift_x = d:whole(0, s[2] - 1), d:whole(0, s[3] - 1)
+    a.flip, a.fill = d:whole(0, 2), d:whole(0, 1)
+  end
   return { inputs = { s, { items } }, attr = a, no_grad = true, bytes = bytes, batch = d:whole(1, items) }
 end
 

@@ -17,7 +17,7 @@ local cases = {
   -- layers
   { 'conv{8}', 'conv: kernel is missing; needs a whole number of at least 1, or two of them' },
   { 'conv{8, 3, strde=2}',
-    "conv: 'strde' is unknown, did you mean 'stride'; have bias, filters, kernel, name, pad, stride" },
+    "conv: 'strde' is unknown, did you mean 'stride'; have bias, filters, init, kernel, name, pad, stride" },
   { 'conv{8, 3, pad="full"}', "conv: pad is 'full'; needs 'same' or 'valid'" },
   { 'conv{0, 3}', 'conv: filters is 0; needs a whole number of at least 1' },
   { 'conv{8, 2.5}', 'conv: kernel is 2.5; needs' },
@@ -73,7 +73,7 @@ local cases = {
   { 'small():plan{loss="mse"}', "plan: loss 'mse' is unknown; have xent" },
   { 'small():plan{device="tpu"}', "device: 'tpu' is not known; have cpu" },
   { 'small():plan{data=set, batch=13}', 'batch is 13; the set has 12 items' },
-  { 'small():plan{data=set, batch=4, augment={rotate=3}}', "augment: 'rotate' is unknown; have flip, shift" },
+  { 'small():plan{data=set, batch=4, augment={rotate=3}}', "augment: 'rotate' is unknown; have fill, flip, shift" },
   { 'small():plan{data=set, batch=4, augment={shift=8}}',
     'shift is 8, 8 pixels; needs 0 or more and less than the image' },
   { 'small():plan{data=set, batch=4, train=true, smoothing=1}', 'smoothing is 1; needs 0 <= smoothing < 1' },

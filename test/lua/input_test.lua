@@ -81,10 +81,15 @@ t.case('the batch size does not change what an epoch shows', function()
   end
 end)
 
--- The image moved by (dy, dx) with nearest fill, mirrored first if asked; f64, (SIDE,SIDE,CHANNELS) flat.
-local function moved(p, dy, dx, flip)
+local fills = {
+  nearest = function(v) return math.max(0, math.min(SIDE - 1, v)) end,
+  reflect = function(v) v = math.abs(v) return v < SIDE and v or 2 * (SIDE - 1) - v end,
+}
+
+-- The image moved by (dy, dx), mirrored first if asked; f64, (SIDE,SIDE,CHANNELS) flat.
+local function moved(p, dy, dx, flip, fill)
   local out, n = {}, 0
-  local function inside(v) return math.max(0, math.min(SIDE - 1, v)) end
+  local inside = fills[fill or 'nearest']
   for y = 0, SIDE - 1 do
     for x = 0, SIDE - 1 do
       for ch = 0, CHANNELS - 1 do
@@ -98,12 +103,12 @@ local function moved(p, dy, dx, flip)
 end
 
 -- Which of the shifts within (sy, sx) and flips makes `row` of the item: "dy dx flip".
-local function how(item, row, sy, sx)
+local function how(item, row, sy, sx, fill)
   local p, q = item:pointer(), row:pointer()
   for dy = -sy, sy do
     for dx = -sx, sx do
       for _, flip in ipairs { false, true } do
-        local m, same = moved(p, dy, dx, flip), true
+        local m, same = moved(p, dy, dx, flip, fill), true
         for i = 1, #m do
           if math.abs(m[i] / 255 - q[i - 1]) > 1e-6 then same = false break end
         end
@@ -131,6 +136,59 @@ t.case('shift and flip: nearest fill, every value about equally often', function
   even(flips, 1 / 2)
   for d = -1, 1 do even(down[d], 1 / 3) end
   for d = -2, 2 do even(right[d], 1 / 5) end
+end)
+
+t.case('shift with reflect fill: the edge is not repeated', function()
+  local data, labels = set()
+  local run = plan(data, labels, { batch = 40, shift_y = 1, shift_x = 2, flip = 1, fill = C.HZ_REFLECT })
+  local apart = 0
+  local nearest = plan(data, labels, { batch = 40, shift_y = 1, shift_x = 2, flip = 1 }) { seed = 4 }
+  local x, _, items = run { seed = 4 }
+  for i = 1, ITEMS do
+    local image = data[items[i] + 1]
+    local dy, dx, flip = how(image, x[i], 1, 2, 'reflect')
+    t.ok(dy, 'row ' .. i .. ' is no shift or mirror image of its item')
+    local a, b, f = how(image, nearest[i], 1, 2)
+    t.equal({ dy, dx, flip }, { a, b, f }, 'the fill does not change what is drawn')
+    apart = apart + (x[i]:ne(nearest[i]):sum() > 0 and 1 or 0)
+  end
+  t.ok(apart > ITEMS / 2)
+  -- one row of pixels by hand, as far as a shift reaches
+  local row = tensor.from({ 10, 20, 30, 40 }, 'u8'):reshape { 1, 1, 4, 1 }
+  local one = plan(row, tensor.zeros({ 1 }, 'i32'), { batch = 1, scale = 1 })
+  local function seen(step) return (one(step)):reshape { 4 }:table() end
+  t.equal(seen { right = 3 }, { 40, 30, 20, 10 })
+  t.equal(seen { right = -3 }, { 40, 30, 20, 10 })
+  t.equal(seen { right = 1 }, { 20, 30, 40, 30 })
+  t.equal(seen { right = -2 }, { 30, 20, 10, 20 })
+  t.equal(seen { right = 1, mirror = 1 }, { 30, 40, 30, 20 })
+  t.equal(seen { mirror = 1 }, { 40, 30, 20, 10 })
+  t.raises('a shift by 0 rows, 4 columns was asked for; needs less than the 1x4 pixels', seen, { right = 4 })
+  t.raises('a shift by -1 rows, 0 columns was asked for', seen, { down = -1 })
+end)
+
+t.case('alternating flip: by chance in epoch 0, the other side in odd epochs, the same in even ones', function()
+  local data, labels = set()
+  local run = plan(data, labels, { batch = 40, shift_y = 1, shift_x = 1, flip = C.HZ_FLIP_ALTERNATING })
+  local by_chance = plan(data, labels, { batch = 40, shift_y = 1, shift_x = 1, flip = 1 })
+  local function sides(x)
+    local out = {}
+    for i = 1, ITEMS do out[i] = select(3, how(data[i], x[i], 1, 1)) end
+    return out
+  end
+  local first = sides((run { seed = 6 }))
+  t.equal(sides((by_chance { seed = 6 })), first, 'epoch 0 is that of flip=true')
+  local flipped = 0
+  for epoch = 1, 4 do
+    local now = sides((run { seed = 6, epoch = epoch }))
+    for i = 1, ITEMS do t.equal(now[i] == first[i], epoch % 2 == 0) end
+  end
+  for i = 1, ITEMS do flipped = flipped + (first[i] and 1 or 0) end
+  t.near(flipped, ITEMS / 2, 5 * math.sqrt(ITEMS / 4))
+  local other = sides((run { seed = 7 }))
+  local same = 0
+  for i = 1, ITEMS do same = same + (other[i] == first[i] and 1 or 0) end
+  t.near(same, ITEMS / 2, 5 * math.sqrt(ITEMS / 4), 'another seed')
 end)
 
 t.case('normalisation per channel', function()

@@ -98,7 +98,7 @@ local words = {
   { 'small:plan{', require 'hz.base.names'.sorted(require 'hz.net.plan'.options) },
   { 'small:plan{batch=2, opt', { 'optimizer' } },
   { 'small:plan{batch=2, data=1, batch', {} },
-  { 'small:plan{augment={', { 'flip', 'shift', 'shift_x', 'shift_y' } },
+  { 'small:plan{augment={', { 'fill', 'flip', 'shift', 'shift_x', 'shift_y' } },
   { 'small:plan{batch=tab', { 'table' } },
   { 'small:plan{batch=list[1], key = { f(1), 2 }, tu', { 'tune' } },
   { 'hz.train{ep', { 'epochs' } },

@@ -28,6 +28,9 @@ t.case('training: a setting that came later is in the key where it is not the de
   t.match(key { deviation = { 0.25, 0.5 } }, '"deviation":%[0.25,0.5%]')
   t.match(key { epochs = 0, mean = 0.5 }, '^{"device":"cpu","dtype":"f32","mean":0.5}$')
   t.equal(key { keep_best = true, tune = true }, key())
+  t.equal(key { augment = { shift = 1, flip = false, fill = 'nearest' } }, key())
+  t.match(key { augment = { shift = 1, flip = 'alternating', fill = 'reflect' } },
+    '"augment":{"fill":"reflect","flip":"alternating","shift":1}')
 end)
 
 t.case('training: a record is whole, and changed by making another', function()
@@ -53,7 +56,9 @@ for _, case in ipairs {
   { { smoothing = 1 }, 'test: smoothing is 1; needs 0 <= smoothing < 1' },
   { { dtype = 'f16' }, "test: dtype 'f16' is not computed here, did you mean 'bf16'; have f32, bf16, f64" },
   { { optimizer = 'sgd' }, 'test: optimizer is string; needs one made by hz.sgd' },
-  { { augment = { turn = 1 } }, "augment: 'turn' is unknown; have flip, shift, shift_x, shift_y" },
+  { { augment = { turn = 1 } }, "augment: 'turn' is unknown; have fill, flip, shift, shift_x, shift_y" },
+  { { augment = { flip = 'odd' } }, "augment: flip is 'odd'; needs true, false or 'alternating'" },
+  { { augment = { fill = 'zero' } }, "augment: fill is 'zero'; needs 'nearest' or 'reflect'" },
   { { augment = { shift = -1 } }, 'augment: shift is -1; needs a whole number of at least 0' },
   { { mean = { 0.5, 'x' } }, "test: mean[2] is 'x'; needs a finite number" },
   { { tune = 3 }, 'test: tune is 3; needs true or false' },

@@ -10,6 +10,7 @@ INLINE V act_one(V x, const int act, V alpha)
     case HZ_LEAKY:   return v_below(x, 0, alpha * x, x);
     case HZ_TANH:    return v_tanh(x);
     case HZ_SIGMOID: return v_sigmoid(x);
+    case HZ_SCALE:   return alpha * x;
     default:         return x;
     }
 }
@@ -24,6 +25,7 @@ INLINE V act_slope(V dy, V y, const int act, V alpha)
     case HZ_LEAKY:   return v_select(y > 0.0f, dy, dy * alpha);
     case HZ_TANH:    return dy * (1.0f - y * y);
     case HZ_SIGMOID: return dy * (y * (1.0f - y));
+    case HZ_SCALE:   return dy * alpha;
     default:         return dy;
     }
 }
@@ -37,6 +39,7 @@ INLINE V act_slope(V dy, V y, const int act, V alpha)
     case HZ_LEAKY:   BODY(HZ_LEAKY); break; \
     case HZ_TANH:    BODY(HZ_TANH); break; \
     case HZ_SIGMOID: BODY(HZ_SIGMOID); break; \
+    case HZ_SCALE:   BODY(HZ_SCALE); break; \
     default:         BODY(HZ_LINEAR); break; \
     }
 

@@ -1,4 +1,4 @@
-/* input.c: kernel "rows" of the input node. Each row of an image is gathered (clamped, mirrored) as bytes or floats,
+/* input.c: kernel "rows" of the input node. Each row of an image is gathered (filled, mirrored) as bytes or floats,
    then scaled in one vector loop whose coefficients per position are made once per call. A task is one item. */
 #include "cpu/micro.h"
 #include <stdlib.h>
@@ -30,31 +30,30 @@ static void mirror(char *to, const char *from, int64_t count, size_t size)
     }
 }
 
-static void repeat(char *to, const char *pixel, int64_t count, size_t size)
+/* Output columns low..high-1 of a row of b->w pixels, which ask for columns first + step*ox: beyond the edges, too. */
+static void fill(const cpu_batch *b, char *to, const char *row, int64_t low, int64_t high, int64_t first, int64_t step,
+                 size_t size)
 {
-    for (int64_t i = 0; i < count; i++)
-        memcpy(to + (size_t)i * size, pixel, size);
+    for (int64_t ox = low; ox < high; ox++)
+        memcpy(to + (size_t)ox * size, row + (size_t)cpu_inside(first + step * ox, b->w, b->fill) * size, size);
 }
 
 static int64_t within(int64_t x, int64_t low, int64_t high) { return x < low ? low : x > high ? high : x; }
 
-/* One row of the image, moved: output column ox comes from column ox + dx, or w-1-ox + dx when mirrored, and from
-   the nearest where that lies outside. Columns inside the row go over in one piece, before and behind them the edges
-   are repeated. Pixels of `size` bytes. */
+/* One row of the image, moved: output column ox comes from column ox + dx, or w-1-ox + dx when mirrored. Columns inside
+   the row go over in one piece, before and behind them those beyond the edges are filled. Pixels of `size` bytes. */
 static void gather_row(const cpu_batch *b, const cpu_item *it, const char *row, char *to, size_t size)
 {
     /* column that output column 0 asks for */
     int64_t first = it->flip ? b->w - 1 + it->dx : it->dx, step = it->flip ? -1 : 1;
     int64_t before = within(it->flip ? it->dx : -it->dx, 0, b->w), inside = within(b->w - labs(it->dx), 0, b->w);
-    const char *low = row + (size_t)within(first, 0, b->w - 1) * size;
     const char *from = row + (size_t)within(first + step * before, 0, b->w - 1) * size;
-    const char *high = row + (size_t)within(first + step * (b->w - 1), 0, b->w - 1) * size;
-    repeat(to, low, before, size);
+    fill(b, to, row, 0, before, first, step, size);
     if (it->flip)
         mirror(to + (size_t)before * size, from, inside, size);
     else
         memcpy(to + (size_t)before * size, from, (size_t)inside * size);
-    repeat(to + (size_t)(before + inside) * size, high, b->w - before - inside, size);
+    fill(b, to, row, before + inside, b->w, first, step, size);
 }
 
 static void task(void *arg, int r, int worker)
@@ -69,7 +68,7 @@ static void task(void *arg, int r, int worker)
     char *moved = g->c->scratch + g->c->scratch_stride * (size_t)worker;
     for (int64_t oy = 0; oy < b->h; oy++) {
         void *x = cpu_at(&w->out[0], (r * b->h + oy) * width);
-        int64_t iy = oy + it.dy < 0 ? 0 : oy + it.dy >= b->h ? b->h - 1 : oy + it.dy;
+        int64_t iy = cpu_inside(oy + it.dy, b->h, b->fill);
         const char *row = (const char *)w->in[0].data + (size_t)((it.item * b->h + iy) * b->w) * pixel;
         if (it.flip || it.dx) {
             gather_row(b, &it, row, moved, pixel);

@@ -2,6 +2,7 @@
    augmentation, flops. */
 #include "cpu/cpu.h"
 #include "hz/philox.h"
+#include <stdlib.h>
 
 int64_t cpu_size(const hz_arg *a, int from, int to)
 {
@@ -103,7 +104,11 @@ hz_status cpu_batch_of(const hz_work *w, const cpu_call *c, cpu_batch *b)
         b->shift_y = a->shift_y;
         b->shift_x = a->shift_x;
         b->flip = a->flip;
+        b->fill = a->fill;
     }
+    b->seen = c->step->mirror || c->step->down || c->step->right;
+    if (b->seen)
+        b->fill = HZ_REFLECT;
     for (int i = 0; i < 4; i++) {
         b->mean[i] = a->mean[i];
         b->deviation[i] = a->deviation[i] != 0 ? a->deviation[i] : 1;
@@ -111,6 +116,10 @@ hz_status cpu_batch_of(const hz_work *w, const cpu_call *c, cpu_batch *b)
     if (b->rows > w->out[0].shape[0])
         return hz_fail(HZ_EARG, "%s: %lld rows were asked for; the plan's batch is %lld", w->name, (long long)b->rows,
                        (long long)w->out[0].shape[0]);
+    if (b->seen && (llabs(c->step->down) >= b->h || llabs(c->step->right) >= b->w))
+        return hz_fail(HZ_EARG,
+                       "%s: a shift by %d rows, %d columns was asked for; needs less than the %lldx%lld pixels",
+                       w->name, c->step->down, c->step->right, (long long)b->h, (long long)b->w);
     if (c->step->offset < 0 || c->step->offset + b->rows > b->items)
         return hz_fail(HZ_EARG, "%s: items %lld to %lld were asked for; the data hold %lld", w->name,
                        (long long)c->step->offset, (long long)(c->step->offset + b->rows), (long long)b->items);
@@ -125,11 +134,21 @@ cpu_item cpu_item_of(const cpu_batch *b, int64_t row)
     const hz_step *s = b->step;
     uint32_t epoch = (uint32_t)s->epoch, position = (uint32_t)(s->offset + row), word[4];
     cpu_item it = { .item = b->shuffle ? hz_feistel(position, (uint32_t)b->items, s->seed, epoch) : position };
+    if (b->seen) {
+        it.dy = s->down;
+        it.dx = s->right;
+        it.flip = s->mirror != 0;
+        return it;
+    }
     if (b->shift_y || b->shift_x || b->flip) {       /* elements 0, 1, 2: shift down, shift right, flip */
         hz_random4(s->seed, 0, (uint32_t)it.item, epoch, 0, HZ_FOR_AUGMENT, word);
         it.dy = shift(word[0], b->shift_y);
         it.dx = shift(word[1], b->shift_x);
         it.flip = b->flip && word[2] >> 31;
+    }
+    if (b->flip == HZ_FLIP_ALTERNATING) {            /* the side of epoch 0 */
+        hz_random4(s->seed, 0, (uint32_t)it.item, 0, 0, HZ_FOR_AUGMENT, word);
+        it.flip = (int)((word[2] >> 31) ^ (epoch & 1));
     }
     return it;
 }

@@ -1,5 +1,6 @@
 /* act.inc.h: activations over T. NaN goes in and comes out.
-   relu max(x,0); elu x or alpha*(e^x - 1); leaky x or alpha*x; gelu x*Phi(x), exact by erf; sigmoid 1/(1+e^-x) */
+   relu max(x,0); elu x or alpha*(e^x - 1); leaky x or alpha*x; gelu x*Phi(x), exact by erf; sigmoid 1/(1+e^-x);
+   scale alpha*x */
 
 static inline T F(activate)(T x, int act, float given)
 {
@@ -11,6 +12,7 @@ static inline T F(activate)(T x, int act, float given)
     case HZ_LEAKY:   return x < 0 ? alpha * x : x;
     case HZ_TANH:    return (T)tanh(x);
     case HZ_SIGMOID: return 1 / (1 + (T)exp(-x));
+    case HZ_SCALE:   return alpha * x;
     default:         return x;
     }
 }
@@ -28,6 +30,7 @@ static inline T F(slope)(T y, int act, float given)
     case HZ_LEAKY:   return y > 0 ? 1 : alpha;
     case HZ_TANH:    return 1 - y * y;
     case HZ_SIGMOID: return y * (1 - y);
+    case HZ_SCALE:   return alpha;
     default:         return 1;
     }
 }

@@ -16,8 +16,8 @@ static hz_status F(input)(const hz_work *w, const cpu_call *c)
         for (int64_t ox = 0; ox < b.w; ox++)
         for (int64_t ch = 0; ch < b.c; ch++) {
             int64_t iy = oy + it.dy, ix = (it.flip ? b.w - 1 - ox : ox) + it.dx;
-            iy = iy < 0 ? 0 : iy >= b.h ? b.h - 1 : iy;
-            ix = ix < 0 ? 0 : ix >= b.w ? b.w - 1 : ix;
+            iy = cpu_inside(iy, b.h, b.fill);
+            ix = cpu_inside(ix, b.w, b.fill);
             int64_t at = ((it.item * b.h + iy) * b.w + ix) * b.c + ch;
             T value = b.u8 ? (T)bytes[at] : (T)floats[at];
             x[((r * b.h + oy) * b.w + ox) * b.c + ch] = (value * (T)b.scale - (T)b.mean[ch % 4])

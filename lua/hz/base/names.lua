@@ -10,6 +10,8 @@ local M = {}
 
 -- ---- the nearest name ----
 
+local SWAP = 0.9                   -- of neighbours: the likeliest slip
+
 -- Edit distance (insert, delete, change, swap neighbours), to guess what was meant.
 local function distance(a, b)
   local d = { [0] = {} }
@@ -20,7 +22,7 @@ local function distance(a, b)
       local change = a:byte(i) == b:byte(j) and 0 or 1
       local least = math.min(d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + change)
       if i > 1 and j > 1 and a:byte(i) == b:byte(j - 1) and a:byte(i - 1) == b:byte(j) then
-        least = math.min(least, d[i - 2][j - 2] + 1)
+        least = math.min(least, d[i - 2][j - 2] + SWAP)
       end
       d[i][j] = least
     end

@@ -3,6 +3,7 @@
 -- A layer called with a tensor runs at once: conv{8, 3}(image), see eager.lua.
 local c = require 'hz.c'
 local isa = require 'hz.isa'
+local init = require 'hz.net.init'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
 local tensor = require 'hz.tensor.tensor'
@@ -28,6 +29,7 @@ local checks = {
   rate    = { function(v) return type(v) == 'number' and v >= 0 and v < 1 end, 'a number with 0 <= rate < 1' },
   number  = { function(v) return type(v) == 'number' and v - v == 0 end, 'a finite number' },
   axis    = { function(v) return v == 'channels' or v == 'rows' end, "'channels' or 'rows'" },
+  init    = { function(v) return init.rows[v] ~= nil end, table.concat(names.sorted(init.rows), ', ') },
   name    = { function(v) return type(v) == 'string' and v:match '^[%w_-]+$' and #v <= 24 end,
               'letters, digits, _ or -, at most 24' },
 }
@@ -61,9 +63,9 @@ local function make(kind, given)
     end
   end
   for k, v in pairs(given or {}) do
-    local field = type(k) == 'number' and kind.fields[k]
+    local field = type(k) == 'number' and k <= kind.places and kind.fields[k]
     if type(k) == 'number' and not field then
-      c.fail('%s: %d values were given; needs at most %d and names (%s)', kind.kind, #given, #kind.fields,
+      c.fail('%s: %d values were given; needs at most %d and names (%s)', kind.kind, #given, kind.places,
         field_names(kind))
     end
     set_field(layer, kind, field and field[1] or k, v)
@@ -114,10 +116,12 @@ end
 
 names.guard('layers', M.kinds)
 
--- fields: {name, check, default}; build(b, layer, x) adds nodes with the builder b (net.lua) and returns the output
--- value.
+-- fields: {name, check, default, 'named' where it has no place of its own}; build(b, layer, x) adds nodes with the
+-- builder b (net.lua) and returns the output value.
 local function kind(name, fields, build, help)
-  M.kinds[name] = setmetatable({ kind = name, fields = fields, build = build, help = help }, Kind)
+  local places = 0
+  for _, f in ipairs(fields) do places = places + (f[4] ~= 'named' and 1 or 0) end
+  M.kinds[name] = setmetatable({ kind = name, fields = fields, places = places, build = build, help = help }, Kind)
 end
 
 local function pair(v) if type(v) == 'table' then return v[1], v[2] end return v, v end
@@ -130,37 +134,55 @@ local function window(layer)
   return a
 end
 
+-- fan: numbers of a patch.
+local function check_whiten(b, layer, x, fan)
+  if x ~= b.images then b:fail("conv: init='whiten' is of patches of the images; needs to be the first layer") end
+  if layer.filters > 2 * fan then
+    b:fail("conv: %d filters were asked of init='whiten'; needs at most %d, the %d numbers of a patch twice",
+      layer.filters, 2 * fan, fan)
+  end
+end
+
 kind('conv', { { 'filters', 'whole' }, { 'kernel', 'size' }, { 'stride', 'size', 1 }, { 'pad', 'pad', 'same' },
-               { 'bias', 'boolean', true } },
+               { 'bias', 'boolean', true }, { 'init', 'init', 'glorot', 'named' } },
   function(b, layer, x)
     local kh, kw = pair(layer.kernel)
     local channels = b:shape(x)[4]
     if not channels then b:fail('conv: the input is %s; needs an image (height,width,channels)', b:shape_text(x)) end
+    if layer.init == 'whiten' then check_whiten(b, layer, x, kh * kw * channels) end
     local w = b:parameter('weight', { layer.filters, kh, kw, channels },
-      { fan_in = kh * kw * channels, fan_out = kh * kw * layer.filters })
+      { init = layer.init, fan_in = kh * kw * channels, fan_out = kh * kw * layer.filters,
+        fixed = layer.init == 'whiten' })
     local bias = layer.bias and b:parameter('bias', { layer.filters }, { value = 0 }) or nil
     return b:add('conv2d', window(layer), x, w, bias)
-  end, 'convolution: filters, kernel; TensorFlow same padding unless pad=\'valid\'')
+  end, 'convolution: filters, kernel; TensorFlow same padding unless pad=\'valid\'. init=\'kaiming\': as PyTorch, '
+    .. '\'dirac\': the first filters pass their channels on, \'unit\': of standard deviation 1, \'whiten\': fixed, '
+    .. 'by the images that train (? net:whiten)')
 
-kind('dense', { { 'units', 'whole' }, { 'bias', 'boolean', true } },
+kind('dense', { { 'units', 'whole' }, { 'bias', 'boolean', true }, { 'init', 'init', 'glorot', 'named' } },
   function(b, layer, x)
+    if layer.init == 'dirac' or layer.init == 'whiten' then
+      b:fail("dense: init is '%s', which is for convolutions; needs glorot, kaiming or unit", layer.init)
+    end
     local shape = b:shape(x)
     if #shape ~= 2 then x = b:add('flatten', nil, x); shape = b:shape(x) end
-    local w = b:parameter('weight', { layer.units, shape[2] }, { fan_in = shape[2], fan_out = layer.units })
+    local w = b:parameter('weight', { layer.units, shape[2] },
+      { init = layer.init, fan_in = shape[2], fan_out = layer.units })
     return b:add('dense', nil, x, w, layer.bias and b:parameter('bias', { layer.units }, { value = 0 }) or nil)
-  end, 'fully connected: units; images are flattened first')
+  end, 'fully connected: units; images are flattened first; init=\'kaiming\' or \'unit\' as of conv')
 
-for _, row in ipairs { { 'relu', 'max(x, 0)' }, { 'elu', 'x, or alpha (e^x - 1) below 0' },
-    { 'gelu', 'x times the normal distribution function of x' }, { 'leaky', 'x, or alpha x below 0' },
-    { 'tanh', 'the hyperbolic tangent' }, { 'sigmoid', '1 / (1 + e^-x)' } } do
-  local name = row[1]
-  local scaled = name == 'elu' or name == 'leaky'
-  kind(name, scaled and { { 'alpha', 'number', name == 'elu' and 1 or 0.01 } } or {},
+-- name, what it is; of those with a number: its name and default
+for _, row in ipairs { { 'relu', 'max(x, 0)' }, { 'elu', 'x, or alpha (e^x - 1) below 0', 'alpha', 1 },
+    { 'gelu', 'x times the normal distribution function of x' },
+    { 'leaky', 'x, or alpha x below 0', 'alpha', 0.01 }, { 'tanh', 'the hyperbolic tangent' },
+    { 'sigmoid', '1 / (1 + e^-x)' }, { 'scale', 'factor x', 'factor' } } do
+  local name, number = row[1], row[3]
+  kind(name, number and { { number, 'number', row[4] } } or {},
     function(b, layer, x)
       local a = c.ffi.new 'hz_attr'
-      a.act.act, a.act.alpha = C.hz_act_named(name), scaled and layer.alpha or 0
+      a.act.act, a.act.alpha = C.hz_act_named(name), number and layer[number] or 0
       return b:add('act', a, x)
-    end, 'activation: ' .. row[2])
+    end, (name == 'scale' and '' or 'activation: ') .. row[2])
 end
 
 kind('dropout', { { 'rate', 'rate', 0.5 } },
@@ -181,15 +203,18 @@ kind('meanpool', {}, function(b, _, x) return b:add('meanpool', nil, x) end, 'gl
 kind('flatten', {}, function(b, _, x) return b:add('flatten', nil, x) end,
   'all but the batch in one dimension, in H,W,C order')
 
-kind('norm', { { 'axis', 'axis', 'channels' }, { 'momentum', 'rate', 0.99 }, { 'epsilon', 'number', 1e-3 } },
+kind('norm', { { 'axis', 'axis', 'channels' }, { 'momentum', 'rate', 0.99 }, { 'epsilon', 'number', 1e-3 },
+               { 'scale', 'boolean', true, 'named' } },
   function(b, layer, x)
     local shape = b:shape(x)
     local axis = layer.axis == 'rows' and 2 or #shape
     local size, a = { shape[axis] }, c.ffi.new 'hz_attr'
     a.norm.axis, a.norm.frozen = axis - 1, b.train and 0 or 1
     a.norm.momentum, a.norm.epsilon = layer.momentum, layer.epsilon
-    return b:add('norm', a, x, b:parameter('gamma', size, { value = 1 }), b:parameter('beta', size, { value = 0 }),
-      b:buffer('mean', size, 0), b:buffer('variance', size, 1))
-  end, 'batch normalisation; axis=\'rows\' keeps one set of statistics per image row')
+    local gamma = layer.scale and b:parameter('gamma', size, { value = 1 }) or b:constant('gamma', tensor.ones(size,
+      b.dtype))
+    return b:add('norm', a, x, gamma, b:parameter('beta', size, { value = 0 }), b:buffer('mean', size, 0),
+      b:buffer('variance', size, 1))
+  end, 'batch normalisation; axis=\'rows\' keeps one set of statistics per image row; scale=false has no gamma')
 
 return M

@@ -3,6 +3,7 @@
 --   net = hz.net 'tiny' { conv{16, 3}, relu, conv{32, 3, stride=2}, relu, meanpool, dense{10} }
 local c = require 'hz.c'
 local isa = require 'hz.isa'
+local init = require 'hz.net.init'
 local json = require 'hz.base.json'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
@@ -149,23 +150,26 @@ function Builder:own(kind, short, shape, fill)
   return name, t
 end
 
--- Glorot uniform (Glorot, Bengio 2010): limit sqrt(6/(fan_in+fan_out)). Parameter i of the net draws from stream i of
--- the seed.
-function Builder:parameter(short, shape, init)
+-- how: value, or init (its name), fan_in, fan_out; fixed: no training moves it. Parameter i of the net draws from
+-- stream i of the seed.
+function Builder:parameter(short, shape, how)
   self.stream = self.stream + 1
   local name, t = self:own('parameters', short, shape, function(fresh)
-    if init.value then fresh:fill(init.value) return end
-    local limit = math.sqrt(6 / (init.fan_in + init.fan_out))
-    c.check(C.hz_tensor_uniform(fresh, -limit, limit, self.net.seed or 0, self.stream))
+    if how.value then fresh:fill(how.value) return end
+    init.fill(fresh, { init = how.init, fan_in = how.fan_in, fan_out = how.fan_out, seed = self.net.seed or 0,
+      stream = self.stream })
   end)
-  self.net.trainable[name] = true
-  return self:bind(name, t, self.train and not self.is_frozen(name))
+  self.net.trainable[name] = not how.fixed or nil
+  return self:bind(name, t, self.train and not how.fixed and not self.is_frozen(name))
 end
 
 function Builder:buffer(short, shape, value)
   local name, t = self:own('buffers', short, shape, function(fresh) fresh:fill(value) end)
   return self:bind(name, t, false)
 end
+
+-- A tensor that is the layer's, but no part of the net's state.
+function Builder:constant(short, t) return self:bind(self.layer_name .. '.' .. short, t, false) end
 
 -- Item numbers of the batch's rows, which dropout's random counters need; without an input node rows are numbered.
 function Builder:item(x)
@@ -191,7 +195,7 @@ end
 function M.build(net, graph, x, o)
   local b = setmetatable({ net = net, graph = graph, train = o.train, items = o.items,
     is_frozen = o.is_frozen or function() return false end,
-    dtype = o.dtype == 'f64' and 'f64' or 'f32', stream = 0, used = {} }, Builder)
+    dtype = o.dtype == 'f64' and 'f64' or 'f32', stream = 0, used = {}, images = x }, Builder)
   local outputs = {}
   for i, layer in ipairs(net.layers) do
     b.number, b.layer_name = i, net.names[i]

@@ -10,7 +10,7 @@ local nets = require 'hz.net.net'
 local sound_nets = require 'hz.net.sound_nets'
 local l = eager.kinds
 local conv, relu, dropout, dense, flatten = l.conv, l.relu, l.dropout, l.dense, l.flatten
-local meanpool, maxpool, norm = l.meanpool, l.maxpool, l.norm
+local meanpool, maxpool, norm, gelu, scale = l.meanpool, l.maxpool, l.norm, l.gelu, l.scale
 
 -- The stride-2 convolutions have no activation in the published code.
 local stem = { conv{32, 3}, relu, conv{64, 3}, relu, conv{128, 3, stride=2}, dropout{0.5} }
@@ -52,8 +52,39 @@ local function by_size(o)
   return list
 end
 
--- name, what it is, parameters at 32x32x3 and 10 classes, layers; input, classes: where others are the default; norm:
--- the default of that option, which other nets do not have
+-- The network of airbench (arXiv 2404.00498, and its Muon version): 2x2 patches made white, then three groups of
+-- convolutions that halve the image, each batch norm without scale and with quick running statistics, a last pool over
+-- what is left of it (3x3 pixels of 32x32), and logits divided by the numbers they are made of.
+local CHANNEL_MEAN, CHANNEL_DEVIATION = { 0.4914, 0.4822, 0.4465 }, { 0.247, 0.2435, 0.2616 }      -- of CIFAR-10
+
+local function quick_norm() return norm{momentum=0.6, epsilon=1e-12, scale=false} end
+
+local function group(wide)
+  local function same() return conv{wide, 3, bias=false, init='dirac'} end
+  return { same(), maxpool{2}, quick_norm(), gelu, same(), quick_norm(), gelu }
+end
+
+local function airbench(...)
+  local groups = { ... }
+  return function(o)
+    local rows, columns, channels = unpack(o.input)
+    local list = { mean=channels == 3 and CHANNEL_MEAN or 0.47, deviation=channels == 3 and CHANNEL_DEVIATION or 0.25,
+      conv{8 * channels, 2, pad='valid', init='whiten', name='whiten'}, gelu }
+    rows, columns = rows - 1, columns - 1
+    local wide
+    for _, filters in ipairs(groups) do
+      wide = math.max(1, math.floor(filters * o.width + 0.5))
+      list[#list + 1] = group(wide)
+      rows, columns = math.floor(rows / 2), math.floor(columns / 2)
+    end
+    list[#list + 1] = { maxpool{{ math.max(1, rows), math.max(1, columns) }}, flatten,
+      dense{o.classes, bias=false, init='unit', name='head'}, scale{1 / wide} }
+    return list
+  end
+end
+
+-- name, what it is, parameters at 32x32x3 and 10 classes, layers; input, classes: where others are the default; norm,
+-- width: the defaults of these options, which other nets do not have
 local rows = {
   { 'all-cnns',           'published A', 701386,  published(1, all_conv) },
   { 'cnns-dense-64',      'published B', 1079562, published(1, dense_head(64, 256)) },
@@ -71,6 +102,8 @@ local rows = {
       conv{64, 3}, relu, maxpool{2}, dense{64}, relu, dense{o.classes} }
   end },
   { 'conv-by-size',       'for images of any size', 99450, by_size },
+  { 'airbench',           'for accuracy within minutes', 1973944, airbench(64, 256, 256), width = 1 },
+  { 'fast',               'for sweeps within minutes', 498680, airbench(32, 128, 128), width = 1 },
 }
 
 for _, row in ipairs(sound_nets) do rows[#rows + 1] = row end
@@ -81,18 +114,27 @@ for i, r in ipairs(rows) do M.order[i], by_name[r[1]] = r[1], r end
 
 function M.names() return table.concat(M.order, ', ') end
 
-local function check_norm(row, norm)
-  if not row.norm then
-    c.fail("model: norm=%s was given for '%s', which has no such option", need.shown(norm), row[1])
+-- Options that some nets have alone: what their values must be.
+local special = {
+  norm  = { function(v) return v == 'rows' or v == 'channels' end, "'rows' or 'channels'" },
+  width = { function(v) return type(v) == 'number' and v > 0 and v <= 16 end, 'a number above 0, at most 16' },
+}
+
+local function check_special(row, name, v)
+  if row[1] and row[name] == nil then
+    c.fail("model: %s=%s was given for '%s', which has no such option", name, need.shown(v), row[1])
   end
-  if norm ~= 'rows' and norm ~= 'channels' then need.fail('model', 'norm', norm, "'rows' or 'channels'") end
+  if row[1] and not special[name][1](v) then need.fail('model', name, v, special[name][2]) end
 end
 
 -- row: of a net by name; {} for one of a file.
 local function with_defaults(o, row)
-  local full = { classes = row.classes or 10, input = row.input or { 32, 32, 3 }, last_relu = false, norm = row.norm }
-  for k, v in pairs(names.options('model', o, 'classes input last_relu norm')) do full[k] = v end
-  if o and o.norm ~= nil and row[1] then check_norm(row, o.norm) end
+  local full = { classes = row.classes or 10, input = row.input or { 32, 32, 3 }, last_relu = false }
+  for name in pairs(special) do
+    full[name] = row[name]
+    if o and type(o) == 'table' and o[name] ~= nil then check_special(row, name, o[name]) end
+  end
+  for k, v in pairs(names.options('model', o, 'classes input last_relu norm width')) do full[k] = v end
   need.count('model', 'classes', full.classes, 1)
   need.boolean('model', 'last_relu', full.last_relu)
   nets.check_input('model', full.input)
@@ -100,7 +142,8 @@ local function with_defaults(o, row)
 end
 
 -- A network by name. o: classes (default 10), input (default {32,32,3}; of those for sound 12 and {96,173,1}),
--- last_relu (default false), norm of those for sound ('rows': one set of statistics per mel row, or 'channels').
+-- last_relu (default false), norm of those for sound ('rows': one set of statistics per mel row, or 'channels'), width
+-- of airbench and fast (times as many filters, default 1).
 function M.make(name, o)
   local row = by_name[name]
   if not row then

@@ -12,6 +12,7 @@ local nets = require 'hz.net.net'
 local training = require 'hz.net.training'
 local tune = require 'hz.net.tune'
 local updates = require 'hz.net.updates'
+local whiten = require 'hz.net.whiten'
 local ffi, C = c.ffi, c.C
 
 local M, Plan = {}, {}
@@ -57,12 +58,15 @@ local function per_channel(slots, name, value, channels)
   for i, v in ipairs(training.slots('plan', name, value, channels)) do slots[i - 1] = v end
 end
 
+local flips = { [false] = C.HZ_FLIP_NONE, [true] = C.HZ_FLIP_RANDOM, alternating = C.HZ_FLIP_ALTERNATING }
+
 -- channels: of the items.
 local function input_attr(net, o, channels)
   local attr = ffi.new 'hz_attr'
   training.check(net.who, { mean = net.mean, deviation = net.deviation })      -- they can be set at any time
   local a, aug = attr.input, o.augment or {}
-  a.batch, a.shuffle, a.flip = o.batch or training.default.batch, o.train and 1 or 0, aug.flip and 1 or 0
+  a.batch, a.shuffle = o.batch or training.default.batch, o.train and 1 or 0
+  a.flip, a.fill = flips[aug.flip or false], aug.fill == 'reflect' and C.HZ_REFLECT or C.HZ_NEAREST
   a.shift_y, a.shift_x = aug.shift_y or aug.shift or 0, aug.shift_x or aug.shift or 0
   a.dtype = c.dtype(o.dtype or 'f32')
   per_channel(a.mean, 'mean', o.mean or net.mean, channels)
@@ -139,6 +143,7 @@ function M.new(net, o)
   local logits, outputs = nets.build(net, self.graph, x, { train = o.train, items = items, dtype = dtype,
     is_frozen = updates.frozen(o.frozen) })
   own_input(net, o)
+  if o.train and o.data then whiten.ensure(net, o.data, o) end
   self.values.x, self.values.labels, self.values.logits, self.values.item = x, labels, logits, items
   self.outputs = outputs
   C.hz_graph_keep(self.graph, logits)

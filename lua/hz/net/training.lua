@@ -34,6 +34,8 @@ local truth = needs(function(v) return type(v) == 'boolean' end, 'true or false'
 local number = needs(function(v) return type(v) == 'number' and v - v == 0 end, 'a finite number')
 local above = needs(function(v) return type(v) == 'number' and v > 0 and v < math.huge end, 'a number above 0')
 local share = needs(function(v) return type(v) == 'number' and v >= 0 and v < 1 end, '0 <= smoothing < 1')
+local flip = needs(function(v) return type(v) == 'boolean' or v == 'alternating' end, "true, false or 'alternating'")
+local fill = needs(function(v) return v == 'nearest' or v == 'reflect' end, "'nearest' or 'reflect'")
 local text = needs(function(v) return type(v) == 'string' end, 'a name')
 
 -- Storage of activations and their gradients. Parameters, statistics and the optimiser's state are f64 in f64 plans,
@@ -105,7 +107,8 @@ local augments, augment_named = schema {
   { 'shift',   0,     whole(0), 'train', 'always' },       -- pixels in both directions, unless
   { 'shift_x', nil,   whole(0), 'train', 'always' },
   { 'shift_y', nil,   whole(0), 'train', 'always' },
-  { 'flip',    false, truth,    'train', 'always' },
+  { 'flip',    false, flip,     'train', 'always' },       -- true: of each item in each epoch by chance
+  { 'fill',    'nearest', fill, 'train', 'changed' },      -- what a shift shows beyond the edge
 }
 
 M.augments = augment_named

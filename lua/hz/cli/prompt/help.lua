@@ -30,7 +30,7 @@ end
 M.others = {
   function(name)
     local kind = rawget(layers.kinds, name)
-    return kind and ('%s\n  %s'):format(tostring(kind), kind.help)
+    return kind and tostring(kind) .. '\n' .. tables.wrap('  ' .. kind.help, '  ')
   end,
   function(name)
     return plugins.has(name) and tostring(require 'hz.codec.codec'[name]) or nil       -- lazy: it opens all plugins

@@ -19,8 +19,15 @@ return {
   { 'nets.load', 'hz.nets.load(name, {classes=, input=})', 'the same as hz.model', "print(hz.nets.load('small'))" },
   { 'model', 'hz.model(name, {classes=, input=})', 'a network by name, or from a file NAME.lua that returns one',
     "print(hz.model('small', {classes=10}))" },
-  { 'net:init', 'net:init{seed=1}', 'makes all parameters anew: Glorot uniform weights, zero bias',
+  { 'net:init', 'net:init{seed=1}', 'makes all parameters anew: Glorot uniform weights (or as init= of a layer '
+    .. 'says), zero bias',
     tiny .. 'net:init{seed=2}; print(net.parameters)' },
+  { 'net:whiten', 'net:whiten(set, {mean=, deviation=})',
+    "weights of conv{24, 2, init='whiten'} by patches of the first "
+    .. '5,000 images as the net sees them: eigenvectors over the root of eigenvalue + 5e-4, by falling eigenvalues, '
+    .. 'then their negatives; the bias alone is trained. A training plan with data does it where it was not done',
+    "net = hz.net 'w' { hz.layers.conv{24, 2, pad='valid', init='whiten'}, hz.layers.relu, hz.layers.dense{10} }; "
+    .. "net:whiten(hz.data('camera', {split='train', train=20, size=8})); print(net.parameters['conv1.weight'])" },
   { 'net:ensure', 'net:ensure{input=, dtype=}', 'makes the parameters that are missing and keeps the others',
     tiny .. 'print(net:ensure():count())' },
   { 'net:tensors', 'net:tensors()',
@@ -47,8 +54,8 @@ return {
     .. 'and y:argmax(2) counts classes from 1 where labels count from 0',
     tiny .. 'print(net:classify(hz.rand{8,8,3}))' },
   { 'net:plan',
-    'net:plan{batch=, data=set, train=true, optimizer=, augment={shift=, flip=}, loss=, dtype=, seed=, keep=, tune=, '
-    .. 'exact=}',
+    'net:plan{batch=, data=set, train=true, optimizer=, augment={shift=, flip=, fill=}, loss=, dtype=, seed=, keep=, '
+    .. 'tune=, exact=}',
     'the net made ready to run: shapes checked, memory placed, kernels chosen; print(plan) shows its nodes with their '
     .. 'times in the last run. dtype=bf16 stores activations and their gradients in half the bytes; where kernel '
     .. 'winopairs runs, it rounds inside as well and its results are off by 1.1e-2, not 2e-3: exact=true does '
