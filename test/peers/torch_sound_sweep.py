@@ -127,7 +127,7 @@ def best_mode(paths, o):
     for mode in [m for m in MODES if o.modes == "all" or m.split()[0] == o.modes]:
         train(x[:64], y[:64], (x[:100], y[:100]), 1, mode)
         seconds[mode] = train(x[few], y[few], (x[:100], y[:100]), 1, mode)[1]
-    print("PyTorch's modes, seconds for 640 clips:", ", ".join(f"{m} {s:.1f}" for m, s in seconds.items()))
+    print("PyTorch's modes, seconds for 640 clips:", ", ".join(f"{m} {s:.1f}" for m, s in seconds.items()), flush=True)
     return min(seconds, key=seconds.get)
 
 
@@ -151,6 +151,7 @@ def main():
         total = [total[0] + hz, total[1] + peer]
         rows.append((bitrate, f"{hz:.1f}", f"{peer:.1f}", f"{training:.1f}", f"{hz / peer:.2f}", f"{100 * ours:.2f}",
                      f"{100 * theirs:.2f}"))
+        print(f"{bitrate}: hz {hz:.1f} s, peer {peer:.1f} s", flush=True)
     rows.append(("all", f"{total[0]:.1f}", f"{total[1]:.1f}", "", f"{total[0] / total[1]:.2f}", "", ""))
     print(f"hz {o.dtype}; PyTorch {torch.__version__} {mode}, torchaudio {torchaudio.__version__}; {o.epochs} epochs, "
           f"{o.threads} threads, seconds")
