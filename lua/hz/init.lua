@@ -19,7 +19,7 @@ local lazy = {
   sgd = { 'hz.net.optim', 'sgd' }, adam = { 'hz.net.optim', 'adam' },
   adamw = { 'hz.net.optim', 'adamw' }, adadelta = { 'hz.net.optim', 'adadelta' },
   muon = { 'hz.net.optim', 'muon' }, groups = { 'hz.net.optim', 'groups' },
-  optimizer = { 'hz.net.optim', 'new' },
+  optimizer = { 'hz.net.optim', 'new' }, recipes = { 'hz.net.recipes' },
   train = { 'hz.net.train', 'run' }, run = { 'hz.net.run', 'new' }, per_class = { 'hz.net.metrics', 'per_class' },
   data = { 'hz.data.dataset', 'data' }, available = { 'hz.data.dataset', 'available' },
   codec = { 'hz.codec.codec' }, quality = { 'hz.codec.quality' }, show = { 'hz.codec.show' },

@@ -3,18 +3,20 @@ local progress = require 'hz.base.progress'
 
 local M = {}
 
-local function line_of(row, epochs, name)
+local function noun(run) return run.plan.options.data.sounds and 'sounds' or 'images' end
+
+local function line_of(row, run, name)
   local watch = row.watch_accuracy and ('  %s loss %.4f  accuracy %.2f %%'):format(name, row.watch_loss or 0 / 0,
     100 * row.watch_accuracy) or ''
-  return ('epoch %d/%d  loss %.4f  accuracy %.2f %%%s  %.1f s'):format(row.epoch, epochs, row.loss,
-    100 * row.accuracy, watch, row.seconds)
+  return ('epoch %d/%d  loss %.4f  accuracy %.2f %%%s  %.1f s  %.0f %s/s'):format(row.epoch, run.epochs, row.loss,
+    100 * row.accuracy, watch, row.seconds, #run.plan.options.data.labels / row.seconds, noun(run))
 end
 
 local function status_of(run)
   local done = run.optimizer.steps / run.total_steps
   return ('epoch %d/%d  step %d/%d  loss %.4f  accuracy %.2f %%  %.0f %s/s  %s left'):format(
     run.plan.epoch + 1, run.epochs, run.optimizer.steps, run.total_steps, run.loss_sum / run.seen,
-    100 * run.correct / run.seen, run.rate, run.plan.options.data.sounds and 'sounds' or 'images',
+    100 * run.correct / run.seen, run.rate, noun(run),
     progress.duration(run.seconds / done * (1 - done)))
 end
 
@@ -25,7 +27,7 @@ function M.watch(o, log)
   o.on_step = function(run) status:show(function() return status_of(run) end) end
   o.on_epoch = function(row, run)
     status:clear()
-    status:line(line_of(row, run.epochs, o.watch == o.test and 'test' or 'validation'))
+    status:line(line_of(row, run, o.watch == o.test and 'test' or 'validation'))
     if log then log(run) end
   end
   return status

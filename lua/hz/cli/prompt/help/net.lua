@@ -112,6 +112,14 @@ return {
     'an optimiser that gives each parameter to the first group of which a pattern matches its name (net:tensors() has '
     .. 'them); the last may have none and takes the rest. Each goes by its own kind, rate, decay and schedule',
     "print(hz.groups{{match='^conv.*weight$', hz.muon()}, hz.sgd{rate=0.1}})" },
+  { 'recipes', 'hz.recipes.NAME{...}', 'how nets are trained: settings of hz.train by name',
+    'print(hz.recipes.airbench{epochs=4}.batch)' },
+  { 'recipes.airbench', "hz.recipes.airbench{optimizer='muon', epochs=8, batch=2000, rate=, views=}",
+    'optimizer, average, epochs, batch, smoothing, augment and views of airbench (arXiv 2404.00498), for the nets '
+    .. "airbench and fast; optimizer='sgd' is its first version", 'print(hz.recipes.airbench{}.optimizer)' },
+  { 'recipes.batch', 'hz.recipes.batch', 'their items per step, by optimizer=', 'print(hz.recipes.batch.muon)' },
+  { 'recipes.optimizers', 'hz.recipes.optimizers', "what optimizer= of a recipe may be",
+    'print(hz.recipes.optimizers[1])' },
   { 'groups:describe', 'groups:describe()', 'all settings of each group', 'print(hz.groups{hz.adam()}:describe())' },
   { 'groups:rates', 'groups:rates(step, total)', 'the rates of the groups in the step after `step` steps, of `total` '
     .. 'in all', "print(hz.groups{{match='bias$', hz.sgd{rate=1}}, hz.adam()}:rates(5, 100)[1])" },
