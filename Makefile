@@ -123,6 +123,7 @@ tsan:  ## the tests under the thread sanitizer, in build-tsan
 	 $(MAKE) BUILD=build-tsan SAN='-fsanitize=thread -fno-omit-frame-pointer' check
 peers: all  ## the same training steps by PyTorch, compared (HZ_TORCH_PYTHON, see test/peers/README.md)
 	@$(PEER) test/peers/torch_step.py
+	@$(PEER) test/peers/torch_optim.py
 bench-peers: all  ## speed beside PyTorch, oneDNN, TensorFlow, OpenVINO, interleaved (see test/peers/README.md)
 	@$(PEER) test/peers/bench_train.py
 loc:  ## lines of code by folder

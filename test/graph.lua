@@ -122,9 +122,10 @@ function Bench:input(i, role, shape)
     return v
   end
   local t = values:to(dtype)
-  local v = c.index(C.hz_graph_bind(self.graph, name, t, wanted[role] and 1 or 0))
+  local trained = wanted[role] and not (role == 'w' and self.row.frozen)
+  local v = c.index(C.hz_graph_bind(self.graph, name, t, trained and 1 or 0))
   self.bound[#self.bound + 1] = { name = name, value = v, tensor = t, original = t:clone() }
-  if wanted[role] then self.wrt[#self.wrt + 1] = { name = name, value = v, tensor = t } end
+  if trained then self.wrt[#self.wrt + 1] = { name = name, value = v, tensor = t } end
   return v
 end
 

@@ -17,6 +17,7 @@ M.tolerance = {
   adam = { 2e-6, 'a quotient of two moving averages and a root' }, adamw = { 2e-6, 'as adam' },
   adadelta = { 2e-6, 'as adam' },
   muon = { 2e-5, 'polynomials of degree 5 one after the other: what is off grows by their slope, 3.4, with each' },
+  average = { 4e-6, 'a sum of two numbers that may cancel, a row may have but one' },
   input = { 1e-6, 'x*scale - mean cancels: a few roundings of f32' },
   other = { 1e-6, 'a few roundings of f32 (6e-8 each), or polynomial approximations good to that' },
 }
@@ -49,7 +50,7 @@ local function extents(text)
 end
 
 -- op, 'shape | shape', attributes, more: act and alpha of an activation behind it, tolerance, slow
--- (no finite differences).
+-- (no finite differences), frozen (weights without a gradient).
 local function row(op, shapes, attr, more)
   local r = { op = op, attr = attr, inputs = {}, stream = #M.rows + 1 }
   for s in shapes:gmatch '[^|]+' do r.inputs[#r.inputs + 1] = extents(s) end
@@ -61,6 +62,7 @@ local function row(op, shapes, attr, more)
     if attr and attr[k] and attr[k] ~= 0 then r.title = ('%s %s=%s'):format(r.title, k, attr[k]) end
   end
   if r.act then r.title = r.title .. ' then ' .. r.act end
+  if r.frozen then r.title = r.title .. ' frozen' end
   M.rows[#M.rows + 1] = r
   return r
 end
@@ -211,22 +213,12 @@ for _, shape in ipairs { '7,9', '33,3,3,17', '1' } do
   update('sgd', shape, 2, {})
   update('sgd', shape, 2, { decay = 0.01 })
   update('sgd', shape, 3, { momentum = 0.9 })
-  update('sgd', shape, 3, { momentum = 0.9, decay = 0.01, decoupled = 1 })
   update('sgd', shape, 3, { momentum = 0.9, nesterov = 1, decay = 0.01 })
   update('adam', shape, 4, {})
   update('adam', shape, 4, { beta1 = 0.8, beta2 = 0.99, epsilon = 1e-5, decay = 0.01 })
   update('adamw', shape, 4, { decay = 0.01 })
   update('adadelta', shape, 4, {})
   update('adadelta', shape, 4, { beta1 = 0.9, epsilon = 1e-6, decay = 0.01 })
-end
-for _, shape in ipairs { '7,9', '33,3,3,17', '1,1', '70,6', '2,1,3,1' } do
-  update('muon', shape, 2, { epsilon = 1e-7, iterations = 1 })
-  update('muon', shape, 3, { epsilon = 1e-7, iterations = 3, momentum = 0.6, nesterov = 1, renormalise = 1 })
-  update('muon', shape, 3, { epsilon = 1e-3, iterations = 2, momentum = 0.9, decay = 0.1, renormalise = 1 })
-end
-for _, shape in ipairs { '7,9', '33,3,3,17', '1' } do
-  update('average', shape, 2, { back = 0 })
-  update('average', shape, 2, { back = 1 })
 end
 update('norm_update', '1', 4, {})
 update('norm_update', '77', 4, { momentum = 0.9 })
@@ -261,5 +253,18 @@ row('act', '3,5,7,9', { act = 'scale', alpha = 0.3 })
 row('act', '5,77', { act = 'scale', alpha = -1.5 })
 dense('128,100', 10, 'scale', { alpha = 1 / 256 })
 conv('2,9,12,7', 19, { 3, 3 }, { 2, 2 }, 'same', 'scale', { alpha = 2 })
+conv('1,31,31,3', 24, square(2), square(1), 'valid', 'gelu', { frozen = true, slow = true })     -- the bias alone
+conv('2,7,6,9', 19, square(3), square(2), 'same', nil, { frozen = true })
+dense('33,64', 37, 'tanh', { frozen = true })
+for _, shape in ipairs { '7,9', '33,3,3,17', '1,1', '70,6', '2,1,3,1' } do
+  update('muon', shape, 2, { epsilon = 1e-7, iterations = 1 })
+  update('muon', shape, 3, { epsilon = 1e-7, iterations = 3, momentum = 0.6, nesterov = 1, renormalise = 1 })
+  update('muon', shape, 3, { epsilon = 1e-3, iterations = 2, momentum = 0.9, decay = 0.1, renormalise = 1 })
+end
+for _, shape in ipairs { '7,9', '33,3,3,17', '1' } do
+  update('sgd', shape, 3, { momentum = 0.9, decay = 0.01, decoupled = 1 })
+  update('average', shape, 2, { back = 0 })
+  update('average', shape, 2, { back = 1 })
+end
 
 return M

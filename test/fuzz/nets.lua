@@ -288,8 +288,33 @@ local function ask_evaluation(case, d, fail)
   count 'evaluations'
 end
 
+-- Matrices and filters by muon, the rest by sgd.
+local function with_muon(net, o)
+  local list = {}
+  for _, p in ipairs(net:tensors()) do
+    if p.trainable and p.tensor.ndim > 1 then list[#list + 1] = '^' .. p.name:gsub('%p', '%%%0') .. '$' end
+  end
+  o.momentum = 0.5
+  if #list == 0 then return hz.sgd(o) end
+  return hz.groups { { match = list, hz.muon { rate = o.rate, schedule = o.schedule } }, hz.sgd(o) }
+end
+
+-- What is frozen, and an average: nothing, or something of both.
+local function more_of(d, net)
+  local names, o = {}, {}
+  for _, p in ipairs(net:tensors()) do
+    if p.trainable then names[#names + 1] = p.name end
+  end
+  if #names > 1 and d:chance(0.4) then o.frozen = '^' .. d:of(names):gsub('%p', '%%%0') .. '$' end
+  if d:chance(0.3) then
+    o.average = { kind = d:of { 'ema', 'lookahead' }, every = d:whole(1, 3), decay = d:between(0, 1),
+      power = d:of { 0, 2 } }
+  end
+  return o
+end
+
 local function optimizer_of(d)
-  local kind = d:of { 'sgd', 'sgd', 'adam', 'adamw', 'adadelta' }
+  local kind = d:of { 'sgd', 'sgd', 'adam', 'adamw', 'adadelta', 'muon' }
   local o = { rate = kind == 'adadelta' and 1 or 10 ^ d:between(-4, -2),
     schedule = d:of { 'constant', 'cosine', 'linear', 'time' }, warmup = d:chance(0.3) and d:whole(1, 3) or 0,
     decay = d:chance(0.3) and d:between(0, 0.01) or 0 }
@@ -300,12 +325,15 @@ end
 -- Steps over a set with a remainder. Where nothing has a kink and steps are sums of gradients, the truth is known, too.
 local function ask_training(case, d, fail)
   local set, kind, o = set_of(case, d), optimizer_of(d)
+  local more = more_of(d, case.nets.f32)
+  if kind == 'muon' then more.frozen = nil end
   local steps, shift, flip = d:whole(2, 4), d:whole(0, 2), d:chance(0.5)
   local function train(dtype, state, fuse)
     local net = case.nets[dtype == 'f64' and 'f64' or 'f32']
     take(state, net)
     local plan = net:plan { data = set, batch = case.batch, train = true, dtype = dtype, fuse = fuse, seed = 3,
-      optimizer = hz.optimizer(kind, o), total = steps, augment = { shift = shift, flip = flip } }
+      optimizer = kind == 'muon' and with_muon(net, o) or hz.optimizer(kind, o), total = steps, frozen = more.frozen,
+      average = more.average, augment = { shift = shift, flip = flip } }
     for _ = 1, steps do plan:step() end
     local out = {}
     for _, p in ipairs(net:tensors()) do out[p.name] = p.tensor:clone() end
@@ -326,6 +354,8 @@ local function ask_training(case, d, fail)
     end
   end
   count('trainings by ' .. kind)
+  if more.frozen then count 'trainings with something frozen' end
+  if more.average then count('averages by ' .. more.average.kind) end
 end
 
 -- ---- a case ----
