@@ -142,3 +142,34 @@ t.case('views: hz.train scores the test set by them, and the watch split where i
   t.ok(seen.test.loss ~= plain.test.loss)
   t.equal({ kept.test.loss, kept.curve[1].watch_loss }, { seen.test.loss, seen.test.loss })
 end)
+
+local sweep_script = [[
+local hz = require 'hz'
+local train, test = hz.data('camera', { size = 8, train = 160, test = 40 })
+local o = { {}, { views = { 'mirror' } }, { views = 'mirror' }, { protocol = 'paper' },
+  { protocol = 'paper', views = 'mirror' } }
+o = o[tonumber(arg[1])]
+o.name, o.runs, o.data = 'views', arg[1], { { name = 'camera', train = train, test = test } }
+o.quality, o.model, o.epochs, o.batch, o.train, o.test = { 'raw' }, { 'net.lua' }, 2, 16, 60, 40
+o.optimizer = function() return hz.sgd { rate = 0.1 } end
+hz.sweep(o)
+]]
+
+t.case('views: a sweep scores by them, shares the training with one that does not, and says so', function()
+  local dir, cells = t.folder(), {}
+  t.write(dir .. '/sweep.lua', sweep_script)
+  t.write(dir .. '/net.lua', assert(loadfile(t.here .. 'sweeps.lua'))(t).net)
+  for i = 1, 5 do
+    t.equal((t.sh(('cd %s && %s sweep.lua %d'):format(t.quote(dir), t.quote(t.hz), i))), 0)
+    for _, name in ipairs(hz.file.list(dir .. '/' .. i .. '/cells')) do
+      local _, meta = hz.safetensors.read(dir .. '/' .. i .. '/cells/' .. name)
+      cells[i] = meta['hz.cell'] and hz.json.decode(meta['hz.cell']) or cells[i]
+    end
+  end
+  local function keys(i) return { cells[i].key, cells[i].training_key } end
+  t.ok(cells[1].key ~= cells[2].key and cells[1].training_key == cells[2].training_key, 'one training, two cells')
+  t.equal(keys(3), keys(2))
+  t.ok(cells[4].training_key ~= cells[5].training_key, 'what is watched is an outcome there')
+  t.equal({ cells[1].views or 'none', cells[2].views, cells[5].views }, { 'none', { 'mirror' }, { 'mirror' } })
+  t.ok(cells[1].test_loss ~= cells[2].test_loss and cells[4].curve.watch_loss[1] ~= cells[5].curve.watch_loss[1])
+end)
