@@ -7,6 +7,13 @@ local ffi, C = c.ffi, c.C
 
 local M = {}
 
+-- Whether x is a set: a table, or one of hz's own objects, with items and labels.
+function M.is_set(x)
+  if type(x) == 'table' then return tensor.is(rawget(x, 'items')) and tensor.is(rawget(x, 'labels')) end
+  local meta = type(x) == 'userdata' and debug.getmetatable(x)
+  return type(meta) == 'table' and meta.__names ~= nil and tensor.is(x.items) and tensor.is(x.labels)
+end
+
 -- A plan of the input node alone, over `items` that are filled before each run. attr: the node's (hz_attr).
 local function make(who, attr, shape, dtype, device)
   local self = { items = tensor.zeros(shape, dtype), labels = tensor.zeros({ shape[1] }, 'i32') }

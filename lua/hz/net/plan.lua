@@ -2,11 +2,13 @@
 -- augment={shift=3, flip=true}}. A plan owns its arena and borrows the net's parameters and the optimiser's state:
 -- batch, device and dtype change by planning anew.
 local c = require 'hz.c'
+local answers = require 'hz.net.answers'
 local feed = require 'hz.net.feed'
 local isa = require 'hz.isa'
 local look = require 'hz.net.look'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
+local score = require 'hz.net.score'
 local tensor = require 'hz.tensor.tensor'
 local nets = require 'hz.net.net'
 local training = require 'hz.net.training'
@@ -25,21 +27,13 @@ function M.is(x) return isa(x, Plan) end
 local Diverged = { __tostring = function(e) return e.message end }
 function M.is_diverged(e) return isa(e, Diverged) end
 
--- Every run of an evaluation, and every training step, has a version of its own: kernels pack their weights anew.
-local version = 0
-local function next_version() version = (version + 1) % 2 ^ 32; return version end
-
 -- ---- making ----
 
 -- total: steps of the whole training, which schedules go by.
 local known = training.names('train data input total loss keep fuse', 'plans', 'none')
 M.options = known
 
-function M.is_set(x)
-  if type(x) == 'table' then return tensor.is(rawget(x, 'items')) and tensor.is(rawget(x, 'labels')) end
-  local meta = type(x) == 'userdata' and debug.getmetatable(x)
-  return type(meta) == 'table' and meta.__names ~= nil and tensor.is(x.items) and tensor.is(x.labels)
-end
+M.is_set = feed.is_set
 
 local function check_options(o)
   names.options('plan', o, known)
@@ -189,47 +183,18 @@ local function fresh(self)
   end
 end
 
-local function run(self, from, to)
-  if from < self.forward_nodes then self.asked = false end
-  c.check(C.hz_plan_run(self.handle, from, to, self.args), self.net.who .. ': ')
-end
-
--- ---- numbers that a device may answer late ----
-
--- Asked for in turns, so that a batch can be asked for before the answers of the one before it are needed.
-local LOSS, CORRECT, PROBS, PER_TURN = 0, 1, 2, 3
-local pointers = { f32 = 'const float *', f64 = 'const double *', i32 = 'const int32_t *' }
-
-local function ask(self, turn, number, name, rows)
-  c.check(C.hz_plan_ask(self.handle, PER_TURN * turn + number, self.values[name], rows), self.net.who .. ': ')
-end
-
-local function answer(self, turn, number, name)
-  local p = C.hz_plan_answer(self.handle, PER_TURN * turn + number)
-  if p == nil then c.fail('%s: %s', self.net.who, c.message()) end
-  local dtype = C.hz_graph_value(self.graph, self.values[name]).dtype
-  return ffi.cast(pointers[ffi.string(C.hz_dtype_name(dtype))], p)
-end
-
--- Loss and hits of the run before, once.
-local function ask_score(self, turn)
-  ask(self, turn, LOSS, 'loss', -1)
-  ask(self, turn, CORRECT, 'correct', self.args.count)
-  self.asked = turn == 0
-end
-
 -- Loss of the last run.
 function methods.loss(self)
   if not self.loss_wanted then c.fail('plan: it has no loss; needs loss=\'xent\'') end
-  if not self.asked then ask_score(self, 0) end
-  return answer(self, 0, LOSS, 'loss')[0]
+  if not self.asked then answers.ask_score(self, 0) end
+  return answers.answer(self, 0, answers.LOSS)[0]
 end
 
 -- Items of the last run that were classified correctly.
 function methods.correct(self)
   if not self.loss_wanted then c.fail('plan: it has no loss to count hits beside; needs loss=\'xent\'') end
-  if not self.asked then ask_score(self, 0) end
-  local p, n = answer(self, 0, CORRECT, 'correct'), 0
+  if not self.asked then answers.ask_score(self, 0) end
+  local p, n = answers.answer(self, 0, answers.CORRECT), 0
   for i = 0, tonumber(self.args.count) - 1 do n = n + p[i] end
   return n
 end
@@ -271,17 +236,17 @@ local function begin_step(self)
   local s, data = self.args, self.options.data
   local total = data and #data.labels or self.batch
   s.offset, s.epoch, s.count = self.offset, data and self.epoch or self.steps, math.min(self.batch, total - self.offset)
-  s.version = next_version()
+  s.version = answers.next_version()
   if self.optimizer then updates.begin_step(self) end
   return total
 end
 
 local function step(self)
   local total = begin_step(self)
-  run(self, 0, self.forward_nodes)
-  ask_score(self, 0)
-  run(self, self.forward_nodes, -1)
-  local loss = answer(self, 0, LOSS, 'loss')[0]
+  answers.run(self, 0, self.forward_nodes)
+  answers.ask_score(self, 0)
+  answers.run(self, self.forward_nodes, -1)
+  local loss = answers.answer(self, 0, answers.LOSS)[0]
   if loss ~= loss or loss == math.huge or loss == -math.huge then diverged(self, loss) end
   look.debug_step(self)
   self.steps = self.steps + 1
@@ -307,58 +272,23 @@ function methods.step(self)
   return loss
 end
 
--- Adds a batch's answers to an evaluation; offset and count say which items it is.
-local function take(self, out, turn, offset, count)
-  local p, hit = answer(self, turn, PROBS, 'probs'), answer(self, turn, CORRECT, 'correct')
-  local correct, class, confidence = out.correct:pointer(), out.class:pointer(), out.confidence:pointer()
-  local classes, hits = out.classes, 0
-  for i = 0, count - 1 do
-    local best = 0
-    for k = 1, classes - 1 do if p[i * classes + k] > p[i * classes + best] then best = k end end
-    correct[offset + i], class[offset + i], confidence[offset + i] = hit[i], best, p[i * classes + best]
-    hits = hits + hit[i]
-  end
-  out.loss, out.hits = out.loss + answer(self, turn, LOSS, 'loss')[0] * count, out.hits + hits
-end
-
--- Scores the whole set in its own order. Returns loss, finite (whether the loss is; an item without probabilities
--- is never correct), accuracy, n and per item: correct (u8), class (i32, from 0), confidence (f32). A batch is asked
--- for before the answers of the one before it are read.
-function methods.evaluate(self)
-  if self.train or not self.options.data then c.fail('plan: evaluation needs data and train=false') end
+-- Scores the whole set in its own order (score.lua).
+function methods.evaluate(self, o)
   fresh(self)
-  local s, total = self.args, #self.options.data.labels
-  local out = { n = total, loss = 0, hits = 0, classes = self:value 'probs':size(2),
-    correct = tensor.empty({ total }, 'u8'), class = tensor.empty({ total }, 'i32'),
-    confidence = tensor.empty({ total }, 'f32') }
-  local turn, before = 0, nil
-  s.version, s.epoch = next_version(), 0
-  for offset = 0, total - 1, self.batch do
-    s.offset, s.count = offset, math.min(self.batch, total - offset)
-    run(self, 0, -1)
-    ask_score(self, turn)
-    ask(self, turn, PROBS, 'probs', s.count)
-    if before then take(self, out, 1 - turn, before, self.batch) end
-    turn, before = 1 - turn, offset
-  end
-  if before then take(self, out, 1 - turn, before, total - before) end
-  out.loss, out.accuracy = out.loss / total, out.hits / total
-  out.finite = math.abs(out.loss) < math.huge
-  out.hits, out.classes = nil, nil
-  return out
+  return score.evaluate(self, o)
 end
 
 -- One batch through an evaluation plan with weights as they were packed last; measures inference. Data are
 -- walked batch by batch.
 function methods.forward_again(self)
   local s, data = self.args, self.options.data
-  if s.version == 0 then s.version = next_version() end
+  if s.version == 0 then s.version = answers.next_version() end
   if data then
     s.offset = self.offset
     s.count = math.min(self.batch, #data.labels - self.offset)
     self.offset = (self.offset + tonumber(s.count)) % #data.labels
   end
-  run(self, 0, self.forward_nodes)
+  answers.run(self, 0, self.forward_nodes)
 end
 
 -- x as the net sees it: u8 is scaled by 1/255, then the net's mean and deviation.
@@ -400,11 +330,11 @@ end
 -- Forward pass of everything, or of the layers from..to.
 function methods.run(self, from, to)
   fresh(self)
-  self.args.version = next_version()
+  self.args.version = answers.next_version()
   local first = from and node_range(self, from, true) or 0
   local last = self.forward_nodes
   if to or from then last = select(2, node_range(self, to or from, true)) end
-  run(self, first, last)
+  answers.run(self, first, last)
   return self
 end
 

@@ -92,7 +92,7 @@ local function score_again(who, done, o)
     return { o.net:plan(settings:to_score(o.test)) }
   end, true)
   choices.say(who, changes)
-  return made[1]:evaluate()
+  return made[1]:evaluate { views = settings.views }
 end
 
 -- A finished training is read back: its parameters into the net, scored again on the test set.

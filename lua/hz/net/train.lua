@@ -179,6 +179,7 @@ end
 local function begin(settings, o, point)
   local run = { net = o.net, optimizer = settings.optimizer, key = o.key or '', bits = {}, curve = {},
     loss_sum = 0, correct = 0, seen = 0, seconds = 0, epoch_seconds = 0,
+    scoring = { views = settings.views },
     settings = settings, total_steps = settings:steps(o.train), epochs = settings.epochs }
   make_plans(run, settings, o, point and point.state or {})
   if point then
@@ -201,15 +202,15 @@ local function resumed(settings, o)
 end
 
 -- With the weights that count: averages, where they are apart from those that train.
-local function scored(run, plan)
-  if not average.is_apart(run.settings.average) then return plan:evaluate() end
-  return average.within(run.net, run.optimizer.state, function() return plan:evaluate() end)
+local function scored(run, plan, how)
+  if not average.is_apart(run.settings.average) then return plan:evaluate(how) end
+  return average.within(run.net, run.optimizer.state, function() return plan:evaluate(how) end)
 end
 
 local function finish_epoch(run, o)
   local row = { epoch = run.plan.epoch, loss = run.loss_sum / run.seen, accuracy = run.correct / run.seen }
   if run.watch then
-    local e = scored(run, run.watch)
+    local e = scored(run, run.watch, run.settings.keep_best and run.scoring or nil)
     row.watch_loss, row.watch_accuracy = math.abs(e.loss) < math.huge and e.loss or nil, e.accuracy
     if run.settings.keep_best and e.accuracy > (run.best and run.best.accuracy or -1) then
       run.best = { epoch = run.plan.epoch, accuracy = e.accuracy, correct = e.correct, class = e.class,
@@ -257,14 +258,14 @@ end
 
 local function traced(e) return type(e) == 'string' and os.getenv 'HZ_DEBUG' and debug.traceback(e, 2) or e end
 
--- Trains o.net by a record of settings (training.lua). Sets: train; watch is scored after every epoch, test once at
--- the end. resume: file of the resume point, read when it is there (key must agree) and removed by the caller.
--- on_epoch(row, run), on_step(run). Returns { curve = rows of epoch, loss, accuracy, watch_loss (nil if not finite),
--- watch_accuracy, seconds; test = evaluation; bits; best = outcomes of the best epoch on the watch split, if they
--- were to be kept; seconds; kernels (choices.lua) and kernels_changed: nil, or texts that say from which epoch on what
--- computed it was other than when it began }. A signal raises an interrupt after the resume point was written; a loss
--- that is not finite raises an error that names the layer. renew: the resume point is ours to write: one that cannot be
--- used is said, and the training begins anew.
+-- Trains o.net by a record of settings (training.lua). Sets: train; watch is scored after every epoch, test once at the
+-- end. views: of the test set, and of the watch split where its outcomes are kept. resume: file of the resume point,
+-- read when it is there (key must agree) and removed by the caller. on_epoch(row, run), on_step(run). Returns { curve =
+-- rows of epoch, loss, accuracy, watch_loss (nil if not finite), watch_accuracy, seconds; test = evaluation; bits; best
+-- = outcomes of the best epoch on the watch split, if they were to be kept; seconds; kernels (choices.lua) and
+-- kernels_changed: nil, or texts that say from which epoch on what computed it was other than when it began }. A signal
+-- raises an interrupt after the resume point was written; a loss that is not finite raises an error that names the
+-- layer. renew: the resume point is ours to write: one that cannot be used is said, and the training begins anew.
 function M.by(settings, o)
   local run = resumed(settings, o) or begin(settings, o)
   c.defer(true)
@@ -273,8 +274,8 @@ function M.by(settings, o)
   if not ok then error(e, 0) end
   if average.is_apart(settings.average) then average.take(run.net, run.optimizer.state) end
   local result = { curve = run.curve, bits = #run.bits > 0 and stack(run.bits) or nil, seconds = run.seconds,
-    test = run.test and run.test:evaluate() or nil, best = run.best, steps = run.optimizer.steps, kernels = run.kernels,
-    kernels_changed = run.kernels_changed, resumed = run.resumed, plan = run.plan }
+    test = run.test and run.test:evaluate(run.scoring) or nil, best = run.best, steps = run.optimizer.steps,
+    kernels = run.kernels, kernels_changed = run.kernels_changed, resumed = run.resumed, plan = run.plan }
   return names.guard('result', result, 'bits test best kernels_changed resumed finished_before')
 end
 

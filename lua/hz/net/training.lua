@@ -8,6 +8,7 @@ local names = require 'hz.base.names'
 local need = require 'hz.base.need'
 local optim = require 'hz.net.optim'
 local patterns = require 'hz.net.patterns'
+local views = require 'hz.net.views'
 
 local M, Training = {}, {}
 Training.__index = Training
@@ -90,10 +91,11 @@ local kernels = needs(function(v) return type(v) == 'boolean' or type(v) == 'tab
 -- ---- rows ----
 
 -- name, default (nil: none), check, plans, decides.
---   plans    which plans take it: 'all', 'train' (those that train), or 'none': the loop alone does
+--   plans    which plans take it: 'all', 'train' (those that train), or 'none': the loop alone does, or evaluations
 --   decides  whether it decides the result, and so stands in the keys of cells and trainings: 'always', or 'changed':
 --            where it differs from its default. Rows that come later are 'changed', so that what was finished without
---            them is still found. 'no': the result is the same, or what decides it stands in the key in another form.
+--            them is still found. 'score': changed, and what is scored by it, not what is trained. 'no': the result is
+--            the same, or what decides it stands in the key in another form.
 local function schema(rows)
   local by_name = {}
   for i, r in ipairs(rows) do
@@ -139,6 +141,7 @@ local rows, named = schema {
   { 'exact',     false, truth,       'all',   'changed' }, -- no kernel that rounds between load and store
   { 'tune',      false, kernels,     'all',   'no' },      -- kernels by trial, or as chosen before: tune.lua
   { 'keep_best', false, truth,       'none',  'no' },      -- outcomes of the best epoch on the watch split
+  { 'views',     nil,   views.check, 'none',  'score' },   -- of each item, where outcomes are scored: views.lua
 }
 
 M.default = {}
@@ -223,5 +226,8 @@ end
 
 -- The settings that decide what comes of a training, for its key; without an epoch, of scoring alone.
 function Training:decides() return deciding(rows, self, self.epochs > 0) end
+
+-- The views of what is scored, as they stand in keys; nil for each item as it is.
+function Training:scored_views() return self.views and views.list(self.views) end
 
 return M

@@ -4,6 +4,7 @@
 -- and deviation. Of bytes all sums are exact, and the eigenvectors follow by arithmetic and roots alone: the same bits
 -- on any machine.
 local c = require 'hz.c'
+local feed = require 'hz.net.feed'
 local init = require 'hz.net.init'
 local names = require 'hz.base.names'
 local nets = require 'hz.net.net'
@@ -157,7 +158,7 @@ end
 
 -- The images whose patches are looked at, checked.
 local function images(net, x, window)
-  local items = tensor.is(x) and x or (type(x) == 'table' or type(x) == 'userdata') and x.items
+  local items = tensor.is(x) and x or feed.is_set(x) and x.items
   if not tensor.is(items) or items.ndim ~= 4 or (items:type() ~= 'u8' and items:type() ~= 'f32') or #items == 0 then
     c.fail('%s: whiten: %s was given; needs a set or a tensor of images (items,height,width,channels), u8 or f32',
       net.who, tensor.is(items) and items:type() .. ' ' .. tensor.shape_text(items) or type(x))

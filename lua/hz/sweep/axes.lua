@@ -20,7 +20,7 @@ local M = {}
 
 local function new_net(o, model, set, seed)
   local shape = set:shape()
-  local net = nets.load(model, { classes = #set.classes, input = shape, norm = o.norm })
+  local net = nets.load(model, { classes = #set.classes, input = shape, norm = o.norm, width = o.width })
   return net:init { seed = seed, input = shape }
 end
 
@@ -69,9 +69,10 @@ local function decides(o, p, settings)
     own.data = { digest = p.train.digest, codec = p.encoding.train.id, made = p.train.made }
     own.watch = { digest = p.watch.digest, codec = watch.id }
     own.protocol = o.protocol
+    own.views = settings.keep_best and settings:scored_views() or nil       -- what is watched is an outcome then
   end
   return { training = own, test = { digest = p.test.digest, codec = p.encoding.test.id, protocol = o.protocol,
-    made = p.test.made } }
+    made = p.test.made, views = settings:scored_views() } }
 end
 
 local function labels(o, p, settings)
@@ -80,7 +81,7 @@ local function labels(o, p, settings)
     model = p.model.name, params = p.model.params, madds = p.model.madds,
     seed = settings.seed, dtype = settings.dtype, epochs = settings.epochs,
     items = { train = #p.train.labels, watch = #p.watch.labels, test = #p.test.labels }, classes = #p.test.classes,
-    source = p.source, made = p.test.made,
+    source = p.source, made = p.test.made, views = settings:scored_views(),
   }
   p.encoding.train:label(own, '')
   p.encoding.test:label(own, '_test')
@@ -167,10 +168,10 @@ local function split_all(o)
   return list
 end
 
--- Jobs in order: data, model, seed, dtype, then encodings, so that the first seed already gives a whole curve. o:
--- data (list of { name, train, test }), model, seed (lists), norm (of models: nets.lua), the encodings as encodings.lua
--- takes them, protocol, train, test (counts or nil), weights, and the settings of a training: dtype one or a list,
--- optimizer() makes one.
+-- Jobs in order: data, model, seed, dtype, then encodings, so that the first seed already gives a whole curve. o: data
+-- (list of { name, train, test }), model, seed (lists), norm and width (of models: nets.lua), the encodings as
+-- encodings.lua takes them, protocol, train, test (counts or nil), weights, and the settings of a training: dtype one
+-- or a list, optimizer() makes one.
 function M.jobs(o)
   local jobs, seen, list, dtypes = {}, {}, encodings.pairs(o), type(o.dtype) == 'table' and o.dtype or { o.dtype }
   local all = split_all(o)

@@ -210,7 +210,7 @@ local function score(job, stage, training)
     return { stage.net:plan(job.settings:to_score(stage.test)) }
   end)
   run.scored = choices.record(by)
-  return made[1]:evaluate()
+  return made[1]:evaluate { views = job.settings.views }
 end
 
 local function store_result(runs, job, stage, training)

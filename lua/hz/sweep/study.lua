@@ -80,7 +80,12 @@ local shared = {
   norm      = { 'string', 'of networks for sound: one set of statistics per mel row (as published), or per channel',
                 choices = { 'rows', 'channels' } },
   shift     = { 'int', 'augmentation: largest shift in pixels', min = 0, max = 16 },
-  flip      = { 'bool', 'augmentation: mirror half of the %s' },
+  flip      = { 'bool', 'augmentation: mirror half of the %s; alternating: every other epoch the other half',
+                also = { 'alternating' } },
+  fill      = { 'string', 'augmentation: what a shift shows beyond the edge', choices = { 'nearest', 'reflect' } },
+  views     = { 'string', 'scored %s are seen so, and their logits averaged', choices = { 'mirror', 'shift' },
+                list = true },
+  width     = { 'float', 'of airbench and fast: times as many filters', min = 0.01, max = 16 },
 }
 
 -- A maker of rows for hz.args: row(name, default, changes), worded for some items. changes: fields of the row, `help`

@@ -203,7 +203,7 @@ end
 -- Fields of a sweep: its own, and every setting that decides what comes of a training.
 local settings = training.names('', 'decides', 'no')
 M.known = training.names([[name runs request dry foretell parallel tune data codec quality codec_test quality_test model
-  weights norm protocol train test values]], 'decides', 'no')
+  weights norm width protocol train test values]], 'decides', 'no')
 local standard = { name = 'sweep', codec = { 'jpeg' }, protocol = 'strict', seed = { 1 }, parallel = 1 }
 
 local unasked = names.set 'data optimizer runs dry foretell parallel weights_digest'
@@ -232,6 +232,7 @@ local function check_kinds(o)
     if o[k] ~= nil then need.count('sweep', k, o[k], 1) end
   end
   if o.epochs ~= nil then need.count('sweep', 'epochs', o.epochs) end
+  if o.width ~= nil then need.number('sweep', 'width', o.width) end
   for _, k in ipairs { 'request', 'values' } do
     if o[k] ~= nil then need.table('sweep', k, o[k]) end
   end

@@ -69,8 +69,10 @@ return {
     set .. 'p = net:plan{batch=10, data=set}; p:forward_again(); print(p:correct())' },
   { 'plan:forward_again', 'plan:forward_again()', 'the forward pass of the next batch of the set, without an update',
     set .. 'p = net:plan{batch=10, data=set}; p:forward_again(); print(p:loss())' },
-  { 'plan:evaluate', 'plan:evaluate()',
-    'scores the set: loss, finite (whether the loss is), accuracy, n, and per item correct, class (from 0), confidence',
+  { 'plan:evaluate', "plan:evaluate{views={'mirror', 'shift'}}",
+    'scores the set: loss, finite (whether the loss is), accuracy, n, and per item correct, class (from 0), '
+    .. 'confidence. views: logits are averaged over the item and its mirror image, and over it (half) and it moved by '
+    .. 'a pixel up and left, and down and right (a quarter each, edges reflected)',
     set .. 'print(net:plan{batch=10, data=set}:evaluate().accuracy)' },
   { 'plan:write', 'plan:write(x, labels)', 'fills the input of a plan without data=: items as a set has them, labels '
     .. 'from 0',
@@ -139,7 +141,7 @@ return {
   { 'optimizer:update', 'optimizer:update(net, graph, bind, gradient_of)', 'adds the update of each parameter to a '
     .. 'graph: what a training plan does' },
   { 'train', 'hz.train{net=, train=set, optimizer=, epochs=, watch=set, test=set, '
-    .. 'batch=128, dtype=, augment=, seed=, frozen=, average=, resume=path, on_epoch=, on_step=}',
+    .. 'batch=128, dtype=, augment=, views=, seed=, frozen=, average=, resume=path, on_epoch=, on_step=}',
     'trains; returns curve, test evaluation, seconds. The file resume= carries a stopped training on. frozen= has '
     .. "patterns of names of parameters that are not trained. average={kind='ema', decay=0.999, every=1} scores and "
     .. "keeps an average of the weights over the steps, average={kind='lookahead', every=5, decay=0.5} goes on from it "
