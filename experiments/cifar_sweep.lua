@@ -12,7 +12,7 @@ local study = hz.study {
   items = 'images',
   real = { 'cifar10', preset = 'strict' },
   embedded = { 'camera', preset = 'quick', least = 5000 },
-  knobs = { 'shift', 'flip' },
+  knobs = { 'shift', 'flip', 'fill', 'smoothing', 'views', 'width' },
   presets = {                      -- keys given on the command line win
     -- two minutes on two cores with the embedded set
     { 'quick', protocol = 'strict', quality = { 2, 10, 30, 75, 'raw' }, model = { 'small' }, seed = { 1, 2 },
@@ -24,6 +24,11 @@ local study = hz.study {
     { 'strict', protocol = 'strict', quality = { 1, 5, 10, 25, 75, 'raw' }, model = { 'all-cnns' }, seed = { 1, 2 },
       train = 10000, test = 10000, epochs = 20, batch = 32, optimizer = 'adam', rate = 0.001, schedule = 'cosine',
       shift = 3, flip = true },
+    -- many trainings in an evening: a net and a recipe after airbench (arXiv 2404.00498), on all images but those that
+    -- validate
+    { 'fast', protocol = 'strict', quality = { 1, 5, 10, 25, 75, 'raw' }, model = { 'fast' }, seed = { 1, 2 },
+      epochs = 8, batch = 1000, optimizer = 'muon', smoothing = 0.2, shift = 2, flip = 'alternating',
+      fill = 'reflect', views = { 'mirror' }, dtype = { 'bf16' } },
     -- as published (arXiv 1807.10569): the test set is the validation set, accuracy is the mean of the ten best epochs
     { 'paper', protocol = 'paper', quality = { 1, 5, 10, 15, 20, 25, 50, 75, 100, 'raw' }, seed = { 1 },
       model = { 'all-cnns', 'cnns-dense-64', 'all-cnnsx2', 'cnns-x2-dense-128', 'cnns-dense-128',

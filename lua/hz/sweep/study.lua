@@ -19,6 +19,7 @@ local need = require 'hz.base.need'
 local encodings = require 'hz.sweep.encodings'
 local optim = require 'hz.net.optim'
 local plans = require 'hz.net.plan'
+local recipes = require 'hz.net.recipes'
 local sets = require 'hz.sweep.sets'
 local sweeps = require 'hz.sweep.sweep'
 local training = require 'hz.net.training'
@@ -65,12 +66,16 @@ end
 
 -- ---- rows of keys ----
 
+local kinds = { unpack(optim.kinds) }
+kinds[#kinds + 1] = 'muon'
+
 -- type, help (%s: the items, in the plural) and domain of keys that experiments share.
 local shared = {
   epochs    = { 'int', 'passes over the training %s', min = 0, max = 100000 },
   batch     = { 'int', '%s per step', min = 1, max = 65536 },
   seed      = { 'int', 'of weights, order, augmentation and dropout', min = 0 },
-  optimizer = { 'string', 'sgd has Nesterov momentum 0.9', choices = optim.kinds },
+  optimizer = { 'string', 'sgd has Nesterov momentum 0.9; muon: groups and schedules of airbench, for its nets',
+                choices = kinds },
   rate      = { 'float', 'learning rate', min = 1e-9, max = 100 },
   schedule  = { 'string', 'how the rate falls', choices = optim.schedules },
   dtype     = { 'string', 'storage of activations and their gradients; parameters are f32',
@@ -208,6 +213,9 @@ end
 -- The optimiser that the keys optimizer, rate and schedule describe; without a rate its own.
 function M.optimizer(knob)
   need.table('study', 'the keys', knob)
+  if knob.optimizer == 'muon' then
+    return recipes.airbench { epochs = knob.epochs, batch = knob.batch, rate = knob.rate }.optimizer
+  end
   local settings = { rate = knob.rate, schedule = knob.schedule }
   if knob.optimizer == 'sgd' then settings.momentum, settings.nesterov = 0.9, true end
   return optim.new(knob.optimizer, settings)
