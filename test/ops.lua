@@ -266,5 +266,7 @@ for _, shape in ipairs { '7,9', '33,3,3,17', '1' } do
   update('average', shape, 2, { back = 0 })
   update('average', shape, 2, { back = 1 })
 end
+row('norm', '50,19 | 19 | 19 | 19 | 19', {}, { act = 'gelu' })
+row('norm', '4,6,5,40 | 40 | 40 | 40 | 40', { epsilon = 1e-12 }, { act = 'gelu' })
 
 return M

@@ -104,8 +104,12 @@ typedef struct cpu_stored {
 
     /* batch norm over (rows,n), see rows.inc.h */
     void (*norm_squares)(float *sum, const void *x, const float *mean, int64_t rows, int64_t n);
-    void (*norm_dots)(float *sum, const void *dy, const void *x, const float *mean, int64_t rows, int64_t n);
+    void (*norm_sums)(float *dots, float *sums, const void *dy, const void *x, const float *mean, int64_t rows,
+                      int64_t n);
     void (*norm_apply)(void *y, const void *x, const void *d, const cpu_affine *k, int64_t rows, int64_t n);
+    /* of what norm_apply yields, gelu, and the gradient at it */
+    void (*norm_gelu)(void *y, const void *x, const cpu_affine *k, int64_t rows, int64_t n);
+    void (*norm_gelu_grad)(void *dy, const void *dz, const void *x, const cpu_affine *k, int64_t rows, int64_t n);
     /* the same over n neighbours that share one statistic: coefficients of k are single numbers */
     void (*run_moments)(const void *x, int64_t n, float out[2]);
     void (*run_dots)(const void *dy, const void *x, float mean, int64_t n, float out[2]);

@@ -54,8 +54,16 @@ typedef uint16_t VHU __attribute__((vector_size(2 * LANES), may_alias, aligned(2
 INLINE V v_widen(VH h) { return (V)(__builtin_convertvector(h, VW) << 16); }
 INLINE VH v_narrow(V v)
 {
+#ifdef __AVX512F__
+    __m512i bits = (__m512i)v, odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+    __mmask16 nan = _mm512_cmp_ps_mask((__m512)v, (__m512)v, _CMP_UNORD_Q);
+    rounded = _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x400000));
+    return (VH)_mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded, 16));
+#else
     VW u = (VW)v, rounded = (u + 0x7fff + (u >> 16 & 1)) >> 16, nan = (VW)(v != v);
     return __builtin_convertvector((nan & (u >> 16 | 0x40)) | (~nan & rounded), VH);
+#endif
 }
 /* Where a NaN has nothing in its lower half, as one that came from bf16 has: rounding cannot carry it away. */
 INLINE VH v_narrow_product(V v)
@@ -118,6 +126,16 @@ INLINE V v_fused(V a, V b, V c)
     return (V)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
 #else
     return a * b + c;
+#endif
+}
+/* a/b within two units in the last place, b a normal number whose reciprocal is one. */
+INLINE V v_quotient(V a, V b)
+{
+#ifdef __AVX512F__
+    V near = (V)_mm512_rcp14_ps((__m512)b);
+    return a * v_fused(near, (V){ 0 } + 1.0f - b * near, near);
+#else
+    return a / b;
 #endif
 }
 INLINE float v_first(V a) { return a[0]; }

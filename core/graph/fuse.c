@@ -23,6 +23,7 @@ static const struct { int producer, follower; } patterns[] = {
     { OP_meanpool_grad, OP_act_grad },
     { OP_conv2d, OP_maxpool },          { OP_conv2d, OP_dropout },          { OP_conv2d, OP_norm },
     { OP_conv2d_dx, OP_dropout_grad },  { OP_conv2d_dx, OP_norm_grad },     { OP_conv2d_dx, OP_maxpool_grad },
+    { OP_conv2d_dx, OP_norm_act_grad },
 };
 
 /* What is to be joined. */

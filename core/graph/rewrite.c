@@ -9,10 +9,14 @@
    read dropout's output in place of y: where an element was dropped, the gradient is zero already, elsewhere the signs
    agree. Then y need not be kept.
 
+   Batch norm and GELU: act_grad(dz, y) needs y, what the activation was given, which norm made of x. It is made anew
+   from x, which the gradient of norm reads anyway: y need not be kept, and GELU becomes the epilogue of norm.
+
    Mean over the image and a linear layer of 1x1 taps: the mean of w*x + b is w*mean(x) + b, so the layer meets one
    pixel instead of all, forward and backward. Rounding differs. */
 #include "graph/planner.h"
 #include <stdio.h>
+#include <string.h>
 
 static int users(const hz_graph *g, int value)
 {
@@ -81,6 +85,32 @@ static hz_status read_dropped(hz_graph *g, int a)
     int d = maker(g, act->in[0], OP_dropout_grad), m = d < 0 ? -1 : maker(g, g->nodes[d].in[1], OP_dropout);
     if (m >= 0 && g->nodes[m].in[0] == act->in[1] && (act->attr.act.act == HZ_RELU || act->attr.act.act == HZ_LEAKY))
         act->in[1] = g->nodes[m].out[0];
+    return HZ_OK;
+}
+
+static int is_over_last_axis(const hz_graph *g, const hz_node *norm)
+{
+    int axis = norm->attr.norm.axis;
+    return axis == 0 || axis == g->values[norm->in[0]].ndim - 1;
+}
+
+/* Node a: act_grad(dz, y) with y = norm(x), read only by it and its activation. */
+static hz_status remake_normed(hz_graph *g, int a)
+{
+    hz_node *act = &g->nodes[a];
+    int n = act->attr.act.act == HZ_GELU ? maker(g, act->in[1], OP_norm) : -1;
+    const hz_node *norm = n < 0 ? NULL : &g->nodes[n];
+    if (!norm || norm->attr.norm.frozen || !is_over_last_axis(g, norm) || g->values[act->in[1]].keep
+        || users(g, act->in[1]) != 2)
+        return HZ_OK;
+    hz_act_attr epilogue = act->attr.act;
+    int32_t in[] = { act->in[0], norm->in[0], norm->in[1], norm->in[2], norm->out[HZ_NORM_BATCHMEAN],
+                     norm->out[HZ_NORM_BATCHVARIANCE] };
+    act->op = OP_norm_act_grad;
+    act->attr.norm = norm->attr.norm;
+    act->attr.norm.epilogue = epilogue;
+    act->nin = sizeof in / sizeof *in;
+    memcpy(act->in, in, sizeof in);
     return HZ_OK;
 }
 
@@ -207,7 +237,8 @@ static hz_status mean_first(hz_graph *g, int m)
 hz_status graph_rewrite(hz_graph *g)
 {
     static const struct { int op; hz_status (*rewrite)(hz_graph *g, int node); } rewrites[] = {
-        { OP_act_grad, swap_act_and_pool }, { OP_act_grad, read_dropped }, { OP_meanpool, mean_first },
+        { OP_act_grad, swap_act_and_pool }, { OP_act_grad, read_dropped }, { OP_act_grad, remake_normed },
+        { OP_meanpool, mean_first },
     };
     for (size_t r = 0; r < sizeof rewrites / sizeof *rewrites; r++)
         for (int i = 0; i < g->nnodes; i++)

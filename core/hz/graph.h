@@ -6,7 +6,7 @@
 #pragma GCC visibility push(default)
 
 typedef struct hz_graph hz_graph;
-enum { HZ_MAXIN = 8, HZ_MAXOUT = 4, HZ_NAMELEN = 48 };
+enum { HZ_MAXIN = 12, HZ_MAXOUT = 4, HZ_NAMELEN = 48 };
 
 typedef enum hz_kind {
     HZ_ACTIVATION,        /* lives in the arena, dimension 0 is the batch */

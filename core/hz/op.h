@@ -46,6 +46,9 @@ typedef struct hz_norm {
    (hz_graph_statistics). */
 enum { HZ_NORM_MEAN = 3, HZ_NORM_VARIANCE = 4 };           /* running statistics among the inputs of norm */
 enum { HZ_NORM_BATCHMEAN = 1, HZ_NORM_BATCHVARIANCE = 2 };      /* what it has used, among its outputs */
+/* norm_act_grad is the gradient of an activation behind a norm that needs what the activation was given, and makes it
+   anew from x: dy = dz * act'(y), y = (x - batchmean)/sqrt(batchvariance + epsilon)*gamma + beta; the activation is
+   its epilogue. */
 /* Inputs that save a reading of x; absent: the node finds them itself. Of norm (2,n): means, then sums of squares about
    them; of norm_grad (2,n): sums of dy*(x - mean), then of dy. */
 enum { HZ_NORM_MOMENTS = 5, HZ_NORM_SUMS = 5 };

@@ -137,6 +137,9 @@ static const wcase cases[] = {
     { OP_norm, "n40,5,9 N5 N5 P5 P5", "o40,5,9 O5 O5", NORM(.axis = 1, .frozen = 1), 2e-6 },
     { OP_norm_grad, "n3,7,9,11 n3,7,9,11 N7 N7 P7", "o3,7,9,11 O7 O7", NORM(.axis = 1), 2e-6 },
     { OP_norm_grad, "n40,3,100 n40,3,100 N100 N100 P100", "o40,3,100 O100 O100", NORM(), 2e-6 },
+    { OP_norm_act_grad, "n4,6,5,33 n4,6,5,33 N33 N33 N33 P33", "o4,6,5,33", NORM(.epilogue = { HZ_GELU, 0 }) },
+    { OP_norm_act_grad, "n30,4,5,96 n30,4,5,96 N96 N96 N96 P96", "o30,4,5,96", NORM(.epilogue = { HZ_GELU, 0 }) },
+    { OP_norm_act_grad, "n4,6,5,7 n4,6,5,7 N6 N6 N6 P6", "o4,6,5,7", NORM(.axis = 1, .epilogue = { HZ_TANH, 0 }) },
     /* with what fusion puts behind them */
     { OP_dropout_grad, "n5,4,6,9 u5,27 n5,4,6,9", "o5,4,6,9",
       { .dropout = { .rate = 0.4f, .epilogue = { HZ_RELU, 0 } } } },
@@ -145,6 +148,7 @@ static const wcase cases[] = {
     { OP_avgpool_grad, "n3,4,4,16 n3,8,8,16", "o3,8,8,16", CONV(2, 2, HZ_VALID, .act = HZ_LEAKY, .alpha = 0.2f) },
     { OP_meanpool_grad, "n2,19 n2,5,7,19", "o2,5,7,19", { .act = { HZ_TANH, 0 } } },
     { OP_norm, "n4,9,8,33 N33 N33 P33 P33", "o4,9,8,33 O33 O33", NORM(.epilogue = { HZ_ELU, 0.3f }), 2e-6 },
+    { OP_norm, "n4,9,8,33 N33 N33 P33 P33", "o4,9,8,33 O33 O33", NORM(.epilogue = { HZ_GELU, 0 }), 2e-6 },
     { OP_norm, "n4,6,5,7 N6 N6 P6 P6", "o4,6,5,7 O6 O6", NORM(.axis = 1, .epilogue = { HZ_GELU, 0 }), 2e-6 },
     { OP_norm_grad, "n4,9,8,33 n4,9,8,33 N33 N33 P33 - n4,9,8,33", "o4,9,8,33 O33 O33",
       NORM(.epilogue = { HZ_RELU, 0 }), 2e-6 },

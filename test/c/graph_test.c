@@ -62,6 +62,7 @@ static const struct { const char *op; int frozen; hz_tail_kind kind; } kinds[] =
     { "act", 0, HZ_TAIL_IN_PLACE }, { "act_grad", 0, HZ_TAIL_IN_PLACE }, { "dropout", 0, HZ_TAIL_IN_PLACE },
     { "dropout_grad", 0, HZ_TAIL_IN_PLACE }, { "maxpool", 0, HZ_TAIL_OWN }, { "norm", 0, HZ_TAIL_SUMS },
     { "norm", 1, HZ_TAIL_IN_PLACE }, { "norm_grad", 0, HZ_TAIL_SUMS }, { "maxpool_grad", 0, HZ_TAIL_OWN },
+    { "norm_act_grad", 0, HZ_TAIL_IN_PLACE },
 };
 
 START_TEST(what_an_op_is_as_a_tail)

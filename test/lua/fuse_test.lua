@@ -105,6 +105,13 @@ local function norm_net(_, axis)
   return hz.net 'norm' { input = { 19, 13, 1 }, l.conv{16, 3, pad='valid'}, norm, l.relu, l.conv{24, 3}, l.relu,
     norm, l.maxpool{2}, l.conv{32, 3, stride=2}, norm, l.elu, l.meanpool, l.dense{4} }
 end
+-- GELU's gradient is taken at what norm makes anew.
+local function gelu_net()
+  local norm = l.norm{ momentum = 0.6, epsilon = 1e-12 }
+  return hz.net 'gelu' { input = { 15, 13, 3 }, l.conv{24, 2, pad='valid'}, l.gelu,
+    l.conv{32, 3, bias=false}, l.maxpool{2}, norm, l.gelu, l.conv{48, 3, bias=false}, norm, l.gelu,
+    l.maxpool{3}, l.flatten, l.dense{4} }
+end
 local function rows_net(dtype) return norm_net(dtype, 'rows') end
 
 t.case('pooling and dropout behind a convolution yield the same bits', function()
@@ -122,6 +129,12 @@ t.case('batch norm takes its moments from the convolution', function()
   compare_all(norm_net, 'bf16', { 'conv2d+relu+moments', 'conv2d_dx+relu+sums' }, true)
   compare_all(rows_net, 'f32', { 'conv2d+moments', 'conv2d+relu+moments', 'conv2d_dx+relu+sums' }, true)
   compare_all(rows_net, 'bf16', { 'conv2d+relu+moments', 'conv2d_dx+relu+sums' }, true)
+end)
+
+t.case('GELU behind batch norm is its epilogue, and its gradient runs behind the convolution', function()
+  for _, dtype in ipairs { 'f32', 'bf16' } do
+    compare_all(gelu_net, dtype, { 'conv2d+maxpool+moments', 'norm+gelu', 'conv2d_dx+norm_act_grad+sums' }, true)
+  end
 end)
 
 -- Nodes that run of a plan whose convolutions run all tails, as text; those of `train` behind the loss.

@@ -65,8 +65,9 @@ INLINE V v_tanh(V x)
 
 INLINE V v_sigmoid(V x) { return 1.0f / (1.0f + v_exp(-x)); }
 
-/* erf as a ratio of polynomials in x^2 on [-4,4], where it reaches 1 in f32 (the coefficients of Eigen's perf). */
-INLINE V v_erf(V x)
+/* erf as a ratio of polynomials in x^2 on [-4,4], where it reaches 1 in f32 (the coefficients of Eigen's perf): what
+   is above the line, and *q below it. */
+INLINE V v_erf_parts(V x, V *below)
 {
     V y = v_max(v_set(-4.0f), v_min(v_set(4.0f), x));
     V z = y * y, p = v_set(-2.72614225801306e-10f), q = v_set(-1.45660718464996e-05f);
@@ -79,6 +80,34 @@ INLINE V v_erf(V x)
     q = v_fma(q, z, v_set(-2.13374055278905e-04f));
     q = v_fma(q, z, v_set(-1.68282697438203e-03f));
     q = v_fma(q, z, v_set(-7.37332916720468e-03f));
-    q = v_fma(q, z, v_set(-1.42647390514189e-02f));
-    return y * p / q;
+    *below = v_fma(q, z, v_set(-1.42647390514189e-02f));
+    return y * p;
+}
+
+INLINE V v_erf(V x)
+{
+    V q, p = v_erf_parts(x, &q);
+    return p / q;
+}
+
+/* x*Phi(x), by a quotient that does not wait for a division. */
+INLINE V v_gelu(V x)
+{
+    V q, p = v_erf_parts(x * 0.70710678118654752f, &q), half = x * 0.5f;
+    return v_fma(half, v_quotient(p, q), half);
+}
+
+/* Phi(x) + x*phi(x): the upper tail is phi times a polynomial in t = 1/(1 + 0.2316419 |x|), off by 7.5e-8 at most
+   (Abramowitz and Stegun, 26.2.17). Beyond 8.9, where both are constant in f32, x counts as that. */
+INLINE V v_gelu_slope(V given)
+{
+    V x = v_max(v_set(-8.9f), v_min(v_set(8.9f), given)), unused;
+    V phi = 0.39894228040143268f * v_exp_middle(x * x * -0.5f, &unused);
+    V t = v_quotient(v_set(1.0f), v_fma(v_abs(x), v_set(0.2316419f), v_set(1.0f))), p = v_set(1.330274429f);
+    p = v_fma(p, t, v_set(-1.821255978f));
+    p = v_fma(p, t, v_set(1.781477937f));
+    p = v_fma(p, t, v_set(-0.356563782f));
+    p = v_fma(p, t, v_set(0.319381530f));
+    V tail = phi * (p * t);
+    return v_fma(x, phi, v_below(x, 0, tail, 1.0f - tail));
 }

@@ -43,8 +43,7 @@ static void dots_of(const norm *k, int64_t at, int64_t rows, int64_t n, float *d
     float dot[MOMENTS_MOST], sum[MOMENTS_MOST];
     for (int64_t r = 0; r < rows; r += MOMENTS_NEAR) {
         int64_t some = min(rows - r, MOMENTS_NEAR), from = at + r * n;
-        k->s->sum_rows(sum, cpu_at(k->dy, from), some, n, n);
-        k->s->norm_dots(dot, cpu_at(k->dy, from), cpu_at(k->x, from), k->mean, some, n);
+        k->s->norm_sums(dot, sum, cpu_at(k->dy, from), cpu_at(k->x, from), k->mean, some, n);
         for (int64_t i = 0; i < n; i++) {
             a[i] += dot[i];
             b[i] += sum[i];
@@ -65,14 +64,16 @@ static void pass_rows(const norm *k, int64_t at, int64_t rows, int64_t n, const 
     switch (k->pass) {
     case SUM:     k->s->sum_rows(sum, x, rows, n, n); break;
     case SQUARES: k->s->norm_squares(sum, x, c->mean, rows, n); break;
-    case DOTS:
-        k->s->norm_dots(sum, dy, x, c->mean, rows, n);
-        k->s->sum_rows(second, dy, rows, n, n);
-        break;
+    case DOTS:    k->s->norm_sums(sum, second, dy, x, c->mean, rows, n); break;
     default:
         for (int64_t r = 0; r < rows; r += MOMENTS_NEAR) {
             int64_t some = min(rows - r, MOMENTS_NEAR), from = at + r * n;
-            k->s->norm_apply(cpu_at(k->out, from), cpu_at(k->x, from), k->dy ? cpu_at(k->dy, from) : NULL, c, some, n);
+            const void *d = k->dy ? cpu_at(k->dy, from) : NULL;
+            if (!d && k->w->attr.norm.epilogue.act == HZ_GELU) {
+                k->s->norm_gelu(cpu_at(k->out, from), cpu_at(k->x, from), c, some, n);
+                continue;
+            }
+            k->s->norm_apply(cpu_at(k->out, from), cpu_at(k->x, from), d, c, some, n);
             cpu_epilogue(k->w, k->m, from, some * n);
         }
         break;

@@ -26,6 +26,16 @@ static inline void norm_factors(const hz_work *w, const float *variance, int64_t
         a[i] = norm_scale(&w->attr.norm, variance[i]) * gamma[i];
 }
 
+/* What norm_apply needs to make y anew from x, for norm_act_grad, whose inputs gamma, beta, mean and variance begin at
+   `in`; a: room for n factors. */
+static inline cpu_affine norm_forward_of(const hz_norm *attr, const hz_arg *in, int64_t n, float *a)
+{
+    const float *gamma = in[0].data, *variance = in[3].data;
+    for (int64_t i = 0; i < n; i++)
+        a[i] = norm_scale(attr, variance[i]) * gamma[i];
+    return (cpu_affine){ .mean = in[2].data, .a = a, .b = in[1].data };
+}
+
 /* What the batch's gradient and the running statistics need of it, where they are wanted. */
 static inline void norm_tell(const hz_work *w, const float *mean, const float *variance, int64_t n)
 {

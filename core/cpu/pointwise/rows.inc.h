@@ -221,36 +221,81 @@ static void F(norm_squares)(float *sum, const void *x, const float *mean, int64_
     EACH_VECTOR(n, F(norm_squares_part), sum, x, mean, rows, n);
 }
 
-INLINE void F(norm_dots_part)(int64_t c, int have, float *sum, const S *dy, const S *x, const float *mean, int64_t rows,
-                              int64_t n)
+/* n vectors of columns from c on, side by side, so that a row's lines are read whole. */
+INLINE void F(norm_sums_some)(int64_t c, int have, const int n, float *dots, float *sums, const S *dy, const S *x,
+                              const float *mean, int64_t rows, int64_t step)
 {
-    V s = v_set(0), m = v_part(mean + c, have);
-    for (int64_t r = 0; r < rows; r++)
-        s = v_fma(s_part(dy + r * n + c, have), s_part(x + r * n + c, have) - m, s);
-    v_store_part(sum + c, s, have);
-}
-
-/* sum[c] = sum of dy*(x - mean[c]) */
-static void F(norm_dots)(float *sum, const void *dy, const void *x, const float *mean, int64_t rows, int64_t n)
-{
-    EACH_VECTOR(n, F(norm_dots_part), sum, dy, x, mean, rows, n);
-}
-
-INLINE void F(norm_apply_part)(int64_t c, int have, S *y, const S *x, const S *d, const cpu_affine *k, int64_t rows,
-                               int64_t n)
-{
-    V mean = v_part(k->mean + c, have), a = v_part(k->a + c, have), b = v_part(k->b + c, have);
-    V g = d ? v_part(k->g + c, have) : v_set(0);
-    for (int64_t r = 0; r < rows; r++) {
-        V v = v_fma(s_part(x + r * n + c, have) - mean, a, b);
-        if (d)
-            v = v_fma(s_part(d + r * n + c, have), g, v);
-        s_store_part(y + r * n + c, v, have);
+    V dot[4], sum[4], m[4];
+    UNROLL for (int j = 0; j < n; j++) {
+        dot[j] = sum[j] = v_set(0);
+        m[j] = v_part(mean + c + j * LANES, have);
     }
+    for (int64_t r = 0; r < rows; r++)
+        UNROLL for (int j = 0; j < n; j++) {
+            V d = s_part(dy + r * step + c + j * LANES, have);
+            dot[j] = v_fma(d, s_part(x + r * step + c + j * LANES, have) - m[j], dot[j]);
+            sum[j] += d;
+        }
+    UNROLL for (int j = 0; j < n; j++) {
+        v_store_part(dots + c + j * LANES, dot[j], have);
+        v_store_part(sums + c + j * LANES, sum[j], have);
+    }
+}
+
+/* dots[c] = sum of dy*(x - mean[c]), sums[c] of dy */
+static void F(norm_sums)(float *dots, float *sums, const void *dy, const void *x, const float *mean, int64_t rows,
+                         int64_t n)
+{
+    int64_t c = 0;
+    for (; c + 4 * LANES <= n; c += 4 * LANES)
+        F(norm_sums_some)(c, LANES, 4, dots, sums, dy, x, mean, rows, n);
+    for (; c < n; c += LANES)
+        F(norm_sums_some)(c, n - c < LANES ? (int)(n - c) : LANES, 1, dots, sums, dy, x, mean, rows, n);
+}
+
+INLINE V F(norm_at)(int64_t c, int have, const S *x, const cpu_affine *k)
+{
+    return v_fma(s_part(x + c, have) - v_part(k->mean + c, have), v_part(k->a + c, have), v_part(k->b + c, have));
+}
+
+INLINE void F(norm_apply_part)(int64_t c, int have, S *y, const S *x, const S *d, const cpu_affine *k)
+{
+    V v = F(norm_at)(c, have, x, k);
+    if (d)
+        v = v_fma(s_part(d + c, have), v_part(k->g + c, have), v);
+    s_store_part(y + c, v, have);
 }
 
 /* y = (x - mean[c])*a[c] + b[c] + g[c]*d; g and d may be NULL. With d = dy this is the gradient. */
 static void F(norm_apply)(void *y, const void *x, const void *d, const cpu_affine *k, int64_t rows, int64_t n)
 {
-    EACH_VECTOR(n, F(norm_apply_part), y, x, d, k, rows, n);
+    for (int64_t r = 0; r < rows; r++)
+        if (d)
+            EACH_VECTOR(n, F(norm_apply_part), (S *)y + r * n, (const S *)x + r * n, (const S *)d + r * n, k);
+        else
+            EACH_VECTOR(n, F(norm_apply_part), (S *)y + r * n, (const S *)x + r * n, NULL, k);
+}
+
+INLINE void F(norm_gelu_part)(int64_t c, int have, S *y, const S *x, const cpu_affine *k)
+{
+    s_store_part(y + c, v_gelu(F(norm_at)(c, have, x, k)), have);
+}
+
+/* y = gelu((x - mean[c])*a[c] + b[c]) */
+static void F(norm_gelu)(void *y, const void *x, const cpu_affine *k, int64_t rows, int64_t n)
+{
+    for (int64_t r = 0; r < rows; r++)
+        EACH_VECTOR(n, F(norm_gelu_part), (S *)y + r * n, (const S *)x + r * n, k);
+}
+
+INLINE void F(norm_gelu_grad_part)(int64_t c, int have, S *dy, const S *dz, const S *x, const cpu_affine *k)
+{
+    s_store_part(dy + c, s_part(dz + c, have) * v_gelu_slope(F(norm_at)(c, have, x, k)), have);
+}
+
+/* dy = dz * gelu'((x - mean[c])*a[c] + b[c]) */
+static void F(norm_gelu_grad)(void *dy, const void *dz, const void *x, const cpu_affine *k, int64_t rows, int64_t n)
+{
+    for (int64_t r = 0; r < rows; r++)
+        EACH_VECTOR(n, F(norm_gelu_grad_part), (S *)dy + r * n, (const S *)dz + r * n, (const S *)x + r * n, k);
 }

@@ -120,8 +120,9 @@ static const cpu_stored F(stored) = {
     .scale_bytes = F(scale_bytes), .scale_floats = F(scale_floats), .sum_rows = F(sum_rows), .pool_max = F(pool_max),
     .pool_max_grad = F(pool_max_grad), .pool_max_back = F(pool_max_back), .pool_mean = F(pool_mean),
     .pool_mean_grad = F(pool_mean_grad),
-    .norm_squares = F(norm_squares), .norm_dots = F(norm_dots),
-    .norm_apply = F(norm_apply), .run_moments = F(run_moments), .run_dots = F(run_dots), .run_apply = F(run_apply),
+    .norm_squares = F(norm_squares), .norm_sums = F(norm_sums),
+    .norm_apply = F(norm_apply), .norm_gelu = F(norm_gelu), .norm_gelu_grad = F(norm_gelu_grad),
+    .run_moments = F(run_moments), .run_dots = F(run_dots), .run_apply = F(run_apply),
 };
 
 #undef S

@@ -10,12 +10,11 @@ extern const cpu_kernel
     act_vector, act_grad_vector, add_vector, dropout_vector, dropout_grad_vector, sgd_vector, adam_vector,
     adamw_vector, adadelta_vector, average_vector, muon_products, maxpool_vector, maxpool_grad_vector, avgpool_vector,
     avgpool_grad_vector, meanpool_vector, meanpool_grad_vector, norm_vector, norm_grad_vector, norm_runs,
-    norm_grad_runs, bias_grad_vector,
-    ref_input, ref_conv2d, ref_conv2d_dx, ref_conv2d_dw, ref_dense, ref_dense_dx, ref_dense_dw, ref_bias_grad,
-    ref_act, ref_act_grad, ref_dropout, ref_dropout_grad, ref_maxpool, ref_maxpool_grad, ref_avgpool,
-    ref_avgpool_grad, ref_meanpool, ref_meanpool_grad, ref_norm, ref_norm_grad, ref_add, ref_softmax,
+    norm_grad_runs, bias_grad_vector, ref_input, ref_conv2d, ref_conv2d_dx, ref_conv2d_dw, ref_dense, ref_dense_dx,
+    ref_dense_dw, ref_bias_grad, ref_act, ref_act_grad, ref_dropout, ref_dropout_grad, ref_maxpool, ref_maxpool_grad,
+    ref_avgpool, ref_avgpool_grad, ref_meanpool, ref_meanpool_grad, ref_norm, ref_norm_grad, ref_add, ref_softmax,
     ref_softmax_grad, ref_xent, ref_xent_grad, ref_sgd, ref_adam, ref_adamw, ref_adadelta, ref_muon, ref_average,
-    ref_norm_update;
+    ref_norm_update, norm_act_grad_vector, ref_norm_act_grad;
 
 static const cpu_kernel *const lists[OP_COUNT][CPU_KERNELS] = {
     [OP_input]         = { &input_rows, &ref_input },
@@ -39,6 +38,7 @@ static const cpu_kernel *const lists[OP_COUNT][CPU_KERNELS] = {
     [OP_meanpool_grad] = { &meanpool_grad_vector, &ref_meanpool_grad },
     [OP_norm]          = { &norm_vector, &norm_runs, &ref_norm },
     [OP_norm_grad]     = { &norm_grad_vector, &norm_grad_runs, &ref_norm_grad },
+    [OP_norm_act_grad] = { &norm_act_grad_vector, &ref_norm_act_grad },
     [OP_add]           = { &add_vector, &ref_add },
     [OP_softmax]       = { &ref_softmax },
     [OP_softmax_grad]  = { &ref_softmax_grad },

@@ -6,7 +6,7 @@
 
    A tail is a row of the table below, by kind and op. What one adds up, or makes ready, lies in a slot of the task; of
    the tails of a node, one may need slots. */
-#include "cpu/pointwise/moments.h"
+#include "cpu/pointwise/norm.h"
 #include <string.h>
 
 /* What tails see of the result as they go on: part r of y, which lies at `near`. */
@@ -234,8 +234,7 @@ static void add_dots(const part *p, const hz_tail *t, double *sums, stretch s)
     for (int64_t r = 0; r < rows; r += MOMENTS_NEAR) {
         int64_t some = min(rows - r, MOMENTS_NEAR);
         const void *dy = (const char *)s.y + r * n * (int64_t)hz_dtype_bytes(p->y->dtype);
-        p->s->norm_dots(dot, dy, cpu_at(x, s.from + r * n), mean, some, n);
-        p->s->sum_rows(sum, dy, some, n, n);
+        p->s->norm_sums(dot, sum, dy, cpu_at(x, s.from + r * n), mean, some, n);
         for (int64_t i = 0; i < n; i++) {
             sums[i] += dot[i];
             sums[n + i] += sum[i];
@@ -268,6 +267,21 @@ static void end_dots(const hz_work *w, const hz_tail *t, double *slots, int task
         for (int64_t i = 0; i < 2 * n; i++)
             slots[counts + i] += more[counts + i];
     store(w, t, slots + counts);
+}
+
+/* The gradient of an activation behind batch norm; its inputs are x, gamma, beta, mean and variance. */
+static int is_gelu_of_few(const hz_work *w, const hz_tail *t, const hz_arg *y, int64_t rows, int64_t columns)
+{
+    return !is_by_rows(t) && y->shape[3] <= MOMENTS_MOST && t->attr.norm.epilogue.act == HZ_GELU;
+}
+
+static void run_norm_act_grad(const part *p, const hz_tail *t, double *slot, stretch s)
+{
+    const hz_arg *in = &p->w->in[t->in];
+    float a[MOMENTS_MOST];
+    int64_t n = p->y->shape[3];
+    cpu_affine k = norm_forward_of(&t->attr.norm, in + 1, n, a);
+    p->s->norm_gelu_grad(s.y, s.y, cpu_at(in, s.from), &k, s.n / n, n);
 }
 
 /* ---- frozen batch norm: factors of the statistics, as floats, in its slot ---- */
@@ -304,6 +318,7 @@ static const tail_row table[HZ_TAIL_KINDS][OP_COUNT] = {
         [OP_dropout]      = { .fits = whole_bytes_of_mask, .run = run_dropout },
         [OP_dropout_grad] = { .fits = whole_bytes_of_mask, .run = run_dropout_grad },
         [OP_norm]         = { .fits = few_channels, .slot = slot_of_frozen, .begin = begin_frozen, .run = run_frozen },
+        [OP_norm_act_grad] = { .fits = is_gelu_of_few, .run = run_norm_act_grad },
     },
     [HZ_TAIL_OWN] = {
         [OP_maxpool]      = { .fits = whole_windows, .move = move_maxpool },

@@ -216,3 +216,21 @@ static hz_status F(norm_grad)(const hz_work *w, const cpu_call *c)
     F(epilogue)(w, c);
     return HZ_OK;
 }
+
+/* dy = dz * act'(y), with y made anew from x. */
+static hz_status F(norm_act_grad)(const hz_work *w, const cpu_call *c)
+{
+    const hz_act_attr *act = &w->attr.norm.epilogue;
+    cpu_axis v = cpu_axis_of(w, c, 1);
+    const T *dz = IN(0), *x = IN(1), *gamma = IN(2), *beta = IN(3), *mean = IN(4), *variance = IN(5);
+    T *dy = OUT(0);
+    for (int64_t k = 0; k < v.n; k++) {
+        T scale = gamma[k] / (T)sqrt(variance[k] + (T)w->attr.norm.epsilon);
+        for (int64_t o = 0; o < v.outer; o++)
+        for (int64_t i = 0; i < v.inner; i++) {
+            int64_t at = (o * v.n + k) * v.inner + i;
+            dy[at] = dz[at] * F(slope)((x[at] - mean[k]) * scale + beta[k], act->act, act->alpha);
+        }
+    }
+    return HZ_OK;
+}
