@@ -112,6 +112,12 @@ typedef struct cpu_window {
 } cpu_window;
 cpu_window cpu_window_of(const hz_window *a, const hz_arg *image, const hz_arg *output);
 
+/* Neither do windows meet each other nor the edge before the first row and column. */
+static inline int cpu_windows_apart(const cpu_window *v)
+{
+    return v->kh == v->sh && v->kw == v->sw && v->top == 0 && v->left == 0;
+}
+
 /* Batch norm's view of in[arg] as (outer, n, inner), the axis with statistics in the middle; outer counts
    rows in use. */
 typedef struct cpu_axis { int64_t outer, n, inner; } cpu_axis;

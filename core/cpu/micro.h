@@ -163,6 +163,11 @@ static inline const cpu_stored *cpu_stored_of(const hz_work *w, const cpu_micro 
     return cpu_storage(w) == HZ_BF16 ? &m->bf16 : &m->f32;
 }
 
+/* Gradient of max pooling by windows that do not meet, of part `of` of dy, whose rows lie `pitch` elements apart from
+   `dy` on: writes the part of dx that it stands for, which is returned. v: from dx to dy. */
+cpu_rect cpu_pool_back(const cpu_stored *s, const hz_arg *dx, const cpu_window *v, const uint8_t *argmax, cpu_rect of,
+                       const void *dy, int64_t pitch);
+
 void cpu_micro_portable(cpu_micro *m);
 void cpu_micro_avx2(cpu_micro *m);
 void cpu_micro_avx512(cpu_micro *m);

@@ -30,6 +30,44 @@ static cpu_taps taps_of(const cpu_window *v, int64_t oy, int64_t ox, int64_t cha
     return t;
 }
 
+/* Rows or columns from..to-1 of what part begin..end-1 of the smaller image, of `out`, stands for: what no window
+   reaches, `size` - out*k at the end, comes with the last. */
+static void reach_of(int64_t begin, int64_t end, int64_t out, int64_t k, int64_t size, int64_t *from, int64_t *to)
+{
+    *from = min(begin * k, size);
+    *to = end == out ? size : min(end * k, size);
+}
+
+/* What no window reaches of part r of dx. */
+static void clear_rest(const hz_arg *dx, const cpu_window *v, const cpu_rect *r)
+{
+    int64_t c = dx->shape[3], below = min(v->oh * v->kh, v->h), right = max(min(v->ow * v->kw, v->w), r->x0);
+    size_t bytes = hz_dtype_bytes(dx->dtype) * (size_t)c;
+    for (int64_t y = r->y0; y < r->y1 && right < r->x1; y++)
+        memset(cpu_at(dx, ((r->n * v->h + y) * v->w + right) * c), 0, bytes * (size_t)(r->x1 - right));
+    for (int64_t y = max(below, r->y0); y < r->y1 && r->x1 > r->x0; y++)
+        memset(cpu_at(dx, ((r->n * v->h + y) * v->w + r->x0) * c), 0, bytes * (size_t)(r->x1 - r->x0));
+}
+
+cpu_rect cpu_pool_back(const cpu_stored *s, const hz_arg *dx, const cpu_window *v, const uint8_t *argmax, cpu_rect of,
+                       const void *dy, int64_t pitch)
+{
+    int64_t c = dx->shape[3], row = v->w * c, bytes = (int64_t)hz_dtype_bytes(dx->dtype);
+    cpu_rect r = { .n = of.n };
+    reach_of(of.y0, of.y1, v->oh, v->kh, v->h, &r.y0, &r.y1);
+    reach_of(of.x0, of.x1, v->ow, v->kw, v->w, &r.x0, &r.x1);
+    for (int64_t y = of.y0; y < of.y1; y++)
+        for (int64_t x = of.x0; x < of.x1; x++) {
+            cpu_taps taps = { .ky1 = (int)min(v->kh, v->h - y * v->kh), .kx1 = (int)min(v->kw, v->w - x * v->kw),
+                              .kw = (int)v->kw, .row = row, .column = c };
+            s->pool_max_back(cpu_at(dx, ((r.n * v->h + y * v->kh) * v->w + x * v->kw) * c),
+                             (const char *)dy + ((y - of.y0) * pitch + (x - of.x0) * c) * bytes,
+                             argmax + ((r.n * v->oh + y) * v->ow + x) * c, &taps, c);
+        }
+    clear_rest(dx, v, &r);
+    return r;
+}
+
 /* One output pixel: number `out` of all elements of the output; its window begins at element `at` of the image. */
 static void pixel(const pooling *p, const cpu_taps *t, int64_t out, int64_t first, int64_t at, float *sum)
 {
@@ -53,6 +91,17 @@ static void finish(const pooling *p, int64_t first, const float *sum, int64_t fr
     if (p->image->dtype == HZ_BF16)
         p->c->micro->narrow(cpu_at(p->image, at), sum + from * row, n);
     cpu_epilogue(p->w, p->c->micro, at, n);
+}
+
+/* An image of maxpool_grad by windows that do not meet: written at once. */
+static void spread(void *arg, int n, int worker)
+{
+    const pooling *p = arg;
+    const cpu_window *v = &p->v;
+    int64_t out = n * v->oh * v->ow * p->channels, size = v->h * v->w * p->channels;
+    cpu_pool_back(p->s, p->image, v, p->argmax, (cpu_rect){ .n = n, .y1 = v->oh, .x1 = v->ow }, cpu_at(p->output, out),
+                  v->ow * p->channels);
+    cpu_epilogue(p->w, p->c->micro, n * size, size);
 }
 
 /* Gradients: rows of dx are cleared just before the first window touches them and finished after the last,
@@ -107,7 +156,7 @@ static hz_status run(const hz_work *w, const cpu_call *c)
         p.argmax = w->out[1].data;
     if (w->op == OP_maxpool_grad)
         p.argmax = w->in[1].data;
-    team_run((int)cpu_rows(w, c), task, &p);
+    team_run((int)cpu_rows(w, c), w->op == OP_maxpool_grad && cpu_windows_apart(&p.v) ? spread : task, &p);
     return HZ_OK;
 }
 

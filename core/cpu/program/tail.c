@@ -87,7 +87,7 @@ static void run_dropout_grad(const part *p, const hz_tail *t, double *slot, stre
 static int whole_windows(const hz_work *w, const hz_tail *t, const hz_arg *y, int64_t rows, int64_t columns)
 {
     cpu_window v = cpu_window_of(&t->attr.window, y, &w->out[t->out]);
-    return y == &w->out[0] && v.kh == v.sh && v.kw == v.sw && v.top == 0 && v.left == 0 && (!rows || rows % v.kh == 0)
+    return y == &w->out[0] && cpu_windows_apart(&v) && (!rows || rows % v.kh == 0)
            && (!columns || columns % v.kw == 0);
 }
 
@@ -118,44 +118,19 @@ static void move_maxpool(part *p, const hz_tail *t)
     p->r = r;
 }
 
-/* Windows that do not meet: each number of the smaller image goes to one place of the larger one. */
+/* Each number of the smaller image goes to one place of the larger one. */
 static int windows_apart(const hz_work *w, const hz_tail *t, const hz_arg *y, int64_t rows, int64_t columns)
 {
     cpu_window v = cpu_window_of(&t->attr.window, &w->out[t->out], y);
-    return y == &w->out[0] && v.kh == v.sh && v.kw == v.sw && v.top == 0 && v.left == 0;
-}
-
-/* Rows or columns from..to-1 of what part begin..end-1 of the smaller image, of `out`, stands for: what no window
-   reaches, `size` - out*k at the end, comes with the last. */
-static void reach(int64_t begin, int64_t end, int64_t out, int64_t k, int64_t size, int64_t *from, int64_t *to)
-{
-    *from = min(begin * k, size);
-    *to = end == out ? size : min(end * k, size);
+    return y == &w->out[0] && cpu_windows_apart(&v);
 }
 
 static void move_maxpool_grad(part *p, const hz_tail *t)
 {
     const hz_arg *z = &p->w->out[t->out];
-    const uint8_t *argmax = p->w->in[t->in].data;
     cpu_window v = cpu_window_of(&t->attr.window, z, p->y);
     int64_t c = z->shape[3], row = v.w * c;
-    cpu_rect r = { .n = p->r.n };
-    reach(p->r.y0, p->r.y1, v.oh, v.kh, v.h, &r.y0, &r.y1);
-    reach(p->r.x0, p->r.x1, v.ow, v.kw, v.w, &r.x0, &r.x1);
-    for (int64_t y = p->r.y0; y < p->r.y1; y++)
-        for (int64_t x = p->r.x0; x < p->r.x1; x++) {
-            cpu_taps taps = { .ky1 = (int)min(v.kh, v.h - y * v.kh), .kx1 = (int)min(v.kw, v.w - x * v.kw),
-                              .kw = (int)v.kw, .row = row, .column = c };
-            p->s->pool_max_back(cpu_at(z, ((r.n * v.h + y * v.kh) * v.w + x * v.kw) * c),
-                                shifted(p, (y - p->r.y0) * p->pitch + (x - p->r.x0) * c),
-                                argmax + ((r.n * v.oh + y) * v.ow + x) * c, &taps, c);
-        }
-    size_t bytes = hz_dtype_bytes(z->dtype) * (size_t)c;
-    int64_t below = min(v.oh * v.kh, v.h), right = max(min(v.ow * v.kw, v.w), r.x0);
-    for (int64_t y = r.y0; y < r.y1 && right < r.x1; y++)
-        memset(cpu_at(z, ((r.n * v.h + y) * v.w + right) * c), 0, bytes * (size_t)(r.x1 - right));
-    for (int64_t y = max(below, r.y0); y < r.y1 && r.x1 > r.x0; y++)
-        memset(cpu_at(z, ((r.n * v.h + y) * v.w + r.x0) * c), 0, bytes * (size_t)(r.x1 - r.x0));
+    cpu_rect r = cpu_pool_back(p->s, z, &v, p->w->in[t->in].data, p->r, p->near, p->pitch);
     p->pitch = row;
     p->near = cpu_at(z, ((r.n * v.h + r.y0) * v.w + r.x0) * c);
     p->y = z;
