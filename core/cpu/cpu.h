@@ -49,6 +49,7 @@ typedef struct cpu_kernel {
     void (*pack)(const hz_work *w, const cpu_call *c);
     hz_status (*run)(const hz_work *w, const cpu_call *c);
     int (*tails)(const hz_work *w, const cpu_micro *m);  /* 1: runs the node's tails; NULL: runs no node that has any */
+    int heads;                /* 1: runs nodes with a head */
     int rounds;               /* 1: rounds in between; not for nodes that are exact (hz_work) */
 } cpu_kernel;
 
@@ -103,6 +104,12 @@ void cpu_tail_end(const hz_work *w, void *slots, int tasks);          /* when al
 #define MUON_A 3.4445
 #define MUON_B -4.7750
 #define MUON_C 2.0315
+
+/* --- head.c: what fusion put before a node --- */
+int cpu_head_fits(const hz_work *w);
+/* Makes rows from..to-1 of in[of], counted over all images, at `out`, which need not be zero. Returns where row 0 would
+   lie, as if all of it were stored. */
+void *cpu_head_run(const hz_work *w, const cpu_call *c, int64_t from, int64_t to, void *out);
 
 /* Sliding window over an image, from input to output: strides filled in, TensorFlow's padding before the
    first row and column. */

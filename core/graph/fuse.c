@@ -9,6 +9,11 @@
        producer --mid--> follower --y-->          producer+sums --mid---> follower --y-->
                                                                 --sums-->
 
+   The gradient of max pooling, which is mostly zeros, is a head (hz_head) of all nodes that read it, convolutions' own
+   gradients: each makes the parts that it needs.
+
+       producer --mid--> follower(s) --y-->       producer+follower(s) --y-->
+
    Each is done only where the backend runs the fused node. The gradient is appended before, so a pre-activation that
    some backward node reads (gelu's) has two users and is left alone: counting uses is the whole safety argument. What
    the follower reads besides becomes the fused node's; it must be older than the producer, in whose place that runs. */
@@ -235,6 +240,57 @@ static hz_status fuse(hz_graph *g, const hz_backend *b, int follower, const int3
     return built < 0 ? HZ_EMEM : HZ_OK;
 }
 
+/* ---- heads ---- */
+
+static int windows_apart(const hz_window *v)
+{
+    return v->kh == (v->sh ? v->sh : 1) && v->kw == (v->sw ? v->sw : 1);
+}
+
+/* The reader of `mid` with the node that makes it as its head; 0 if it cannot have one. */
+static int head_on(const hz_graph *g, const hz_backend *b, const hz_node *reader, int mid, const hz_node *maker,
+                   hz_node *fused)
+{
+    int of = reader->op == OP_conv2d_dx ? 0 : 1, in = free_input(reader), readings = 0;
+    for (int k = 0; k < reader->nin; k++)
+        readings += reader->in[k] == mid;
+    if ((reader->op != OP_conv2d_dx && reader->op != OP_conv2d_dw) || readings != 1 || reader->in[of] != mid)
+        return 0;
+    *fused = *reader;
+    fused->head = (hz_head){ .op = maker->op, .of = of, .in = in, .window = maker->attr.window };
+    return take_inputs(g, g->nnodes, maker->in, 2, in, fused) && accepted(g, b, fused);
+}
+
+/* Makes node m a head of all that read its result, or of none; twice: to look, then to do it. */
+static int put_heads(hz_graph *g, const hz_backend *b, int m, int doing)
+{
+    int mid = g->nodes[m].out[0], all = 0;
+    for (int i = m + 1; i < g->nnodes; i++)
+        for (int k = 0; k < g->nodes[i].nin && !g->nodes[i].dead; k++) {
+            hz_node fused;
+            if (g->nodes[i].in[k] != mid || g->nodes[i].head.op)
+                continue;
+            if (!head_on(g, b, &g->nodes[i], mid, &g->nodes[m], &fused))
+                return 0;
+            all++;
+            if (doing)
+                g->nodes[i] = fused;
+        }
+    return all;
+}
+
+static void fuse_heads(hz_graph *g, const hz_backend *b, int m)
+{
+    hz_node *n = &g->nodes[m];
+    if (n->dead || n->op != OP_maxpool_grad || n->tails || n->attr.window.act != HZ_LINEAR || g->values[n->out[0]].keep
+        || !windows_apart(&n->attr.window) || !put_heads(g, b, m, 0))
+        return;
+    put_heads(g, b, m, 1);
+    g->values[n->out[0]].unstored = 1;
+    g->values[n->out[0]].node = -1;
+    n->dead = 1;
+}
+
 static int32_t *count_uses(const hz_graph *g)
 {
     int32_t *uses = calloc((size_t)g->nvalues + 1, sizeof *uses);
@@ -254,6 +310,8 @@ hz_status graph_fuse(hz_graph *g, const hz_backend *b)
         status = hz_fail(HZ_EMEM, "fuse: no memory for %d values", g->nvalues);
     for (int i = 0; i < g->nnodes && !status; i++)
         status = fuse(g, b, i, uses);
+    for (int i = 0; i < g->nnodes && !status; i++)
+        fuse_heads(g, b, i);
     free(uses);
     return status;
 }

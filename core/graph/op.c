@@ -157,7 +157,7 @@ static void add_tail(char *text, size_t room, const hz_tail *t)
 const char *hz_node_text(const hz_node *n, char *text, size_t room)
 {
     const hz_act_attr *epilogue = hz_epilogue(n->op, &n->attr);
-    snprintf(text, room, "%s", hz_op_name(n->op));
+    snprintf(text, room, "%s%s%s", n->head.op ? hz_op_name(n->head.op) : "", n->head.op ? "+" : "", hz_op_name(n->op));
     if (epilogue && epilogue->act != HZ_LINEAR)
         add(text, room, op_tail_has(n->op, 'A') ? " " : "+", hz_act_name(epilogue->act));
     for (int i = 0; i < n->tails; i++)

@@ -38,6 +38,7 @@ typedef struct hz_work {
     int32_t exact;            /* 1: numbers are rounded to bf16 as they are stored or multiplied, not in between */
     int32_t tails;
     hz_tail tail[HZ_TAILS];
+    hz_head head;             /* its in[of] has no data */
     /* out[0] is what tails begin with; its data are NULL where it is not stored */
     hz_arg in[HZ_MAXIN], out[HZ_MAXOUT];
 } hz_work;

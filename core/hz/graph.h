@@ -35,6 +35,7 @@ typedef struct hz_node {
     hz_attr attr;
     int32_t tails;
     hz_tail tail[HZ_TAILS];
+    hz_head head;
 } hz_node;
 
 /* new; `name` begins messages: "net 'name', layer ...: ". NULL, message set; values of a graph that is NULL
@@ -63,7 +64,7 @@ int hz_graph_nodes(const hz_graph *g);
 int hz_graph_values(const hz_graph *g);
 const hz_node *hz_graph_node(const hz_graph *g, int i);    /* lent until the next add */
 int32_t hz_node_result(const hz_node *n);                  /* value that it yields when its tails have run; -1: none */
-/* "conv2d+relu+maxpool", "act relu": op, epilogue and tails, cut to room - 1 letters. Returns `text`. */
+/* "conv2d+relu+maxpool", "act relu": head, op, epilogue and tails, cut to room - 1 letters. Returns `text`. */
 const char *hz_node_text(const hz_node *n, char *text, size_t room);
 enum { HZ_NODETEXT = 64 };                                 /* bytes that hold any node's */
 const hz_value *hz_graph_value(const hz_graph *g, int i);  /* lent until the next add */

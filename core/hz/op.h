@@ -123,6 +123,14 @@ typedef struct hz_tail {
     hz_attr attr;
 } hz_tail;
 
+/* What a kernel makes of a smaller value, part by part, in place of one of its inputs that is then never stored:
+   in[of], whose shape it has, is op(in[in], in[in + 1]). */
+typedef struct hz_head {
+    int32_t op;           /* 0: none; maxpool_grad by windows that do not meet */
+    int32_t of, in;
+    hz_window window;
+} hz_head;
+
 int hz_op_count(void);
 const char *hz_op_name(int op);            /* lent for ever; NULL when out of range */
 int hz_op_named(const char *name);         /* -1 if unknown */

@@ -105,6 +105,16 @@ local function norm_net(_, axis)
   return hz.net 'norm' { input = { 19, 13, 1 }, l.conv{16, 3, pad='valid'}, norm, l.relu, l.conv{24, 3}, l.relu,
     norm, l.maxpool{2}, l.conv{32, 3, stride=2}, norm, l.elu, l.meanpool, l.dense{4} }
 end
+-- Max pooling whose gradient stands alone before those of convolutions, of both strides; windows leave rows and columns
+-- out.
+local function pooled_net()
+  return hz.net 'pooled' { input = { 23, 37, 16 }, l.conv{32, 3}, l.relu, l.maxpool{2}, l.meanpool, l.dense{5} }
+end
+local function strided_net()
+  return hz.net 'strided' { input = { 41, 29, 16 }, l.conv{24, 3}, l.relu, l.conv{32, 3, stride=2, pad='valid'}, l.relu,
+    l.maxpool{3}, l.flatten, l.dense{5} }
+end
+
 -- GELU's gradient is taken at what norm makes anew.
 local function gelu_net()
   local norm = l.norm{ momentum = 0.6, epsilon = 1e-12 }
@@ -121,7 +131,7 @@ t.case('pooling and dropout behind a convolution yield the same bits', function(
   compare_all(image_net, 'bf16', { 'conv2d+relu+maxpool+dropout', 'conv2d+dropout', 'conv2d_dx+dropout_grad',
     'conv2d_dx+dropout_grad+relu+maxpool_grad' })
   compare_all(sound_net, 'f32', { 'conv2d+tanh+maxpool', 'conv2d+relu+maxpool',
-    'conv2d_dx+dropout_grad+tanh+maxpool_grad' })
+    'maxpool_grad+conv2d_dx+dropout_grad+tanh+maxpool_grad' })
 end)
 
 t.case('batch norm takes its moments from the convolution', function()
@@ -131,9 +141,17 @@ t.case('batch norm takes its moments from the convolution', function()
   compare_all(rows_net, 'bf16', { 'conv2d+relu+moments', 'conv2d_dx+relu+sums' }, true)
 end)
 
+t.case('the gradient of pooling is made where the gradients of a convolution read it, to the same bits', function()
+  for _, dtype in ipairs { 'f32', 'bf16' } do
+    compare_all(pooled_net, dtype, { 'maxpool_grad+conv2d_dw' })
+    compare_all(strided_net, dtype, { 'maxpool_grad+conv2d_dw', 'maxpool_grad+conv2d_dx+relu' })
+  end
+end)
+
 t.case('GELU behind batch norm is its epilogue, and its gradient runs behind the convolution', function()
   for _, dtype in ipairs { 'f32', 'bf16' } do
-    compare_all(gelu_net, dtype, { 'conv2d+maxpool+moments', 'norm+gelu', 'conv2d_dx+norm_act_grad+sums' }, true)
+    compare_all(gelu_net, dtype, { 'conv2d+maxpool+moments', 'norm+gelu', 'conv2d_dx+norm_act_grad+sums',
+      'maxpool_grad+conv2d_dw', 'maxpool_grad+conv2d_dx+gelu' }, true)
   end
 end)
 

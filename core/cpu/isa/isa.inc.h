@@ -16,6 +16,7 @@
 #define s_store_part v_store_part
 #define s_store_product v_store_part
 #define S_FROM(x) (x)
+#define S_INT int32_t
 #include "cpu/pointwise/stored.inc.h"
 
 #define S uint16_t
@@ -24,6 +25,7 @@
 #define s_store_part v_store_part_bf16
 #define s_store_product v_store_product_bf16
 #define S_FROM(x) f32_to_bf16(x)
+#define S_INT int16_t
 #include "cpu/pointwise/stored.inc.h"
 
 #include "cpu/wino/weights.inc.h"

@@ -77,7 +77,7 @@ static pairs_ahead ahead_of(const conv *c, int64_t n0)
     for (int i = 0; i < c->s.groups; i++)
         terms += panels(&c->s) * (c->s.group[i].oh * s->images * s->pitch / PAIRS)
                  * (c->s.group[i].taps * s->runs + (is_simple(c) ? 0 : PAIRS / PAIRS_STRIDE));
-    if (next + s->images >= c->s.used)
+    if (next + s->images >= c->s.used || !c->x)
         return (pairs_ahead){ .read = NULL };
     const char *x = (const char *)c->x + next * each;
     return (pairs_ahead){ .read = x, .end = x + s->images * each,
@@ -132,6 +132,16 @@ static void group(const conv *c, const part *first)
 
 static int64_t source_elements(const pairs_shape *s) { return s->source.pixels * s->source.runs * PAIRS; }
 
+/* The result of a task where it is not stored; its inputs where a head makes them. */
+static int64_t near_elements(const hz_work *w, const pairs_shape *s)
+{
+    return cpu_tail_stored(w) ? 0 : s->source.images * s->oh * s->ow * s->oc;
+}
+static int64_t head_elements(const hz_work *w, const pairs_shape *s)
+{
+    return w->head.op ? s->source.images * s->source.h * s->source.w * s->source.c : 0;
+}
+
 static void task(void *arg, int number, int worker)
 {
     const conv *c = arg;
@@ -141,10 +151,11 @@ static void task(void *arg, int number, int worker)
     uint16_t *source = (uint16_t *)(sum + BLOCKS * PAIRS_BLOCK);
     pairs_ahead ahead = ahead_of(c, n0);
     int64_t row = c->s.ow * c->s.oc, image = c->s.oh * row;
-    uint16_t *near = source + source_elements(&c->s);
+    uint16_t *near = source + source_elements(&c->s), *spread = near + near_elements(c->w, &c->s);
+    const uint16_t *x = c->w->head.op ? cpu_head_run(c->w, c->call, n0 * s->h, n1 * s->h, spread) : c->x;
     part p = { .source = source, .weights = c->weights, .pixel = c->pixel, .n0 = n0, .n1 = n1,
                .y = c->stored ? c->y + n0 * image : near, .sum = sum, .ahead = &ahead };
-    pairs_fill(c->k, &c->s, c->x, n0, n1, source);
+    pairs_fill(c->k, &c->s, x, n0, n1, source);
     c->k->begin();
     for (int i = 0; i < c->s.groups; i++) {
         p.g = &c->s.group[i];
@@ -285,8 +296,7 @@ static size_t scratch(const hz_work *w, const cpu_micro *m)
     if (!pairs_shape_of(w, m, &s))
         return 0;
     return BLOCKS * PAIRS_BLOCK * sizeof(float)
-           + (size_t)(source_elements(&s) + (cpu_tail_stored(w) ? 0 : s.source.images * s.oh * s.ow * s.oc))
-               * sizeof(uint16_t);
+           + (size_t)(source_elements(&s) + near_elements(w, &s) + head_elements(w, &s)) * sizeof(uint16_t);
 }
 
 static hz_status run(const hz_work *w, const cpu_call *call)
@@ -321,7 +331,7 @@ static int tails(const hz_work *w, const cpu_micro *m)
 const cpu_kernel conv2d_pairs = { .name = "pairs", .cost = cost, .memory = memory, .scratch = scratch, .pack = pack,
                                   .run = run, .tails = tails };
 const cpu_kernel conv2d_dx_pairs = { .name = "pairs", .cost = cost, .memory = memory, .scratch = scratch, .pack = pack,
-                                     .run = run, .tails = tails };
+                                     .run = run, .tails = tails, .heads = 1 };
 const cpu_kernel dense_pairs = { .name = "pairs", .cost = cost, .memory = memory, .scratch = scratch, .pack = pack,
                                  .run = run };
 const cpu_kernel dense_dx_pairs = { .name = "pairs", .cost = cost, .memory = memory, .scratch = scratch, .pack = pack,

@@ -13,6 +13,7 @@
 enum { SLOTS = 8, SLOT_BYTES = 64 << 20, TOGETHER = 9 };       /* TOGETHER: times 32 outputs of a product, at most */
 
 typedef struct grad {
+    const hz_work *w;
     const cpu_pairs *k;
     const cpu_call *call;
     pairs_shape s;
@@ -33,6 +34,7 @@ typedef struct area {
     uint16_t *x;              /* [copy][run](pixels/2,32,2) */
     uint16_t *dy;             /* [panel](depth/32,32,32): channels by outputs */
     uint16_t *pixels;         /* (33,32*panels): 32 of dy, padded; behind them one of zeros */
+    uint16_t *spread;         /* dy of a group of images where a head makes it */
 } area;
 
 static int64_t copy_elements(const grad *g) { return g->s.source.pixels * g->s.source.runs * PAIRS; }
@@ -44,13 +46,15 @@ static area area_of(const grad *g, char *scratch)
     a.x = a.source + source_elements(g);
     a.dy = a.x + g->copies * copy_elements(g);
     a.pixels = a.dy + g->panels * PAIRS * g->depth;
+    a.spread = a.pixels + g->panels * PAIRS * (PAIRS + 1);
     return a;
 }
 
 static size_t area_bytes(const grad *g)
 {
     return sizeof(uint16_t) * (size_t)(source_elements(g) + g->copies * copy_elements(g)
-                                       + g->panels * PAIRS * (g->depth + PAIRS + 1));
+                                       + g->panels * PAIRS * (g->depth + PAIRS + 1)
+                                       + (g->w->head.op ? g->s.source.images * g->s.oh * g->s.ow * g->s.oc : 0));
 }
 
 /* ---- x ---- */
@@ -90,13 +94,14 @@ static void clear_ends(const grad *g, const area *a)
 static int64_t width(const grad *g, int64_t n) { return g->s.flat && n == g->s.used - 1 ? g->s.last : g->s.ow; }
 
 /* The 32 outputs of images n0.. from q on as pixels of dy; those that do not exist are `zero`. */
-static void pixels_of(const grad *g, int64_t n0, int64_t q, const uint16_t *zero, const uint16_t *pixel[PAIRS])
+static void pixels_of(const grad *g, const uint16_t *dy, int64_t n0, int64_t q, const uint16_t *zero,
+                      const uint16_t *pixel[PAIRS])
 {
     const pairs_source *s = &g->s.source;
     int64_t x = q % s->pitch, n = n0 + q / s->pitch % s->images, y = q / s->pitch / s->images;
     for (int i = 0; i < PAIRS;) {
         int64_t wide = n < g->s.used && y < g->s.oh ? width(g, n) : 0;
-        const uint16_t *row = g->dy + (n * g->s.oh + y) * g->s.ow * g->s.oc;
+        const uint16_t *row = dy + (n * g->s.oh + y) * g->s.ow * g->s.oc;
         for (; i < PAIRS && x < s->pitch; i++, x++)
             pixel[i] = x < wide ? row + x * g->s.oc : zero;
         if (x < s->pitch)
@@ -110,13 +115,14 @@ static void pixels_of(const grad *g, int64_t n0, int64_t q, const uint16_t *zero
 }
 
 /* dy as [panel][q/32][32][32]; sum: of each channel. */
-static void transpose(const grad *g, const area *a, int64_t n0, float *sum)
+static void transpose(const grad *g, const area *a, int64_t n0, int64_t n1, float *sum)
 {
+    const uint16_t *dy = g->w->head.op ? cpu_head_run(g->w, g->call, n0 * g->s.oh, n1 * g->s.oh, a->spread) : g->dy;
     int64_t oc = g->s.oc, wide = g->panels * PAIRS;
     uint16_t *zero = a->pixels + PAIRS * wide;
     for (int64_t q = 0; q < g->depth; q += PAIRS) {
         const uint16_t *pixel[PAIRS];
-        pixels_of(g, n0, q, zero, pixel);
+        pixels_of(g, dy, n0, q, zero, pixel);
         for (int i = 0; i < PAIRS && oc < g->outs; i++)               /* vectors would read beyond the channels */
             if (pixel[i] != zero)
                 pixel[i] = memcpy(a->pixels + i * wide, pixel[i], (size_t)oc * sizeof *zero);
@@ -136,7 +142,8 @@ static pairs_ahead ahead_of(const grad *g, int64_t n)
 {
     const pairs_source *s = &g->s.source;
     int64_t terms = g->panels * s->runs * g->s.group[0].taps * (g->depth / PAIRS);
-    int64_t x = s->h * s->w * s->c * (int64_t)sizeof *g->x, dy = g->s.oh * g->s.ow * g->s.oc * (int64_t)sizeof *g->dy;
+    int64_t x = s->h * s->w * s->c * (int64_t)sizeof *g->x;
+    int64_t dy = g->dy ? g->s.oh * g->s.ow * g->s.oc * (int64_t)sizeof *g->dy : 0;
     if (n + s->images >= g->s.used)
         return (pairs_ahead){ .read = NULL };
     pairs_ahead a = { .read = (const char *)g->dy + n * dy, .then = (const char *)g->x + n * x };
@@ -213,7 +220,7 @@ static void slot(void *arg, int number, int worker)
     for (int64_t i = from; i < to && i * images < g->s.used; i++) {
         int64_t n0 = i * images, n1 = min(n0 + images, g->s.used);
         pairs_ahead ahead = ahead_of(g, n1);
-        transpose(g, &a, n0, sums + g->sums);
+        transpose(g, &a, n0, n1, sums + g->sums);
         if (!g->dw)
             continue;
         rewrite(g, &a, n0, n1);
@@ -273,7 +280,7 @@ static void sort_taps(const pairs_group *g, int *order)
 
 static int grad_of(const hz_work *w, const cpu_micro *m, grad *g)
 {
-    *g = (grad){ .k = m->pairs };
+    *g = (grad){ .w = w, .k = m->pairs };
     if (!pairs_shape_of(w, m, &g->s))
         return 0;
     const pairs_group *only = &g->s.group[0];
@@ -339,5 +346,6 @@ static hz_status run(const hz_work *w, const cpu_call *call)
     return HZ_OK;
 }
 
-const cpu_kernel conv2d_dw_pairs = { .name = "pairs", .cost = cost, .memory = memory, .scratch = scratch, .run = run };
+const cpu_kernel conv2d_dw_pairs = { .name = "pairs", .cost = cost, .memory = memory, .scratch = scratch, .run = run,
+                                     .heads = 1 };
 const cpu_kernel dense_dw_pairs = { .name = "pairs", .cost = cost, .memory = memory, .scratch = scratch, .run = run };

@@ -45,7 +45,8 @@ INLINE void F(pool_max_part)(int64_t c, int have, S *y, uint8_t *argmax, const S
 
 static void F(pool_max)(void *y, uint8_t *argmax, const void *x, const cpu_taps *t, int64_t n)
 {
-    EACH_VECTOR(n, F(pool_max_part), y, argmax, x, t);
+    const cpu_taps own = *t;
+    EACH_VECTOR(n, F(pool_max_part), y, argmax, x, &own);
 }
 
 INLINE void F(pool_max_grad_part)(int64_t c, int have, float *dx, const S *dy, const uint8_t *argmax, const cpu_taps *t)
@@ -67,21 +68,28 @@ static void F(pool_max_grad)(float *dx, const void *dy, const uint8_t *argmax, c
     EACH_VECTOR(n, F(pool_max_grad_part), dx, dy, argmax, t);
 }
 
+/* Moves numbers as they are stored: nothing is widened or rounded. */
 INLINE void F(pool_max_back_part)(int64_t c, int have, S *dx, const S *dy, const uint8_t *argmax, const cpu_taps *t)
 {
     typedef uint8_t VB __attribute__((vector_size(LANES)));
+    typedef S_INT VS __attribute__((vector_size(sizeof(S) * LANES)));
+    size_t bytes = (size_t)have * sizeof(S);
     VB small = { 0 };
-    memcpy(&small, argmax + c, (size_t)have);
-    VI at = __builtin_convertvector(small, VI);
-    V d = s_part(dy + c, have);
+    VS d = { 0 };
+    memcpy(&small, argmax + c, have == LANES ? LANES : (size_t)have);
+    memcpy(&d, dy + c, have == LANES ? sizeof d : bytes);
+    VS at = __builtin_convertvector(small, VS);
     for (int ky = t->ky0; ky < t->ky1; ky++)
-        for (int kx = t->kx0; kx < t->kx1; kx++)
-            s_store_part(dx + ky * t->row + kx * t->column + c, v_select(at == ky * t->kw + kx, d, v_set(0)), have);
+        for (int kx = t->kx0; kx < t->kx1; kx++) {
+            VS v = (VS)(at == (S_INT)(ky * t->kw + kx)) & d;
+            memcpy(dx + ky * t->row + kx * t->column + c, &v, have == LANES ? sizeof v : bytes);
+        }
 }
 
 static void F(pool_max_back)(void *dx, const void *dy, const uint8_t *argmax, const cpu_taps *t, int64_t n)
 {
-    EACH_VECTOR(n, F(pool_max_back_part), dx, dy, argmax, t);
+    const cpu_taps own = *t;      /* of which the compiler knows that no store changes it */
+    EACH_VECTOR(n, F(pool_max_back_part), dx, dy, argmax, &own);
 }
 
 INLINE float F(share_of)(const cpu_taps *t)

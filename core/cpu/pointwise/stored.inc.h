@@ -2,7 +2,8 @@
      S, F(name)                    the type, and the function's name for it
      s_part, s_store_part          V from and to the first n elements, 0 <= n <= LANES
      s_store_product               the same of a product of an S and a number that is no NaN
-     S_FROM(x)                     S of one float */
+     S_FROM(x)                     S of one float
+     S_INT                         a signed integer of its size */
 
 /* ---- activations ---- */
 
@@ -131,3 +132,4 @@ static const cpu_stored F(stored) = {
 #undef s_store_part
 #undef s_store_product
 #undef S_FROM
+#undef S_INT

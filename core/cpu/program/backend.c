@@ -28,6 +28,8 @@ static double cost_of(choice c, const hz_work *w, const hz_work *wide, const cpu
         return -1;
     if (w->tails && (c.wide || !c.kernel->tails || !c.kernel->tails(w, m)))
         return -1;
+    if (w->head.op && (c.wide || !c.kernel->heads || !cpu_head_fits(w)))
+        return -1;
     double cost = c.kernel->cost(c.wide ? wide : w, m);
     return cost < 0 || !c.wide ? cost : cost + wide_cost(w);
 }
@@ -90,7 +92,8 @@ const char *hz_cpu_kernel(int op, int i)
     return NULL;
 }
 
-/* What fusion put behind a node, an epilogue or tails, must not cost it the kernel that is fastest for the rest. */
+/* What fusion put around a node, a head, an epilogue or tails, must not cost it the kernel that is fastest for the
+   rest. */
 static int accepts(const hz_work *w)
 {
     int is_forced;
@@ -98,6 +101,7 @@ static int accepts(const hz_work *w)
     choice all = choose(w, cpu_micro_now(), &is_forced), alone;
     hz_act_attr *epilogue = (hz_act_attr *)hz_epilogue(w->op, &rest.attr);
     rest.tails = 0;
+    rest.head.op = 0;
     if (epilogue)
         epilogue->act = HZ_LINEAR;
     alone = choose(&rest, cpu_micro_now(), &is_forced);

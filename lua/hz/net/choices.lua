@@ -45,6 +45,7 @@ function M.node_text(plan, i)
   args[#args + 1] = '->'
   for k = 0, n.nout - 1 do args[#args + 1] = value_text(plan.graph, n.out[k]) end
   local ops = { ffi.string(C.hz_op_name(n.op)) }
+  if n.head.op ~= 0 then table.insert(ops, 1, ffi.string(C.hz_op_name(n.head.op))) end
   for k = 0, n.tails - 1 do ops[#ops + 1] = ffi.string(C.hz_op_name(n.tail[k].op)) end
   return ('%s %s %s %s'):format(table.concat(ops, '+'), plan.train and 'train' or 'infer',
     hex(n.attr, ffi.sizeof 'hz_attr'), table.concat(args, ' '))
