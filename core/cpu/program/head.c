@@ -1,5 +1,7 @@
 /* head.c: what fusion put before a convolution's gradients (hz_head), made in parts by the kernels that read it: the
-   gradient of max pooling by windows that do not meet, four times as large as what it is made of and mostly zeros. */
+   gradient of max pooling by windows that do not meet, four times as large as what it is made of and mostly zeros.
+   Kernel pairs, which rewrites images anyway, gains by it; the fast convolutions, whose parts overlap or are read once
+   for each part of their planes, would lose. */
 #include "cpu/micro.h"
 #include <string.h>
 

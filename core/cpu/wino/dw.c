@@ -16,7 +16,6 @@ enum { SLOTS = 8, MANY_SLOTS = 16, SLOT_TILES = 64, FEW_TILES = 32, BLOCK_TILES 
 enum { SUMS_TOGETHER = 700000 };      /* bytes: larger sums are made in parts */
 
 typedef struct wino_dw {
-    const hz_work *w;
     const cpu_wino *k;
     const wino_sum *sum;
     const cpu_call *call;
@@ -42,8 +41,7 @@ static wino_dw dw_of(const hz_work *w, const cpu_micro *m, const cpu_wino *k)
     cpu_window window = cpu_window_of(&w->attr.window, x, dy);
     int stride = wino_stride(w, m) + 1;
     int64_t down = (dy->shape[1] + 3) / 4, across = (dy->shape[2] + 3) / 4, all = x->shape[0] * down * across;
-    wino_dw r = { .w = w, .k = k, .sum = &k->sum[stride - 1], .p = panels_of(x->shape[3], m), .x = x->data,
-                  .dy = dy->data };
+    wino_dw r = { .k = k, .sum = &k->sum[stride - 1], .p = panels_of(x->shape[3], m), .x = x->data, .dy = dy->data };
     r.x_image = (wino_image){ .h = x->shape[1], .w = x->shape[2], .c = x->shape[3], .step = 4 * stride,
                               .top = window.top, .left = window.left, .down = down, .across = across };
     r.dy_image = (wino_image){ .h = dy->shape[1], .w = dy->shape[2], .c = dy->shape[3], .step = 4, .down = down,
@@ -75,7 +73,6 @@ static int64_t used(const wino_dw *w) { return ceil_div(w->tiles, w->slot_tiles)
 
 typedef struct area {
     float *zero, *v, *y, *sum;
-    void *spread;             /* dy of a block where a head makes it */
 } area;
 
 static int64_t zeros(const wino_dw *w) { return WINO_REACH * (w->x_pitch > w->dy_pitch ? w->x_pitch : w->dy_pitch); }
@@ -86,7 +83,6 @@ static area area_of(const wino_dw *w, char *scratch)
     a.v = a.zero + zeros(w);
     a.y = a.v + w->planes * w->x_plane;
     a.sum = a.y + w->planes * w->dy_plane;
-    a.spread = a.sum + w->sums * w->sum_plane;
     return a;
 }
 
@@ -106,7 +102,7 @@ static wino_ahead ahead_of(const wino_dw *w, int number, int turn, int64_t at, i
     int64_t tiles = next < w->tiles ? min(w->block, w->tiles - next) : 0;
     next = tiles ? next : at;
     return (wino_ahead){ .read = span(w, w->x, &w->x_image, next, tiles),
-                         .other = span(w, w->dy, &w->dy_image, next, w->dy ? tiles : 0) };
+                         .other = span(w, w->dy, &w->dy_image, next, tiles) };
 }
 
 /* Where the sums of a part are kept. */
@@ -119,13 +115,13 @@ static float *sums_of(const wino_dw *w, const area *a, int part)
 }
 
 /* A part's planes of a block, added to their sums. */
-static void multiply(const wino_dw *w, const area *a, const void *dy, int part, int64_t first, int64_t tiles,
-                     float *bias, int add, wino_ahead *ahead)
+static void multiply(const wino_dw *w, const area *a, int part, int64_t first, int64_t tiles, float *bias, int add,
+                     wino_ahead *ahead)
 {
     float *sums = sums_of(w, a, part);
     int planes = w->sum->planes[part], each = planes / w->sum->matrices[part];
     w->sum->input(&w->x_image, w->x, a->zero, first, tiles, a->v, w->x_plane, w->x_pitch, part);
-    w->sum->grad(&w->dy_image, dy, a->zero, first, tiles, a->y, w->dy_plane, w->dy_pitch, part, bias);
+    w->sum->grad(&w->dy_image, w->dy, a->zero, first, tiles, a->y, w->dy_plane, w->dy_pitch, part, bias);
     for (int p = 0; p < planes; p++)
         for (int i = 0; i < w->p.count; i++) {
             int64_t column = (int64_t)panel_first(&w->p, i) * w->p.lanes;
@@ -157,10 +153,8 @@ static void slot(void *arg, int number, int worker)
         int begin = w->turns == 1 ? 0 : turn, end = w->turns == 1 ? w->sum->parts : turn + 1;
         for (int64_t t = from; t < to; t += w->block) {
             wino_ahead ahead = ahead_of(w, number, turn, t, to);
-            int64_t tiles = min(w->block, to - t);
-            const void *dy = w->w->head.op ? wino_head(w->w, w->call, &w->dy_image, t, tiles, a.spread) : w->dy;
             for (int i = begin; i < end; i++)
-                multiply(w, &a, dy, i, t, tiles, bias, t > from, &ahead);
+                multiply(w, &a, i, t, min(w->block, to - t), bias, t > from, &ahead);
         }
         for (int i = begin; i < end; i++)
             fold(w, &a, i, taps);
@@ -219,14 +213,12 @@ static size_t memory(const hz_work *w, const cpu_micro *m, const cpu_wino *k)
 static size_t scratch(const hz_work *w, const cpu_micro *m, const cpu_wino *k)
 {
     wino_dw r = dw_of(w, m, k);
-    return sizeof(float) * (size_t)(zeros(&r) + r.planes * (r.x_plane + r.dy_plane) + r.sums * r.sum_plane)
-           + (w->head.op ? wino_head_bytes(&r.dy_image, r.block, k->bytes) : 0);
+    return sizeof(float) * (size_t)(zeros(&r) + r.planes * (r.x_plane + r.dy_plane) + r.sums * r.sum_plane);
 }
 
 WINO_ROW(wino_plain)
 WINO_ROW(wino_pairs)
 const cpu_kernel conv2d_dw_wino = { .name = "wino", .cost = cost_wino_plain, .memory = memory_wino_plain,
-                                    .scratch = scratch_wino_plain, .run = run_wino_plain, .heads = 1 };
+                                    .scratch = scratch_wino_plain, .run = run_wino_plain };
 const cpu_kernel conv2d_dw_winopairs = { .name = "winopairs", .cost = cost_wino_pairs, .memory = memory_wino_pairs,
-                                         .scratch = scratch_wino_pairs, .run = run_wino_pairs, .heads = 1,
-                                        .rounds = 1 };
+                                         .scratch = scratch_wino_pairs, .run = run_wino_pairs, .rounds = 1 };

@@ -36,15 +36,6 @@ typedef struct wino {
     int threads, stored;
 } wino;
 
-const void *wino_head(const hz_work *w, const cpu_call *c, const wino_image *g, int64_t first, int64_t tiles,
-                      void *out)
-{
-    wino_spot a = wino_at(g, first), b = wino_at(g, first + tiles - 1);
-    int64_t from = a.n * g->h + max(0, a.y * g->step - g->top);
-    int64_t to = b.n * g->h + min(g->h, b.y * g->step - g->top + WINO_REACH);
-    return cpu_head_run(w, c, from, to, out);
-}
-
 /* ---- one block ---- */
 
 /* The part of an image that `tiles` tiles from `first` on cover. */
@@ -60,8 +51,7 @@ static wino_ahead ahead_of(const wino *w, int64_t first, int64_t tiles, const ch
 {
     int64_t next = first + (int64_t)w->threads * WINO_BLOCK;
     int more = next + WINO_BLOCK <= w->tiles;
-    return (wino_ahead){ .read = w->x ? span(w, w->x, &w->in, more ? next : first, more ? WINO_BLOCK : 0)
-                                      : (wino_stream){ .at = near, .end = near },
+    return (wino_ahead){ .read = span(w, w->x, &w->in, more ? next : first, more ? WINO_BLOCK : 0),
                          .write = w->stored ? span(w, w->y, &w->out, first, tiles)
                                             : (wino_stream){ .at = near, .end = near },
                          .gate = w->gate ? (const char *)w->gate - (const char *)w->y : 0 };
@@ -87,9 +77,9 @@ static void follow(const wino *w, int task, int64_t first, int64_t tiles, char *
     }
 }
 
-static void transform(const wino *w, const void *x, float *v, const float *zero, int64_t first, int64_t tiles, int pass)
+static void transform(const wino *w, float *v, const float *zero, int64_t first, int64_t tiles, int pass)
 {
-    w->way->input(&w->in, x, zero, first, tiles, v, w->v_plane, w->v_pitch, pass);
+    w->way->input(&w->in, w->x, zero, first, tiles, v, w->v_plane, w->v_pitch, pass);
     if (tiles < WINO_BLOCK)                           /* products take whole groups of rows */
         for (int p = 0; p < w->way->planes[pass]; p++)
             memset(v + p * w->v_plane + tiles * w->v_pitch, 0,
@@ -128,12 +118,6 @@ static const float *weights_of(const wino *w, int panel, int before)
     return w->u + (WINO_MATRICES * first + w->way->matrix[before] * nv) * w->depth * w->p.lanes;
 }
 
-/* A block's result where it is not stored. */
-static int64_t near_bytes(const wino *w)
-{
-    return w->stored ? 0 : round_up(WINO_BLOCK * 16 * w->out.c * w->k->bytes, 64);
-}
-
 static void block(void *arg, int number, int worker)
 {
     const wino *w = arg;
@@ -146,12 +130,9 @@ static void block(void *arg, int number, int worker)
     wino_end end = { .bias = w->bias, .gate = w->gate, .act = w->w->attr.window.act,
                      .alpha = w->w->attr.window.alpha };
     memset(zero, 0, (size_t)w->in.c * WINO_REACH * sizeof(float));
-    const void *x = w->x;
-    if (w->w->head.op)
-        x = wino_head(w->w, w->call, &w->in, first, tiles, near + near_bytes(w));
     for (int pass = 0, before = 0; pass < w->way->passes; before += w->way->planes[pass++]) {
         int after = pass + 1 < w->way->passes ? before + w->way->planes[pass] : 0;
-        transform(w, x, v, zero, first, tiles, pass);
+        transform(w, v, zero, first, tiles, pass);
         for (int i = 0; i < w->p.count; i++) {
             int64_t width = (int64_t)panel_nv(&w->p, i) * w->p.lanes;
             int64_t channel = (int64_t)panel_first(&w->p, i) * w->p.lanes;
@@ -308,7 +289,7 @@ static size_t scratch(const hz_work *w, const cpu_micro *m, const cpu_wino *k)
     wino r = wino_of(w, m, k);
     return sizeof(float)
            * (size_t)(round_up(WINO_REACH * r.in.c, 16) + r.way->planes[0] * (r.v_plane + r.m_plane) + part_floats(&r))
-           + (size_t)near_bytes(&r) + (w->head.op ? wino_head_bytes(&r.in, WINO_BLOCK, k->bytes) : 0);
+           + (r.stored ? 0 : (size_t)(WINO_BLOCK * 16 * r.out.c * k->bytes));
 }
 
 static hz_status run(const hz_work *w, const cpu_call *c, const cpu_wino *k)
@@ -335,9 +316,8 @@ static void pack_pairs(const hz_work *w, const cpu_call *c) { pack(w, c, wino_pa
 
 #define PLAIN \
     { .name = "wino", .cost = cost_wino_plain, .memory = memory_wino_plain, .scratch = scratch_wino_plain, \
-      .pack = pack_plain, .run = run_wino_plain, .tails = tails, .heads = 1 }
+      .pack = pack_plain, .run = run_wino_plain, .tails = tails }
 #define ROUNDED \
     { .name = "winopairs", .cost = cost_wino_pairs, .memory = memory_wino_pairs, .scratch = scratch_wino_pairs, \
-      .pack = pack_pairs, .run = run_wino_pairs, .tails = tails, .heads = 1, \
-      .rounds = 1 }
+      .pack = pack_pairs, .run = run_wino_pairs, .tails = tails, .rounds = 1 }
 const cpu_kernel conv2d_wino = PLAIN, conv2d_dx_wino = PLAIN, conv2d_winopairs = ROUNDED, conv2d_dx_winopairs = ROUNDED;

@@ -150,19 +150,6 @@ static inline double wino_rate(const cpu_micro *m, const cpu_wino *k) { return k
     } \
     static hz_status run_##table(const hz_work *w, const cpu_call *c) { return run(w, c, table(w, c->micro)); }
 
-/* ---- where a head makes the image ---- */
-
-/* Bytes of what `tiles` tiles read at most: the rows of tiles that they may lie in, and what a tile reaches beyond. */
-static inline size_t wino_head_bytes(const wino_image *g, int64_t tiles, int bytes)
-{
-    int64_t rows = (ceil_div(tiles - 1, g->across) + 1) * g->step + 2 * WINO_REACH;
-    return (size_t)round_up(rows * g->w * g->c * bytes, 64);
-}
-
-/* Makes what these tiles read of an image, at `out`; returns where the image would begin. */
-const void *wino_head(const hz_work *w, const cpu_call *c, const wino_image *g, int64_t first, int64_t tiles,
-                      void *out);
-
 /* Where tile number `tile` lies; tiles are walked with wino_next. */
 typedef struct wino_spot { int64_t n, y, x; } wino_spot;
 
