@@ -29,9 +29,10 @@ static inline void moments_add(double *moments, const cpu_stored *s, int dtype, 
         for (int64_t i = 0; i < n; i++)
             mean[i] /= (float)some;
         s->norm_squares(squares, from, mean, some, n);
+        double count = moments[0];        /* no store below changes it: one division serves all columns */
         for (int64_t i = 0; i < n; i++)
-            moments_join(&moments[1 + i], &moments[1 + n + i], moments[0], mean[i], squares[i], (double)some);
-        moments[0] += (double)some;
+            moments_join(&moments[1 + i], &moments[1 + n + i], count, mean[i], squares[i], (double)some);
+        moments[0] = count + (double)some;
     }
 }
 /* 1/sqrt(variance + epsilon) of batch norm */
