@@ -15,7 +15,8 @@ local knob, given = hz.args({
   { 'test',      nil,        'int',    'test images (default: all)', min = 1 },
   row('batch', 64), row('dtype', 'f32'), row('exact', false), row('optimizer', 'adam'),
   row('rate', nil, { help = 'learning rate (default: adam and adamw 0.001, sgd 0.01, adadelta 1)' }),
-  row('schedule', 'cosine'), row('shift', 3), row('flip', true), row('seed', 1),
+  row('schedule', 'cosine'), row('shift', 3), row('flip', true), row 'fill', row 'smoothing', row 'views',
+  row 'width', row('seed', 1),
   { 'out',       nil,        'string',
     'folder for log and parameters (default: a folder under runs/train named after the settings)' },
   { 'fresh',     false,      'bool',   'start anew even if the folder holds a training' },
@@ -43,9 +44,9 @@ if not given.batch then knob.batch = math.min(knob.batch, #train) end
 
 local model = knob.model or (name == 'camera' and 'small' or 'all-cnns')
 local input = { train.items:size(2), train.items:size(3), train.items:size(4) }
-local net = hz.model(model, { classes = #train.classes, input = input })
+local net = hz.model(model, { classes = #train.classes, input = input, width = knob.width })
 net:init { seed = knob.seed, input = input }
-local training = hz.study.training(knob)         -- epochs, batch, dtype, seed, optimizer, augment
+local training = hz.study.training(knob)         -- epochs, batch, dtype, seed, smoothing, views, optimizer, augment
 
 -- ---- training ----
 
@@ -53,7 +54,8 @@ local run = hz.run {
   kind = 'train', out = knob.out, fresh = knob.fresh,
   settings = { data = name, digest = train.digest, test_digest = test.digest, model = model, layers = tostring(net),
     epochs = knob.epochs, batch = knob.batch, dtype = knob.dtype, optimizer = training.optimizer:describe(),
-    shift = knob.shift, flip = knob.flip, seed = knob.seed, exact = knob.exact or nil },
+    shift = knob.shift, flip = knob.flip, fill = knob.fill, smoothing = knob.smoothing, views = knob.views,
+    seed = knob.seed, exact = knob.exact or nil },
 }
 print(('%s: %d training and %d test images (%s)'):format(name, #train, #test,
   hz.visible(train.source)))
