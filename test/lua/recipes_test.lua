@@ -80,8 +80,8 @@ t.case("speedrun: views change the test's score alone, and are part of the run's
   end
   local with, without = run 'tta=true', run 'tta=false'
   t.ok(with ~= without, with)
-  local a, b = hz.safetensors.load(d .. '/' .. with .. '/model.safetensors'),
-    hz.safetensors.load(d .. '/' .. without .. '/model.safetensors')
+  local a, b = hz.safetensors.read(d .. '/' .. with .. '/model.safetensors'),
+    hz.safetensors.read(d .. '/' .. without .. '/model.safetensors')
   local n = 0
   for name, x in pairs(a) do
     t.equal(x:eq(b[name]):min(), 1, name)
