@@ -124,6 +124,7 @@ tsan:  ## the tests under the thread sanitizer, in build-tsan
 peers: all  ## the same training steps by PyTorch, compared (HZ_TORCH_PYTHON, see test/peers/README.md)
 	@$(PEER) test/peers/torch_step.py
 	@$(PEER) test/peers/torch_optim.py
+	@$(PEER) test/peers/airbench_step.py
 bench-peers: all  ## speed beside PyTorch, oneDNN, TensorFlow, OpenVINO, interleaved (see test/peers/README.md)
 	@$(PEER) test/peers/bench_train.py
 loc:  ## lines of code by folder
