@@ -2,7 +2,8 @@
 local t = ...
 local hz = require 'hz'
 
--- Loss there is summed over a batch of B, here it is its mean: rates are B times those, and a step loses the same share.
+-- The loss there is summed over a batch of B, here it is its mean: rates are B times those, and a step loses the same
+-- share.
 t.case("recipes: airbench's Muon version, in its own units", function()
   local r = hz.recipes.airbench { epochs = 4, batch = 500 }
   local whiten, conv, head, rest = unpack(r.optimizer:describe().groups)
