@@ -62,7 +62,7 @@ local cases = {
     .. "needs the input the net was made for" },
   { 'conv{4, 3}(hz.zeros{2, 8})', 'the input is %(8%); needs an image' },
   -- plans
-  { 'small():plan{bach=3}', "plan: 'bach' is unknown, did you mean 'batch'; have augment, batch" },
+  { 'small():plan{bach=3}', "plan: 'bach' is unknown, did you mean 'batch'; have augment, average, batch" },
   { 'small():plan{batch=0}', 'plan: batch is 0; needs a whole number of at least 1' },
   { 'small():plan{batch=1.5}', 'plan: batch is 1.5; needs' },
   { 'small():plan{batch="many"}', "plan: batch is 'many'; needs" },
@@ -109,7 +109,7 @@ local cases = {
   { 'hz.sgd{schedule="steps"}', "sgd: schedule: 'steps' is unknown; have constant, cosine" },
   { 'hz.sgd{rate=0/0}', 'sgd: rate is %-?nan; needs' },
   { 'hz.sgd{warmup=-3}', 'sgd: warmup is %-3; needs a whole number' },
-  { 'hz.optimizer("lion", {})', "optimizer: 'lion' is unknown; have adadelta, adam, adamw, sgd" },
+  { 'hz.optimizer("lion", {})', "optimizer: 'lion' is unknown; have adadelta, adam, adamw, muon, sgd" },
   { 'small():plan{data=set, batch=4, train=true, optimizer=hz.sgd{momentum=1}}',
     'momentum is 1; needs 0 <= momentum < 1' },
   { 'small():plan{data=set, batch=4, train=true, optimizer=hz.adam{beta1=1}}', 'beta1 is 1; needs 0 <= beta1 < 1' },

@@ -232,7 +232,7 @@ t.case('Tab within a call, also over several lines, and within a string', functi
   shows(shown, '\r\ntrue\r\n')
   shows(shown, '\r\n1012\r\n')
   shows(shown, '\r\n"file"\r\n')
-  shows(shown, '\r\naugment    batch      data ')
+  shows(shown, '\r\naugment    average    batch      data ')
 end)
 
 t.case('a training shows how far it is, and ends at Ctrl-C', function()

@@ -134,6 +134,7 @@ function methods:train(o)
     plan = result.plan:digest(),
     kernels = result.kernels, kernels_changed = result.kernels_changed }, { pretty = true }) .. '\n')
   file.remove(o.resume)
+  file.sweep(self.folder)              -- a killed process may still have been dying when this one began
   return result
 end
 
