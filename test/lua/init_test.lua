@@ -1,6 +1,7 @@
 -- init_test.lua: how weights begin: initialisations by name, whitening by images, the nets made of them.
 local t = ...
 local hz = require 'hz'
+local C = require 'hz.c'.C
 local tensor = require 'hz.tensor.tensor'
 local whiten = require 'hz.net.whiten'
 local l = hz.layers
@@ -187,4 +188,25 @@ t.case('fast learns the camera set: its loss falls, the same bits again', functi
   local first, again = losses(), losses()
   t.equal(first, again)
   t.ok(first[24] < 0.92 * first[1], ('%g, %g'):format(first[1], first[24]))
+end)
+
+t.case('whiten: a training that was stopped goes on to the same bits', function()
+  local labels = tensor.rand({ 40 }, 0, 3, { seed = 2, stream = 1 }):floor():to 'i32'
+  local set, path = { items = images(40, 9, 9, 3), labels = labels }, t.folder() .. '/resume.safetensors'
+  local function train(stop, resume)
+    local net = whitener(9, 9, 3)
+    local ok, r = pcall(hz.train, { net = net, train = set, test = set, epochs = 3, batch = 8, seed = 3,
+      resume = resume, augment = { shift = 1, fill = 'reflect', flip = 'alternating' },
+      optimizer = hz.sgd { rate = 0.1, momentum = 0.5 },
+      on_step = function(run)
+        if run.plan.steps == stop then C.hz_signal_set(2) end
+      end })
+    return net, ok, r
+  end
+  local whole = train()
+  local _, ok = train(7, path)
+  t.ok(not ok, 'it was stopped')
+  local again, done, r = train(nil, path)
+  t.ok(done and r.resumed > 0 and r.resumed < 3, tostring(r))
+  for name, x in pairs(whole:state()) do t.equal((x - again:state()[name]):abs():max(), 0, name) end
 end)
