@@ -9,6 +9,7 @@ local json = require 'hz.base.json'
 local machines = require 'hz.report.machines'
 local manifest = require 'hz.sweep.manifest'
 local picture = require 'hz.report.picture'
+local protocol = require 'hz.sweep.protocol'
 local report = require 'hz.report.report'
 local rows_of = require 'hz.sweep.rows'
 local say = require 'hz.base.say'
@@ -103,7 +104,7 @@ end
 -- ---- report ----
 
 local function show(o)
-  local r = report.of_manifest(o.runs, manifest.find(o.runs, o.words[1], say))
+  local r = report.of_manifest(o.runs, manifest.find(o.runs, o.words[1], say), o)
   if o.svg then
     file.write(o.svg, picture.svg(r))
     say('plot written to ' .. o.svg)
@@ -199,6 +200,12 @@ local function at(f)
 end
 
 local folder = { 'runs', nil, 'string', 'the folder of the sweeps instead of HZ_RUNS or ./runs', form = 'runs=DIR' }
+-- What verdicts are asked for, as NAME=VALUE.
+local asked = {}
+for i, row in ipairs(protocol.asked) do
+  asked[i] = setmetatable({ form = row[1] .. '=SHARE' }, { __index = row })
+end
+
 local array = { 'json', false, 'bool', 'an array for programs' }
 local note = 'ID may be cut short as long as it is unique'
 
@@ -210,10 +217,11 @@ local commands = {
   }),
   report = command.new('report', {
     about = note,
-    { '', at(show), 'the table and plot of a sweep (the latest without an ID)', {
+    { '', at(show), 'the table, plot and verdict of a sweep (the latest without an ID)', {
       { 'csv', false, 'bool', 'its cells as CSV' },
       { 'json', false, 'bool', 'its cells as an array' },
       { 'svg', nil, 'string', 'writes the plot', form = '--svg FILE' },
+      asked[1], asked[2],
       folder }, words = { 'ID', 0, 1 } },
   }),
   compare = command.new('compare', {

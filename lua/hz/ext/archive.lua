@@ -1,5 +1,6 @@
--- archive.lua: the one door to libarchive: walks the entries of an archive and hands out those that are asked for.
--- It writes nothing itself, so no name in an archive ever becomes a path by itself. Opened at the first use.
+-- archive.lua: the one door to libarchive: walks the entries of an archive and hands out those that are asked for, and
+-- says what bytes come to when they are packed. It writes no file itself, so no name in an archive ever becomes a path
+-- by itself. Opened at the first use.
 local ffi = require 'ffi'
 local c = require 'hz.c'
 
@@ -18,6 +19,18 @@ const char *archive_error_string(hz_archive *a);
 const char *archive_entry_pathname(hz_archive_entry *e);
 const char *archive_entry_hardlink(hz_archive_entry *e);
 unsigned archive_entry_filetype(hz_archive_entry *e);
+hz_archive_entry *archive_entry_new(void);
+void archive_entry_free(hz_archive_entry *e);
+void archive_entry_set_filetype(hz_archive_entry *e, unsigned kind);
+hz_archive *archive_write_new(void);
+int archive_write_free(hz_archive *a);
+int archive_write_set_format_raw(hz_archive *a);
+int archive_write_add_filter_by_name(hz_archive *a, const char *name);
+int archive_write_set_bytes_per_block(hz_archive *a, int bytes);
+int archive_write_open_memory(hz_archive *a, void *buffer, size_t bytes, size_t *used);
+int archive_write_header(hz_archive *a, hz_archive_entry *e);
+int64_t archive_write_data(hz_archive *a, const void *buffer, size_t bytes);
+int archive_write_close(hz_archive *a);
 ]]
 
 local M = {}
@@ -81,6 +94,42 @@ function M.walk(path, each)
     local name, kind = describe(lib, entry[0])
     each(name, kind, function(most) return contents(lib, a, path, name, most) end)
   end
+end
+
+-- ---- packing ----
+
+local PIECE = 2 ^ 20               -- bytes between two looks for Ctrl-C
+
+local function begin(lib, filter, buffer, room, used)
+  local a = ffi.gc(lib.archive_write_new(), lib.archive_write_free)
+  local entry = ffi.gc(lib.archive_entry_new(), lib.archive_entry_free)
+  lib.archive_entry_set_filetype(entry, 0x8000)
+  for _, status in ipairs { lib.archive_write_set_format_raw(a), lib.archive_write_add_filter_by_name(a, filter),
+    lib.archive_write_set_bytes_per_block(a, 0), lib.archive_write_open_memory(a, buffer, room, used),
+    lib.archive_write_header(a, entry) } do
+    if status ~= 0 then c.fail('pack: %s: %s', filter, why(lib, a)) end
+  end
+  return a
+end
+
+local function put(lib, a, filter, p, bytes)
+  for at = 0, bytes - 1, PIECE do
+    c.poll()
+    local n = math.min(PIECE, bytes - at)
+    if lib.archive_write_data(a, p + at, n) ~= n then c.fail('pack: %s: %s', filter, why(lib, a)) end
+  end
+end
+
+-- How many bytes a stream comes to by a filter of libarchive ('xz', 'zstd'). total: its bytes; each(add) calls
+-- add(pointer, bytes) for its pieces, in order.
+function M.packed(filter, total, each)
+  local lib = open()
+  local room = total + math.ceil(total / 8) + 65536    -- what cannot be packed grows a little
+  local buffer, used = ffi.new('uint8_t[?]', room), ffi.new 'size_t[1]'
+  local a = begin(lib, filter, buffer, room, used)
+  each(function(p, bytes) put(lib, a, filter, ffi.cast('const uint8_t *', p), bytes) end)
+  if lib.archive_write_close(a) ~= 0 then c.fail('pack: %s: %s', filter, why(lib, a)) end
+  return tonumber(used[0])
 end
 
 return M

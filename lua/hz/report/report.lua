@@ -1,5 +1,6 @@
 -- report.lua: a report joins what a sweep found: r = { id, rows (a cell each, sweep/rows.lua), groups (over seeds,
--- stats.lua), missing (cells not there), notes }. text.lua, picture.lua and export.lua show it.
+-- stats.lua), missing (cells not there), notes, and for verdicts (verdicts.lua) runs, margin, alpha (nil: as usual) and
+-- sets (of data that is here) }. text.lua, picture.lua and export.lua show it.
 local index = require 'hz.sweep.index'
 local machines = require 'hz.report.machines'
 local rows_of = require 'hz.sweep.rows'
@@ -17,6 +18,16 @@ function M.new(id, records, missing, notes, labels)
   return { id = id, rows = rows, groups = stats.groups(rows), missing = missing or 0, notes = notes }
 end
 
+-- function(group) -> the sets of all its items, each once, of the jobs of a sweep.
+local function sets_of(jobs)
+  local points = {}
+  for _, job in ipairs(jobs) do points[job.key] = job.point end
+  return function(g)
+    local p = points[g.rows[1].record.key]
+    return p and (p.watch == p.test and { p.train, p.test } or { p.train, p.watch, p.test })
+  end
+end
+
 -- Of a sweep in this process.
 function M.of_sweep(sweep)
   local records, missing, labels = {}, 0, {}
@@ -24,15 +35,19 @@ function M.of_sweep(sweep)
     if sweep.records[i] then records[#records + 1] = sweep.records[i] else missing = missing + 1 end
     labels[job.key] = job.labels
   end
-  return M.new(sweep.id, records, missing, nil, labels)
+  local r = M.new(sweep.id, records, missing, nil, labels)
+  r.runs, r.sets, r.margin, r.alpha = sweep.runs, sets_of(sweep.jobs), sweep.margin, sweep.alpha
+  return r
 end
 
--- Of a manifest, through the index.
-function M.of_manifest(runs, m)
+-- Of a manifest, through the index. o: margin and alpha of the verdicts, may be nil.
+function M.of_manifest(runs, m, o)
   local keys, labels = {}, {}
   for i, cell in ipairs(m.cells) do keys[i], labels[cell.key] = cell.key, cell.labels end
   local records, notes = index.records(runs, keys)
-  return M.new(m.id, records, #keys - #records, notes, labels)
+  local r = M.new(m.id, records, #keys - #records, notes, labels)
+  r.runs, r.margin, r.alpha = runs, o and o.margin, o and o.alpha
+  return r
 end
 
 return M

@@ -1,10 +1,11 @@
--- text.lua: a report (report.lua) in words: heading, table, plot in characters, and what went wrong.
+-- text.lua: a report (report.lua) in words: heading, table, plot in characters, what went wrong, and the verdict.
 local picture = require 'hz.report.picture'
 local plot = require 'hz.base.plot'
 local rows_of = require 'hz.sweep.rows'
 local table_text = require 'hz.base.table'.text
 local thousands = require 'hz.net.net'.thousands
 local title = require 'hz.sweep.text'.title
+local verdict_text = require 'hz.report.verdict_text'
 local visible = require 'hz.base.visible'.text
 
 local M = {}
@@ -143,6 +144,7 @@ function M.text(r)
     local are = r.missing == 1 and ' is' or 's are'
     parts[#parts + 1] = ('%d cell%s not finished; the same command goes on'):format(r.missing, are)
   end
+  parts[#parts + 1] = verdict_text.text(r)
   return table.concat(parts, '\n\n')
 end
 

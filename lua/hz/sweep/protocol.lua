@@ -39,6 +39,13 @@ local function validation_count(set, train)
   return count
 end
 
+-- Rows (base/args.lua) of what verdicts are asked for. They decide nothing about cells, and so are in no key.
+M.asked = {
+  { 'margin', M.margin, 'float', 'verdicts: loss of accuracy that is still safe; 0.01 is a point', min = 0.0001,
+    max = 1 },
+  { 'alpha', 0.05, 'float', 'verdicts: how often a harmful encoding may be called safe', min = 0.0001, max = 0.5 },
+}
+
 local rows = {}
 
 -- Splits follow the content hash of the original items: the same at every quality, and validation sets of different

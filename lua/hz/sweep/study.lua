@@ -19,6 +19,7 @@ local need = require 'hz.base.need'
 local encodings = require 'hz.sweep.encodings'
 local optim = require 'hz.net.optim'
 local plans = require 'hz.net.plan'
+local protocol = require 'hz.sweep.protocol'
 local recipes = require 'hz.net.recipes'
 local sets = require 'hz.sweep.sets'
 local sweeps = require 'hz.sweep.sweep'
@@ -156,6 +157,7 @@ local last_rows = {
   { 'svg', nil, 'string', 'file for the plot of accuracy over bits' },
   { 'parallel', 'auto', 'int', 'cells at a time, each in a process of its own; auto: as many as finish soonest',
     min = 1, max = 256, also = { 'auto' } },
+  protocol.asked[1], protocol.asked[2],
   { 'tune', false, 'bool', 'choose kernels by trial, once for all cells; remembered for this machine' },
   { 'dry', false, 'bool', 'say how many cells and how long, and stop' },
 }

@@ -18,6 +18,7 @@ local plans = require 'hz.net.plan'
 local posix = require 'hz.ext.posix'
 local predict = require 'hz.sweep.predict'
 local progress = require 'hz.base.progress'
+local protocol = require 'hz.sweep.protocol'
 local say = require 'hz.base.say'
 local say_remarks = require 'hz.base.remarks'
 local source = require 'hz.data.source'
@@ -203,10 +204,10 @@ end
 -- Fields of a sweep: its own, and every setting that decides what comes of a training.
 local settings = training.names('', 'decides', 'no')
 M.known = training.names([[name runs request dry foretell parallel tune data codec quality codec_test quality_test model
-  weights norm width protocol train test values]], 'decides', 'no')
+  weights norm width protocol train test values margin alpha]], 'decides', 'no')
 local standard = { name = 'sweep', codec = { 'jpeg' }, protocol = 'strict', seed = { 1 }, parallel = 1 }
 
-local unasked = names.set 'data optimizer runs dry foretell parallel weights_digest'
+local unasked = names.set 'data optimizer runs dry foretell parallel weights_digest margin alpha'
 
 -- What was asked for, in plain values: two sweeps of the same request differ only in what the world has become since.
 local function request_of(o)
@@ -232,6 +233,12 @@ local function check_kinds(o)
     if o[k] ~= nil then need.count('sweep', k, o[k], 1) end
   end
   if o.epochs ~= nil then need.count('sweep', 'epochs', o.epochs) end
+  for _, row in ipairs(protocol.asked) do
+    local v = o[row[1]]
+    if v ~= nil and (type(v) ~= 'number' or not (v >= row.min and v <= row.max)) then
+      need.fail('sweep', row[1], v, ('a number of %s..%s'):format(row.min, row.max))
+    end
+  end
   if o.width ~= nil then need.number('sweep', 'width', o.width) end
   for _, k in ipairs { 'request', 'values' } do
     if o[k] ~= nil then need.table('sweep', k, o[k]) end
@@ -342,15 +349,16 @@ end
 -- Runs a sweep. o: name, runs (folder; default HZ_RUNS or ./runs), request (the knobs as given, kept in the
 -- manifest), dry (true: only count and predict), foretell (true: predict before it begins), parallel (cells at a time,
 -- each in a process of its own with its share of the threads; 'auto': as many as finish soonest; default 1), tune
--- (true: kernels by trial), and the axes and settings of axes.jobs; any other key is a parameter of the codecs
--- (encodings.lua). Returns { id, runs, jobs, records, failed }.
+-- (true: kernels by trial), margin and alpha (of the verdicts: protocol.asked), and the axes and settings of axes.jobs;
+-- any other key is a parameter of the codecs (encodings.lua). Returns { id, runs, jobs, records, failed }.
 function M.run(o)
   local start = os.clock()                             -- what a process needs to get here
   check(o)
   local jobs = axes.jobs(o)
   local chosen = o.tune and kernels.choose(o, jobs)     -- before the sweep has its id, which follows from them
   local self = setmetatable({ id = manifest.id(o.name, jobs), runs = manifest.runs(o.runs), jobs = jobs, records = {},
-    known = {}, failed = {}, progress = progress.new(), processes = 1, kernels = chosen }, Sweep)
+    known = {}, failed = {}, progress = progress.new(), processes = 1, kernels = chosen,
+    margin = o.margin, alpha = o.alpha }, Sweep)
   local role = workers.role(self.id)
   if role == 'other' then return take_in(self) end
   if role == 'worker' then
@@ -369,14 +377,24 @@ function M.run(o)
   return self
 end
 
+-- ' margin=0.02' where a verdict is asked for otherwise than usual.
+local function asked_text(self)
+  local text = ''
+  for _, row in ipairs(protocol.asked) do
+    local v = self[row[1]]
+    if v and v ~= row[2] then text = ('%s %s=%.14g'):format(text, row[1], v) end
+  end
+  return text
+end
+
 -- Lines about the cells that failed, and where the results are.
 function methods:closing()
   local lines = {}
   for _, f in ipairs(self.failed) do
     lines[#lines + 1] = ('failed: cell %d, %s: %s'):format(f.job.number, text.title(f.job.labels), f.message)
   end
-  lines[#lines + 1] = ('stored in %s; once more: hz report %s%s'):format(self.runs, self.id,
-    self.runs == 'runs' and '' or ' runs=' .. self.runs)
+  lines[#lines + 1] = ('stored in %s; once more: hz report %s%s%s'):format(self.runs, self.id,
+    self.runs == 'runs' and '' or ' runs=' .. self.runs, asked_text(self))
   for i, line in ipairs(lines) do lines[i] = visible(line) end
   return table.concat(lines, '\n')
 end
@@ -389,6 +407,6 @@ function methods:finish()
 end
 
 names.receivers('sweep', methods, M.is)
-Sweep.__index, Sweep.__names = names.index('sweep', methods, 'kernels'), methods
+Sweep.__index, Sweep.__names = names.index('sweep', methods, 'kernels margin alpha'), methods
 
 return M

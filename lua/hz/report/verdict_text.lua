@@ -1,0 +1,213 @@
+-- verdict_text.lua: verdicts (verdicts.lua) in words: a line for a hurried reader, and for each chain a table of its
+-- encodings, the knee as a bracket, and an account of bits. Differences are in points, 100 times the share of items.
+local rows_of = require 'hz.sweep.rows'
+local tables = require 'hz.base.table'
+local verdicts = require 'hz.report.verdicts'
+local visible = require 'hz.base.visible'.line
+
+local M = {}
+
+-- ---- words ----
+
+local function points(v)
+  local text = ('%.4g'):format(100 * v)
+  return text .. (text == '1' and ' point' or ' points')
+end
+
+local function confidence(r) return ('%.4g %%'):format(100 * (1 - r.alpha)) end
+
+local function small(v) return ('%.3g'):format(v) end
+
+-- 'jpeg', 'jpeg subsampling=444, small': what tells a chain from the others of the report.
+local function naming(chains)
+  local function many(name)
+    return #rows_of.distinct(chains, function(chain) return chain[name] end) > 1
+  end
+  local data, model, dtype = many 'data', many 'model', many 'dtype'
+  return function(chain)
+    local parts = {}
+    local function add(text) if text and text ~= '' then parts[#parts + 1] = text end end
+    add(chain.codec .. (chain.further ~= '' and ' ' .. chain.further or ''))
+    add(data and chain.data); add(model and chain.model); add(dtype and chain.dtype)
+    add(chain.trained and 'trained on ' .. chain.trained)
+    return table.concat(parts, ', ')
+  end
+end
+
+-- ---- the line for a hurried reader ----
+
+local function claim(r, chain)
+  local safe = chain.knee.safe and chain.entries[chain.knee.safe]
+  if not safe then return ('none is shown to cost at most %s (%s)'):format(points(r.margin), confidence(r)) end
+  local text = ('%s costs at most %s (%s)'):format(verdicts.called(safe), points(r.margin), confidence(r))
+  if not chain.bits then return text end
+  local from = chain.bits.lossless or chain.bits.raw
+  return ('%s, %s bits per sample instead of %s (%s)'):format(text, small(chain.bits.needed.payload),
+    small(from.payload), from.called)
+end
+
+local function harm(chain)
+  local at = chain.knee.harmful
+  if not at then return nil end
+  local e = chain.entries[at]
+  return ('%s%s'):format(verdicts.called(e), at < #chain.entries and ' and below harm' or ' harms')
+end
+
+-- Entries of the bracket that have no verdict.
+local function between(chain)
+  local list = {}
+  for i = (chain.knee.safe or 0) + 1, (chain.knee.harmful or #chain.entries + 1) - 1 do
+    list[#list + 1] = chain.entries[i]
+  end
+  return list
+end
+
+-- What would decide them: seeds that settle each with 80 % probability.
+local function remedy(list)
+  local most, never = 0, nil
+  for _, e in ipairs(list) do
+    if e.found.verdict == 'undecided' then
+      if e.found.reason then return ('%s: %s'):format(verdicts.called(e), e.found.reason) end
+      if not e.found.more_seeds then never = never or e end
+      most = math.max(most, e.found.more_seeds or 0)
+    end
+  end
+  if never then
+    return ('not even 40 more seeds would settle %s: more test items, or a wider margin would'):format(
+      verdicts.called(never))
+  end
+  return most > 0 and ('%d more seed%s would settle it with 80 %% probability'):format(most, most == 1 and '' or 's')
+end
+
+local function rest(chain)
+  local list = between(chain)
+  if #list == 0 then return nil end
+  local where = chain.knee.safe and chain.knee.harmful and 'between them' or chain.knee.safe and 'below it'
+    or chain.knee.harmful and 'above it' or 'all'
+  local help = remedy(list)
+  return where .. (where == 'all' and ' are' or '') .. ' undecided' .. (help and ', ' .. help or '')
+end
+
+-- One line; it says what is known, or why nothing is.
+function M.line(r, chain, name)
+  if chain.reason then return ('%s: no verdict: %s; what would help: %s'):format(name, chain.reason, chain.help) end
+  local parts = { claim(r, chain), harm(chain) or chain.knee.safe == #chain.entries and 'none of them harms' or nil }
+  parts[#parts + 1] = rest(chain)
+  return name .. ': ' .. table.concat(parts, '; ')
+end
+
+-- ---- the table of encodings ----
+
+local function number(format, v, factor) return v and format:format(v * (factor or 1)) or '-' end
+local function signed(name) return function(e) return number('%+.2f', e.found[name], 100) end end
+local function plain(name, factor, format)
+  return function(e) return number(format or '%.2f', e.found[name], factor) end
+end
+
+local columns = {
+  { 'encoding', 'left', verdicts.called },
+  { 'verdict', 'left', function(e) return e.mark end },
+  { 'diff.', 'right', function(e)
+    return e.found.difference and signed 'difference'(e) .. (e.found.measurable and '*' or ' ') or '-'
+  end },
+  { 'lower', 'right', signed 'lower' }, { 'upper', 'right', signed 'upper' },
+  { 'seed sd', 'right', plain('seed_sd', 100) }, { 'item sd', 'right', plain('item_sd', 100) },
+  { 'corr.', 'right', plain 'correlation' }, { 'churn', 'right', plain('churn', 100, '%.1f') },
+}
+
+local function table_of(chain)
+  local lines = {}
+  for i, e in ipairs(chain.entries) do
+    lines[i] = {}
+    for k, col in ipairs(columns) do lines[i][k] = col[3](e) end
+  end
+  return tables.text(columns, lines, tables.width)
+end
+
+-- What the figures of a chain are of.
+local function legend(r, chain)
+  local e
+  for _, one in ipairs(chain.entries) do e = e or one.found.seeds > 1 and one.found or nil end
+  if not e then return nil end
+  local text = ('points beside raw (%.2f %%) over %d seeds and %d items; bounds one-sided at %s; * measurable; churn: '
+    .. '%% of items that change sides, between seeds of raw %.1f'):format(100 * e.reference, e.seeds, e.items,
+    confidence(r), 100 * (e.null_churn or 0))
+  return tables.wrap(text, '', tables.width)
+end
+
+local function bracket(r, chain)
+  local safe, harmful = chain.entries[chain.knee.safe], chain.entries[chain.knee.harmful]
+  local low = harmful and ('above %s, which harms'):format(verdicts.called(harmful)) or 'not bounded from below'
+  local high = safe and ('at most %s, which is safe'):format(verdicts.called(safe)) or 'not bounded from above'
+  return ('the knee: %s; %s (%.4g %%)'):format(low, high, 100 * (1 - 2 * r.alpha))
+end
+
+-- ---- the account of bits ----
+
+local account_columns = { { 'bits', 'left' }, { 'per item' }, { 'per sample' }, { '% of raw' }, { 'files: item' },
+  { 'sample' }, { '% of raw' } }
+
+local function account_row(chain, called, v)
+  local b, out = chain.bits, { called }
+  for _, kind in ipairs { 'payload', 'file' } do
+    out[#out + 1] = ('%.0f'):format(v[kind] * b.samples)
+    out[#out + 1] = ('%.3f'):format(v[kind])
+    out[#out + 1] = ('%.1f'):format(100 * v[kind] / b.raw[kind])
+  end
+  return out
+end
+
+local function account_of(chain)
+  local b, lines = chain.bits, {}
+  local function add(called, v) if v then lines[#lines + 1] = account_row(chain, called, v) end end
+  add('raw', b.raw)
+  for _, coder in ipairs(b.coders) do add('lossless: ' .. coder.called, coder) end
+  add('redundancy, at least', b.redundancy)
+  add('needed, at most', b.needed)
+  add('saved', b.saved)
+  return tables.text(account_columns, lines, tables.width)
+end
+
+-- What the account lacks.
+local function lacks(chain)
+  local b, list = chain.bits, {}
+  for _, why in ipairs(b.missing or {}) do list[#list + 1] = 'lossless bits lack a coder: ' .. why end
+  if not b.missing then
+    list[1] = 'lossless bits: not counted here yet; the command of the sweep counts them, and trains nothing anew'
+  end
+  return list
+end
+
+-- ---- the whole ----
+
+local function chain_text(r, chain, name)
+  local parts = { name .. ':', table_of(chain) }
+  parts[#parts + 1] = legend(r, chain)
+  parts[#parts + 1] = tables.wrap(bracket(r, chain), '', tables.width)
+  if chain.bits then
+    parts[#parts + 1] = account_of(chain)
+    for _, line in ipairs(lacks(chain)) do parts[#parts + 1] = tables.wrap(visible(line), '', tables.width) end
+  else
+    parts[#parts + 1] = 'bits: none saved is claimed where training and test have other encodings'
+  end
+  return table.concat(parts, '\n')
+end
+
+-- The verdict of a report; nil where nothing is judged.
+function M.text(r)
+  local chains = verdicts.of(r)
+  if #chains == 0 then return nil end
+  local name, parts, judged = naming(chains), {}, false
+  for _, chain in ipairs(chains) do
+    parts[#parts + 1] = tables.wrap(visible(M.line(r, chain, name(chain))), '  ', tables.width)
+    judged = judged or not chain.reason
+  end
+  if judged then parts[#parts + 1] = 'assay not shown: no controls are among the cells' end
+  local out = { table.concat(parts, '\n') }
+  for _, chain in ipairs(chains) do
+    if not chain.reason then out[#out + 1] = chain_text(r, chain, visible(name(chain))) end
+  end
+  return table.concat(out, '\n\n')
+end
+
+return M

@@ -1,0 +1,298 @@
+-- verdicts.lua: the verdicts of a report: what each encoding costs each model beside the untouched data (raw), from the
+-- outcomes in the cells. Final weights decide, whatever the protocol calls accuracy. Encodings of one codec that differ
+-- in the walked parameter only are a chain, ordered from most bits to fewest; all models, data sets, storage types and
+-- kinds of training have chains of their own. This file says where there is no verdict, and why; verdict.lua decides.
+local bits = require 'hz.report.bits'
+local c = require 'hz.c'
+local cell = require 'hz.sweep.cell'
+local protocol = require 'hz.sweep.protocol'
+local rows_of = require 'hz.sweep.rows'
+local verdict = require 'hz.report.verdict'
+
+local M = {}
+
+local ROOM = 5                     -- margins between chance and the reference: with less, nothing can be lost
+local LATE = 0.5                   -- of the margin: what the reference may still gain in its last quarter
+
+-- ---- outcomes ----
+
+-- The outcomes of a row's cell, { correct, class }; nil and why.
+local function outcomes(r, row)
+  local key = row.record.key
+  if not r.outcomes[key] then
+    local ok, _, tensors = c.try(cell.read, r.runs, key)
+    r.outcomes[key] = ok and { correct = tensors['test.correct'], class = tensors['test.class'] } or {}
+  end
+  return r.outcomes[key].correct and r.outcomes[key]
+end
+
+local function test_digest(row) return row.record.decides and row.record.decides.test.digest end
+
+-- Rows of a group by seed, of those that are finished.
+local function by_seed(g)
+  local by = {}
+  for _, row in ipairs(g.rows) do
+    if not row.failed and not by[row.seed] then by[row.seed] = row end
+  end
+  return by
+end
+
+-- Outcomes of two groups at the seeds that both have, in the order of these.
+local function paired(r, g, reference)
+  local a, b, ours, theirs, seeds = {}, {}, by_seed(g), by_seed(reference), {}
+  for seed, row in pairs(ours) do
+    if theirs[seed] and test_digest(row) == test_digest(theirs[seed]) then seeds[#seeds + 1] = seed end
+  end
+  table.sort(seeds)
+  for _, seed in ipairs(seeds) do
+    local x, y = outcomes(r, ours[seed]), outcomes(r, theirs[seed])
+    if x and y then a[#a + 1], b[#b + 1] = x.correct, y.correct end
+  end
+  return a, b
+end
+
+-- ---- whether the reference can tell anything ----
+
+-- The largest share of items that are right and of one class.
+local function constant(o)
+  local right, class, n, hits, most = o.correct:pointer 'read', o.class:pointer 'read', o.class:count(), {}, 0
+  for i = 0, n - 1 do
+    if right[i] == 1 then
+      local k = (hits[class[i]] or 0) + 1
+      hits[class[i]], most = k, math.max(most, k)
+    end
+  end
+  return most / n
+end
+
+-- The share of items that the best constant answer gets right, as far as outcomes say; of balanced classes one of them.
+local function chance(r, reference)
+  local best = 0
+  for _, row in pairs(by_seed(reference)) do
+    local o = outcomes(r, row)
+    if o then best = math.max(best, constant(o)) end
+  end
+  local classes = reference.rows[1].record.classes
+  return math.max(best, classes and 1 / classes or 0)
+end
+
+-- Watch accuracy of the reference at an epoch, mean over seeds.
+local function watched(reference, epoch)
+  local sum, n = 0, 0
+  for _, row in ipairs(reference.rows) do
+    local v = row.curve[epoch]
+    if type(v) == 'number' then sum, n = sum + v, n + 1 end
+  end
+  return n > 0 and sum / n or nil
+end
+
+local function late_gain(reference)
+  local epochs = #reference.rows[1].curve
+  local last, before = watched(reference, epochs), watched(reference, math.floor(0.75 * epochs))
+  return last and before and last - before
+end
+
+local function count(n, word) return ('%d %s%s'):format(n, word, n == 1 and '' or 's') end
+local function points(v) return ('%.2f points'):format(100 * v) end
+
+-- Checks of a reference, in order: f(r, reference) -> why there is no verdict, and what would help.
+local checks = {
+  function(_, g)
+    if g.source_lossy then
+      return ('the untouched data were %s before'):format(g.source), 'data that no lossy codec has been through'
+    end
+  end,
+  function(_, g)
+    local n = g.seeds - g.failed
+    if n < 2 then return ('the reference has %s'):format(n == 1 and 'one seed' or 'no finished seed'), 'seed=1..5' end
+  end,
+  function(r, g)
+    local least = chance(r, g)
+    if g.accuracy and g.accuracy - least < ROOM * r.margin then
+      return ('the reference is near chance: %.2f %% right, a constant answer %.2f %%'):format(100 * g.accuracy,
+        100 * least), 'a longer training, more data or another model'
+    end
+  end,
+  function(r, g)
+    local gain = late_gain(g)
+    if not gain then return 'one epoch does not show whether the reference still improves', 'more epochs' end
+    if gain > LATE * r.margin then
+      return ('the reference still improves: %s in its last quarter'):format(points(gain)), 'more epochs'
+    end
+  end,
+}
+
+local function trouble(r, reference)
+  if not reference then return 'no cell on the untouched data (raw) is finished', 'raw among the encodings' end
+  for _, check in ipairs(checks) do
+    local why, help = check(r, reference)
+    if why then return why, help end
+  end
+end
+
+-- ---- one encoding ----
+
+local function judge(r, g, reference)
+  local a, b = paired(r, g, reference)
+  if g.failed > 0 then
+    return { verdict = 'undecided', seeds = #a, reason = count(g.failed, 'training') .. ' failed' }
+  end
+  if #a == 0 then return { verdict = 'undecided', seeds = 0, reason = 'no seed in common with raw' } end
+  local v = verdict.compare(a, b, { margin = r.margin, alpha = r.alpha })
+  if v.verdict == 'undecided' and not v.reason then v.more_seeds = verdict.seeds_needed(v, { alpha = r.alpha }) end
+  return v
+end
+
+-- ---- bits ----
+
+-- Of a group, in bits per sample: payload (tables once per set) and files.
+local function sizes(g)
+  return { payload = g.bits_per_sample, file = g.bits_per_sample_file, called = g.tested.text }
+end
+
+-- The account of a chain, per sample in bits, each with payload and file: raw, coders (list, with names), lossless (the
+-- best, by payload and by files apart), needed (the claimed end of the knee: an upper bound), saved, redundancy (at
+-- least). samples: of an item.
+local function account(r, chain, reference)
+  local all = reference.rows[1].record.accounts.all
+  local plain = bits.lossless(reference.rows[1].record, r.sets and r.sets(reference))
+  local out = { samples = all.samples / all.items, raw = sizes(reference), coders = {},
+    missing = plain and plain.missing }
+  out.needed = chain.knee and chain.knee.safe and sizes(chain.entries[chain.knee.safe].group) or nil
+  for i, coder in ipairs(plain and plain.coders or {}) do
+    out.coders[i] = { called = coder.name, payload = 8 * coder.payload / plain.samples,
+      file = 8 * coder.file / plain.samples }
+  end
+  local best, of_files = bits.best({ coders = out.coders }, 'payload'), bits.best({ coders = out.coders }, 'file')
+  if not best then return out end
+  out.lossless = { payload = best.payload, file = of_files.file, called = best.called }
+  local function less(x, y) return { payload = x.payload - y.payload, file = x.file - y.file } end
+  out.redundancy = less(out.raw, out.lossless)
+  out.saved = out.needed and less(out.lossless, out.needed)
+  return out
+end
+
+-- ---- chains ----
+
+-- What keeps chains apart, beside the setting: the codec, its other walked parameters, and what trained.
+local function kind_of(g)
+  if g.trained == g.tested then return 'same' end
+  return g.trained.text
+end
+
+local function new_chain(g)
+  return { setting = g.setting, codec = g.tested.name, further = g.tested:further_text(), model = g.model,
+    data = g.data, dtype = g.dtype, protocol = g.protocol, trained = g.trained ~= g.tested and g.trained.text or nil,
+    entries = {} }
+end
+
+local function chains_of(groups)
+  local list, by, references = {}, {}, {}
+  for _, g in ipairs(groups) do
+    if rows_of.untouched(g) then
+      references[g.setting] = references[g.setting] or g
+    else
+      local key = table.concat({ g.setting, g.tested.name, g.tested:further_text(), kind_of(g) }, '\0')
+      if not by[key] then
+        by[key] = new_chain(g)
+        list[#list + 1] = by[key]
+      end
+      table.insert(by[key].entries, { group = g })
+    end
+  end
+  for _, chain in ipairs(list) do
+    table.sort(chain.entries, function(a, b)
+      if a.group.bits_per_sample ~= b.group.bits_per_sample then
+        return a.group.bits_per_sample > b.group.bits_per_sample
+      end
+      return a.group.at < b.group.at
+    end)
+  end
+  return list, references
+end
+
+local function judge_chain(r, chain, reference)
+  chain.reference = reference
+  chain.reason, chain.help = trouble(r, reference)
+  if chain.reason then return end
+  local list = {}
+  for i, entry in ipairs(chain.entries) do
+    entry.found = judge(r, entry.group, reference)
+    list[i] = entry.found
+  end
+  chain.knee = verdict.sequence(list)
+  for i, entry in ipairs(chain.entries) do entry.mark = chain.knee.marks[i] end
+  if not chain.trained then chain.bits = account(r, chain, reference) end
+end
+
+-- The chains of a report, in its order: each { codec, further, model, data, dtype, protocol, trained (text of what all
+-- were trained on; nil where each was trained on its own), entries, reference (a group), and either reason and help,
+-- where there is no verdict, or knee (verdict.sequence) and bits (account) }. An entry: { group, found
+-- (verdict.compare), mark (safe, harmful, undecided, not reached) }. Empty for a report without a runs folder.
+function M.of(r)
+  if r.chains or not r.runs then return r.chains or {} end
+  for _, row in ipairs(protocol.asked) do r[row[1]] = r[row[1]] or row[2] end
+  r.outcomes = {}
+  local references
+  r.chains, references = chains_of(r.groups)
+  for _, chain in ipairs(r.chains) do judge_chain(r, chain, references[chain.setting]) end
+  r.outcomes = nil
+  return r.chains
+end
+
+-- ---- as fields of cells ----
+
+-- What --json and --csv say in each cell of a judged encoding, all seeds the same: f(entry, chain, r) -> value or nil.
+-- Differences are shares of items; bits are per sample.
+local function found(name) return function(e) return e.found and e.found[name] end end
+local function bit(part, kind) return function(_, chain) return chain.bits[part] and chain.bits[part][kind] end end
+
+local columns = {
+  { 'verdict', function(e) return e.mark end },
+  { 'verdict_reason', function(e, chain) return chain.reason or e.found and e.found.reason end },
+  { 'margin', function(_, _, r) return r.margin end }, { 'alpha', function(_, _, r) return r.alpha end },
+  { 'difference', found 'difference' }, { 'difference_lower', found 'lower' }, { 'difference_upper', found 'upper' },
+  { 'measurable', found 'measurable' }, { 'seed_sd', found 'seed_sd' }, { 'item_sd', found 'item_sd' },
+  { 'correlation', found 'correlation' }, { 'churn', found 'churn' }, { 'null_churn', found 'null_churn' },
+  { 'seeds_compared', found 'seeds' }, { 'items_compared', found 'items' }, { 'more_seeds', found 'more_seeds' },
+  { 'knee', function(e, chain)
+    local k = chain.knee
+    return k and (e == chain.entries[k.safe] and 'safe' or e == chain.entries[k.harmful] and 'harmful') or nil
+  end },
+  { 'lossless', bit('lossless', 'called'), bits = true },
+  { 'bits_lossless', bit('lossless', 'payload'), bits = true },
+  { 'bits_lossless_file', bit('lossless', 'file'), bits = true },
+  { 'bits_saved', bit('saved', 'payload'), bits = true }, { 'bits_saved_file', bit('saved', 'file'), bits = true },
+  { 'bits_redundancy', bit('redundancy', 'payload'), bits = true },
+  { 'bits_redundancy_file', bit('redundancy', 'file'), bits = true },
+}
+
+-- Names of the fields that cells of a report have beside those of rows.lua; none where nothing can be judged.
+function M.fields(r)
+  local list = {}
+  for i, col in ipairs(#M.of(r) > 0 and columns or {}) do list[i] = col[1] end
+  return list
+end
+
+-- row -> fields by name, of the cells of judged encodings.
+function M.by_row(r)
+  local map = {}
+  for _, chain in ipairs(M.of(r)) do
+    for _, e in ipairs(chain.entries) do
+      local own = {}
+      for _, col in ipairs(columns) do
+        if not col.bits or chain.bits then own[col[1]] = col[2](e, chain, r) or nil end
+      end
+      for _, row in ipairs(e.group.rows) do map[row] = own end
+    end
+  end
+  return map
+end
+
+-- How people call an encoding of a chain: 'quality 30', 'bitrate 32'; the codec where nothing is walked.
+function M.called(e)
+  local own = e.group.tested
+  return own.value ~= nil and ('%s %s'):format(own.parameter, own:label_text()) or own.name
+end
+
+return M
