@@ -1,4 +1,4 @@
--- distribution.lua: the normal and Student's distribution and their quantiles, to about 1e-12 of the probability.
+-- distribution.lua: the normal, Student's and the binomial distribution, and quantiles, to 1e-12 of a probability.
 -- Tails are computed as tails, so that small ones keep their digits. df = math.huge is the normal distribution.
 local libm = require 'hz.ext.libm'
 
@@ -81,6 +81,9 @@ function M.t_upper(tail, df)
   known[df][tail] = known[df][tail] or solve(tail, df)
   return known[df][tail]
 end
+
+-- P(X <= k) of n trials that succeed with probability p (DLMF 8.17.5); between whole k what the beta function gives.
+function M.binomial_at_most(k, n, p) return beta(1 - p, p, n - k, k + 1) end
 
 -- ---- averages over an estimated variance ----
 
