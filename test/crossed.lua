@@ -145,6 +145,33 @@ function M.chains(o, draws, margin)
   return r
 end
 
+local function first(list, n) return { unpack(list, 1, n) } end
+
+-- A draw at `seeds`; if it is undecided and is told how many more would settle it, whether these do.
+local function go_on(r, drawn, seeds, rule)
+  local now = verdict.compare(first(drawn[1], seeds), first(drawn[0], seeds), rule)
+  local k, p = verdict.seeds_needed(now, rule)
+  if not k then return end
+  local later = verdict.compare(first(drawn[1], seeds + k), first(drawn[0], seeds + k), rule)
+  r.draws, r.foretold = r.draws + 1, r.foretold + p
+  r.settled = r.settled + (later.verdict ~= 'undecided' and 1 or 0)
+end
+
+-- What seeds_needed foretells is over all true differences alike, so each draw takes the next of o.differences. Returns
+-- how many were told, how many of these were settled, and the mean of what was foretold. o.seeds: seeds + 40.
+function M.further(o, draws, seeds, rule)
+  local r, worlds = { draws = 0, settled = 0, foretold = 0 }, {}
+  for i, d in ipairs(o.differences) do
+    local own = {}
+    for k, v in pairs(o) do own[k] = v end
+    own.differences = { d }
+    worlds[i] = M.world(own)
+  end
+  for i = 1, draws do go_on(r, M.draw(worlds[i % #worlds + 1]), seeds, rule) end
+  r.foretold = r.draws > 0 and r.foretold / r.draws or 0
+  return r
+end
+
 -- ---- the uncertainty of the check itself ----
 
 -- Whether so many events are no proof (at 1 in 1000) that their probability is above p.

@@ -1,4 +1,4 @@
--- distribution.lua: the normal, Student's and the binomial distribution, and quantiles, to 1e-12 of a probability.
+-- distribution.lua: the normal, Student's and the binomial distribution, and quantiles, to 1e-10 of a probability.
 -- Tails are computed as tails, so that small ones keep their digits. df = math.huge is the normal distribution.
 local libm = require 'hz.ext.libm'
 
@@ -82,8 +82,12 @@ function M.t_upper(tail, df)
   return known[df][tail]
 end
 
--- P(X <= k) of n trials that succeed with probability p (DLMF 8.17.5); between whole k what the beta function gives.
-function M.binomial_at_most(k, n, p) return beta(1 - p, p, n - k, k + 1) end
+-- P(X <= k) of n trials that succeed with probability p, 0 < p < 1 (DLMF 8.17.5); between whole k, from -1 to n, what
+-- the beta function gives.
+function M.binomial_at_most(k, n, p)
+  if k <= -1 then return 0 elseif k >= n then return 1 end
+  return beta(1 - p, p, n - k, k + 1)
+end
 
 -- ---- averages over an estimated variance ----
 

@@ -10,11 +10,11 @@ local PROBABLE = 0.8
 local MOST = 40                       -- further seeds that anyone would train
 
 -- The least mean difference at which so many items may show that no more than the margin is lost (verdict.lua, on
--- losses in single items); math.huge where no difference would do.
+-- losses in single items).
 local function least_shown(items, margin, alpha)
   local function shown(lost) return distribution.binomial_at_most(lost, items, margin) <= alpha end
-  if margin >= 1 then return -1 elseif not shown(0) then return huge end
-  local low, high = 0, items * margin
+  if margin >= 1 then return -1 end
+  local low, high = -1, items * margin
   for _ = 1, 40 do
     local middle = (low + high) / 2
     if shown(middle) then low = middle else high = middle end
