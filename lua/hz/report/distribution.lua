@@ -1,4 +1,4 @@
--- distribution.lua: the normal and Student's distribution and their quantiles, to about 1e-12 of the probability.
+-- distribution.lua: the normal, Student's and the binomial distribution, and quantiles, to 1e-10 of a probability.
 -- Tails are computed as tails, so that small ones keep their digits. df = math.huge is the normal distribution.
 local libm = require 'hz.ext.libm'
 
@@ -80,6 +80,13 @@ function M.t_upper(tail, df)
   known[df] = known[df] or {}
   known[df][tail] = known[df][tail] or solve(tail, df)
   return known[df][tail]
+end
+
+-- P(X <= k) of n trials that succeed with probability p, 0 < p < 1 (DLMF 8.17.5); between whole k, from -1 to n, what
+-- the beta function gives.
+function M.binomial_at_most(k, n, p)
+  if k <= -1 then return 0 elseif k >= n then return 1 end
+  return beta(1 - p, p, n - k, k + 1)
 end
 
 -- ---- averages over an estimated variance ----

@@ -1,24 +1,41 @@
 -- power.lua: how probable a verdict is: before a sweep, with so many seeds and items, and with more seeds than there
 -- are. seed_sd is the standard deviation over seeds of the difference of paired accuracies, item_sd that over items of
--- expected difference (both as verdict.compare gives them); accuracies are shares, 0.01 is a point.
+-- their expected difference (both as verdict.compare gives them); accuracies are shares, 0.01 is a point.
 local distribution = require 'hz.report.distribution'
 
 local M = {}
 
-local sqrt, huge = math.sqrt, math.huge
+local sqrt, max, huge = math.sqrt, math.max, math.huge
 local PROBABLE = 0.8
 local MOST = 40                       -- further seeds that anyone would train
+
+-- The least mean difference at which so many items may show that no more than the margin is lost (verdict.lua, on
+-- losses in single items).
+local function least_shown(items, margin, alpha)
+  local function shown(lost) return distribution.binomial_at_most(lost, items, margin) <= alpha end
+  if margin >= 1 then return -1 end
+  local low, high = -1, items * margin
+  for _ = 1, 40 do
+    local middle = (low + high) / 2
+    if shown(middle) then low = middle else high = middle end
+  end
+  return -low / items
+end
 
 -- Probability that the lower bound at 1 - alpha exceeds -margin where the true difference is o.difference (0). The
 -- mean is normal with variance seed_sd^2/S + item_sd^2/n; of its two parts the first is estimated with S - 1 degrees of
 -- freedom, the second, over hundreds of items, is taken as known: a noncentral t, with a part of the variance known.
 -- o: margin, seeds (math.huge: as many as one likes), items, seed_sd, item_sd, alpha (0.05), difference (0).
 function M.power(o)
-  local S, of_items = o.seeds, o.item_sd ^ 2 / o.items
-  local of_seeds, room = o.seed_sd ^ 2 / S, o.margin + (o.difference or 0)
-  local se, t = sqrt(of_seeds + of_items), distribution.t_upper(o.alpha or 0.05, S - 1)
-  if se == 0 then return room > 0 and 1 or 0 end
-  local function given(u) return distribution.normal_tail((t * sqrt(of_seeds * u * u + of_items) - room) / se) end
+  local S, alpha, true_one = o.seeds, o.alpha or 0.05, o.difference or 0
+  local of_seeds, of_items = o.seed_sd ^ 2 / S, o.item_sd ^ 2 / o.items
+  local se, t = sqrt(of_seeds + of_items), distribution.t_upper(alpha, S - 1)
+  local least = least_shown(o.items, o.margin, alpha)
+  if se == 0 then return true_one > max(-o.margin, least) and 1 or 0 end
+  local function given(u)
+    local needed = max(t * sqrt(of_seeds * u * u + of_items) - o.margin, least)
+    return distribution.normal_tail((needed - true_one) / se)
+  end
   return S == huge and given(1) or distribution.over_deviation(given, S - 1)
 end
 
@@ -39,12 +56,13 @@ end
 
 -- Probability that k more seeds settle it. The items stay the same, so only the seeds' part of the mean moves: from the
 -- mean over S seeds to that over S + k by s sqrt(k / (S (S + k))) times Student's t with S - 1 degrees of freedom (the
--- predictive distribution under a flat prior; Spiegelhalter, Freedman and Blackburn 1986).
+-- predictive distribution under a flat prior; Spiegelhalter, Freedman and Blackburn 1986). Means above one number are
+-- safe, below another harmful.
 local function settled(r, k, margin, alpha)
   local S = r.seeds
   local moves = r.seed_sd * sqrt(k / (S * (S + k)))
   local reach = distribution.t_upper(alpha, S + k - 1) * sqrt(r.seed_sd ^ 2 / (S + k) + r.item_sd ^ 2 / r.items)
-  local above, below = reach - margin, -margin - reach               -- means beyond these are safe, harmful
+  local above, below = max(reach - margin, least_shown(r.items, margin, alpha)), -margin - reach
   if moves == 0 then return (r.difference > above or r.difference < below) and 1 or 0 end
   return distribution.t_tail((above - r.difference) / moves, S - 1)
     + distribution.t_tail((r.difference - below) / moves, S - 1)

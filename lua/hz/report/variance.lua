@@ -83,7 +83,7 @@ function M.components(a, b)
   local items, reference = ffi.new('int32_t[?]', n), ffi.new('int32_t[?]', n)
   local sums, of_a, of_b, squares = {}, {}, {}, 0
   for s = 1, S do
-    local x, y, differ = add(a[s]:pointer 'read', b[s]:pointer 'read', n, items, reference)
+    local x, y, differ = add(a[s]:contiguous():pointer 'read', b[s]:contiguous():pointer 'read', n, items, reference)
     sums[s], of_a[s], of_b[s], squares = x - y, x / n, y / n, squares + differ
   end
   local item_squares, pairs_apart = over_items(items, reference, n, S)
