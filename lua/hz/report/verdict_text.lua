@@ -18,6 +18,11 @@ local function confidence(r) return ('%.4g %%'):format(100 * (1 - r.alpha)) end
 
 local function small(v) return ('%.3g'):format(v) end
 
+-- Lines of at most the columns of a terminal; numbers stay beside their %.
+local function wrap(text, indent)
+  return (tables.wrap(text:gsub(' %%', '\1%%'), indent or '', tables.width):gsub('\1', ' '))
+end
+
 -- 'jpeg', 'jpeg subsampling=444, small': what tells a chain from the others of the report.
 local function naming(chains)
   local function many(name)
@@ -129,17 +134,19 @@ local function legend(r, chain)
   local e
   for _, one in ipairs(chain.entries) do e = e or one.found.seeds > 1 and one.found or nil end
   if not e then return nil end
-  local text = ('points beside raw (%.2f %%) over %d seeds and %d items; bounds one-sided at %s; * measurable; churn: '
-    .. '%% of items that change sides, between seeds of raw %.1f'):format(100 * e.reference, e.seeds, e.items,
+  local text = ('points beside raw (%.2f %%) over %d seeds and %d items; bounds one-sided at %s; * measurable; '
+    .. 'churn: %% of items that change sides (%.1f between seeds of raw)'):format(100 * e.reference, e.seeds, e.items,
     confidence(r), 100 * (e.null_churn or 0))
-  return tables.wrap(text, '', tables.width)
+  return wrap(text)
 end
 
+-- The knee lies above the last that harms, and is at most the last that is safe.
 local function bracket(r, chain)
   local safe, harmful = chain.entries[chain.knee.safe], chain.entries[chain.knee.harmful]
-  local low = harmful and ('above %s, which harms'):format(verdicts.called(harmful)) or 'not bounded from below'
-  local high = safe and ('at most %s, which is safe'):format(verdicts.called(safe)) or 'not bounded from above'
-  return ('the knee: %s; %s (%.4g %%)'):format(low, high, 100 * (1 - 2 * r.alpha))
+  local low, high = harmful and verdicts.called(harmful), safe and verdicts.called(safe)
+  local where = low and high and ('in (%s, %s]'):format(low, high) or high and 'at most ' .. high
+    or low and 'above ' .. low or 'anywhere'
+  return ('knee: %s, with %.4g %% confidence'):format(where, 100 * (1 - 2 * r.alpha))
 end
 
 -- ---- the account of bits ----
@@ -183,10 +190,10 @@ end
 local function chain_text(r, chain, name)
   local parts = { name .. ':', table_of(chain) }
   parts[#parts + 1] = legend(r, chain)
-  parts[#parts + 1] = tables.wrap(bracket(r, chain), '', tables.width)
+  parts[#parts + 1] = wrap(bracket(r, chain))
   if chain.bits then
     parts[#parts + 1] = account_of(chain)
-    for _, line in ipairs(lacks(chain)) do parts[#parts + 1] = tables.wrap(visible(line), '', tables.width) end
+    for _, line in ipairs(lacks(chain)) do parts[#parts + 1] = wrap(visible(line)) end
   else
     parts[#parts + 1] = 'bits: none saved is claimed where training and test have other encodings'
   end
@@ -199,7 +206,7 @@ function M.text(r)
   if #chains == 0 then return nil end
   local name, parts, judged = naming(chains), {}, false
   for _, chain in ipairs(chains) do
-    parts[#parts + 1] = tables.wrap(visible(M.line(r, chain, name(chain))), '  ', tables.width)
+    parts[#parts + 1] = wrap(visible(M.line(r, chain, name(chain))), '  ')
     judged = judged or not chain.reason
   end
   if judged then parts[#parts + 1] = 'assay not shown: no controls are among the cells' end
