@@ -48,7 +48,8 @@ local function write(runs, o)
     curve = { loss = watched, accuracy = watched, watch_loss = watched, watch_accuracy = watched },
     accuracy = right, test_accuracy = right, test_loss = 0.1, best = 0.9, last = watched[#watched],
     accounts = { all = account(o.quality), test = account(o.quality) }, source = o.source,
-    decides = { training = { data = { digest = 'a' }, watch = { digest = 'b' } }, test = { digest = o.digest or 'c' } } }
+    decides = { training = { data = { digest = 'a' }, watch = { digest = 'b' } },
+      test = { digest = o.digest or 'c' } } }
   local run = { seconds = 1, version = '0', commit = 'c', isa = 'x', threads = 1, finished = '2026-01-01T00:00:00Z' }
   file.mkdir(cell.folder(runs))
   safetensors.write(cell.path(runs, key), named, { ['hz.cell'] = json.encode(r), ['hz.run'] = json.encode(run) })
@@ -132,8 +133,8 @@ t.case('verdict: none where the reference can tell nothing, and why', function()
 end)
 
 t.case('verdict: none where the untouched data were lossy before', function()
-  local source = { text = 'JPEG 75', lossy = true, items = 10, samples = 30720, payload = 10, tables = 10, container = 10,
-    tables_once = 1 }
+  local source = { text = 'JPEG 75', lossy = true, items = 10, samples = 30720, payload = 10, tables = 10,
+    container = 10, tables_once = 1 }
   local list = usual()
   for _, one in ipairs(list) do one.source = source end
   t.match(verdict_text.text(judged(list)):gsub('\n *', ' '), 'no verdict: the untouched data were JPEG 75 before')
