@@ -164,10 +164,12 @@ t.case('verdict: only seeds that both have, of the same test items, are compared
     if one.quality == 50 and one.seed > 3 then one.digest = 'd' end
     if one.quality == 10 then one.digest = 'd' end
   end
-  local entries = verdicts.of(judged(list))[1].entries
+  local r = judged(list)
+  local entries = verdicts.of(r)[1].entries
   t.equal({ entries[1].found.seeds, entries[1].mark }, { 5, 'safe' })
   t.equal(entries[2].found.seeds, 3)
   t.equal(entries[3].found.reason, 'no seed in common with raw')
+  t.match(verdict_text.text(r), '\nquality 10: no seed in common with raw\n')
 end)
 
 t.case('verdict: models and codecs have chains of their own, told apart by name', function()
@@ -248,7 +250,7 @@ t.case('bits: lossless bits are counted once, by two coders, and found again by 
     local path = dir .. '/lossless/' .. file.list(dir .. '/lossless')[1]
     t.write(path, '{"key": 3}')
     t.equal(bits.lossless(record_of(sets)), nil, 'damage is no account')
-    t.equal(bits.lossless(record_of(sets), sets).raw, a.raw)
+    t.equal(bits.lossless(record_of(sets), sets).raw, a.raw, 'once more in this process')
   end)
 end)
 

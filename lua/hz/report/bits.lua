@@ -9,6 +9,7 @@ local encoding = require 'hz.codec.encoding'
 local fields = require 'hz.base.fields'
 local file = require 'hz.base.file'
 local json = require 'hz.base.json'
+local progress = require 'hz.base.progress'
 local recode = require 'hz.codec.recode'
 local say = require 'hz.base.say'
 local ffi = c.ffi
@@ -117,6 +118,8 @@ local function store(key, a)
 end
 
 local function count(sets, key)
+  local shown = progress.new()
+  shown:show 'counting lossless bits'
   local plain = recode.group(sets).account
   local a = { key = key, items = plain.items, samples = plain.samples, raw = plain.payload, coders = json.array {},
     missing = json.array {} }
@@ -129,6 +132,7 @@ local function count(sets, key)
       a.missing[#a.missing + 1] = tostring(payload)
     end
   end
+  shown:clear()
   return a
 end
 
@@ -152,16 +156,18 @@ end
 
 -- The account of all items of a cell: { items, samples, raw (bytes), coders = list of { name, payload, file (bytes) },
 -- missing = why coders did not run }. sets: those items, to be coded where the cache does not know of them; without
--- them nil then.
-function M.lossless(record, sets)
+-- them nil then. known: accounts by key, of the same report.
+function M.lossless(record, sets, known)
   local digests = sets and digests_of_sets(sets) or digests_of(record)
   if not digests then return nil end
+  known = known or {}
   local key = key_of(digests)
-  local a = stored(key)
-  if a and (#a.missing == 0 or not sets) then return a end
-  if not sets then return nil end
-  a = count(sets, key)
-  store(key, a)
+  local a = known[key] or stored(key)
+  if sets and not known[key] and (not a or #a.missing > 0) then
+    a = count(sets, key)
+    store(key, a)
+  end
+  known[key] = a
   return a
 end
 

@@ -134,9 +134,9 @@ local function legend(r, chain)
   local e
   for _, one in ipairs(chain.entries) do e = e or one.found.seeds > 1 and one.found or nil end
   if not e then return nil end
-  local text = ('points beside raw (%.2f %%) over %d seeds and %d items; bounds one-sided at %s; * measurable; '
-    .. 'churn: %% of items that change sides (%.1f between seeds of raw)'):format(100 * e.reference, e.seeds, e.items,
-    confidence(r), 100 * (e.null_churn or 0))
+  local text = ('points beside raw (%.2f %% by final weights) over %d seeds and %d items; bounds one-sided at %s; '
+    .. '* measurable; churn: %% of items that change sides (%.1f between seeds of raw)'):format(100 * e.reference,
+    e.seeds, e.items, confidence(r), 100 * (e.null_churn or 0))
   return wrap(text)
 end
 
@@ -187,8 +187,16 @@ end
 
 -- ---- the whole ----
 
+-- Encodings that could not be judged, and why.
+local function add_reasons(chain, parts)
+  for _, e in ipairs(chain.entries) do
+    if e.found.reason then parts[#parts + 1] = ('%s: %s'):format(verdicts.called(e), e.found.reason) end
+  end
+end
+
 local function chain_text(r, chain, name)
   local parts = { name .. ':', table_of(chain) }
+  add_reasons(chain, parts)
   parts[#parts + 1] = legend(r, chain)
   parts[#parts + 1] = wrap(bracket(r, chain))
   if chain.bits then

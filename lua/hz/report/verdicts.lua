@@ -155,7 +155,7 @@ end
 -- least). samples: of an item.
 local function account(r, chain, reference)
   local all = reference.rows[1].record.accounts.all
-  local plain = bits.lossless(reference.rows[1].record, r.sets and r.sets(reference))
+  local plain = bits.lossless(reference.rows[1].record, r.sets and r.sets(reference), r.accounts)
   local out = { samples = all.samples / all.items, raw = sizes(reference), coders = {},
     missing = plain and plain.missing }
   out.needed = chain.knee and chain.knee.safe and sizes(chain.entries[chain.knee.safe].group) or nil
@@ -232,11 +232,11 @@ end
 function M.of(r)
   if r.chains or not r.runs then return r.chains or {} end
   for _, row in ipairs(protocol.asked) do r[row[1]] = r[row[1]] or row[2] end
-  r.outcomes = {}
+  r.outcomes, r.accounts = {}, {}
   local references
   r.chains, references = chains_of(r.groups)
   for _, chain in ipairs(r.chains) do judge_chain(r, chain, references[chain.setting]) end
-  r.outcomes = nil
+  r.outcomes, r.accounts = nil, nil
   return r.chains
 end
 
