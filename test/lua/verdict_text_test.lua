@@ -241,7 +241,7 @@ t.case('bits: lossless bits are counted once, by two coders, and found again by 
     t.equal(bits.lossless(record_of(sets)), nil)
     local a = bits.lossless(record_of(sets), sets)
     t.equal({ a.items, a.samples, a.raw, #a.missing }, { 30, 30 * 768, 30 * 768, 0 })
-    t.equal({ a.coders[1].name, a.coders[2].name, #a.coders }, { 'png', 'xz of all samples', 2 })
+    t.equal({ a.coders[1].name, a.coders[2].name, #a.coders }, { 'png', 'xz, all items', 2 })
     for _, coder in ipairs(a.coders) do
       t.ok(coder.payload < a.raw and coder.payload > 5 / 8 * a.raw, coder.name)        -- noise of 5 bits
       t.ok(coder.payload <= coder.file, coder.name)

@@ -59,7 +59,7 @@ local function xz(sets, total)
   local bytes = archive.packed('xz', total, function(add)
     return (sets[1].sounds and each_sound or each_image)(sets, add)
   end)
-  return bytes, bytes, 'xz of all samples'
+  return bytes, bytes, 'xz, all items'
 end
 
 local function by_codec(name)

@@ -149,10 +149,10 @@ local function bracket(r, chain)
   return ('knee: %s, with %.4g %% confidence'):format(where, 100 * (1 - 2 * r.alpha))
 end
 
--- ---- the account of bits ----
+-- ---- the account of bits: payload (tables once for the set), then whole files; shares are of raw ----
 
-local account_columns = { { 'bits', 'left' }, { 'per item' }, { 'per sample' }, { '% of raw' }, { 'files: item' },
-  { 'sample' }, { '% of raw' } }
+local account_columns = { { 'bits', 'left' }, { 'per item' }, { 'per sample' }, { '%' }, { 'files' }, { 'per sample' },
+  { '%' } }
 
 local function account_row(chain, called, v)
   local b, out = chain.bits, { called }
@@ -168,7 +168,7 @@ local function account_of(chain)
   local b, lines = chain.bits, {}
   local function add(called, v) if v then lines[#lines + 1] = account_row(chain, called, v) end end
   add('raw', b.raw)
-  for _, coder in ipairs(b.coders) do add('lossless: ' .. coder.called, coder) end
+  for _, coder in ipairs(b.coders) do add('lossless ' .. coder.called, coder) end
   add('redundancy, at least', b.redundancy)
   add('needed, at most', b.needed)
   add('saved', b.saved)
