@@ -112,6 +112,8 @@ fuzz: all  ## random ops and nets against f64, wrong calls, for SECONDS=300 from
 	@$(BUILD)/hz test/fuzz.lua seed=$(or $(SEED),$(shell date +%s)) $(if $(CASE),case=$(CASE),seconds=$(or $(SECONDS),300))
 faults: all $(FAULTS)  ## kills, full disks, failing allocations (minutes); CASE=sweep:kill:17 (a loss names it) alone
 	@$(BUILD)/hz test/faults.lua library=$(FAULTS) seed=$(or $(SEED),1) $(if $(CASE),case=$(CASE))
+truth: all  ## how often verdicts are wrong, by simulation (minutes); DRAWS=n of each kind, SEED=n
+	@$(BUILD)/hz test/truth.lua draws=$(or $(DRAWS),10000) seed=$(or $(SEED),1)
 lint: $(BUILD)/hz  ## the dependency rules and the house rules that a program can check
 	@$(BUILD)/hz test/lint.lua
 asan:  ## the tests under the address and undefined-behaviour sanitizers, in build-asan
@@ -121,10 +123,11 @@ asan:  ## the tests under the address and undefined-behaviour sanitizers, in bui
 tsan:  ## the tests under the thread sanitizer, in build-tsan
 	@HZ_SANITIZER=thread TSAN_OPTIONS=allocator_may_return_null=1:ignore_noninstrumented_modules=1 \
 	 $(MAKE) BUILD=build-tsan SAN='-fsanitize=thread -fno-omit-frame-pointer' check
-peers: all  ## the same training steps by PyTorch, compared (HZ_TORCH_PYTHON, see test/peers/README.md)
+peers: all  ## training steps beside PyTorch, verdicts beside statsmodels (HZ_TORCH_PYTHON, see test/peers/README.md)
 	@$(PEER) test/peers/torch_step.py
 	@$(PEER) test/peers/torch_optim.py
 	@$(PEER) test/peers/airbench_step.py
+	@$(PEER) test/peers/statsmodels_verdict.py
 bench-peers: all  ## speed beside PyTorch, oneDNN, TensorFlow, OpenVINO, interleaved (see test/peers/README.md)
 	@$(PEER) test/peers/bench_train.py
 loc:  ## lines of code by folder

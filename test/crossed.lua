@@ -1,0 +1,197 @@
+-- crossed.lua: outcomes of seeds and items whose true accuracies are known, for judging verdicts. Run s of arm k gets
+-- item i right where
+--   level_k + difficulty * I_i + own_k * J_ik + spread_k * U_sk + sqrt(paired) * C_si + sqrt(1 - paired) * E_sik > 0
+-- with independent standard normal I, J, C, E and U of which those of two arms at one seed have the correlation
+-- `correlation`. Seeds and items are drawn anew in every draw, so the true accuracy of an arm is that of the normal
+-- distribution, exactly: level_k is chosen for it.
+local ffi = require 'ffi'
+local distribution = require 'hz.report.distribution'
+local tensor = require 'hz.tensor.tensor'
+local verdict = require 'hz.report.verdict'
+
+local M = {}
+
+local sqrt, floor, random = math.sqrt, math.floor, math.random
+
+-- ---- normal numbers, fast: quantiles of equal probability, drawn with replacement ----
+
+local COUNT = 65536
+local quantile = ffi.new('double[?]', COUNT)
+for i = 0, COUNT / 2 - 1 do
+  local z = distribution.t_upper((i + 0.5) / COUNT, math.huge)
+  quantile[i], quantile[COUNT - 1 - i] = -z, z
+end
+
+local function normal() return quantile[floor(random() * COUNT)] end
+
+-- ---- a world: its arms, the first of which is the reference ----
+
+local function filled(n, f)
+  local list = {}
+  for i = 1, n do list[i] = f(i) end
+  return list
+end
+
+-- o: items, seeds; accuracy (of the reference), differences (of the other arms); difficulty, own, spread (latent sds;
+-- the reference has own 0), unequal (spread of the others over that of the reference), correlation, paired.
+function M.world(o)
+  local w = { o = o, arms = {} }
+  for k = 0, #o.differences do
+    local own, spread = k > 0 and o.own or 0, o.spread * (k > 0 and o.unequal or 1)
+    local sd = sqrt(o.difficulty ^ 2 + own ^ 2 + spread ^ 2 + 1)
+    local accuracy = o.accuracy + (o.differences[k] or 0)
+    w.arms[k] = { own = own, spread = spread, level = -sd * distribution.t_upper(accuracy, math.huge),
+      latent = ffi.new('double[?]', o.items),
+      outcomes = filled(o.seeds, function() return tensor.empty({ o.items }, 'u8') end) }
+  end
+  w.difficulty, w.common = ffi.new('double[?]', o.items), ffi.new('double[?]', o.items)
+  return w
+end
+
+local function draw_items(latent, difficulty, own, n)
+  for i = 0, n - 1 do latent[i] = difficulty[i] + own * normal() end
+end
+
+local function draw_run(right, latent, common, shift, rest, n)
+  for i = 0, n - 1 do right[i] = latent[i] + shift + common[i] + rest * normal() > 0 and 1 or 0 end
+end
+
+local function scaled(to, by, n)
+  for i = 0, n - 1 do to[i] = by == 0 and 0 or by * normal() end
+end
+
+-- New items and seeds. Returns outcomes by arm, 0 the reference; they last until the next draw.
+function M.draw(w)
+  local o, n, drawn = w.o, w.o.items, {}
+  scaled(w.difficulty, o.difficulty, n)
+  for k = 0, #w.arms do draw_items(w.arms[k].latent, w.difficulty, w.arms[k].own, n) end
+  for s = 1, o.seeds do
+    scaled(w.common, sqrt(o.paired), n)
+    local shared = sqrt(o.correlation) * normal()
+    for k = 0, #w.arms do
+      local arm = w.arms[k]
+      local shift = arm.level + arm.spread * (shared + sqrt(1 - o.correlation) * normal())
+      draw_run(arm.outcomes[s]:pointer(), arm.latent, w.common, shift, sqrt(1 - o.paired), n)
+    end
+  end
+  for k = 0, #w.arms do drawn[k] = w.arms[k].outcomes end
+  return drawn
+end
+
+-- ---- how often verdicts are wrong ----
+
+-- A usual world: about 6 % of the items differ between paired runs, 8 % between seeds; run sd 0.4 points.
+local usual = { items = 2000, seeds = 5, accuracy = 0.85, differences = { -0.01 }, difficulty = 3, own = 0.4,
+  spread = 0.03, unequal = 1, correlation = 0, paired = 0.5 }
+
+-- usual, changed.
+function M.options(changed)
+  local o = {}
+  for k, v in pairs(usual) do o[k] = v end
+  for k, v in pairs(changed) do
+    assert(o[k] ~= nil, k)
+    o[k] = v
+  end
+  return o
+end
+
+-- One encoding, its true difference as in o. Returns how many of the draws were called safe, harmful; and root mean
+-- squares of seed_sd and item_sd, the mean correlation, churn and null churn.
+function M.rates(o, draws, rule)
+  local w = M.world(o)
+  local r = { draws = draws, safe = 0, harmful = 0, undecided = 0, seed_sd = 0, item_sd = 0, churn = 0, null_churn = 0,
+    correlation = 0 }
+  for _ = 1, draws do
+    local drawn = M.draw(w)
+    local found = verdict.compare(drawn[1], drawn[0], rule)
+    r[found.verdict] = r[found.verdict] + 1
+    for _, name in ipairs { 'seed_sd', 'item_sd' } do r[name] = r[name] + found[name] ^ 2 / draws end
+    for _, name in ipairs { 'churn', 'null_churn' } do r[name] = r[name] + found[name] / draws end
+    r.correlation = r.correlation + (found.correlation or 0) / draws
+  end
+  r.seed_sd, r.item_sd = sqrt(r.seed_sd), sqrt(r.item_sd)
+  return r
+end
+
+-- The worst that may be claimed of true differences (most bits first, falling) at this margin: the first index that is
+-- not safe, the last that is not harmful.
+local function limits(differences, margin)
+  local first_lost, last_kept = #differences + 1, 0
+  for i, d in ipairs(differences) do
+    if d <= -margin then first_lost = math.min(first_lost, i) end
+    if d >= -margin then last_kept = i end
+  end
+  return first_lost, last_kept
+end
+
+-- Several encodings, adaptive looks and the fixed sequence. Returns how many draws claimed safe where it is not,
+-- harmful where it is not, either; how many found the whole of the safe run; and the mean seeds of the last looks.
+function M.chains(o, draws, margin)
+  local w = M.world(o)
+  local first_lost, last_kept = limits(o.differences, margin)
+  local r = { draws = draws, safe = 0, harmful = 0, outside = 0, whole = 0, seeds = 0 }
+  for _ = 1, draws do
+    local drawn, list = M.draw(w), {}
+    for k = 1, #o.differences do
+      list[k] = verdict.adaptive(drawn[k], drawn[0], { margin = margin })
+      r.seeds = r.seeds + list[k].seeds / draws / #o.differences
+    end
+    local found = verdict.sequence(list)
+    local safe, harmful = (found.safe or 0) >= first_lost, (found.harmful or #list + 1) <= last_kept
+    r.safe, r.harmful = r.safe + (safe and 1 or 0), r.harmful + (harmful and 1 or 0)
+    r.outside = r.outside + ((safe or harmful) and 1 or 0)
+    r.whole = r.whole + (found.safe == first_lost - 1 and 1 or 0)
+  end
+  return r
+end
+
+local function first(list, n) return { unpack(list, 1, n) } end
+
+-- A draw at `seeds`; if it is undecided and is told how many more would settle it, whether these do.
+local function go_on(r, drawn, seeds, rule)
+  local now = verdict.compare(first(drawn[1], seeds), first(drawn[0], seeds), rule)
+  local k, p = verdict.seeds_needed(now, rule)
+  if not k then return end
+  local later = verdict.compare(first(drawn[1], seeds + k), first(drawn[0], seeds + k), rule)
+  r.draws, r.foretold = r.draws + 1, r.foretold + p
+  r.settled = r.settled + (later.verdict ~= 'undecided' and 1 or 0)
+end
+
+-- What seeds_needed foretells is over all true differences alike, so each draw takes the next of o.differences. Returns
+-- how many were told, how many of these were settled, and the mean of what was foretold. o.seeds: seeds + 40.
+function M.further(o, draws, seeds, rule)
+  local r, worlds = { draws = 0, settled = 0, foretold = 0 }, {}
+  for i, d in ipairs(o.differences) do
+    local own = {}
+    for k, v in pairs(o) do own[k] = v end
+    own.differences = { d }
+    worlds[i] = M.world(own)
+  end
+  for i = 1, draws do go_on(r, M.draw(worlds[i % #worlds + 1]), seeds, rule) end
+  r.foretold = r.draws > 0 and r.foretold / r.draws or 0
+  return r
+end
+
+-- ---- the uncertainty of the check itself ----
+
+-- Whether so many events are no proof (at 1 in 1000) that their probability is above p.
+function M.at_most(events, draws, p)
+  return events == 0 or 1 - distribution.binomial_at_most(events - 1, draws, p) > 0.001
+end
+
+-- The 95 % interval of a probability of which `events` of `draws` happened (Clopper and Pearson 1934).
+function M.interval(events, draws)
+  local function solve(at_most)                            -- at_most falls with p
+    local low, high = 0, 1
+    for _ = 1, 50 do
+      local p = (low + high) / 2
+      if at_most(p) then low = p else high = p end
+    end
+    return low
+  end
+  local function above(p) return distribution.binomial_at_most(events, draws, p) > 0.025 end
+  local function below(p) return 1 - distribution.binomial_at_most(events - 1, draws, p) < 0.025 end
+  return events > 0 and solve(below) or 0, events < draws and solve(above) or 1
+end
+
+return M
