@@ -84,12 +84,6 @@ INLINE V v_erf_parts(V x, V *below)
     return y * p;
 }
 
-INLINE V v_erf(V x)
-{
-    V q, p = v_erf_parts(x, &q);
-    return p / q;
-}
-
 /* x*Phi(x), by a quotient that does not wait for a division. */
 INLINE V v_gelu(V x)
 {
