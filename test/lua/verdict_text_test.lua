@@ -289,3 +289,73 @@ t.case('bits: sounds are packed as whole samples of their bits', function()
   t.equal(seen, 1)
   t.raises('pack: nothing', archive.packed, 'nothing', 1, function() end)
 end)
+
+-- ---- a sweep ----
+
+local net = [[
+local l = require 'hz'.layers
+return function(o)
+  return require 'hz'.net 'n' { l.conv{16, 3}, l.norm, l.relu, l.conv{32, 3, stride=2}, l.norm, l.relu,
+    l.conv{32, 3, stride=2}, l.norm, l.relu, l.conv{o.classes, 1}, l.meanpool }
+end
+]]
+
+local script = [[
+local hz = require 'hz'
+local study = hz.study {
+  name = 'tiny', about = 'Tiny.', items = 'images', embedded = { 'camera', preset = 'tiny', least = 2000 },
+  options = function() return { size = 8, noise = 0.5, train = 2000, test = 200 } end,
+  presets = { { 'tiny', protocol = 'strict', quality = { 1, 'raw' }, model = { 'net.lua' }, seed = { 1, 2 },
+    epochs = 24, train = 1500, batch = 32, optimizer = 'adam', rate = 0.01, schedule = 'cosine' } },
+}
+study:finish(hz.sweep(study:settings(...)))
+]]
+
+-- A folder with a sweep of four cells; run(words) runs hz there.
+local function place()
+  if not (plugins.has 'jpeg' and plugins.has 'png' and archive.present()) then
+    t.skip 'JPEG, PNG or libarchive is not here'
+  end
+  local dir = t.folder()
+  t.write(dir .. '/net.lua', net)
+  t.write(dir .. '/sweep.lua', script)
+  return dir, function(words, cache)
+    return t.sh(('cd %s && HZ_RUNS= HZ_CACHE=%s %s %s; exit $?'):format(t.quote(dir), cache or 'cache', t.quote(t.hz),
+      words))
+  end
+end
+
+t.case('verdict: a sweep ends with it, hz report says the same, and margin decides nothing about cells', function()
+  local dir, run = place()
+  local status, out, err = run 'sweep.lua parallel=1 margin=0.05'
+  t.equal(status, 0, err)
+  local said = out:match '\n(jpeg: none is shown.*)\n\nstored in'
+  t.match(said, '^jpeg: none is shown to cost at most 5 points %(95 %%%); quality 1 harms\n')
+  t.match(said, '\nlossless png +%d')
+  t.match(said, '\nlossless xz, all items +%d')
+  local id = out:match 'once more: hz report (%S+) margin=0%.05\n'
+  status, out = run 'report margin=0.05'
+  t.equal({ status, out:match '\n(jpeg: none is shown.*)\n$' }, { 0, said })
+  t.match(select(2, run('report margin=0.05', 'empty')), '\nlossless bits: not counted here yet')
+  local cells = table.concat(file.list(dir .. '/runs/cells'), ' ')
+  status, out = run 'sweep.lua parallel=1 margin=0.2 alpha=0.1'
+  t.equal(status, 0)
+  t.match(out, '4 of them finished')
+  t.match(out, 'once more: hz report ' .. id:gsub('%-', '%%-') .. ' margin=0%.2 alpha=0%.1\n')
+  t.match(out, '\njpeg: no verdict: the reference is near chance')
+  t.equal(table.concat(file.list(dir .. '/runs/cells'), ' '), cells)
+end)
+
+t.case('verdict: margin and alpha that mean nothing are refused', function()
+  local _, run = place()
+  for _, row in ipairs { { 'sweep.lua margin=0', 'margin=0 was given; needs 0.0001..1' },
+    { 'sweep.lua alpha=0.7', 'alpha=0.7 was given; needs 0.0001..0.5' }, { 'report margin=x', 'needs a number' },
+    { 'report alpha=-1', 'alpha=%-1 was given; needs 0.0001..0.5' } } do
+    local status, _, err = run(row[1])
+    t.equal(status, 2, row[1])
+    t.match(err, row[2])
+  end
+  t.raises('sweep: margin is 7; needs a number of 0.0001..1', function()
+    require 'hz'.sweep { margin = 7, data = { {} }, quality = { 1 }, model = { 'small' }, epochs = 1 }
+  end)
+end)
