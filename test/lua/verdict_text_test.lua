@@ -5,6 +5,7 @@ local bits = require 'hz.report.bits'
 local cell = require 'hz.sweep.cell'
 local dataset = require 'hz.data.dataset'
 local export = require 'hz.report.export'
+local ffi = require 'ffi'
 local file = require 'hz.base.file'
 local json = require 'hz.base.json'
 local plugins = require 'hz.codec.plugins'
@@ -35,7 +36,8 @@ end
 
 local number = 0
 
--- Writes a cell and returns its record. o: seed, wrong, quality, codec (jpeg), curve, and fields of the record.
+-- Writes a cell and returns its record. o: seed, wrong, quality, codec (jpeg), untrained (true: trained on raw), curve,
+-- and fields of the record.
 local function write(runs, o)
   number = number + 1
   local key, codec = ('%032x'):format(number), o.quality and (o.codec or 'jpeg') or 'raw'
@@ -43,8 +45,9 @@ local function write(runs, o)
   local named = outcomes(o.wrong or {})
   local right = named['test.correct']:sum() / ITEMS
   local r = { schema = cell.SCHEMA, key = key, training_key = key, status = 'done', data = 'fake', split = 'test=400',
-    protocol = 'strict', model = o.model or 'small', params = 12, dtype = 'f32', codec = codec, codec_test = codec,
-    quality = o.quality, quality_test = o.quality, seed = o.seed, epochs = #watched, classes = o.classes or CLASSES,
+    protocol = 'strict', model = o.model or 'small', params = 12, dtype = 'f32', codec = o.untrained and 'raw' or codec,
+    codec_test = codec, quality = not o.untrained and o.quality or nil, quality_test = o.quality,
+    seed = o.seed, epochs = #watched, classes = o.classes or CLASSES,
     curve = { loss = watched, accuracy = watched, watch_loss = watched, watch_accuracy = watched },
     accuracy = right, test_accuracy = right, test_loss = 0.1, best = 0.9, last = watched[#watched],
     accounts = { all = account(o.quality), test = account(o.quality) }, source = o.source,
@@ -180,6 +183,32 @@ t.case('verdict: models and codecs have chains of their own, told apart by name'
   t.match(verdict_text.text(r), '^jpeg, small: .*\njpeg, large: ')
 end)
 
+t.case('verdict: encodings of nets that were trained on raw are a chain of their own, without bits', function()
+  local list = usual()
+  for _, one in ipairs(usual()) do
+    if one.quality then
+      one.untrained = true
+      list[#list + 1] = one
+    end
+  end
+  local r = judged(list)
+  local chains = verdicts.of(r)
+  t.equal({ #chains, chains[1].trained or 'own', chains[2].trained or 'own' }, { 2, 'own', 'raw' })
+  t.equal(chains[2].bits, nil)
+  local text = verdict_text.text(r)
+  t.match(text, '\njpeg, trained on raw: quality 90 costs at most 1 point %(95 %%%); quality 10 harms')
+  t.match(text, '\nbits: none saved is claimed where training and test have other encodings')
+end)
+
+t.case('verdict: trainings that failed are no verdict, and are said', function()
+  local list = usual()
+  local r = judged(list)
+  r.groups[3].failed = 1
+  local entry = verdicts.of(r)[1].entries[1]
+  t.equal({ entry.mark, entry.found.reason }, { 'undecided', '1 training failed' })
+  t.match(verdict_text.text(r), '\nquality 90: 1 training failed\n')
+end)
+
 t.case('verdict: text, JSON and CSV say the same numbers', function()
   local r = judged(usual())
   local text, list, lines = verdict_text.text(r), json.decode(export.json(r)), {}
@@ -277,16 +306,30 @@ t.case('bits: the account of a chain: raw, lossless, needed, and what is saved a
   end)
 end)
 
-t.case('bits: sounds are packed as whole samples of their bits', function()
-  if not archive.present() then t.skip 'libarchive is not here' end
-  local seen = 0
-  local bytes = archive.packed('xz', 6, function(add)
-    local p = require 'ffi'.new('uint8_t[6]', { 1, 2, 3, 4, 5, 6 })
-    add(p, 6)
-    seen = seen + 1
+t.case('bits: sounds are coded by FLAC, and by xz as whole samples of their bits', function()
+  if not (plugins.has 'flac' and archive.present()) then t.skip 'FLAC or libarchive is not here' end
+  with_cache(function()
+    local _, test = require 'hz'.data('strings', { rate = 11025, seconds = 1, n_fft = 512,
+      hop = 256, mels = 48 })
+    local set = test:subset(1, 8)
+    local a = bits.lossless({}, { set })
+    t.equal({ a.raw, a.coders[1].name, a.coders[2].name }, { 2 * a.samples, 'flac', 'xz, all items' })
+    t.ok(a.coders[1].payload < a.coders[1].file)
+    local samples, frames = set.sounds:read(set.sounds:numbers(set.clips))
+    local x, row = samples:pointer 'read', set.sounds.length * set.sounds.channels
+    t.equal(archive.packed('xz', a.raw, function(add)
+      for i, n in ipairs(frames) do
+        local count = n * set.sounds.channels
+        local out = ffi.new('int16_t[?]', count)
+        for k = 0, count - 1 do out[k] = math.floor(32768 * x[(i - 1) * row + k] + 0.5) end
+        add(out, 2 * count)
+      end
+    end), a.coders[2].payload)
   end)
-  t.ok(bytes > 6 and bytes < 200, bytes)
-  t.equal(seen, 1)
+end)
+
+t.case('bits: a filter that is not there is named', function()
+  if not archive.present() then t.skip 'libarchive is not here' end
   t.raises('pack: nothing', archive.packed, 'nothing', 1, function() end)
 end)
 

@@ -131,13 +131,17 @@ end
 
 -- What the figures of a chain are of.
 local function legend(r, chain)
-  local e
-  for _, one in ipairs(chain.entries) do e = e or one.found.seeds > 1 and one.found or nil end
+  local e, least, most = nil, math.huge, 0
+  for _, one in ipairs(chain.entries) do
+    local found = one.found
+    if not found.reason then
+      e, least, most = e or found, math.min(least, found.seeds), math.max(most, found.seeds)
+    end
+  end
   if not e then return nil end
-  local text = ('points beside raw (%.2f %% by final weights) over %d seeds and %d items; bounds one-sided at %s; '
+  return wrap(('points beside raw (%.2f %% by final weights) over %s seeds and %d items; bounds one-sided at %s; '
     .. '* measurable; churn: %% of items that change sides (%.1f between seeds of raw)'):format(100 * e.reference,
-    e.seeds, e.items, confidence(r), 100 * (e.null_churn or 0))
-  return wrap(text)
+    least == most and most or ('%d to %d'):format(least, most), e.items, confidence(r), 100 * (e.null_churn or 0)))
 end
 
 -- The knee lies above the last that harms, and is at most the last that is safe.
