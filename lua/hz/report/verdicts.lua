@@ -76,10 +76,10 @@ local function chance(r, reference)
   return math.max(best, classes and 1 / classes or 0)
 end
 
--- Watch accuracy of the reference at an epoch, mean over seeds.
+-- Watch accuracy of the reference at an epoch, mean over finished seeds.
 local function watched(reference, epoch)
   local sum, n = 0, 0
-  for _, row in ipairs(reference.rows) do
+  for _, row in pairs(by_seed(reference)) do
     local v = row.curve[epoch]
     if type(v) == 'number' then sum, n = sum + v, n + 1 end
   end
@@ -87,7 +87,7 @@ local function watched(reference, epoch)
 end
 
 local function late_gain(reference)
-  local epochs = #reference.rows[1].curve
+  local epochs = reference.epochs
   local last, before = watched(reference, epochs), watched(reference, math.floor(0.75 * epochs))
   return last and before and last - before
 end
