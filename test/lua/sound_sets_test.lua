@@ -261,6 +261,18 @@ case('a codec without the parameters of the preset is taken as it is', function(
   t.match(text, '\nflac +%d')
 end)
 
+case('protocol paper: a quarter of the sounds that train is split off, as published; train= says otherwise', function()
+  local script, d = hz.root .. '/experiments/audio_sweep.lua', folder_of(16)
+  for _, more in ipairs { '', 'train=9' } do
+    local status, text = run(('"%s" data=folder path="%s" protocol=paper bitrate=raw model=sound-small epochs=1 '
+      .. 'batch=4 seed=1 parallel=1 n_fft=256 hop=64 mels=32 %s'):format(script, d, more), t.folder() .. '/runs')
+    t.equal(status, 0, text)
+    local n = tonumber(text:match '(%d+) training and')
+    local trains = more == '' and n - math.floor(n / 4) or 9
+    t.match(text, ('train=%d validation=test'):format(trains))
+  end
+end)
+
 case('predict: a file or a folder by the weights of a run, made as those it was trained on', function()
   local d, runs = folder_of(16), t.folder() .. '/runs'
   local script, out = hz.root .. '/experiments/audio_train.lua', t.folder() .. '/out'
