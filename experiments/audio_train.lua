@@ -46,11 +46,7 @@ local name, train, test = load(knob, given)
 for key, v in pairs(name == 'strings' and not knob.model and quick or { model = knob.model or 'cnn_x3_mlp_128' }) do
   if not given[key] then knob[key] = v end
 end
-local function first(set, split, n)
-  if n and n > #set then hz.fail('%s=%d was given; %s has %d sounds', split, n, name, #set) end
-  return n and set:subset(1, n) or set
-end
-train, test = first(train, 'train', knob.train), first(test, 'test', knob.test)
+train, test = hz.study.first(train, test, knob)
 if not given.batch then knob.batch = math.min(knob.batch, #train) end
 
 -- ---- net and settings ----

@@ -31,11 +31,7 @@ local knob, given = hz.args({
 
 local name = knob.data or hz.study.found('cifar10', 'camera')
 local train, test = hz.data(name, name == 'camera' and { train = knob.train, test = knob.test } or {})
-local function first(set, split, n)
-  if n and n > #set then hz.fail('%s=%d was given; %s has %d images', split, n, name, #set) end
-  return n and set:subset(1, n) or set
-end
-train, test = first(train, 'train', knob.train), first(test, 'test', knob.test)
+train, test = hz.study.first(train, test, knob)
 local input = { train.items:size(2), train.items:size(3), train.items:size(4) }
 print(('%s: %d training and %d test images (%s)'):format(name, #train, #test, hz.visible(train.source)))
 

@@ -33,11 +33,7 @@ end
 
 local name = knob.data or hz.study.found('cifar10', 'camera')
 local train, test = hz.data(name, name == 'camera' and { train = knob.train, test = knob.test } or {})
-local function first(set, split, n)
-  if n and n > #set then hz.fail('%s=%d was given; %s has %d images', split, n, name, #set) end
-  return n and set:subset(1, n) or set
-end
-train, test = first(train, 'train', knob.train), first(test, 'test', knob.test)
+train, test = hz.study.first(train, test, knob)
 if not given.batch then knob.batch = math.min(knob.batch, #train) end
 
 -- ---- net and settings ----

@@ -13,7 +13,7 @@ local Skip = {}
 function t.skip(reason, ...)
   error(setmetatable({ reason = select('#', ...) > 0 and reason:format(...) or reason }, Skip), 0)
 end
-function t.is_skip(e) return getmetatable(e) == Skip end
+function t.is_skip(e) return type(e) == 'table' and getmetatable(e) == Skip end
 
 -- ---- comparisons ----
 

@@ -18,11 +18,14 @@ local function largest(list)
 end
 M.largest = largest
 
+-- The first n items of a set (nil: all); knob: the key that asks.
 local function first(set, n, knob)
   if not n then return set end
   if n > #set.labels then c.fail('%s=%d was given; %s has %d items', knob, n, set.name, #set.labels) end
   return set:subset(1, n)
 end
+
+M.first = first
 
 -- Items held out for validation when `train` of n are trained on (nil: as many as possible): a fifth of them, at
 -- least 100; a tenth of all.

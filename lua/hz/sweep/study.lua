@@ -65,6 +65,20 @@ function M.outcome(o)
   if knob.predict then classify.say(o.run.folder, knob.predict) end
 end
 
+-- The first items of a script's sets: as many as the keys train= and test= ask for; all where they do not.
+function M.first(train, test, knob)
+  need.table('study.first', 'the keys', knob)
+  for i, set in ipairs { train or false, test or false } do
+    if not plans.is_set(set) then
+      need.fail('study.first', i == 1 and 'the training set' or 'the test set', set, 'a set with items and labels')
+    end
+  end
+  for _, k in ipairs { 'train', 'test' } do
+    if knob[k] ~= nil then need.count('study.first', k, knob[k], 1) end
+  end
+  return protocol.first(train, knob.train, 'train'), protocol.first(test, knob.test, 'test')
+end
+
 -- ---- rows of keys ----
 
 local kinds = { unpack(optim.kinds) }

@@ -22,6 +22,8 @@ return {
   { 'study.data', "hz.study.data{items='sounds', real={'fsdd'}, embedded={'strings'}}",
     'the data of a script that trains once: rows of its keys, and load(keys, given) -> name, train, test',
     "print(#hz.study.data{items='sounds', embedded={'strings'}})" },
+  { 'study.first', 'hz.study.first(train, test, keys)',
+    'the first items of both sets: as many as keys.train and keys.test ask for' },
   { 'study.outcome', 'hz.study.outcome{run=, result=, train=, test=, items=, knob=}',
     'prints what came of a script that trains once: accuracy, that of each class, where it is, what files are' },
   { 'classify', 'hz.classify.files(folder, path)',
