@@ -11,8 +11,8 @@ local verbs = {
   { 'data',     'list|fetch|verify|doctor', 'data sets: which exist, fetching and checking them', 'hz.cli.data' },
   { 'sweep',    'DIR [key=value ...]',       'what JPEG costs a net on a folder of pictures', 'hz.cli.sweep' },
   { 'runs',     '[rm] ...',                 'sweeps that were run', 'hz.cli.runs' },
-  { 'report',   '[ID]',                     'the table of a sweep once more', 'hz.cli.runs' },
-  { 'compare',  'ID ID',                    'two sweeps side by side', 'hz.cli.runs' },
+  { 'report',   '[ID]',                     'the table of a sweep once more', 'hz.cli.report' },
+  { 'compare',  'ID ID',                    'two sweeps side by side', 'hz.cli.compare' },
   { 'bench',    '[--net NAME] ...',         'speed of training, inference and codecs on this machine', 'hz.cli.bench' },
   { 'version',  '[--json]',                 'version, machine and libraries', 'hz.cli.version' },
 }

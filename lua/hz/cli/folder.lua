@@ -1,0 +1,22 @@
+-- folder.lua: what verbs over sweeps share: the folder of the runs, ids, and data for programs on standard output.
+local file = require 'hz.base.file'
+local manifest = require 'hz.sweep.manifest'
+local visible_text = require 'hz.base.visible'.text
+
+local M = {}
+
+M.about = 'ID may be cut short as long as it is unique'
+M.row = { 'runs', nil, 'string', 'the folder of the sweeps instead of HZ_RUNS or ./runs', form = 'runs=DIR' }
+
+-- A verb f(o) with o.runs filled in.
+function M.at(f)
+  return function(o)
+    o.runs = manifest.runs(o.runs)
+    return f(o)
+  end
+end
+
+-- Data are for programs: as they are, unless a person reads them at a terminal.
+function M.out(text) io.write(file.terminal(1) and visible_text(text) or text) end
+
+return M
