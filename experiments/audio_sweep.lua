@@ -23,7 +23,7 @@ local study = hz.study {
     { 'quick', protocol = 'strict', bitrate = { 8, 16, 32, 'raw' }, model = { 'sound-small' }, seed = { 1 },
       epochs = 16, batch = 32, optimizer = 'adam', rate = 0.002, schedule = 'cosine', smoothing = 0.005 },
     -- the default with real data: schedule fixed in advance, the rate decays to zero, the test set is scored once
-    { 'strict', protocol = 'strict', bitrate = { 8, 16, 32, 64, 'raw' }, model = { 'cnn_x3_mlp_128' },
+    { 'strict', protocol = 'strict', controls = true, bitrate = { 8, 16, 32, 64, 'raw' }, model = { 'cnn_x3_mlp_128' },
       seed = { 1, 2 }, epochs = 30, batch = 32, optimizer = 'adam', rate = 0.001, schedule = 'cosine',
       smoothing = 0.005 },
     -- as published (arXiv 1807.10569): the test set is the validation set, accuracy is the mean of the ten best epochs

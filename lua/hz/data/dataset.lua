@@ -160,19 +160,33 @@ function methods.subset(set, first, count)
   return derive(set, function(t) return t:slice(1, first, first + count - 1) end)
 end
 
--- The items at these indices (a list), in that order.
-function methods.select(set, indices)
-  local n, wrong = nil, nil
+local function check_indices(who, set, indices)
+  local n, wrong
   if type(indices) == 'table' then n, wrong = names.length(indices) end
   if not n or n == 0 then
-    c.fail('select: %s; needs a list of indices', wrong or n and 'no index was given' or type(indices) .. ' was given')
+    c.fail('%s: %s; needs a list of indices', who, wrong or n and 'no index was given' or type(indices) .. ' was given')
   end
   for _, i in ipairs(indices) do
     if type(i) ~= 'number' or i % 1 ~= 0 or i < 1 or i > #set.labels then
-      c.fail('select: index %s of %s was given; needs 1..%d', tostring(i), title(set), #set.labels)
+      c.fail('%s: index %s of %s was given; needs 1..%d', who, tostring(i), title(set), #set.labels)
     end
   end
+  return n
+end
+
+-- The items at these indices (a list), in that order.
+function methods.select(set, indices)
+  check_indices('select', set, indices)
   return derive(set, function(t) return gather(t, indices) end)
+end
+
+-- The same labels, but item i is what item indices[i] was: where that is of another class, its content is lost.
+function methods.exchange(set, indices)
+  local n = check_indices('exchange', set, indices)
+  if n ~= #set.labels then
+    c.fail('exchange: %d indices were given for %s; needs %d, one per item', n, title(set), #set.labels)
+  end
+  return derive(set, function(t) return gather(t, indices) end, { labels = set.labels })
 end
 
 -- All items, by index, in the order in which they are held out.
@@ -369,7 +383,8 @@ local option_of = { ['nil'] = text_option, string = text_option, boolean = truth
 
 -- Checks the options against spec.options = { key = { default = , min = , max = , whole = , choices = , number = true
 -- (a text that may be given as a number), about = } } and fills in defaults.
-local function fill_options(spec, given)
+function M.options(spec, given)
+  given = given or {}
   local out, known = {}, { 'split' }
   for key, row in pairs(spec.options or {}) do
     known[#known + 1], out[key] = key, row.default
@@ -415,9 +430,6 @@ local function missing(spec)
     spec.folder)
 end
 
--- The options of a set by its description and what was given, checked.
-function M.options(spec, given) return fill_options(spec, given or {}) end
-
 -- hz.data(name, { split = 'train' or 'test', ... }): a set; without split both, the training set first. What makes
 -- results worth less than they look stands in `remarks` (texts), and is said before they train.
 function M.data(name, given)
@@ -425,13 +437,11 @@ function M.data(name, given)
   if given ~= nil and type(given) ~= 'table' then
     c.fail("data %s: %s was given; needs a table such as {split='train'}", spec.name, need.shown(given))
   end
-  given = given or {}
-  local part = given.split
+  local part = (given or {}).split
   if part ~= nil and part ~= 'train' and part ~= 'test' then
     c.fail("data %s: split is '%s'; needs train or test", spec.name, tostring(part))
   end
-  local options = fill_options(spec, given)
-  local where = M.where(spec) or missing(spec)
+  local options, where = M.options(spec, given), M.where(spec) or missing(spec)
   local sets = spec.read(where, options, { train = part ~= 'test', test = part ~= 'train' })
   if part then return remarked(spec, sets[part]) end
   return remarked(spec, sets.train, sets.test)

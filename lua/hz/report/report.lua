@@ -1,5 +1,6 @@
 -- report.lua: a report joins what a sweep found: r = { id, rows (a cell each, sweep/rows.lua), groups (over seeds,
--- stats.lua), missing (cells not there), notes, and for verdicts (verdicts.lua) runs, margin, alpha (nil: as usual) and
+-- stats.lua), controls (groups of cells that are controls; their rows are none of `rows`), missing (cells not there),
+-- notes, adaptive (whether seeds were), and for verdicts (verdicts.lua) runs, margin, alpha (nil: as usual) and
 -- sets (of data that is here) }. text.lua, picture.lua and export.lua show it.
 local index = require 'hz.sweep.index'
 local machines = require 'hz.report.machines'
@@ -8,14 +9,22 @@ local stats = require 'hz.report.stats'
 
 local M = {}
 
+-- Rows that are no controls, and those that are.
+local function parted(all)
+  local rows, controls = {}, {}
+  for _, row in ipairs(all) do table.insert(row.control and controls or rows, row) end
+  return rows, controls
+end
+
 -- labels: by key, what the sweep calls its cells; nil: as their files do.
 function M.new(id, records, missing, notes, labels)
-  local rows = rows_of.cells(records, labels)
+  local rows, controls = parted(rows_of.cells(records, labels))
   notes = notes or {}
   local forced = rows_of.forced(rows)
   if #forced > 0 then notes[#notes + 1] = table.concat(forced, '\n') end
   notes[#notes + 1] = machines.note(rows)
-  return { id = id, rows = rows, groups = stats.groups(rows), missing = missing or 0, notes = notes }
+  return { id = id, rows = rows, groups = stats.groups(rows), controls = stats.groups(controls), missing = missing or 0,
+    notes = notes }
 end
 
 -- function(group) -> the sets of all its items, each once, of the jobs of a sweep.
@@ -37,6 +46,7 @@ function M.of_sweep(sweep)
   end
   local r = M.new(sweep.id, records, missing, nil, labels)
   r.runs, r.sets, r.margin, r.alpha = sweep.runs, sets_of(sweep.jobs), sweep.margin, sweep.alpha
+  r.adaptive, r.stopped = sweep.adaptive, sweep.stopped
   return r
 end
 
@@ -46,7 +56,7 @@ function M.of_manifest(runs, m, o)
   for i, cell in ipairs(m.cells) do keys[i], labels[cell.key] = cell.key, cell.labels end
   local records, notes = index.records(runs, keys)
   local r = M.new(m.id, records, #keys - #records, notes, labels)
-  r.runs, r.margin, r.alpha = runs, o and o.margin, o and o.alpha
+  r.runs, r.margin, r.alpha, r.adaptive = runs, o and o.margin, o and o.alpha, m.adaptive or false
   return r
 end
 

@@ -25,7 +25,7 @@ end
 
 local averaged = { 'accuracy', 'best', 'last', 'seconds' }
 local shared = { 'data', 'split', 'protocol', 'trained', 'tested', 'codec', 'quality', 'codec_test', 'quality_test',
-  'model', 'params', 'dtype', 'epochs', 'source_lossy' }
+  'model', 'params', 'dtype', 'epochs', 'source_lossy', 'control', 'damage' }
 for _, list in ipairs { rows_of.source_fields, rows_of.figures } do
   for _, name in ipairs(list) do shared[#shared + 1] = name end
 end
@@ -46,7 +46,8 @@ end
 local function alike(rows)
   local by, list = {}, {}
   for _, row in ipairs(rows) do
-    local key = table.concat({ rows_of.setting(row), row.trained.text, row.tested.text }, '\0')
+    local key = table.concat({ rows_of.setting(row), row.trained.text, row.tested.text, row.control or '',
+      row.damage or '' }, '\0')
     if not by[key] then
       by[key] = {}
       list[#list + 1] = by[key]

@@ -1,5 +1,6 @@
 -- sweep.lua: hz.sweep: a sweep (sweep/sweep.lua) that shows what it found: printing it gives the table, s:plot(path)
 -- the plot.
+local adaptive = require 'hz.report.adaptive'
 local file = require 'hz.base.file'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
@@ -17,4 +18,5 @@ methods.plot = names.receiver('sweep', 'plot', sweep.is, plot)
 
 function Sweep:__tostring() return text.text(report.of_sweep(self)) end
 
-return { run = sweep.run }
+-- hz.sweep{...}, as sweep.run has it.
+return { run = function(o) return sweep.run(o, adaptive.more) end }

@@ -1,4 +1,5 @@
 -- text.lua: a report (report.lua) in words: heading, table, plot in characters, what went wrong, and the verdict.
+local adaptive = require 'hz.report.adaptive'
 local picture = require 'hz.report.picture'
 local plot = require 'hz.base.plot'
 local rows_of = require 'hz.sweep.rows'
@@ -140,7 +141,9 @@ function M.text(r)
     end
   end
   for _, note in ipairs(r.notes) do parts[#parts + 1] = visible(note) end
-  if r.missing > 0 then
+  if r.adaptive then
+    parts[#parts + 1] = adaptive.ending(r)
+  elseif r.missing > 0 then
     local are = r.missing == 1 and ' is' or 's are'
     parts[#parts + 1] = ('%d cell%s not finished; the same command goes on'):format(r.missing, are)
   end

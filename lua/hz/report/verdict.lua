@@ -2,6 +2,7 @@
 -- outcomes and numbers; this file alone decides. Differences are shares (0.01 is a point), of an encoding minus the
 -- reference. Seeds and items are crossed: every seed sees every item, at every encoding, so runs are paired by seed.
 local distribution = require 'hz.report.distribution'
+local looks = require 'hz.sweep.protocol'.looks
 local power = require 'hz.report.power'
 local variance = require 'hz.report.variance'
 
@@ -85,13 +86,10 @@ end
 
 -- ---- adaptive seeds ----
 
--- Numbers of seeds at which one may look, and the share of alpha each look may spend (union bound: they add up to 1).
-M.looks = { { seeds = 5, share = 0.2 }, { seeds = 10, share = 0.3 }, { seeds = 20, share = 0.5 } }
-
--- The same as { seeds, alpha }.
+-- The looks of protocol.looks as { seeds, alpha }.
 function M.steps(alpha)
   local list = {}
-  for i, look in ipairs(M.looks) do list[i] = { seeds = look.seeds, alpha = look.share * alpha } end
+  for i, look in ipairs(looks) do list[i] = { seeds = look.seeds, alpha = look.share * alpha } end
   return list
 end
 

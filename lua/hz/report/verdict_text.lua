@@ -1,5 +1,6 @@
 -- verdict_text.lua: verdicts (verdicts.lua) in words: a line for a hurried reader, and for each chain a table of its
 -- encodings, the knee as a bracket, and an account of bits. Differences are in points, 100 times the share of items.
+local matrix = require 'hz.report.matrix'
 local rows_of = require 'hz.sweep.rows'
 local tables = require 'hz.base.table'
 local verdicts = require 'hz.report.verdicts'
@@ -104,6 +105,7 @@ end
 -- ---- the table of encodings ----
 
 local function number(format, v, factor) return v and format:format(v * (factor or 1)) or '-' end
+local function signed_number(v) return number('%+.2f', v, 100) end
 local function signed(name) return function(e) return number('%+.2f', e.found[name], 100) end end
 local function plain(name, factor, format)
   return function(e) return number(format or '%.2f', e.found[name], factor) end
@@ -189,6 +191,64 @@ local function lacks(chain)
   return list
 end
 
+-- ---- controls ----
+
+local function assay_text(a, called)
+  local known = {}
+  for i, d in ipairs(a.damage) do
+    known[i] = ('%s %s'):format(number('%.2f', d.expected, 100), d.found.verdict)
+  end
+  local again = a.replicate and ('raw again with fresh seeds %s (%s)'):format(
+    number('%+.2f', a.replicate.difference, 100), a.replicate.verdict)
+  local text = ('assay %s%s'):format(a.shown and 'shown' or 'not shown: ' .. a.why, called)
+  if again then text = text .. '; ' .. again end
+  if #known > 0 then text = text .. '; known losses in points: ' .. table.concat(known, ', ') end
+  return wrap(text, '  ')
+end
+
+-- What the controls of each setting say; one line where all have none.
+local function assays(chains, name)
+  local list, seen, settings = {}, {}, #rows_of.distinct(chains, function(chain) return chain.setting end)
+  for _, chain in ipairs(chains) do
+    if not chain.reason and not seen[chain.setting] then
+      seen[chain.setting] = true
+      local a = chain.assay
+      list[#list + 1] = a and assay_text(a, settings > 1 and (' (%s)'):format(visible(name(chain))) or '')
+    end
+  end
+  if #list == 0 and next(seen) then list[1] = 'assay not shown: no controls are among the cells (controls=true)' end
+  return list
+end
+
+-- ---- nets tested on other encodings than they were trained on ----
+
+local function share(v) return number('%.1f', v, 100) end
+
+-- A difference and its interval, in points.
+local function between_text(d)
+  if not d then return '-' end
+  return d.lower and ('%+.2f (%+.1f, %+.1f)'):format(100 * d.difference, 100 * d.lower, 100 * d.upper)
+    or signed_number(d.difference)
+end
+
+local function matrix_text(m)
+  local cols, lines = { { 'trained \\ tested', 'left' } }, {}
+  for i, e in ipairs(m.encodings) do
+    cols[i + 1], lines[i] = { e:label_text() }, { e.text }
+    for j = 1, #m.encodings do lines[i][j + 1] = share(m.accuracy[i][j]) end
+  end
+  local splits = {}
+  for i, s in ipairs(m.splits) do
+    splits[i] = { s.encoding:label_text(), between_text(s.loss), between_text(s.retrained), between_text(s.mismatch) }
+  end
+  return ('accuracy %% of %s, %s\n%s\n\n%s\n%s'):format(visible(m.codec), visible(m.model),
+    tables.text(cols, lines, tables.width),
+    tables.text({ { 'encoding', 'left' }, { 'loss' }, { 'after retraining' }, { 'mismatch' } }, splits,
+      tables.width),
+    wrap('loss: nets trained on raw, tested on the encoding, beside raw: what is lost after retraining, and the '
+      .. 'mismatch that retraining would win back; points, two-sided intervals'))
+end
+
 -- ---- the whole ----
 
 -- Encodings that could not be judged, and why.
@@ -216,16 +276,14 @@ end
 function M.text(r)
   local chains = verdicts.of(r)
   if #chains == 0 then return nil end
-  local name, parts, judged = naming(chains), {}, false
-  for _, chain in ipairs(chains) do
-    parts[#parts + 1] = wrap(visible(M.line(r, chain, name(chain))), '  ')
-    judged = judged or not chain.reason
-  end
-  if judged then parts[#parts + 1] = 'assay not shown: no controls are among the cells' end
+  local name, parts = naming(chains), {}
+  for _, chain in ipairs(chains) do parts[#parts + 1] = wrap(visible(M.line(r, chain, name(chain))), '  ') end
+  for _, line in ipairs(assays(chains, name)) do parts[#parts + 1] = line end
   local out = { table.concat(parts, '\n') }
   for _, chain in ipairs(chains) do
     if not chain.reason then out[#out + 1] = chain_text(r, chain, visible(name(chain))) end
   end
+  for _, m in ipairs(matrix.of(r)) do out[#out + 1] = matrix_text(m) end
   return table.concat(out, '\n\n')
 end
 

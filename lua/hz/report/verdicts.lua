@@ -2,9 +2,9 @@
 -- outcomes in the cells. Final weights decide, whatever the protocol calls accuracy. Encodings of one codec that differ
 -- in the walked parameter only are a chain, ordered from most bits to fewest; all models, data sets, storage types and
 -- kinds of training have chains of their own. This file says where there is no verdict, and why; verdict.lua decides.
+local assay = require 'hz.report.assay'
 local bits = require 'hz.report.bits'
-local c = require 'hz.c'
-local cell = require 'hz.sweep.cell'
+local outcomes = require 'hz.report.outcomes'
 local protocol = require 'hz.sweep.protocol'
 local rows_of = require 'hz.sweep.rows'
 local verdict = require 'hz.report.verdict'
@@ -13,43 +13,6 @@ local M = {}
 
 local ROOM = 5                     -- margins between chance and the reference: with less, nothing can be lost
 local LATE = 0.5                   -- of the margin: what the reference may still gain in its last quarter
-
--- ---- outcomes ----
-
--- The outcomes of a row's cell, { correct, class }; nil and why.
-local function outcomes(r, row)
-  local key = row.record.key
-  if not r.outcomes[key] then
-    local ok, _, tensors = c.try(cell.read, r.runs, key)
-    r.outcomes[key] = ok and { correct = tensors['test.correct'], class = tensors['test.class'] } or {}
-  end
-  return r.outcomes[key].correct and r.outcomes[key]
-end
-
-local function test_digest(row) return row.record.decides and row.record.decides.test.digest end
-
--- Rows of a group by seed, of those that are finished.
-local function by_seed(g)
-  local by = {}
-  for _, row in ipairs(g.rows) do
-    if not row.failed and not by[row.seed] then by[row.seed] = row end
-  end
-  return by
-end
-
--- Outcomes of two groups at the seeds that both have, in the order of these.
-local function paired(r, g, reference)
-  local a, b, ours, theirs, seeds = {}, {}, by_seed(g), by_seed(reference), {}
-  for seed, row in pairs(ours) do
-    if theirs[seed] and test_digest(row) == test_digest(theirs[seed]) then seeds[#seeds + 1] = seed end
-  end
-  table.sort(seeds)
-  for _, seed in ipairs(seeds) do
-    local x, y = outcomes(r, ours[seed]), outcomes(r, theirs[seed])
-    if x and y then a[#a + 1], b[#b + 1] = x.correct, y.correct end
-  end
-  return a, b
-end
 
 -- ---- whether the reference can tell anything ----
 
@@ -68,8 +31,8 @@ end
 -- The share of items that the best constant answer gets right, as far as outcomes say; of balanced classes one of them.
 local function chance(r, reference)
   local best = 0
-  for _, row in pairs(by_seed(reference)) do
-    local o = outcomes(r, row)
+  for _, row in pairs(outcomes.by_seed(reference)) do
+    local o = outcomes.of(r, row)
     if o then best = math.max(best, constant(o)) end
   end
   local classes = reference.rows[1].record.classes
@@ -79,16 +42,19 @@ end
 -- Watch accuracy of the reference at an epoch, mean over finished seeds.
 local function watched(reference, epoch)
   local sum, n = 0, 0
-  for _, row in pairs(by_seed(reference)) do
+  for _, row in pairs(outcomes.by_seed(reference)) do
     local v = row.curve[epoch]
     if type(v) == 'number' then sum, n = sum + v, n + 1 end
   end
   return n > 0 and sum / n or nil
 end
 
+-- What is gained within the last quarter, from its first epoch to its last (of fewer than eight epochs, in the last).
+-- What a falling rate gains on the way there is the schedule's, and asks for no longer training.
 local function late_gain(reference)
   local epochs = reference.epochs
-  local last, before = watched(reference, epochs), watched(reference, math.floor(0.75 * epochs))
+  local first = math.min(epochs - 1, math.floor(0.75 * epochs) + 1)
+  local last, before = watched(reference, epochs), watched(reference, first)
   return last and before and last - before
 end
 
@@ -133,13 +99,14 @@ end
 -- ---- one encoding ----
 
 local function judge(r, g, reference)
-  local a, b = paired(r, g, reference)
+  local a, b = outcomes.paired(r, g, reference)
   if g.failed > 0 then
     return { verdict = 'undecided', seeds = #a, reason = count(g.failed, 'training') .. ' failed' }
   end
   if #a == 0 then return { verdict = 'undecided', seeds = 0, reason = 'no seed in common with raw' } end
-  local v = verdict.compare(a, b, { margin = r.margin, alpha = r.alpha })
-  if v.verdict == 'undecided' and not v.reason then v.more_seeds = verdict.seeds_needed(v, { alpha = r.alpha }) end
+  local o = { margin = r.margin, alpha = r.alpha, adaptive = r.adaptive }
+  local v = r.adaptive and verdict.adaptive(a, b, o) or verdict.compare(a, b, o)
+  if v.verdict == 'undecided' and not v.reason then v.more_seeds = verdict.seeds_needed(v, o) end
   return v
 end
 
@@ -186,12 +153,26 @@ local function new_chain(g)
     entries = {} }
 end
 
+-- Whether encodings of a setting, other than raw, were trained on and tested on others: a matrix, of which nets trained
+-- on raw and those tested as trained are chains (report/matrix.lua shows the rest).
+local function crossed(groups)
+  local trained, many = {}, {}
+  for _, g in ipairs(groups) do
+    if g.trained ~= g.tested and not rows_of.trained_on_raw(g) then
+      local before = trained[g.setting]
+      many[g.setting] = many[g.setting] or before ~= nil and before ~= g.trained
+      trained[g.setting] = g.trained
+    end
+  end
+  return many
+end
+
 local function chains_of(groups)
-  local list, by, references = {}, {}, {}
+  local list, by, references, many = {}, {}, {}, crossed(groups)
   for _, g in ipairs(groups) do
     if rows_of.untouched(g) then
       references[g.setting] = references[g.setting] or g
-    else
+    elseif g.trained == g.tested or not many[g.setting] or rows_of.trained_on_raw(g) then
       local key = table.concat({ g.setting, g.tested.name, g.tested:further_text(), kind_of(g) }, '\0')
       if not by[key] then
         by[key] = new_chain(g)
@@ -214,6 +195,7 @@ end
 local function judge_chain(r, chain, reference)
   chain.reference = reference
   chain.reason, chain.help = trouble(r, reference)
+  if reference then chain.assay = assay.of(r, reference) end
   if chain.reason then return end
   local list = {}
   for i, entry in ipairs(chain.entries) do
@@ -225,10 +207,11 @@ local function judge_chain(r, chain, reference)
   if not chain.trained then chain.bits = account(r, chain, reference) end
 end
 
--- The chains of a report, in its order: each { codec, further, model, data, dtype, protocol, trained (text of what all
--- were trained on; nil where each was trained on its own), entries, reference (a group), and either reason and help,
--- where there is no verdict, or knee (verdict.sequence) and bits (account) }. An entry: { group, found
--- (verdict.compare), mark (safe, harmful, undecided, not reached) }. Empty for a report without a runs folder.
+-- The chains of a report, in its order: each { codec, further, model, data, dtype, protocol, trained (text of what
+-- all were trained on; nil where each was trained on its own), entries, reference (a group), assay (assay.lua; nil
+-- without controls), and either reason and help, where there is no verdict, or knee (verdict.sequence) and bits
+-- (account) }. An entry: { group, found (verdict.compare), mark (safe, harmful, undecided, not reached) }. Empty for
+-- a report without a runs folder.
 function M.of(r)
   if r.chains or not r.runs then return r.chains or {} end
   for _, row in ipairs(protocol.asked) do r[row[1]] = r[row[1]] or row[2] end

@@ -3,6 +3,7 @@
 -- is found here, before the first step.
 local c = require 'hz.c'
 local cell = require 'hz.sweep.cell'
+local controls = require 'hz.sweep.controls'
 local crypto = require 'hz.ext.crypto'
 local encodings = require 'hz.sweep.encodings'
 local media = require 'hz.codec.media'
@@ -71,8 +72,8 @@ local function decides(o, p, settings)
     own.protocol = o.protocol
     own.views = settings.keep_best and settings:scored_views() or nil       -- what is watched is an outcome then
   end
-  return { training = own, test = { digest = p.test.digest, codec = p.encoding.test.id, protocol = o.protocol,
-    made = p.test.made, views = settings:scored_views() } }
+  return { training = own, test = { digest = p.test_digest or p.test.digest, codec = p.encoding.test.id,
+    protocol = o.protocol, made = p.test.made, views = settings:scored_views() } }
 end
 
 local function labels(o, p, settings)
@@ -81,7 +82,7 @@ local function labels(o, p, settings)
     model = p.model.name, params = p.model.params, madds = p.model.madds,
     seed = settings.seed, dtype = settings.dtype, epochs = settings.epochs,
     items = { train = #p.train.labels, watch = #p.watch.labels, test = #p.test.labels }, classes = #p.test.classes,
-    source = p.source, made = p.test.made, views = settings:scored_views(),
+    source = p.source, made = p.test.made, views = settings:scored_views(), control = p.control, damage = p.damage,
   }
   p.encoding.train:label(own, '')
   p.encoding.test:label(own, '_test')
@@ -91,14 +92,14 @@ end
 
 -- Sets as the codecs leave them; each set is encoded once, and sets that share a codec share their tables.
 local function open_sets(o, p)
-  local e = p.encoding
+  local e, test = p.encoding, p.damage and controls.damaged(p.test, p.damage) or p.test
   if o.epochs == 0 then
-    local g = recode.group({ p.test }, e.test.codec)
+    local g = recode.group({ test }, e.test.codec)
     return { test = g.sets[1], accounts = { all = g.account, test = g.parts[1] } }
   end
   local with_train, roles = { p.train }, { 'train' }
   if p.watch ~= p.test then with_train[2], roles[2] = p.watch, 'watch' end
-  if e.train == e.test then table.insert(with_train, p.test); table.insert(roles, 'test') end
+  if e.train == e.test then table.insert(with_train, test); table.insert(roles, 'test') end
   local out = { accounts = {} }
   local function take(g, names)
     for i, role in ipairs(names) do
@@ -107,7 +108,7 @@ local function open_sets(o, p)
     out.accounts.all = recode.add(out.accounts.all or recode.no_account(), g.account)
   end
   take(recode.group(with_train, e.train.codec), roles)
-  if e.train ~= e.test then take(recode.group({ p.test }, e.test.codec), { 'test' }) end
+  if e.train ~= e.test then take(recode.group({ test }, e.test.codec), { 'test' }) end
   out.watch = out.watch or out.test
   return out
 end
@@ -168,34 +169,93 @@ local function split_all(o)
   return list
 end
 
--- Jobs in order: data, model, seed, dtype, then encodings, so that the first seed already gives a whole curve. o: data
--- (list of { name, train, test }), model, seed (lists), norm and width (of models: nets.lua), the encodings as
--- encodings.lua takes them, protocol, train, test (counts or nil), weights, and the settings of a training: dtype one
--- or a list, optimizer() makes one.
+-- ---- the product ----
+
+-- What is added to a list of jobs; a job that is there already is not again.
+local function collector(o, jobs)
+  local seen = {}
+  return function(point, seed, dtype)
+    local job = new_job(o, point, settings_of(o, point, seed, dtype))
+    if not seen[job.key] then jobs[#jobs + 1] = job end
+    seen[job.key] = true
+  end
+end
+
+-- A point: the sets and the source of `data`, one model, one encoding, and more fields.
+local function point_of(data, model, encoding, more)
+  local p = { data = data.name, train = data.train, watch = data.watch, test = data.test, model = model,
+    encoding = encoding, source = data.source }
+  for k, v in pairs(more or {}) do p[k] = v end
+  return p
+end
+
+local function dtypes(o) return type(o.dtype) == 'table' and o.dtype or { o.dtype } end
+
+local function add_cells(o, data, model, list, add)
+  for _, seed in ipairs(o.epochs > 0 and o.seed or { o.seed[1] }) do
+    for _, dtype in ipairs(dtypes(o)) do
+      for _, e in ipairs(list) do add(point_of(data, model, e), seed, dtype) end
+    end
+  end
+end
+
+-- Pairs of untouched data; nil without any.
+local function untouched(list)
+  for _, e in ipairs(list) do
+    if not e.train.codec and not e.test.codec then return e end
+  end
+end
+
+-- Whether controls say anything: where there is a verdict, which two seeds at least and the untouched data allow.
+local function wants_controls(o, list)
+  return o.controls and o.epochs > 0 and #o.seed > 1 and o.protocol == 'strict' and untouched(list) ~= nil
+end
+
+-- Seeds of the controls: as many as the first look of adaptive seeds has.
+local function control_seeds(o) return o.adaptive and { unpack(o.seed, 1, protocols.looks[1].seeds) } or o.seed end
+
+-- Shares, each with the digest of the test set that has it.
+local function damages_of(data)
+  local list = {}
+  for _, share in ipairs(controls.damages) do
+    local set = controls.damaged(data.test, share)
+    if set then list[#list + 1] = { share = share, digest = set.digest } end
+  end
+  return list
+end
+
+local function add_controls(o, data, model, list, add)
+  local raw, seeds, damages = untouched(list), control_seeds(o), damages_of(data)
+  for _, dtype in ipairs(dtypes(o)) do
+    for _, seed in ipairs(controls.fresh(seeds)) do
+      add(point_of(data, model, raw, { control = 'replicate' }), seed, dtype)
+    end
+    for _, seed in ipairs(seeds) do
+      for _, d in ipairs(damages) do
+        add(point_of(data, model, raw, { control = 'damage', damage = d.share, test_digest = d.digest }), seed, dtype)
+      end
+    end
+  end
+end
+
+-- Jobs in order: data, model, seed, dtype, then encodings, so that the first seed already gives a whole curve; the
+-- controls of a model behind its others. o: data (list of { name, train, test }), model, seed (lists), norm and width
+-- (of models: nets.lua), the encodings as encodings.lua takes them, protocol, controls (true or false), train, test
+-- (counts or nil), weights, and the settings of a training: dtype one or a list, optimizer() makes one.
 function M.jobs(o)
-  local jobs, seen, list, dtypes = {}, {}, encodings.pairs(o), type(o.dtype) == 'table' and o.dtype or { o.dtype }
-  local all = split_all(o)
+  local jobs, list, all = {}, encodings.pairs(o), split_all(o)
+  local add = collector(o, jobs)
   o.weights_digest = o.weights and weights_digest(o.weights)
   o.batch = o.batch or default_batch(o, all)
   for _, data in ipairs(all) do
-    local train, watch, test = data.train, data.watch, data.test
     check_kinds(data, list)
-    if o.epochs > 0 and o.batch > #train.labels then
-      c.fail('batch=%d was given; %d items train', o.batch, #train.labels)
+    if o.epochs > 0 and o.batch > #data.train.labels then
+      c.fail('batch=%d was given; %d items train', o.batch, #data.train.labels)
     end
     for _, model in ipairs(o.model) do
-      local what = describe_model(o, model, test, dtypes[1])
-      for _, seed in ipairs(o.epochs > 0 and o.seed or { o.seed[1] }) do
-        for _, dtype in ipairs(dtypes) do
-          for _, e in ipairs(list) do
-            local point = { data = data.name, train = train, watch = watch, test = test, model = what, encoding = e,
-              source = data.source }
-            local job = new_job(o, point, settings_of(o, point, seed, dtype))
-            if not seen[job.key] then jobs[#jobs + 1] = job end
-            seen[job.key] = true
-          end
-        end
-      end
+      local what = describe_model(o, model, data.test, dtypes(o)[1])
+      add_cells(o, data, what, list, add)
+      if wants_controls(o, list) then add_controls(o, data, what, list, add) end
     end
   end
   return jobs

@@ -160,9 +160,30 @@ local function axes(o)
   return names, lists[''], lists._test
 end
 
--- Pairs { train, test } of encodings, each once. Test codec and values follow those of training unless they are given.
--- o: codec (list), codec_test (list or nil), quality, quality_test, values (lists by name; each may be nil).
+-- Each encoding for training, tested on all: the pairs of equals first of each.
+local function all_pairs(list)
+  local out = {}
+  for _, train in ipairs(list) do
+    out[#out + 1] = { train = train, test = train }
+    for _, test in ipairs(list) do
+      if test ~= train then out[#out + 1] = { train = train, test = test } end
+    end
+  end
+  return out
+end
+
+-- What says of test items what matrix=true says of them already.
+local function check_matrix(o)
+  local other = o.codec_test and 'codec_test' or o.quality_test and 'quality_test'
+  for key in pairs(o.values or {}) do other = other or key:find '_test$' and key end
+  if other then c.fail('sweep: matrix=true tests on every encoding, and %s was given; needs one of both', other) end
+end
+
+-- Pairs { train, test } of encodings, each once; with o.matrix all of those for training with each other. Test codec
+-- and values follow those of training unless they are given. o: codec (list), codec_test (list or nil), quality,
+-- quality_test, values (lists by name; each may be nil).
 function M.pairs(o)
+  if o.matrix then check_matrix(o) end
   local names, train, test = axes(o)
   local list, made = {}, {}
   local function make(name, asked)
@@ -183,7 +204,9 @@ function M.pairs(o)
       end
     end
   end
-  return list
+  if not o.matrix then return list end
+  for i, pair in ipairs(list) do list[i] = pair.train end
+  return all_pairs(list)
 end
 
 return M

@@ -17,7 +17,7 @@ local labels = {
   codec_test = 'string', params = 'number', seed = 'number', epochs = 'whole', quality = 'scalar?', made = 'string?',
   quality_test = 'scalar?', parameter = 'string?', parameter_test = 'string?', further = 'values?',
   further_test = 'values?', forced = 'string?', forced_test = 'string?',
-  views = 'texts?',
+  views = 'texts?', control = 'string?', damage = 'number?',
 }
 
 local curve = { loss = 'gaps', accuracy = 'gaps', watch_loss = 'gaps', watch_accuracy = 'gaps' }
@@ -39,7 +39,7 @@ local of_status = {
 }
 
 local manifest = { id = 'name', name = 'string', created = 'string', command = 'string?', kernels = 'name?',
-  request = 'table', decides = 'table', cells = 'list' }
+  adaptive = 'truth?', request = 'table', decides = 'table', cells = 'list' }
 
 local listed = { key = 'key', training = 'key' }
 

@@ -13,13 +13,13 @@ local sqlite = require 'hz.ext.sqlite'
 
 local M = {}
 
-local VERSION = 6                  -- of the tables below
+local VERSION = 7                  -- of the tables below
 
 -- Columns of the table `cells`, for queries: name, type, value of a flat row (rows.lua).
 local numbers = { 'quality', 'quality_test', 'params', 'seed', 'epochs', 'accuracy', 'best', 'last', 'seconds',
-  unpack(rows_of.figures) }
+  'damage', unpack(rows_of.figures) }
 local texts = { 'data', 'split', 'protocol', 'codec', 'codec_test', 'model', 'dtype', 'parameter', 'parameter_test',
-  'encoding', 'encoding_test', 'isa', 'vendor', 'kernels' }
+  'encoding', 'encoding_test', 'isa', 'vendor', 'kernels', 'control' }
 
 -- Beside them a column for each parameter that a codec of some cell has, and NAME_test: all its values, walked or not.
 local function columns()

@@ -115,10 +115,22 @@ local function reason(runs, old, m, jobs)
   return ('the number of cells, %d and %d'):format(#old.cells, #m.cells)
 end
 
+-- Whether all cells of an earlier sweep are of this one, too.
+local function contains(m, old)
+  local keys = {}
+  for _, entry in ipairs(m.cells) do keys[entry.key] = true end
+  for _, entry in ipairs(old.cells) do
+    if not keys[entry.key] then return false end
+  end
+  return true
+end
+
 -- An earlier sweep of the same command whose cells were decided by something else, and by what; nil without one.
 local function changed(runs, m, jobs)
   for _, old in ipairs(M.all(runs, function() end)) do
-    if old.id ~= m.id and hash(old.request) == hash(m.request) then return old.id, reason(runs, old, m, jobs) end
+    if old.id ~= m.id and hash(old.request) == hash(m.request) and not contains(m, old) then
+      return old.id, reason(runs, old, m, jobs)
+    end
   end
 end
 
@@ -134,11 +146,11 @@ local function stored(runs, m)
 end
 
 -- Writes the manifest of a sweep unless it is there. request: the knobs as they were given; kernels: name of
--- the file of chosen kernels, may be nil. Returns it, and for a sweep that is
--- computed anew the earlier one's id and the reason.
-function M.store(runs, name, request, jobs, kernels)
+-- the file of chosen kernels, may be nil; adaptive: whether only as many seeds are computed as decide. Returns it, and
+-- for a sweep that is computed anew the earlier one's id and the reason.
+function M.store(runs, name, request, jobs, kernels, adaptive)
   local m = { schema = SCHEMA, id = M.id(name, jobs), name = name, request = request, decides = jobs[1].decides,
-              cells = {}, kernels = kernels,
+              cells = {}, kernels = kernels, adaptive = adaptive or nil,
               created = os.date '!%Y-%m-%dT%H:%M:%SZ', command = request.command }
   for i, job in ipairs(jobs) do m.cells[i] = { key = job.key, training = job.training_key, labels = job.labels } end
   local before = stored(runs, m)

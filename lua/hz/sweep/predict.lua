@@ -106,7 +106,7 @@ local function set_left(runs, jobs)
   local counted = {}
   for _, job in ipairs(jobs) do
     job.left = 0
-    if not cell.exists(runs, job.key) then
+    if not job.spare and not cell.exists(runs, job.key) then
       local epochs = counted[job.training_key] and 0 or job.settings.epochs - cell.epochs_done(runs, job)
       counted[job.training_key] = true
       job.left = epochs * job.cost.epoch + job.cost.finish
@@ -125,6 +125,11 @@ function M.span(jobs, processes, pace)
     busy[first] = busy[first] + job.left * (pace and pace(job) or 1)
   end
   return math.max(unpack(busy))
+end
+
+-- The same once more, where other jobs are to be done; all have costs.
+function M.renew(runs, jobs)
+  if jobs[1].cost then set_left(runs, jobs) end
 end
 
 local function with(runs, jobs, processes, start, speeds)

@@ -102,6 +102,7 @@ local function flat(record, labels)
   describe_accounts(row, record.accounts)
   describe_source(row, (labels or record).source)
   row.forced, row.forced_test = (labels or record).forced, (labels or record).forced_test
+  row.control, row.damage = (labels or record).control, (labels or record).damage
   return row
 end
 
@@ -128,8 +129,8 @@ function M.forced(rows)
   return list
 end
 
--- Whether nothing was encoded.
-function M.untouched(row) return row.trained == encoding.raw and row.tested == encoding.raw end
+-- Whether nothing was encoded, or damaged on purpose.
+function M.untouched(row) return row.trained == encoding.raw and row.tested == encoding.raw and not row.control end
 
 -- Watch accuracy at the end on untouched data, mean over seeds, less the margin; by setting.
 local function targets(rows)
@@ -157,6 +158,9 @@ function M.cells(records, labels)
   end
   return rows
 end
+
+-- Whether what trained was not encoded.
+function M.trained_on_raw(row) return row.trained == encoding.raw end
 
 -- ---- asking rows ----
 

@@ -21,6 +21,7 @@ local optim = require 'hz.net.optim'
 local plans = require 'hz.net.plan'
 local protocol = require 'hz.sweep.protocol'
 local recipes = require 'hz.net.recipes'
+local request = require 'hz.sweep.request'
 local sets = require 'hz.sweep.sets'
 local sweeps = require 'hz.sweep.sweep'
 local training = require 'hz.net.training'
@@ -155,7 +156,7 @@ local function first_rows(self)
       list = true, also = { 'raw' } },
     { 'model', nil, 'string', 'networks by name, or files NAME.lua that return a net', list = true },
     { 'weights', nil, 'string', 'file of weights to begin with; with epochs=0 they are scored as they are' },
-    row('seed', nil, list),
+    row('seed', nil, { list = true, also = { 'adaptive' } }),
     row 'epochs',
     { 'train', nil, 'int', ('%s that train; validation %s come from the rest'):format(items, items), min = 1 },
     { 'test', nil, 'int', ('test %s that are scored'):format(items), min = 1 },
@@ -172,6 +173,9 @@ local last_rows = {
   { 'parallel', 'auto', 'int', 'cells at a time, each in a process of its own; auto: as many as finish soonest',
     min = 1, max = 256, also = { 'auto' } },
   protocol.asked[1], protocol.asked[2],
+  { 'controls', false, 'bool', 'with two seeds or more also raw with fresh seeds, and raw with known damage' },
+  { 'matrix', false, 'bool', 'test every trained net on every encoding' },
+  { 'hours', nil, 'float', 'begin no cell after so many; the same command goes on', min = 0.0001 },
   { 'tune', false, 'bool', 'choose kernels by trial, once for all cells; remembered for this machine' },
   { 'dry', false, 'bool', 'say how many cells and how long, and stop' },
 }
@@ -308,7 +312,7 @@ function methods:settings(...)
   local o, data = {}, {}
   for i, name in ipairs(names) do data[i] = sets.load(self, name, knob, given) end
   sets.fit(data, knob, given)
-  for name in pairs(sweeps.known) do o[name] = knob[name] end
+  for name in pairs(request.known) do o[name] = knob[name] end
   o.name, o.data, o.values, o.augment = self.name, data, values, augment(knob)
   o.optimizer = function() return M.optimizer(knob) end
   local script = self.who and self.who:match '^%S+' or (rawget(_G, 'arg') or {})[0]

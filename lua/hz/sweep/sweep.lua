@@ -4,8 +4,6 @@
 local c = require 'hz.c'
 local axes = require 'hz.sweep.axes'
 local cell = require 'hz.sweep.cell'
-local dataset = require 'hz.data.dataset'
-local encodings = require 'hz.sweep.encodings'
 local isa = require 'hz.isa'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
@@ -14,16 +12,15 @@ local file = require 'hz.base.file'
 local index = require 'hz.sweep.index'
 local kernels = require 'hz.sweep.kernels'
 local manifest = require 'hz.sweep.manifest'
-local plans = require 'hz.net.plan'
 local posix = require 'hz.ext.posix'
 local predict = require 'hz.sweep.predict'
 local progress = require 'hz.base.progress'
 local protocol = require 'hz.sweep.protocol'
+local request = require 'hz.sweep.request'
 local say = require 'hz.base.say'
 local say_remarks = require 'hz.base.remarks'
 local source = require 'hz.data.source'
 local text = require 'hz.sweep.text'
-local training = require 'hz.net.training'
 local visible = require 'hz.base.visible'.line
 local workers = require 'hz.sweep.workers'
 
@@ -74,10 +71,24 @@ function methods:fail_cell(job, message)
   self.progress:line(text.remark(self, job, 'failed: ' .. message))
 end
 
+-- Whether a cell is still to be computed. A spare one is not: one of adaptive seeds that no look has asked for yet, or
+-- whatever had not begun when the hours were over.
+function methods:wants(job)
+  check_job(self, 'wants', job)
+  return not job.finished and not job.spare
+end
+
 function methods:unfinished()
   local n = 0
-  for _, job in ipairs(self.jobs) do n = n + (job.finished and 0 or 1) end
+  for _, job in ipairs(self.jobs) do n = n + (not job.finished and not job.spare and 1 or 0) end
   return n
+end
+
+-- Whether the time is over in which cells may begin.
+function methods:over()
+  local over = self.deadline ~= nil and c.C.hz_seconds() > self.deadline
+  if over and self:unfinished() > 0 then self.stopped = true end
+  return over
 end
 
 -- What would hit the next cell as well ends the sweep; anything else is the cell's own trouble.
@@ -123,11 +134,13 @@ end
 local function pass(self)
   local moved, owner = false, nil
   for _, job in ipairs(self.jobs) do
-    if not job.finished then
+    if self:wants(job) then
       c.poll()
       if cell.exists(self.runs, job.key) then
         self:finish_cell(job)
         moved = true
+      elseif self:over() then
+        job.spare = true
       else
         local mine, other = compute(self, job)
         moved, owner = moved or mine, owner or other
@@ -191,7 +204,8 @@ local function announce(self, o, start)
   local done = #keys
   if not o.dry then recall(self, keys) end
   if done < #self.jobs then self.processes, seconds = settle(self, o.parallel, o.dry or o.foretell, start) end
-  print(('sweep %s: %d cell%s%s%s%s'):format(visible(self.id), #self.jobs, #self.jobs == 1 and '' or 's',
+  print(('sweep %s: %d cell%s%s%s%s%s'):format(visible(self.id), #self.jobs, #self.jobs == 1 and '' or 's',
+    self.adaptive and (' at most, %d at the first look'):format(self:unfinished()) or '',
     done > 0 and (', %d of them finished'):format(done) or '',
     seconds and (', about %s to go'):format(progress.duration(seconds)) or '',
     self.processes > 1 and (', %d cells at a time'):format(self.processes) or ''))
@@ -199,101 +213,6 @@ local function announce(self, o, start)
     print 'that is long: dry=true says it and starts nothing; stopped by Ctrl-C, the same command goes on where it was'
   end
   io.stdout:flush()
-end
-
--- Fields of a sweep: its own, and every setting that decides what comes of a training.
-local settings = training.names('', 'decides', 'no')
-M.known = training.names([[name runs request dry foretell parallel tune data codec quality codec_test quality_test model
-  weights norm width protocol train test values margin alpha]], 'decides', 'no')
-local standard = { name = 'sweep', codec = { 'jpeg' }, protocol = 'strict', seed = { 1 }, parallel = 1 }
-
-local unasked = names.set 'data optimizer runs dry foretell parallel weights_digest margin alpha'
-
--- What was asked for, in plain values: two sweeps of the same request differ only in what the world has become since.
-local function request_of(o)
-  local r = { data = {} }
-  for i, d in ipairs(o.data) do r.data[i] = d.name end
-  for k, v in pairs(o) do
-    if not unasked[k] then r[k] = v end
-  end
-  return r
-end
-
-local function need_list(o, k)
-  if type(o[k]) ~= 'table' or #o[k] == 0 then
-    c.fail('sweep: %s is %s; needs a list', k, type(o[k]) == 'table' and 'empty' or tostring(o[k]))
-  end
-end
-
-local function check_kinds(o)
-  for _, k in ipairs { 'name', 'runs', 'weights', 'norm' } do
-    if o[k] ~= nil then need.text('sweep', k, o[k]) end
-  end
-  for _, k in ipairs { 'train', 'test', 'batch' } do
-    if o[k] ~= nil then need.count('sweep', k, o[k], 1) end
-  end
-  if o.epochs ~= nil then need.count('sweep', 'epochs', o.epochs) end
-  for _, row in ipairs(protocol.asked) do
-    local v = o[row[1]]
-    if v ~= nil and (type(v) ~= 'number' or not (v >= row.min and v <= row.max)) then
-      need.fail('sweep', row[1], v, ('a number of %s..%s'):format(row.min, row.max))
-    end
-  end
-  if o.width ~= nil then need.number('sweep', 'width', o.width) end
-  for _, k in ipairs { 'request', 'values' } do
-    if o[k] ~= nil then need.table('sweep', k, o[k]) end
-  end
-  if o.optimizer ~= nil then need.callable('sweep', 'optimizer', o.optimizer) end
-  for _, k in ipairs { 'codec', 'codec_test', 'model' } do
-    for i, v in ipairs(o[k] or {}) do need.text('sweep', ('%s[%d]'):format(k, i), v) end
-  end
-  for i, d in ipairs(o.data or {}) do
-    local who = ('data[%d]'):format(i)
-    if type(d) ~= 'table' or not dataset.is(d.train) or not dataset.is(d.test) then
-      need.fail('sweep', who, d, '{name=, train=set, test=set}')
-    end
-    need.text('sweep', who .. '.name', d.name)
-  end
-end
-
-local function check(o)
-  need.table('sweep', 'what was given', o)
-  if type(o.name) == 'string' and not file.is_plain(o.name) then
-    c.fail("sweep: name is '%s'; needs one that can be the name of a file", o.name)
-  end
-  for k, v in pairs(standard) do if o[k] == nil then o[k] = v end end
-  for k in pairs(settings) do
-    if o[k] == nil and k ~= 'batch' then o[k] = training.default[k] end      -- the batch fits the data (axes.lua)
-  end
-  o.device = o.device or plans.default_device()
-  need_list(o, 'codec')
-  for _, k in ipairs { 'data', 'model', 'codec_test' } do
-    if o[k] ~= nil then need_list(o, k) end
-  end
-  check_kinds(o)
-  encodings.take(o, M.known)
-  local raw = false                                    -- among the codecs: the others are taken as they are
-  for _, codec in ipairs(o.codec) do raw = raw or codec == 'raw' end
-  for _, k in ipairs { 'data', 'quality', 'model', 'epochs', 'optimizer' } do
-    if o[k] == nil and not (k == 'quality' and (o.values or raw)) then
-      c.fail('sweep: %s is missing; '
-        .. 'needs data, quality (or another parameter of the codec), model, epochs and optimizer', k)
-    end
-  end
-  for _, k in ipairs { 'data', 'model', 'seed' } do need_list(o, k) end
-  for _, k in ipairs { 'quality', 'codec_test', 'quality_test' } do
-    if o[k] ~= nil then need_list(o, k) end
-  end
-  local n = o.parallel
-  if n ~= 'auto' and (type(n) ~= 'number' or n % 1 ~= 0 or n < 1 or n > 256) then
-    c.fail("sweep: parallel is %s; needs a number of processes, 1..256, or 'auto'", tostring(n))
-  end
-  if n ~= 'auto' and n > 1 and not workers.command() then
-    c.fail('sweep: parallel is %d; needs a script in a file, which other processes can run again', n)
-  end
-  if o.epochs == 0 and not o.weights then
-    c.fail('sweep: epochs is 0; needs weights=FILE to score, or at least one epoch')
-  end
 end
 
 -- In a worker of another sweep of the same script nothing is computed: what is there is taken in, as the script goes
@@ -322,16 +241,28 @@ local function begin(self, o)
   file.mkdir(cell.folder(self.runs))
   cell.sweep(self.runs)
   file.sweep(manifest.folder(self.runs))
-  local _, old, reason = manifest.store(self.runs, o.name, o.request or request_of(o), self.jobs, self.kernels)
+  local _, old, reason = manifest.store(self.runs, o.name, o.request or request.of(o), self.jobs, self.kernels,
+    self.adaptive)
   if old then
     print(visible(('sweep %s: computed anew, because this differs since %s: %s'):format(self.id, old, reason)))
   end
 end
 
-local function go(self, o, start)
+-- Sets aside what the first look does not need.
+local function first_look(self)
+  for _, job in ipairs(self.jobs) do
+    job.spare = self.adaptive and not job.labels.control and job.labels.seed > protocol.looks[1].seeds
+  end
+end
+
+-- more(sweep): takes spare cells back that another look needs, and says whether there are any.
+local function go(self, o, start, more)
   begin(self, o)
   announce(self, o, start)
-  if self.processes > 1 then workers.work(self, self.processes) else work(self) end
+  repeat
+    predict.renew(self.runs, self.jobs)
+    if self.processes > 1 then workers.work(self, self.processes) else work(self) end
+  until not self.adaptive or self:over() or not more(self)
 end
 
 -- What is odd about the data; and what was a JPEG or an MP3 before is called raw nowhere without a word.
@@ -349,16 +280,20 @@ end
 -- Runs a sweep. o: name, runs (folder; default HZ_RUNS or ./runs), request (the knobs as given, kept in the
 -- manifest), dry (true: only count and predict), foretell (true: predict before it begins), parallel (cells at a time,
 -- each in a process of its own with its share of the threads; 'auto': as many as finish soonest; default 1), tune
--- (true: kernels by trial), margin and alpha (of the verdicts: protocol.asked), and the axes and settings of axes.jobs;
--- any other key is a parameter of the codecs (encodings.lua). Returns { id, runs, jobs, records, failed }.
-function M.run(o)
+-- (true: kernels by trial), margin and alpha (of the verdicts: protocol.asked), hours (after which no cell begins), and
+-- the axes and settings of axes.jobs, of which seed may be 'adaptive'; any other key is a parameter of the codecs
+-- (encodings.lua). more: as `go` has it. Returns { id, runs, jobs, records, failed, stopped = whether the hours were
+-- over before the end }.
+function M.run(o, more)
   local start = os.clock()                             -- what a process needs to get here
-  check(o)
+  request.check(o)
   local jobs = axes.jobs(o)
   local chosen = o.tune and kernels.choose(o, jobs)     -- before the sweep has its id, which follows from them
   local self = setmetatable({ id = manifest.id(o.name, jobs), runs = manifest.runs(o.runs), jobs = jobs, records = {},
     known = {}, failed = {}, progress = progress.new(), processes = 1, kernels = chosen,
-    margin = o.margin, alpha = o.alpha }, Sweep)
+    margin = o.margin, alpha = o.alpha, adaptive = o.adaptive or false, stopped = false,
+    deadline = o.hours and c.C.hz_seconds() + 3600 * o.hours }, Sweep)
+  first_look(self)
   local role = workers.role(self.id)
   if role == 'other' then return take_in(self) end
   if role == 'worker' then
@@ -371,7 +306,7 @@ function M.run(o)
     return self
   end
   local lock = hold(self)
-  local ok, e = pcall(go, self, o, start)
+  local ok, e = pcall(go, self, o, start, more)
   if lock then lock:release() end
   if not ok then error(e, 0) end
   return self
@@ -407,6 +342,6 @@ function methods:finish()
 end
 
 names.receivers('sweep', methods, M.is)
-Sweep.__index, Sweep.__names = names.index('sweep', methods, 'kernels margin alpha'), methods
+Sweep.__index, Sweep.__names = names.index('sweep', methods, 'kernels margin alpha deadline'), methods
 
 return M

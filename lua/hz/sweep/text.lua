@@ -7,11 +7,17 @@ local visible = require 'hz.base.visible'.line
 
 local M = {}
 
+-- What a control is, behind what it is of.
+local function control(labels)
+  if not labels.control then return '' end
+  return labels.damage and (' with %.4g %% damaged'):format(100 * labels.damage) or ' again'
+end
+
 -- "jpeg 10, small, seed 1"
 function M.title(labels)
   local a, b = encoding.of(labels, '').text, encoding.of(labels, '_test').text
-  return visible(('%s%s, %s, seed %d%s'):format(a, a ~= b and ' tested on ' .. b or '', labels.model, labels.seed,
-    labels.dtype == 'bf16' and ', bf16' or ''))
+  return visible(('%s%s%s, %s, seed %d%s'):format(a, control(labels), a ~= b and ' tested on ' .. b or '', labels.model,
+    labels.seed, labels.dtype == 'bf16' and ', bf16' or ''))
 end
 
 -- ---- time ----

@@ -109,7 +109,7 @@ end
 
 -- Whether a cell may be given out now: nobody is at work on it or on a training that it shares.
 function Crew:is_free(job)
-  if job.finished or (job.later or 0) > c.C.hz_seconds() then return false end
+  if not self.sweep:wants(job) or (job.later or 0) > c.C.hz_seconds() then return false end
   for _, w in ipairs(self.workers) do
     if w.job and w.job.training_key == job.training_key then return false end
   end
@@ -120,8 +120,9 @@ end
 function Crew:next()
   for _, job in ipairs(self.sweep.jobs) do
     if self:is_free(job) then
-      if not cell.exists(self.sweep.runs, job.key) then return job end
-      self.sweep:finish_cell(job)
+      local there = cell.exists(self.sweep.runs, job.key)
+      if not there and not self.sweep:over() then return job end
+      if there then self.sweep:finish_cell(job) else job.spare = true end
     end
   end
 end

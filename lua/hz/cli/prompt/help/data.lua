@@ -14,6 +14,8 @@ return {
     "print(hz.data('camera', {split='test', test=20}):per_class())" },
   { 'set:select', 'set:select{i, j, ...}', 'the items at these places, in that order',
     "print(hz.data('camera', {split='test', test=20}):select{3, 1})" },
+  { 'set:exchange', 'set:exchange{i, j, ...}', 'the same labels, but item 1 is what item i was, item 2 what j was, ...',
+    "print(hz.data('camera', {split='test', test=10}):exchange{2, 1, 3, 4, 5, 6, 7, 8, 9, 10})" },
   { 'set:as', 'set:as(part)', 'the same set under another name of its part',
     "print(hz.data('camera', {split='test', test=10}):as 'held out')" },
   { 'set:replace', 'set:replace(items, how)', 'the same set with its items recoded; `how` says what was done, in words',
