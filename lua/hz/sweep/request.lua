@@ -85,7 +85,6 @@ end
 -- Checks what a sweep was asked for and fills in what was not; keys that are parameters of codecs move to o.values.
 function M.check(o)
   need.table('sweep', 'what was given', o)
-  take_adaptive(o)
   if type(o.name) == 'string' and not file.is_plain(o.name) then
     c.fail("sweep: name is '%s'; needs one that can be the name of a file", o.name)
   end
@@ -100,6 +99,7 @@ function M.check(o)
   end
   check_kinds(o)
   encodings.take(o, M.known)
+  take_adaptive(o)
   local raw = false                                    -- among the codecs: the others are taken as they are
   for _, codec in ipairs(o.codec) do raw = raw or codec == 'raw' end
   for _, k in ipairs { 'data', 'quality', 'model', 'epochs', 'optimizer' } do

@@ -39,6 +39,8 @@ return {
   { 'sweep:finish', 'sweep:finish()', 'ends the script: status 3 if a cell failed' },
   { 'sweep:plot', 'sweep:plot()', 'the plot as text' },
   { 'sweep:closing', 'sweep:closing()', 'lines about the cells that failed, and where the results are' },
+  { 'sweep:wants', 'sweep:wants(job)', 'whether a cell is still to be computed' },
+  { 'sweep:over', 'sweep:over()', 'whether the hours are over in which cells may begin' },
   { 'sweep:unfinished', 'sweep:unfinished()', 'how many cells are left' },
   { 'sweep:finish_cell', 'sweep:finish_cell(job, new)', 'takes a finished cell in' },
   { 'sweep:fail_cell', 'sweep:fail_cell(job, message)', 'gives a cell up; the others go on' },
