@@ -10,6 +10,7 @@ local verbs = {
     'hz.cli.plugin' },
   { 'data',     'list|fetch|verify|doctor', 'data sets: which exist, fetching and checking them', 'hz.cli.data' },
   { 'sweep',    'DIR [key=value ...]',       'what JPEG costs a net on a folder of pictures', 'hz.cli.sweep' },
+  { 'plan',     'SCRIPT|sweep ...',         'what a sweep will take, and can show, before it begins' },
   { 'runs',     '[rm] ...',                 'sweeps that were run', 'hz.cli.runs' },
   { 'report',   '[ID]',                     'the table of a sweep once more', 'hz.cli.report' },
   { 'compare',  'ID ID',                    'two sweeps side by side', 'hz.cli.compare' },
@@ -195,8 +196,32 @@ local function run_option(kind, text)
   return run_chunk(function() return loadstring(text, '=(command line)') end)
 end
 
+local plan_usage = [[
+usage: hz plan SCRIPT.lua [key=value ...]  what the sweep of a script will take, and what it can show: cells, time and
+       hz plan sweep DIR [key=value ...]   disk, the smallest margin that so many seeds and test items certify, and
+                                           how probably all encodings pass where nothing is lost. It trains nothing;
+                                           what is finished already is taken into account.
+]]
+
+-- The name of what is to be planned; the flag is for hz.sweep (report/sweep.lua).
+local function to_plan(args, o)
+  local name = args[o.at + 1]
+  if name == '--help' or name == '-h' then
+    io.write(plan_usage)
+    exit.stop(0)
+  end
+  if not name or verb_named(name) and name ~= 'sweep' then
+    exit.usage('plan: %s; needs a script, or sweep DIR',
+      name and ("'%s' was given"):format(name) or 'nothing was given')
+  end
+  o.at = o.at + 1
+  rawget(_G, '_HZ').plan = true
+  return name
+end
+
 local function dispatch(args, o)
   local name = args[o.at]
+  if name == 'plan' then name = to_plan(args, o) end
   if not name then
     if #o.run > 0 and not o.prompt then return 0 end
     return prompt()
@@ -214,6 +239,10 @@ local function dispatch(args, o)
   end
   local status = open_hz()
   if status == 0 then status = run_script(name, args, o.at + 1) end
+  if status == 0 and _HZ.plan == true then
+    say(('plan: %s runs no sweep; needs a script that calls hz.sweep'):format(name))
+    return 1
+  end
   if o.prompt and status ~= 130 then return prompt() end
   return status
 end

@@ -5,6 +5,7 @@ local file = require 'hz.base.file'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
 local picture = require 'hz.report.picture'
+local plan = require 'hz.report.plan'
 local report = require 'hz.report.report'
 local sweep = require 'hz.sweep.sweep'
 local text = require 'hz.report.text'
@@ -18,5 +19,10 @@ methods.plot = names.receiver('sweep', 'plot', sweep.is, plot)
 
 function Sweep:__tostring() return text.text(report.of_sweep(self)) end
 
--- hz.sweep{...}, as sweep.run has it.
-return { run = function(o) return sweep.run(o, adaptive.more) end }
+-- hz.sweep{...}, as sweep.run has it; under `hz plan` it says what the sweep will be, and ends the script.
+local function run(o)
+  if (rawget(_G, '_HZ') or {}).plan then return plan.show(o) end
+  return sweep.run(o, { more = adaptive.more, told = plan.told })
+end
+
+return { run = run }

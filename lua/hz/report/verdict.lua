@@ -11,7 +11,7 @@ local M = {}
 local sqrt, max = math.sqrt, math.max
 
 M.default = { margin = 0.01, alpha = 0.05 }
-M.power, M.margin = power.power, power.margin
+M.power, M.margin, M.chain, M.assumed = power.power, power.margin, power.chain, power.assumed
 
 -- ---- one encoding beside the reference ----
 

@@ -58,7 +58,10 @@ function methods:finish_cell(job, new)
   self.records[job.number] = record
   c.try(cell.tidy, self.runs, job)                     -- a folder that cannot be written to may be read
   if record.status == 'failed' then failed(self, job, record.failure.message) end
-  if new then self.progress:line(text.closing(self, job, record)) end
+  if not new then return end
+  self.progress:line(text.closing(self, job, record))
+  local line = self.hooks.told and self.hooks.told(self, job)
+  if line then self.progress:line(line) end
 end
 
 -- Gives a cell up; the others go on.
@@ -133,7 +136,7 @@ end
 -- One pass over what is left. Returns whether something was done, and who is at work on the rest.
 local function pass(self)
   local moved, owner = false, nil
-  for _, job in ipairs(self.jobs) do
+  for _, job in ipairs(self.order) do
     if self:wants(job) then
       c.poll()
       if cell.exists(self.runs, job.key) then
@@ -204,6 +207,7 @@ local function announce(self, o, start)
   local done = #keys
   if not o.dry then recall(self, keys) end
   if done < #self.jobs then self.processes, seconds = settle(self, o.parallel, o.dry or o.foretell, start) end
+  self.predicted = seconds
   print(('sweep %s: %d cell%s%s%s%s%s'):format(visible(self.id), #self.jobs, #self.jobs == 1 and '' or 's',
     self.adaptive and (' at most, %d at the first look'):format(self:unfinished()) or '',
     done > 0 and (', %d of them finished'):format(done) or '',
@@ -255,14 +259,28 @@ local function first_look(self)
   end
 end
 
--- more(sweep): takes spare cells back that another look needs, and says whether there are any.
-local function go(self, o, start, more)
+-- Jobs as they are done: the first seed gives a whole curve; where there are three or more, the untouched data come
+-- next, which say how far seeds differ, and whether there can be a verdict at all.
+local function in_order(jobs, seeds)
+  local parts, out = { {}, {}, {} }, {}
+  for _, job in ipairs(jobs) do
+    local e = job.point.encoding
+    local plain = not job.labels.control and not e.train.codec and not e.test.codec
+    table.insert(parts[#seeds < 3 and 1 or job.labels.seed == seeds[1] and 1 or plain and 2 or 3], job)
+  end
+  for _, part in ipairs(parts) do
+    for _, job in ipairs(part) do out[#out + 1] = job end
+  end
+  return out
+end
+
+local function go(self, o, start)
   begin(self, o)
   announce(self, o, start)
   repeat
     predict.renew(self.runs, self.jobs)
     if self.processes > 1 then workers.work(self, self.processes) else work(self) end
-  until not self.adaptive or self:over() or not more(self)
+  until not self.adaptive or self:over() or not self.hooks.more(self)
 end
 
 -- What is odd about the data; and what was a JPEG or an MP3 before is called raw nowhere without a word.
@@ -282,9 +300,10 @@ end
 -- each in a process of its own with its share of the threads; 'auto': as many as finish soonest; default 1), tune
 -- (true: kernels by trial), margin and alpha (of the verdicts: protocol.asked), hours (after which no cell begins), and
 -- the axes and settings of axes.jobs, of which seed may be 'adaptive'; any other key is a parameter of the codecs
--- (encodings.lua). more: as `go` has it. Returns { id, runs, jobs, records, failed, stopped = whether the hours were
--- over before the end }.
-function M.run(o, more)
+-- (encodings.lua). hooks: told(sweep, job) -> a line for people, or nil, after a cell; more(sweep), of adaptive seeds:
+-- takes spare cells back that another look needs, and says whether there are any. Returns { id, runs, jobs, records,
+-- failed, stopped = whether the hours were over before the end }.
+function M.run(o, hooks)
   local start = os.clock()                             -- what a process needs to get here
   request.check(o)
   local jobs = axes.jobs(o)
@@ -292,6 +311,7 @@ function M.run(o, more)
   local self = setmetatable({ id = manifest.id(o.name, jobs), runs = manifest.runs(o.runs), jobs = jobs, records = {},
     known = {}, failed = {}, progress = progress.new(), processes = 1, kernels = chosen,
     margin = o.margin, alpha = o.alpha, adaptive = o.adaptive or false, stopped = false,
+    order = in_order(jobs, o.seed), hooks = hooks or {},
     deadline = o.hours and c.C.hz_seconds() + 3600 * o.hours }, Sweep)
   first_look(self)
   local role = workers.role(self.id)
@@ -306,7 +326,7 @@ function M.run(o, more)
     return self
   end
   local lock = hold(self)
-  local ok, e = pcall(go, self, o, start, more)
+  local ok, e = pcall(go, self, o, start)
   if lock then lock:release() end
   if not ok then error(e, 0) end
   return self
@@ -342,6 +362,6 @@ function methods:finish()
 end
 
 names.receivers('sweep', methods, M.is)
-Sweep.__index, Sweep.__names = names.index('sweep', methods, 'kernels margin alpha deadline'), methods
+Sweep.__index, Sweep.__names = names.index('sweep', methods, 'kernels margin alpha deadline predicted'), methods
 
 return M

@@ -118,7 +118,7 @@ end
 
 -- The next cell to compute, in order; those that are there already are taken in on the way.
 function Crew:next()
-  for _, job in ipairs(self.sweep.jobs) do
+  for _, job in ipairs(self.sweep.order) do
     if self:is_free(job) then
       local there = cell.exists(self.sweep.runs, job.key)
       if not there and not self.sweep:over() then return job end
