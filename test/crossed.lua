@@ -145,6 +145,25 @@ function M.chains(o, draws, margin)
   return r
 end
 
+-- Of encodings of the same true difference, how often all are safe, and what verdict.chain predicts it from: spreads of
+-- seeds and items.
+function M.all_safe(o, draws, rule)
+  local w, r = M.world(o), { draws = draws, all = 0, seed_sd = 0, item_sd = 0 }
+  for _ = 1, draws do
+    local drawn, all = M.draw(w), true
+    for k = 1, #o.differences do
+      local found = verdict.compare(drawn[k], drawn[0], rule)
+      all = all and found.verdict == 'safe'
+      for _, name in ipairs { 'seed_sd', 'item_sd' } do
+        r[name] = r[name] + found[name] ^ 2 / draws / #o.differences
+      end
+    end
+    r.all = r.all + (all and 1 or 0)
+  end
+  r.seed_sd, r.item_sd = sqrt(r.seed_sd), sqrt(r.item_sd)
+  return r
+end
+
 local function first(list, n) return { unpack(list, 1, n) } end
 
 -- A draw at `seeds`; if it is undecided and is told how many more would settle it, whether these do.
