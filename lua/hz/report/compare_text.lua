@@ -2,28 +2,17 @@
 -- --json prints; differences are in points, 100 times the share of items, and of b beside a.
 local tables = require 'hz.base.table'
 local visible = require 'hz.base.visible'.line
+local words = require 'hz.report.words'
 
 local M = {}
 
+local number, percent, signed, points, wrap = words.number, words.percent, words.signed, words.points, words.wrap
+
 -- ---- words ----
 
-local function number(format, v, factor) return v and format:format(v * (factor or 1)) or '-' end
-local function percent(v) return number('%.2f', v, 100) end
-local function signed(v) return number('%+.2f', v, 100) end
 local function bits(v) return number('%.3f', v) end
 local function small(v) return ('%.3g'):format(v) end
-
-local function points(v)
-  local text = ('%.4g'):format(100 * v)
-  return text .. (text == '1' and ' point' or ' points')
-end
-
-local function confidence(r) return ('%.4g %%'):format(100 * (1 - r.alpha)) end
-
--- Lines of at most the columns of a terminal; numbers stay beside their %.
-local function wrap(text, indent)
-  return (tables.wrap(visible(text):gsub(' %%', '\1%%'), indent or '', tables.width):gsub('\1', ' '))
-end
+local function confidence(r) return words.confidence(r.alpha) end
 
 local function listed(numbers)
   local parts = {}
@@ -36,9 +25,9 @@ end
 local function head(r)
   local lines = { ('a: %s\nb: %s'):format(visible(r.a), visible(r.b)) }
   for _, d in ipairs(r.differs) do
-    lines[#lines + 1] = wrap(('differs: %s: %s | %s'):format(d.name, d.a, d.b), '  ')
+    lines[#lines + 1] = wrap(('differs: %s: %s | %s'):format(d.name, d.a, d.b))
   end
-  if r.note then lines[#lines + 1] = wrap(r.note, '  ') end
+  if r.note then lines[#lines + 1] = wrap(r.note) end
   return table.concat(lines, '\n')
 end
 
@@ -155,12 +144,12 @@ local titles = { { 'payload', 'payload' }, { 'file', 'whole files' } }
 local function add_kind(r, p, row, parts)
   local kind = p[row[1]]
   if kind.no_bits then
-    parts[#parts + 1] = wrap(('%s, %s'):format(row[2], at_equal_bits(r, kind)), '  ')
+    parts[#parts + 1] = wrap(('%s, %s'):format(row[2], at_equal_bits(r, kind)))
   else
     parts[#parts + 1] = ('%s, accuracy at equal bits per sample:\n%s'):format(row[2], bits_table(kind))
   end
   if kind.no_accuracy then
-    parts[#parts + 1] = wrap(('%s, %s'):format(row[2], at_equal_accuracy(r, kind)), '  ')
+    parts[#parts + 1] = wrap(('%s, %s'):format(row[2], at_equal_accuracy(r, kind)))
     return false
   end
   local text, open = accuracy_table(kind)
@@ -169,8 +158,8 @@ local function add_kind(r, p, row, parts)
 end
 
 local function details(r, p)
-  local parts, open = { wrap(title(p) .. ': ' .. how(p), '  ') }, false
-  for _, text in ipairs(left(p)) do parts[#parts + 1] = wrap(text, '  ') end
+  local parts, open = { wrap(title(p) .. ': ' .. how(p)) }, false
+  for _, text in ipairs(left(p)) do parts[#parts + 1] = wrap(text) end
   for _, row in ipairs(titles) do open = add_kind(r, p, row, parts) or open end
   parts[#parts + 1] = wrap(('bounds two-sided at %s; * measurable; between measured points lines over log bits, '
     .. 'nothing beyond them%s'):format(confidence(r), open and '; - has no bound within them, which more encodings '
@@ -221,7 +210,7 @@ local function cheapest_details(r, family)
   for _, codec in ipairs(family.codecs) do
     if codec.reason then
       parts[#parts + 1] = wrap(('%s: no verdict: %s; what would help: %s'):format(who(codec), codec.reason,
-        codec.help), '  ')
+        codec.help))
     end
   end
   return table.concat(parts, '\n')
@@ -229,16 +218,16 @@ end
 
 -- ---- the whole ----
 
-local function words(r)
+local function in_words(r)
   local lines = {}
-  for _, p in ipairs(r.pairs) do lines[#lines + 1] = wrap(line(r, p), '  ') end
-  for _, family in ipairs(r.cheapest) do lines[#lines + 1] = wrap(cheapest_line(r, family), '  ') end
+  for _, p in ipairs(r.pairs) do lines[#lines + 1] = wrap(line(r, p)) end
+  for _, family in ipairs(r.cheapest) do lines[#lines + 1] = wrap(cheapest_line(r, family)) end
   return table.concat(lines, '\n')
 end
 
 function M.text(r)
   local parts = { r.b and head(r) or visible(r.a) }
-  if #r.pairs + #r.cheapest > 0 then parts[#parts + 1] = words(r) end
+  if #r.pairs + #r.cheapest > 0 then parts[#parts + 1] = in_words(r) end
   if r.same then parts[#parts + 1] = same(r) end
   for _, p in ipairs(r.pairs) do
     if not p.reason then parts[#parts + 1] = details(r, p) end
