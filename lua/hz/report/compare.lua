@@ -214,6 +214,7 @@ end
 -- a, b: reports, with margin and alpha as they are asked for; b nil: the codecs of a. Returns
 --   a, b (ids), margin, alpha, note (machines.lua), differs = list of { name, a, b }; nil for one sweep
 --   same      accuracy at the same encodings, a row each; nil for one sweep
+--   bare      'a' or 'b', which holds raw alone; nil: neither
 --   pairs     list of what pair.lua returns
 --   cheapest  list of { tested (codecs), codecs = list of { sweep, codec, reason, help, encoding, bits, bits_file, p,
 --             cheapest, needs_more } }, one for each setting with several codecs
@@ -224,6 +225,7 @@ function M.of(a, b)
   if b then
     out.differs, out.same, out.note = differences(a, b), same(a, b), machines.note(joined(a.rows, b.rows))
     add_pairs(out, a, b, name)
+    out.bare = #verdicts.of(a) == 0 and 'a' or #verdicts.of(b) == 0 and 'b' or nil
   else
     add_own_pairs(out, a, name)
   end

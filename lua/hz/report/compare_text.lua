@@ -105,21 +105,23 @@ local function bits_table(kind)
 end
 
 local accuracy_columns = { { 'as accurate as', 'left' }, { 'accuracy' }, { 'bits a' }, { 'bits b' }, { 'lower' },
-  { 'upper' }, { 'b to a, %' }, { 'lower' }, { 'upper' } }
+  { 'upper' }, { 'change, %' }, { 'lower' }, { 'upper' } }
 
 local function change(v) return number('%+.0f', v, 100) end
 
--- Bits of b; where nothing was measured, in which direction they lie.
+-- Bits of b, and what they are beside a's; where nothing was measured, in which direction they lie.
 local function found(e, kind)
-  if e.where == 'below' then return ('< %s'):format(bits(kind.range_b[1])) end
-  if e.where == 'above' then return ('> %s'):format(bits(kind.range_b[2])) end
-  return bits(e.bits_b)
+  local sign = e.where == 'below' and '< ' or e.where == 'above' and '> ' or ''
+  local edge = e.where == 'below' and kind.range_b[1] or e.where == 'above' and kind.range_b[2]
+  if not edge then return bits(e.bits_b), change(e.change) end
+  return sign .. bits(edge), sign .. change(edge / e.bits_a - 1)
 end
 
 local function accuracy_row(e, kind)
   local apart = e.change_upper and e.change_upper < 0 or e.change_lower and e.change_lower > 0
-  return { e.encoding_a, percent(e.accuracy), bits(e.bits_a), found(e, kind), bits(e.lower), bits(e.upper),
-    change(e.change) .. (apart and '*' or ' '), change(e.change_lower), change(e.change_upper) }
+  local of_b, beside = found(e, kind)
+  return { e.encoding_a, percent(e.accuracy), bits(e.bits_a), of_b, bits(e.lower), bits(e.upper),
+    beside .. (apart and '*' or ' '), change(e.change_lower), change(e.change_upper) }
 end
 
 local function accuracy_table(kind)
@@ -228,6 +230,9 @@ end
 function M.text(r)
   local parts = { r.b and head(r) or visible(r.a) }
   if #r.pairs + #r.cheapest > 0 then parts[#parts + 1] = in_words(r) end
+  if r.b and #r.pairs == 0 then
+    parts[#parts + 1] = ('no curves: %s holds raw alone'):format(r.bare)
+  end
   if r.same then parts[#parts + 1] = same(r) end
   for _, p in ipairs(r.pairs) do
     if not p.reason then parts[#parts + 1] = details(r, p) end
