@@ -5,7 +5,9 @@
 -- `correlation`. Seeds and items are drawn anew in every draw, so the true accuracy of an arm is that of the normal
 -- distribution, exactly: level_k is chosen for it.
 local ffi = require 'ffi'
+local curves = require 'hz.report.curves'
 local distribution = require 'hz.report.distribution'
+local products = require 'hz.report.products'
 local tensor = require 'hz.tensor.tensor'
 local verdict = require 'hz.report.verdict'
 
@@ -188,6 +190,91 @@ function M.further(o, draws, seeds, rule)
   end
   for i = 1, draws do go_on(r, M.draw(worlds[i % #worlds + 1]), seeds, rule) end
   r.foretold = r.draws > 0 and r.foretold / r.draws or 0
+  return r
+end
+
+-- ---- curves ----
+
+-- A line over log bits through points { bits, value }, rising; an implementation of its own.
+local function line_at(points, bits)
+  for i = 1, #points - 1 do
+    local from, to = points[i], points[i + 1]
+    if bits >= from[1] and bits <= to[1] then
+      return from[2] + (to[2] - from[2]) * (math.log(bits) - math.log(from[1])) / (math.log(to[1]) - math.log(from[1]))
+    end
+  end
+end
+
+-- Where a rising line has a value.
+local function bits_at(points, value)
+  for i = 1, #points - 1 do
+    local from, to = points[i], points[i + 1]
+    if value >= from[2] and value <= to[2] then
+      return math.exp(math.log(from[1]) + (value - from[2]) / (to[2] - from[2]) * math.log(to[1] / from[1]))
+    end
+  end
+end
+
+-- Mean of a line over log bits, by the midpoint rule.
+local function mean_of(points, from, to)
+  local sum, n = 0, 20000
+  for i = 1, n do sum = sum + line_at(points, from * (to / from) ^ ((i - 0.5) / n)) / n end
+  return sum
+end
+
+-- Of o.curves = { bits of a, bits of b }, rising, whose arms are those of o.differences in this order: curves as
+-- curves.lua takes them, and the true ones as { bits, accuracy }.
+local function drawn_curves(o)
+  local of, truth, k = { {}, {} }, { {}, {} }, 0
+  for side = 1, 2 do
+    for i, bits in ipairs(o.curves[side]) do
+      k = k + 1
+      of[side][i], truth[side][i] = { bits = bits, arm = k }, { bits, o.accuracy + o.differences[k] }
+    end
+  end
+  return of, truth
+end
+
+-- Two codecs of three encodings each, whose curves cross; changed as usual is.
+M.two_curves = { curves = { { 0.1, 0.3, 1 }, { 0.15, 0.5, 1.2 } }, seeds = 5, at = 0.4, point = 2,
+  differences = { -0.2, -0.08, -0.02, -0.22, -0.07, -0.01 } }
+
+-- Outcomes of a draw in blocks: paired by seed in one, or each curve at seeds of its own, the first and the last half.
+local function blocks_of(o, drawn, seeds)
+  local blocks, k = { {}, {} }, 0
+  for side = 1, 2 do
+    for _ = 1, #o.curves[side] do
+      k = k + 1
+      local from = o.unpaired and side == 2 and seeds or 0
+      table.insert(blocks[o.unpaired and side or 1], { unpack(drawn[k], from + 1, from + seeds) })
+    end
+  end
+  if not o.unpaired then blocks[2] = nil end
+  return blocks
+end
+
+-- How often intervals at 1 - alpha miss the truth: of accuracy at equal bits (o.at), of its mean over all common bits,
+-- and of bits of b at equal accuracy with a's point number o.point, below and above; open: sets that lack an end.
+function M.curves(o, draws, alpha)
+  local own = { differences = o.differences, seeds = o.seeds * (o.unpaired and 2 or 1) }
+  for name, v in pairs(usual) do own[name] = own[name] or o[name] or v end
+  local w, of, truth = M.world(M.options(own)), drawn_curves { accuracy = own.accuracy, curves = o.curves,
+    differences = o.differences }
+  local from, to = curves.overlap(of[1], of[2])
+  local difference = line_at(truth[2], o.at) - line_at(truth[1], o.at)
+  local mean = mean_of(truth[2], from, to) - mean_of(truth[1], from, to)
+  local bits = bits_at(truth[2], truth[1][o.point][2])
+  local r = { draws = draws, difference = 0, mean = 0, low = 0, high = 0, open = 0, bits = bits }
+  local function missed(found, value) return (value < found.lower or value > found.upper) and 1 or 0 end
+  for _ = 1, draws do
+    local p = products.of(blocks_of(o, M.draw(w), o.seeds))
+    r.difference = r.difference + missed(curves.difference(p, of[1], of[2], o.at, alpha), difference)
+    r.mean = r.mean + missed(curves.mean(p, of[1], of[2], alpha), mean)
+    local found = curves.bits(p, { [o.point] = 1 }, of[2], alpha)
+    r.low = r.low + (found.upper and found.upper < bits and 1 or 0)
+    r.high = r.high + (found.lower and found.lower > bits and 1 or 0)
+    r.open = r.open + ((found.lower and found.upper) and 0 or 1)
+  end
   return r
 end
 

@@ -3,6 +3,8 @@
 -- Status 1 if a rate is above what is promised and chance is no explanation (1 in 1000), or power is not as predicted.
 local here = arg[0]:match '^(.*/)' or './'
 local hz = require 'hz'
+local cheapest = require 'hz.report.cheapest'
+local score_test = require 'hz.report.score_test'
 local table_of = require 'hz.base.table'
 local verdict = require 'hz.report.verdict'
 local crossed = assert(loadfile(here .. 'crossed.lua'))()
@@ -79,6 +81,24 @@ for _, changed in ipairs(undecided) do
   changed.differences = {}
   for i = 1, 25 do changed.differences[i] = 0.03 - 0.003 * i end
 end
+
+-- Two curves beside each other, and several codecs that all lose just the margin.
+local two_curves = { {}, { unpaired = true }, { seeds = 2 }, { seeds = 3 }, { seeds = 10 },
+  { seeds = 3, unpaired = true }, { items = 200 }, { items = 10000, spread = 0.1 }, { own = 1 },
+  { own = 2, items = 500 },
+  { correlation = 0.9, spread = 0.1 }, { correlation = 0.98, spread = 0.1, unequal = 3 },
+  { correlation = 0.9, spread = 0.1, unpaired = true }, { items = 300, accuracy = 0.97, difficulty = 8 },
+  { items = 300, accuracy = 0.97, difficulty = 8, unpaired = true }, { point = 1, at = 0.2 }, { point = 3, at = 1 } }
+local several = { {}, { items = 300 }, { seeds = 3 }, { correlation = 0.9, spread = 0.1 }, { own = 1, items = 10000 } }
+
+-- Two networks: items, margin, shares gained.
+local pairs_of_networks = {}
+for _, items in ipairs { 200, 500, 2000, 10000 } do
+  for _, gained in ipairs { 0, 0.003, 0.02, 0.1 } do
+    pairs_of_networks[#pairs_of_networks + 1] = { items = items, margin = 0.01, gained = gained }
+  end
+end
+local OF_SCORES = 0.06              -- what score_test.lua promises of its verdicts at alpha = 0.05
 
 local function name_of(changed)
   local parts = {}
@@ -189,11 +209,72 @@ local function further()
     rows)
 end
 
+local function coverage()
+  local rows = {}
+  for i, changed in ipairs(two_curves) do
+    local name = name_of(changed)
+    local r = crossed.curves(setmetatable(changed, { __index = crossed.two_curves }), math.ceil(knob.draws / 2), ALPHA)
+    rows[i] = { name, rate(r.difference, r.draws, ALPHA), rate(r.mean, r.draws, ALPHA),
+      rate(r.low + r.high, r.draws, ALPHA), ('%.1f'):format(100 * r.open / r.draws) }
+  end
+  say('two curves: intervals that miss the truth, in %: at most 5; sets of bits that lack an end',
+    { 'kind', 'accuracy', 'its mean', 'bits', 'open' }, rows)
+end
+
+-- Four codecs of two encodings each, none of which is within the margin: how often one is claimed.
+local function cheapest_codec()
+  local rows = {}
+  for i, changed in ipairs(several) do
+    local name, draws, wrong_ones = name_of(changed), math.ceil(knob.draws / 2), 0
+    changed.differences = {}
+    for k = 1, 8 do changed.differences[k] = -MARGIN end
+    local w = crossed.world(crossed.options(changed))
+    for _ = 1, draws do
+      local drawn, codecs = crossed.draw(w), {}
+      for k = 1, 8 do
+        local found = verdict.compare(drawn[k], drawn[0], { margin = MARGIN, alpha = ALPHA })
+        local codec = math.ceil(k / 2)
+        codecs[codec] = codecs[codec] or {}
+        table.insert(codecs[codec], { bits = 9 - k, safe = found.p_safe, harmful = found.p_harmful })
+      end
+      wrong_ones = wrong_ones + (select(2, cheapest.of(codecs, ALPHA)) and 1 or 0)
+    end
+    rows[i] = { name, rate(wrong_ones, draws, ALPHA) }
+  end
+  say('the cheapest of four codecs, of which none is safe, in %: at most 5', { 'kind', 'claimed' }, rows)
+end
+
+-- So many of n items with a probability each.
+local function some(n, p)
+  local count = 0
+  for _ = 1, n do count = count + (math.random() < p and 1 or 0) end
+  return count
+end
+
+local function scores()
+  local rows, rule = {}, { margin = MARGIN, alpha = ALPHA }
+  for i, o in ipairs(pairs_of_networks) do
+    local r = { safe = 0, harmful = 0, undecided = 0 }
+    for _ = 1, knob.draws do
+      local apart = some(o.items, 2 * o.gained + o.margin)
+      local gained = some(apart, o.gained / (2 * o.gained + o.margin))
+      local found = score_test.compare({ items = o.items, gained = gained, lost = apart - gained }, rule)
+      r[found.verdict] = r[found.verdict] + 1
+    end
+    rows[i] = { name_of(o), rate(r.safe, knob.draws, OF_SCORES), rate(r.harmful, knob.draws, OF_SCORES) }
+  end
+  say('two networks, their true difference at the margin, in %: at most 6', { 'kind', 'false safe', 'false harmful' },
+    rows)
+end
+
 errors('one encoding, its true difference at the margin, in %: at most alpha each, or 5', kinds, true)
 errors('the same where runs are skewed, which is beyond what is promised', skewed)
 brackets()
 predictions()
 whole_chains()
 further()
+coverage()
+cheapest_codec()
+scores()
 print(('%d draws of each kind, seed %d: %d of the rates are not as promised'):format(knob.draws, knob.seed, wrong))
 os.exit(wrong == 0 and 0 or 1)

@@ -39,7 +39,7 @@ local function word_text(words)
   local what, least, most = words[1], words[2], words[3]
   if not most then return least > 0 and what .. ' ...' or '[' .. what .. ' ...]' end
   if least == 0 then return '[' .. what .. ']' end
-  return (what .. ' '):rep(least):sub(1, -2)
+  return (what .. ' '):rep(least):sub(1, -2) .. (' [' .. what .. ']'):rep(most - least)
 end
 
 -- ---- usage ----

@@ -1,86 +1,71 @@
--- compare.lua: hz compare: two sweeps side by side.
+-- compare.lua: hz compare: two sweeps side by side, the codecs of one, or two trained networks.
+local c = require 'hz.c'
 local command = require 'hz.base.command'
+local compare = require 'hz.report.compare'
+local compare_text = require 'hz.report.compare_text'
 local folder = require 'hz.cli.folder'
-local machines = require 'hz.report.machines'
+local json = require 'hz.base.json'
 local manifest = require 'hz.sweep.manifest'
+local networks = require 'hz.report.networks'
+local networks_text = require 'hz.report.networks_text'
+local protocol = require 'hz.sweep.protocol'
 local report = require 'hz.report.report'
-local rows_of = require 'hz.sweep.rows'
 local say = require 'hz.base.say'
-local table_text = require 'hz.base.table'.text
-local visible = require 'hz.base.visible'.line
 
-local varying = { 'data', 'split', 'protocol', 'epochs', 'dtype' }
-local machine = { 'isa', 'vendor', 'version', 'commit', 'host', 'plan' }
+-- ---- sweeps ----
 
-local function joined(a, b)
-  local list = {}
-  for _, rows in ipairs { a, b } do
-    for _, row in ipairs(rows) do list[#list + 1] = row end
+local function sweep(o, name) return report.of_manifest(o.runs, manifest.find(o.runs, name, say), o) end
+
+local function sweeps(o)
+  if o.data or o.test then
+    c.fail('compare: data= and test= were given; they are of networks, and sweeps hold what they were tested on')
   end
-  return list
+  local a, b = sweep(o, o.words[1]), o.words[2] and sweep(o, o.words[2])
+  if b and a.id == b.id then
+    c.fail('compare: a and b are both %s; needs another sweep, or one word alone for its codecs', a.id)
+  end
+  local r = compare.of(a, b or nil)
+  if not b and #r.pairs == 0 then
+    c.fail('compare: %s holds no two codecs of one recipe; needs a second sweep', a.id)
+  end
+  return r, compare_text
 end
 
--- Settings and machines in which two reports differ, one line each; and what is not alike among all their cells.
-local function print_differences(a, b)
-  local function all(r, get)
-    local list = rows_of.distinct(r.rows, function(row) return tostring(get(row) or 'not recorded') end)
-    table.sort(list)
-    return table.concat(list, ', ')
+-- ---- which ----
+
+local function which(o)
+  local a, b = o.words[1], o.words[2]
+  local one, other = networks.is(a), b and networks.is(b)
+  if one and not b then c.fail('compare: %s is one network; needs two', a) end
+  if one and other then return networks.of(a, b, o), networks_text end
+  if one or other then
+    c.fail('compare: %s is a network, %s is none; needs two networks or two sweeps', one and a or b, one and b or a)
   end
-  local function one(name, get)
-    local x, y = all(a, get), all(b, get)
-    if x ~= y then print(visible(('differs: %s: %s | %s'):format(name, x, y))) end
-  end
-  for _, name in ipairs(varying) do one(name, function(row) return row[name] end) end
-  for _, name in ipairs(machine) do one(name, function(row) return row.record.run[name] end) end
-  local note = machines.note(joined(a.rows, b.rows))
-  if note then print(visible(note)) end
+  return sweeps(o)
 end
 
--- The group of r that is to be held against g: the same model on equal encodings, else on those of the same text (a
--- codec's parameters may have become more); the last if settings differ as well.
-local function counterpart(r, g)
-  local found, alike
-  for _, other in ipairs(r.groups) do
-    if other.model == g.model then
-      if other.trained == g.trained and other.tested == g.tested then found = other end
-      if other.trained.text == g.trained.text and other.tested.text == g.tested.text then alike = other end
-    end
-  end
-  return found or alike
-end
-
-local function percent(v) return v and ('%.2f'):format(100 * v) or '-' end
-
-local function side_by_side(g, other)
-  local name = g.trained.text .. (g.trained ~= g.tested and ' / ' .. g.tested.text or '')
-  local gain = g.accuracy and other.accuracy and ('%+.2f'):format(100 * (other.accuracy - g.accuracy)) or '-'
-  return { g.model, name, ('%.3f'):format(g.bits_per_sample), ('%.3f'):format(other.bits_per_sample),
-    percent(g.accuracy), percent(other.accuracy), gain, ('%d, %d'):format(g.seeds, other.seeds) }
-end
-
-local function compare(o)
-  local r, rows = {}, {}
-  for i = 1, 2 do r[i] = report.of_manifest(o.runs, manifest.find(o.runs, o.words[i], say)) end
-  for _, g in ipairs(r[1].groups) do
-    local other = counterpart(r[2], g)
-    if other then rows[#rows + 1] = side_by_side(g, other) end
-  end
-  print(('a: %s\nb: %s'):format(visible(r[1].id), visible(r[2].id)))
-  print_differences(r[1], r[2])
-  if #rows == 0 then
-    print 'no encoding and model is finished in both'
-  else
-    print(table_text({ { 'model', 'left' }, { 'codec', 'left' }, { 'bits a' }, { 'bits b' }, { 'accuracy a' },
-      { 'accuracy b' }, { 'b - a' }, { 'seeds' } }, rows))
-  end
+local function show(o)
+  local r, words = which(o)
+  if o.json then folder.out(json.encode(r, { pretty = true }) .. '\n') else print(words.text(r)) end
   return 0
 end
 
 -- ---- the verb ----
 
+-- What is asked for, as NAME=VALUE.
+local asked = {}
+for i, row in ipairs(protocol.asked) do
+  asked[i] = setmetatable({ form = row[1] .. '=SHARE' }, { __index = row })
+end
+
 return command.new('compare', {
-  about = folder.about,
-  { '', folder.at(compare), 'two sweeps side by side: accuracy at the same encodings, and what else differs',
-    { folder.row }, words = { 'ID', 2, 2 } },
+  about = folder.about .. '; one alone: the codecs of that sweep\n'
+    .. "two networks instead of sweeps: a run's folder, a cell or a file of weights (.safetensors) each",
+  { '', folder.at(show), 'bits at equal accuracy, accuracy at equal bits, the cheapest codec', {
+    { 'json', false, 'bool', 'all of it for programs' },
+    asked[1], asked[2],
+    { 'data', nil, 'string', 'networks: the set that weights are scored on, else that of their training',
+      form = 'data=NAME' },
+    { 'test', nil, 'int', 'networks: so many of its test items', min = 1, form = 'test=N' },
+    folder.row }, words = { 'ID', 1, 2 } },
 })

@@ -13,7 +13,7 @@ local verbs = {
   { 'plan',     'SCRIPT|sweep ...',         'what a sweep will take, and can show, before it begins' },
   { 'runs',     '[rm] ...',                 'sweeps that were run', 'hz.cli.runs' },
   { 'report',   '[ID]',                     'the table of a sweep once more', 'hz.cli.report' },
-  { 'compare',  'ID ID',                    'two sweeps side by side', 'hz.cli.compare' },
+  { 'compare',  'ID [ID]',                  'two sweeps, codecs or networks side by side', 'hz.cli.compare' },
   { 'bench',    '[--net NAME] ...',         'speed of training, inference and codecs on this machine', 'hz.cli.bench' },
   { 'version',  '[--json]',                 'version, machine and libraries', 'hz.cli.version' },
 }
