@@ -32,8 +32,8 @@ t.case('plan: cells, time, disk, the smallest margin and the whole chain; nothin
   t.equal({ status, err }, { 0, '' })
   out = flat(out)
   t.match(out, 'sweep tiny%-%x+: 9 cells, about %d+:%d%d to go')
-  t.match(out, 'disk: about [%d.]+ MB in runs')
-  t.match(out, 'jpeg: 2 encodings 3 seeds and 40 test items certify a margin of [%d.]+ points with 80 probability')
+  t.match(out, 'disk: about %d+ kB in runs')
+  t.match(out, 'jpeg: 2 encodings 3 seeds and 40 test items certify a margin of [%d.]+ points with 80 %%')
   t.match(out, 'is called safe at margin=0.5 with .- all 2 from the top with .- spread of paired runs 0.42 points')
   status = run 'runs'
   t.equal(status, 0)

@@ -141,6 +141,7 @@ t.case('verdict: none where the untouched data were lossy before', function()
   local list = usual()
   for _, one in ipairs(list) do one.source = source end
   t.match(verdict_text.text(judged(list)):gsub('\n *', ' '), 'no verdict: the untouched data were JPEG 75 before')
+  t.match(verdict_text.text(judged(list, { force = true })), 'quality 90 costs at most 1 point')
 end)
 
 t.case('verdict: a constant answer on unequal classes is chance', function()

@@ -41,6 +41,6 @@ return command.new('report', {
     { 'csv', false, 'bool', 'its cells as CSV' },
     { 'json', false, 'bool', 'its cells as an array' },
     { 'svg', nil, 'string', 'writes the plot', form = '--svg FILE' },
-    asked[1], asked[2],
+    asked[1], asked[2], setmetatable({ form = 'force=true' }, { __index = protocol.force }),
     folder.row }, words = { 'ID', 0, 1 } },
 })

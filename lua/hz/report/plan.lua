@@ -144,7 +144,10 @@ end
 
 -- ---- disk ----
 
-local function megabytes(n) return n < 1e9 and ('%.3g MB'):format(n / 1e6) or ('%.3g GB'):format(n / 1e9) end
+local function size(n)
+  return n < 1e6 and ('%.0f kB'):format(n / 1e3) or n < 1e9 and ('%.3g MB'):format(n / 1e6)
+    or ('%.3g GB'):format(n / 1e9)
+end
 
 -- Bytes of cells and trainings that are not there yet: outcomes per item (12 bytes), a bit per watched item and epoch,
 -- parameters, and some 8 KB of records; and what unfinished trainings need beside them.
@@ -183,7 +186,7 @@ function M.show(o)
   r.sets = nil
   verdicts.of(r)
   say(('time: %s; disk: about %s in %s'):format(sweep.predicted and ('about %s, by a few steps timed now'):format(
-    duration(sweep.predicted)) or 'none, all is finished', megabytes(disk(sweep)), sweep.runs))
+    duration(sweep.predicted)) or 'none, all is finished', size(disk(sweep)), sweep.runs))
   if #chains == 0 then say 'no verdict: raw is not among the encodings; needs it' end
   for _, chain in ipairs(chains) do
     say(('%s: %d encodings%s'):format(name_of(chain, #chains > 1), chain.encodings,

@@ -46,7 +46,7 @@ function M.of_sweep(sweep)
   end
   local r = M.new(sweep.id, records, missing, nil, labels)
   r.runs, r.sets, r.margin, r.alpha = sweep.runs, sets_of(sweep.jobs), sweep.margin, sweep.alpha
-  r.adaptive, r.stopped = sweep.adaptive, sweep.stopped
+  r.adaptive, r.stopped, r.force = sweep.adaptive, sweep.stopped, sweep.force
   return r
 end
 
@@ -56,7 +56,8 @@ function M.of_manifest(runs, m, o)
   for i, cell in ipairs(m.cells) do keys[i], labels[cell.key] = cell.key, cell.labels end
   local records, notes = index.records(runs, keys)
   local r = M.new(m.id, records, #keys - #records, notes, labels)
-  r.runs, r.margin, r.alpha, r.adaptive = runs, o and o.margin, o and o.alpha, m.adaptive or false
+  o = o or {}
+  r.runs, r.margin, r.alpha, r.force, r.adaptive = runs, o.margin, o.alpha, o.force, m.adaptive or false
   return r
 end
 

@@ -63,9 +63,10 @@ local function points(v) return ('%.2f points'):format(100 * v) end
 
 -- Checks of a reference, in order: f(r, reference) -> why there is no verdict, and what would help.
 local checks = {
-  function(_, g)
-    if g.source_lossy then
-      return ('the untouched data were %s before'):format(g.source), 'data that no lossy codec has been through'
+  function(r, g)
+    if g.source_lossy and not r.force then
+      return ('the untouched data were %s before'):format(g.source),
+        'data that no lossy codec has been through (force=true judges all the same)'
     end
   end,
   function(_, g)

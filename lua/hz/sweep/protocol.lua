@@ -50,6 +50,10 @@ M.asked = {
   { 'alpha', 0.05, 'float', 'verdicts: how often a harmful encoding may be called safe', min = 0.0001, max = 0.5 },
 }
 
+-- A verdict about data that a lossy codec has been through is one about that codec, too: there is none unless it is
+-- asked for.
+M.force = { 'force', false, 'bool', 'verdicts also where the untouched data have been through a lossy codec' }
+
 -- Numbers of seeds at which adaptive seeds are looked at, and the share of alpha that each look may spend (union bound:
 -- they add up to 1).
 M.looks = { { seeds = 5, share = 0.2 }, { seeds = 10, share = 0.3 }, { seeds = 20, share = 0.5 } }

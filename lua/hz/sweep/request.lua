@@ -15,11 +15,11 @@ local M = {}
 -- Fields of a sweep: its own, and every setting that decides what comes of a training.
 local settings = training.names('', 'decides', 'no')
 M.known = training.names([[name runs request dry foretell parallel tune data codec quality codec_test quality_test model
-  weights norm width protocol train test values margin alpha controls matrix hours]], 'decides', 'no')
+  weights norm width protocol train test values margin alpha force controls matrix hours]], 'decides', 'no')
 local standard = { name = 'sweep', codec = { 'jpeg' }, protocol = 'strict', seed = { 1 }, parallel = 1,
-  controls = false, matrix = false }
+  controls = false, matrix = false, force = false }
 
-local unasked = names.set 'data optimizer runs dry foretell parallel weights_digest margin alpha hours'
+local unasked = names.set 'data optimizer runs dry foretell parallel weights_digest margin alpha force hours'
 
 -- What was asked for, in plain values: two sweeps of the same request differ only in what the world has become since.
 function M.of(o)
@@ -52,7 +52,7 @@ local function check_kinds(o)
     end
   end
   if o.width ~= nil then need.number('sweep', 'width', o.width) end
-  for _, k in ipairs { 'controls', 'matrix' } do
+  for _, k in ipairs { 'controls', 'matrix', 'force' } do
     if type(o[k]) ~= 'boolean' then need.fail('sweep', k, o[k], 'true or false') end
   end
   if o.hours ~= nil and not (type(o.hours) == 'number' and o.hours > 0) then

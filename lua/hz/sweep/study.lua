@@ -172,7 +172,7 @@ local last_rows = {
   { 'svg', nil, 'string', 'file for the plot of accuracy over bits' },
   { 'parallel', 'auto', 'int', 'cells at a time, each in a process of its own; auto: as many as finish soonest',
     min = 1, max = 256, also = { 'auto' } },
-  protocol.asked[1], protocol.asked[2],
+  protocol.asked[1], protocol.asked[2], protocol.force,
   { 'controls', false, 'bool', 'with two seeds or more also raw with fresh seeds, and raw with known damage' },
   { 'matrix', false, 'bool', 'test every trained net on every encoding' },
   { 'hours', nil, 'float', 'begin no cell after so many; the same command goes on', min = 0.0001 },

@@ -310,7 +310,7 @@ function M.run(o, hooks)
   local chosen = o.tune and kernels.choose(o, jobs)     -- before the sweep has its id, which follows from them
   local self = setmetatable({ id = manifest.id(o.name, jobs), runs = manifest.runs(o.runs), jobs = jobs, records = {},
     known = {}, failed = {}, progress = progress.new(), processes = 1, kernels = chosen,
-    margin = o.margin, alpha = o.alpha, adaptive = o.adaptive or false, stopped = false,
+    margin = o.margin, alpha = o.alpha, force = o.force, adaptive = o.adaptive or false, stopped = false,
     order = in_order(jobs, o.seed), hooks = hooks or {},
     deadline = o.hours and c.C.hz_seconds() + 3600 * o.hours }, Sweep)
   first_look(self)
@@ -334,7 +334,7 @@ end
 
 -- ' margin=0.02' where a verdict is asked for otherwise than usual.
 local function asked_text(self)
-  local text = ''
+  local text = self.force and ' force=true' or ''
   for _, row in ipairs(protocol.asked) do
     local v = self[row[1]]
     if v and v ~= row[2] then text = ('%s %s=%.14g'):format(text, row[1], v) end
