@@ -58,22 +58,12 @@ end
 
 -- ---- how far seeds and items differ ----
 
-local function median(list)
-  table.sort(list)
-  return list[math.ceil(#list / 2)]
-end
-
 -- From encodings of a chain that have seeds enough.
 local function measured(found)
-  local seed, item = {}, {}
-  for _, e in ipairs(found and found.entries or {}) do
-    if e.found and e.found.seed_sd and e.found.seeds >= ENOUGH then
-      seed[#seed + 1], item[#item + 1] = e.found.seed_sd, e.found.item_sd
-    end
-  end
-  if #seed == 0 then return nil end
-  return { seed_sd = median(seed), item_sd = median(item),
-    from = ('measured on %d encoding%s'):format(#seed, #seed == 1 and '' or 's') }
+  local spread = found and verdicts.spread(found, ENOUGH)
+  if not spread then return nil end
+  spread.from = ('measured on %d encoding%s'):format(spread.encodings, spread.encodings == 1 and '' or 's')
+  return spread
 end
 
 -- From runs of the reference: two that have nothing in common differ by sqrt(2) times what one does.

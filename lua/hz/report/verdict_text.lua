@@ -155,6 +155,13 @@ local function bracket(r, chain)
   return ('knee: %s, with %.4g %% confidence'):format(where, 100 * (1 - 2 * r.alpha))
 end
 
+-- What was within reach.
+local function reach(chain)
+  local c = chain.certifiable
+  return c and wrap(('%d seeds and %d items certify %s with 80 %% probability where nothing is lost'):format(c.seeds,
+    c.items, points(tonumber(('%.2g'):format(c.margin)))))
+end
+
 -- ---- the account of bits: payload (tables once for the set), then whole files; shares are of raw ----
 
 local account_columns = { { 'bits', 'left' }, { 'per item' }, { 'per sample' }, { '%' }, { 'files' }, { 'per sample' },
@@ -263,6 +270,7 @@ local function chain_text(r, chain, name)
   add_reasons(chain, parts)
   parts[#parts + 1] = legend(r, chain)
   parts[#parts + 1] = wrap(bracket(r, chain))
+  parts[#parts + 1] = reach(chain)
   if chain.bits then
     parts[#parts + 1] = account_of(chain)
     for _, line in ipairs(lacks(chain)) do parts[#parts + 1] = wrap(visible(line)) end

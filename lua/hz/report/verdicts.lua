@@ -111,6 +111,37 @@ local function judge(r, g, reference)
   return v
 end
 
+-- ---- what could be shown ----
+
+local function median(list)
+  table.sort(list)
+  return list[math.ceil(#list / 2)]
+end
+
+-- How far seeds and items differ, medians over the encodings of a chain that have so many seeds at least: { seed_sd,
+-- item_sd, encodings (how many), seeds (most), items }; nil where none has.
+function M.spread(chain, least)
+  local seed, item, out = {}, {}, { seeds = 0 }
+  for _, e in ipairs(chain.entries) do
+    local v = e.found
+    if v and v.seed_sd and v.seeds >= least then
+      seed[#seed + 1], item[#item + 1] = v.seed_sd, v.item_sd
+      out.seeds, out.items = math.max(out.seeds, v.seeds), v.items
+    end
+  end
+  if #seed == 0 then return nil end
+  out.seed_sd, out.item_sd, out.encodings = median(seed), median(item), #seed
+  return out
+end
+
+-- The smallest margin that the seeds and items of a chain certify with 80 % probability where nothing is lost.
+local function certifiable(r, chain)
+  local spread = M.spread(chain, 2)
+  if not spread then return nil end
+  spread.alpha = r.alpha
+  return { margin = verdict.margin(spread), seeds = spread.seeds, items = spread.items }
+end
+
 -- ---- bits ----
 
 -- Of a group, in bits per sample: payload (tables once per set) and files.
@@ -203,16 +234,16 @@ local function judge_chain(r, chain, reference)
     entry.found = judge(r, entry.group, reference)
     list[i] = entry.found
   end
-  chain.knee = verdict.sequence(list)
+  chain.knee, chain.certifiable = verdict.sequence(list), certifiable(r, chain)
   for i, entry in ipairs(chain.entries) do entry.mark = chain.knee.marks[i] end
   if not chain.trained then chain.bits = account(r, chain, reference) end
 end
 
--- The chains of a report, in its order: each { codec, further, model, data, dtype, protocol, trained (text of what
--- all were trained on; nil where each was trained on its own), entries, reference (a group), assay (assay.lua; nil
--- without controls), and either reason and help, where there is no verdict, or knee (verdict.sequence) and bits
--- (account) }. An entry: { group, found (verdict.compare), mark (safe, harmful, undecided, not reached) }. Empty for
--- a report without a runs folder.
+-- The chains of a report, in its order: each { codec, further, model, data, dtype, protocol, trained (text of what all
+-- were trained on; nil where each was trained on its own), entries, reference (a group), assay (assay.lua; nil without
+-- controls), and either reason and help, where there is no verdict, or knee (verdict.sequence), certifiable ({ margin,
+-- seeds, items }; nil for one seed) and bits (account) }. An entry: { group, found (verdict.compare), mark (safe,
+-- harmful, undecided, not reached) }. Empty for a report without a runs folder.
 function M.of(r)
   if r.chains or not r.runs then return r.chains or {} end
   for _, row in ipairs(protocol.asked) do r[row[1]] = r[row[1]] or row[2] end
