@@ -19,6 +19,8 @@ local verdict = require 'hz.report.verdict'
 local ffi = c.ffi
 local M = {}
 
+local MOST = 65536                 -- classes; what says more says nothing
+
 -- ---- which item is of which class ----
 
 local function from_outcomes(r, like)
@@ -32,7 +34,7 @@ local function from_outcomes(r, like)
     if o and o.correct:count() == n then
       local right, said = o.correct:contiguous():pointer 'read', o.class:contiguous():pointer 'read'
       for i = 0, n - 1 do
-        if right[i] == 1 then class[i] = said[i] end
+        if right[i] == 1 and said[i] >= 0 and said[i] < MOST then class[i] = said[i] end
       end
     end
   end
@@ -143,7 +145,8 @@ local function work(r, chain)
   local out, any = { from = l.from, unknown = unknown, list = list, entries = {} }, false
   for e, entry in ipairs(chain.entries) do
     local a, b = outcomes.paired(r, entry.group, reference)
-    local fits = #a >= 2 and a[1]:count() == l.n
+    local fits = #a >= 2
+    for s, t in ipairs(a) do fits = fits and t:count() == l.n and b[s]:count() == l.n end
     local n = l.n - unknown
     out.entries[e] = fits and compare(r, list, gather(a, order, n), gather(b, order, n))
     any = any or fits
