@@ -58,7 +58,8 @@ t.case('packed: mistakes in calling are messages', function()
   for _, case in ipairs {
     { 'runs pack', 2, 'needs at least one' }, { 'runs pack a b c', 2, 'needs at most two' },
     { 'runs pack nothing p.hz', 1, 'is no sweep' }, { 'runs pack nowhere/p.hz', 1, 'nowhere/p%.hz: No such file' },
-    { 'report nowhere/p.hz', 1, 'nowhere/p%.hz' }, { 'report .', 1, 'folder' }, { 'report net.lua', 1, 'net%.lua' },
+    { 'report nowhere/p.hz', 1, 'nowhere/p%.hz' }, { 'report .', 1, 'is no sweep' },
+    { 'report net.lua', 1, 'net%.lua' },
     { 'report runs/sweeps', 1, 'folder' }, { 'runs rm net.lua', 1, 'is no sweep' },
   } do
     local status, _, err = hz(case[1])

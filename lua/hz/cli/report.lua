@@ -35,7 +35,7 @@ for i, row in ipairs(protocol.asked) do
 end
 
 return command.new('report', {
-  about = folder.about,
+  about = folder.packed,
   { '', folder.at(show), 'the table, plot and verdict of a sweep (the latest without an ID)', {
     { 'csv', false, 'bool', 'its cells as CSV' },
     { 'json', false, 'bool', 'its cells as an array' },

@@ -200,7 +200,7 @@ end
 
 -- Whether a word that names a sweep is a packed one's file rather than an id.
 local function is_file(runs, word)
-  if not word or not file.exists(word) and not word:find '[/]' then return false end
+  if not word or file.exists(word) ~= 'file' and not word:find '/' then return false end
   return not (c.try(manifest.find, runs, word, function() end))
 end
 

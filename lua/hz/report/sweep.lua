@@ -20,8 +20,8 @@ methods.plot = names.receiver('sweep', 'plot', sweep.is, plot)
 
 function Sweep:__tostring() return text.text(report.of_sweep(self)) end
 
--- hz.sweep{...}, as sweep.run has it; under `hz plan` it says what the sweep will be, and ends the script. Workers leave
--- the gallery to the process that began.
+-- hz.sweep{...}, as sweep.run has it; under `hz plan` it says what the sweep will be, and ends the script. Workers
+-- leave the gallery to the process that began.
 local function run(o)
   if (rawget(_G, '_HZ') or {}).plan then return plan.show(o) end
   local self = sweep.run(o, { more = adaptive.more, told = plan.told })
