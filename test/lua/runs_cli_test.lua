@@ -84,7 +84,7 @@ t.case('runs: mistakes in calling are messages', function()
   for _, case in ipairs {
     { 'report nothing', 1, "'nothing' is no sweep; have tiny%-" },
     { 'report tiny', 1, 'the beginning of several sweeps' },
-    { 'report --wide', 2, 'unknown' }, { 'runs list', 2, 'have rm' },
+    { 'report --wide', 2, 'unknown' }, { 'runs list', 2, 'have pack, rm' },
     { 'runs rm', 2, 'needs one' }, { 'compare ' .. a, 1, 'holds no two codecs' },
     { 'compare', 2, 'needs at least one' }, { 'compare a b c', 2, 'needs at most two' },
     { ('compare %s %s'):format(a, a), 1, 'a and b are both tiny' },

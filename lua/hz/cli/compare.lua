@@ -5,16 +5,14 @@ local compare = require 'hz.report.compare'
 local compare_text = require 'hz.report.compare_text'
 local folder = require 'hz.cli.folder'
 local json = require 'hz.base.json'
-local manifest = require 'hz.sweep.manifest'
 local networks = require 'hz.report.networks'
 local networks_text = require 'hz.report.networks_text'
+local packed = require 'hz.report.packed'
 local protocol = require 'hz.sweep.protocol'
-local report = require 'hz.report.report'
-local say = require 'hz.base.say'
 
 -- ---- sweeps ----
 
-local function sweep(o, name) return report.of_manifest(o.runs, manifest.find(o.runs, name, say), o) end
+local function sweep(o, name) return (packed.find(o.runs, name, o)) end
 
 local function sweeps(o)
   if o.data or o.test then
@@ -59,7 +57,7 @@ for i, row in ipairs(protocol.asked) do
 end
 
 return command.new('compare', {
-  about = folder.about .. '; one alone: the codecs of that sweep\n'
+  about = folder.packed .. '; one alone: the codecs of that sweep\n'
     .. "two networks instead of sweeps: a run's folder, a cell or a file of weights (.safetensors) each",
   { '', folder.at(show), 'bits at equal accuracy, accuracy at equal bits, the cheapest codec', {
     { 'json', false, 'bool', 'all of it for programs' },

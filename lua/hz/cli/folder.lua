@@ -6,6 +6,7 @@ local visible_text = require 'hz.base.visible'.text
 local M = {}
 
 M.about = 'ID may be cut short as long as it is unique'
+M.packed = M.about .. ', or the file of a packed sweep (hz runs pack)'
 M.row = { 'runs', nil, 'string', 'the folder of the sweeps instead of HZ_RUNS or ./runs', form = 'runs=DIR' }
 
 -- A verb f(o) with o.runs filled in.

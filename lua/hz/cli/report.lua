@@ -3,15 +3,14 @@ local command = require 'hz.base.command'
 local export = require 'hz.report.export'
 local file = require 'hz.base.file'
 local folder = require 'hz.cli.folder'
-local manifest = require 'hz.sweep.manifest'
+local packed = require 'hz.report.packed'
 local picture = require 'hz.report.picture'
 local protocol = require 'hz.sweep.protocol'
-local report = require 'hz.report.report'
 local say = require 'hz.base.say'
 local text = require 'hz.report.text'
 
 local function show(o)
-  local r = report.of_manifest(o.runs, manifest.find(o.runs, o.words[1], say), o)
+  local r = packed.find(o.runs, o.words[1], o)
   if o.svg then
     file.write(o.svg, picture.svg(r))
     say('plot written to ' .. o.svg)
@@ -36,7 +35,7 @@ for i, row in ipairs(protocol.asked) do
 end
 
 return command.new('report', {
-  about = folder.about,
+  about = folder.packed,
   { '', folder.at(show), 'the table, plot and verdict of a sweep (the latest without an ID)', {
     { 'csv', false, 'bool', 'its cells as CSV' },
     { 'json', false, 'bool', 'its cells as an array' },

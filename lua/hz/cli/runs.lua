@@ -1,4 +1,4 @@
--- runs.lua: hz runs: what sweeps there are, and away with one.
+-- runs.lua: hz runs: what sweeps there are, one as a small file, and away with one.
 local cell = require 'hz.sweep.cell'
 local command = require 'hz.base.command'
 local encoding = require 'hz.codec.encoding'
@@ -6,7 +6,9 @@ local exit = require 'hz.exit'
 local file = require 'hz.base.file'
 local folder = require 'hz.cli.folder'
 local json = require 'hz.base.json'
+local kept = require 'hz.report.kept'
 local manifest = require 'hz.sweep.manifest'
+local packed = require 'hz.report.packed'
 local rows_of = require 'hz.sweep.rows'
 local say = require 'hz.base.say'
 local table_text = require 'hz.base.table'.text
@@ -76,6 +78,7 @@ local function remove_held(o, m)
     if owner then at_work(m, owner) end
     for _, entry in ipairs(gone) do cell.remove(o.runs, entry.key, entry.training, needed[entry.training]) end
     file.remove(manifest.path(o.runs, m.id))
+    kept.remove(o.runs, m.id)
     if m.kernels then file.remove(file.join(manifest.folder(o.runs), m.kernels)) end
   end)
   for _, lock in ipairs(locks) do lock:release() end
@@ -93,6 +96,16 @@ local function remove(o)
   return 0
 end
 
+local function pack(o)
+  local words = o.words
+  local path = words[#words]
+  local m = manifest.find(o.runs, words[2] and words[1], say)
+  local bytes, cells = packed.write(path, o.runs, m)
+  print(('%s: %s, %d cells, %.1f KB; read by hz report %s'):format(visible(path), visible(m.id), cells, bytes / 1024,
+    visible(path)))
+  return 0
+end
+
 -- ---- the verb ----
 
 local at, row = folder.at, folder.row
@@ -100,5 +113,7 @@ local at, row = folder.at, folder.row
 return command.new('runs', {
   about = folder.about,
   { '', at(list), 'sweeps, oldest first', { { 'json', false, 'bool', 'an array for programs' }, row } },
+  { 'pack', at(pack), 'packs a sweep (the latest without an ID) as one small file that hz report reads',
+    { row }, words = { '[ID] FILE', 1, 2 } },
   { 'rm', at(remove), 'removes a sweep and the cells that no other sweep needs', { row }, words = { 'ID', 1, 1 } },
 })

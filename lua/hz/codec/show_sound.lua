@@ -2,6 +2,7 @@
 -- and decibels, and in a terminal.
 local c = require 'hz.c'
 local codecs = require 'hz.codec.codec'
+local colour = require 'hz.codec.palette'
 local file = require 'hz.base.file'
 local halves = require 'hz.codec.halves'
 local sound = require 'hz.codec.sound'
@@ -13,15 +14,6 @@ local WAVE, SPECTRUM, GAP = 90, 220, 24        -- heights of panels, px, and wha
 local RANGE = 80                               -- dB below the loudest value
 local COLUMNS, BANDS = W - L - R, 128          -- of a spectrogram in the file
 local MOST = 8                                 -- channels that are shown
--- From silence to the loudest: even steps of lightness, told apart by all (after matplotlib's viridis).
-local palette = { { 68, 1, 84 }, { 59, 82, 139 }, { 33, 145, 140 }, { 94, 201, 98 }, { 253, 231, 37 } }
-
-local function colour(u)
-  local at = math.min(math.max(u, 0), 1) * (#palette - 1)
-  local i = math.min(math.floor(at), #palette - 2)
-  local a, b, f = palette[i + 1], palette[i + 2], at - i
-  return a[1] + f * (b[1] - a[1]), a[2] + f * (b[2] - a[2]), a[3] + f * (b[3] - a[3])
-end
 
 -- ---- what is drawn ----
 

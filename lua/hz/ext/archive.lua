@@ -12,6 +12,8 @@ int archive_read_free(hz_archive *a);
 int archive_read_support_filter_all(hz_archive *a);
 int archive_read_support_format_tar(hz_archive *a);
 int archive_read_support_format_zip(hz_archive *a);
+int archive_read_support_format_raw(hz_archive *a);
+int archive_read_open_memory(hz_archive *a, const void *bytes, size_t count);
 int archive_read_open_filename(hz_archive *a, const char *path, size_t block);
 int archive_read_next_header(hz_archive *a, hz_archive_entry **entry);
 int64_t archive_read_data(hz_archive *a, void *buffer, size_t bytes);
@@ -120,16 +122,50 @@ local function put(lib, a, filter, p, bytes)
   end
 end
 
--- How many bytes a stream comes to by a filter of libarchive ('xz', 'zstd'). total: its bytes; each(add) calls
--- add(pointer, bytes) for its pieces, in order.
-function M.packed(filter, total, each)
+local function pack(filter, total, each)
   local lib = open()
   local room = total + math.ceil(total / 8) + 65536    -- what cannot be packed grows a little
   local buffer, used = ffi.new('uint8_t[?]', room), ffi.new 'size_t[1]'
   local a = begin(lib, filter, buffer, room, used)
   each(function(p, bytes) put(lib, a, filter, ffi.cast('const uint8_t *', p), bytes) end)
   if lib.archive_write_close(a) ~= 0 then c.fail('pack: %s: %s', filter, why(lib, a)) end
-  return tonumber(used[0])
+  return buffer, tonumber(used[0])
+end
+
+-- How many bytes a stream comes to by a filter of libarchive ('xz', 'zstd'). total: its bytes; each(add) calls
+-- add(pointer, bytes) for its pieces, in order.
+function M.packed(filter, total, each) return select(2, pack(filter, total, each)) end
+
+-- The packed stream itself, as a string.
+function M.pack(filter, total, each) return ffi.string(pack(filter, total, each)) end
+
+-- ---- a packed stream ----
+
+local function pieces(lib, a, path, most)
+  local list, piece, got = {}, ffi.new('char[?]', PIECE), 0
+  while true do
+    c.poll()
+    local n = tonumber(lib.archive_read_data(a, piece, PIECE))
+    if n < 0 then fail(path, '%s', why(lib, a)) end
+    if n == 0 then return table.concat(list) end
+    got = got + n
+    if got > most then fail(path, 'it holds more than %d bytes', most) end
+    list[#list + 1] = ffi.string(piece, n)
+  end
+end
+
+-- What was packed to `bytes`, which were read from a file; more than `most` bytes are an error. What is not packed is
+-- given as it is.
+function M.unpack(path, bytes, most)
+  local lib = open()
+  local a = ffi.gc(lib.archive_read_new(), lib.archive_read_free)
+  lib.archive_read_support_filter_all(a)
+  lib.archive_read_support_format_raw(a)
+  local entry = ffi.new 'hz_archive_entry *[1]'
+  if lib.archive_read_open_memory(a, bytes, #bytes) ~= 0 or lib.archive_read_next_header(a, entry) ~= 0 then
+    fail(path, '%s', #bytes == 0 and 'it is empty' or why(lib, a))
+  end
+  return pieces(lib, a, path, most)
 end
 
 return M

@@ -90,13 +90,15 @@ end
 local form = { key = 'string', items = 'whole', samples = 'whole', raw = 'whole', coders = 'list', missing = 'texts' }
 local coder_form = { name = 'string', payload = 'whole', file = 'whole' }
 
-local function load(path, key)
-  local a = json.decode(file.read_all(path), path)
+-- An account by its key, as it was read from a file.
+function M.check(path, a, key)
   fields.check(path, a, form)
   for i, coder in ipairs(a.coders) do fields.check(path, coder, coder_form, ('coders[%d]'):format(i)) end
   if a.key ~= key or a.samples == 0 or a.items == 0 then c.fail('%s: it is no account of these items', path) end
   return a
 end
+
+local function load(path, key) return M.check(path, json.decode(file.read_all(path), path), key) end
 
 -- The account that is in the cache, nil without one; damage is none.
 local function stored(key)

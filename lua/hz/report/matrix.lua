@@ -84,11 +84,9 @@ end
 -- no net that was trained on raw was tested on an encoding that another was trained on.
 function M.of(r)
   if r.matrices or not r.runs then return r.matrices or {} end
-  local by, fresh = by_pair(r.groups), r.outcomes == nil
-  if fresh then r.outcomes = {} end
+  local by = by_pair(r.groups)
   r.matrices = collect(r.groups, by)
   for _, m in ipairs(r.matrices) do fill(r, m, by) end
-  if fresh then r.outcomes = nil end
   return r.matrices
 end
 

@@ -5,18 +5,20 @@ local cell = require 'hz.sweep.cell'
 
 local M = {}
 
--- The outcomes of a row's cell, { correct, class } (u8 and i32, one per item); nil where they cannot be read.
--- r.outcomes, where there is such a table, keeps them by key.
+-- The outcomes of a row's cell, { correct, class } (u8 and i32, one per item), read once; nil where they cannot be.
+-- r.outcomes keeps them by key.
 function M.of(r, row)
-  local key, kept = row.record.key, r.outcomes or {}
-  if not kept[key] then
+  local key = row.record.key
+  r.outcomes = r.outcomes or {}
+  if not r.outcomes[key] then
     local ok, _, tensors = c.try(cell.read, r.runs, key)
-    kept[key] = ok and { correct = tensors['test.correct'], class = tensors['test.class'] } or {}
+    r.outcomes[key] = ok and { correct = tensors['test.correct'], class = tensors['test.class'] } or {}
   end
-  return kept[key].correct and kept[key]
+  return r.outcomes[key].correct and r.outcomes[key]
 end
 
-local function test_digest(row) return row.record.decides and row.record.decides.test.digest end
+-- What the test items of a row are.
+function M.test_digest(row) return row.record.decides and row.record.decides.test.digest end
 
 -- Rows of a group by seed, of those that are finished.
 function M.by_seed(g)
@@ -42,20 +44,19 @@ end
 function M.paired(r, g, reference, others)
   local a, b, ours, theirs = {}, {}, M.by_seed(g), M.by_seed(reference)
   for _, seed in ipairs(common(ours, theirs)) do
-    local same = others or test_digest(ours[seed]) == test_digest(theirs[seed])
+    local same = others or M.test_digest(ours[seed]) == M.test_digest(theirs[seed])
     local x, y = same and M.of(r, ours[seed]), same and M.of(r, theirs[seed])
     if x and y then a[#a + 1], b[#b + 1] = x.correct, y.correct end
   end
   return a, b
 end
 
--- Outcomes of the seeds of a group, in order.
-function M.all(r, g)
-  local by, seeds, list = M.by_seed(g), {}, {}
-  for seed in pairs(by) do seeds[#seeds + 1] = seed end
-  table.sort(seeds)
-  for _, seed in ipairs(seeds) do
-    local o = M.of(r, by[seed])
+-- Outcomes of the seeds of a group, in order. like: a row; seeds with other test items than it has are left out.
+function M.all(r, g, like)
+  local by, list = M.by_seed(g), {}
+  for _, seed in ipairs(common(by, by)) do
+    local same = not like or M.test_digest(by[seed]) == M.test_digest(like)
+    local o = same and M.of(r, by[seed])
     if o then list[#list + 1] = o.correct end
   end
   return list

@@ -1,7 +1,7 @@
 -- report.lua: a report joins what a sweep found: r = { id, rows (a cell each, sweep/rows.lua), groups (over seeds,
 -- stats.lua), controls (groups of cells that are controls; their rows are none of `rows`), missing (cells not there),
 -- notes, adaptive (whether seeds were), and for verdicts (verdicts.lua) runs, margin, alpha (nil: as usual) and
--- sets (of data that is here) }. text.lua, picture.lua and export.lua show it.
+-- sets and codec (of data that is here) }. text.lua, picture.lua and export.lua show it.
 local index = require 'hz.sweep.index'
 local machines = require 'hz.report.machines'
 local rows_of = require 'hz.sweep.rows'
@@ -27,14 +27,15 @@ function M.new(id, records, missing, notes, labels)
     notes = notes }
 end
 
--- function(group) -> the sets of all its items, each once, of the jobs of a sweep.
-local function sets_of(jobs)
+-- Of the jobs of a sweep: function(group) -> the sets of all its items, each once, and function(group) -> the codec of
+-- its test items.
+local function data_of(jobs)
   local points = {}
   for _, job in ipairs(jobs) do points[job.key] = job.point end
   return function(g)
     local p = points[g.rows[1].record.key]
     return p and (p.watch == p.test and { p.train, p.test } or { p.train, p.watch, p.test })
-  end
+  end, function(g) return points[g.rows[1].record.key].encoding.test.codec end
 end
 
 -- Of a sweep in this process.
@@ -45,20 +46,29 @@ function M.of_sweep(sweep)
     labels[job.key] = job.labels
   end
   local r = M.new(sweep.id, records, missing, nil, labels)
-  r.runs, r.sets, r.margin, r.alpha = sweep.runs, sets_of(sweep.jobs), sweep.margin, sweep.alpha
+  r.runs, r.margin, r.alpha = sweep.runs, sweep.margin, sweep.alpha
+  r.sets, r.codec = data_of(sweep.jobs)
   r.adaptive, r.stopped, r.force = sweep.adaptive, sweep.stopped, sweep.force
   return r
 end
 
--- Of a manifest, through the index. o: margin and alpha of the verdicts, may be nil.
-function M.of_manifest(runs, m, o)
-  local keys, labels = {}, {}
-  for i, cell in ipairs(m.cells) do keys[i], labels[cell.key] = cell.key, cell.labels end
-  local records, notes = index.records(runs, keys)
-  local r = M.new(m.id, records, #keys - #records, notes, labels)
+-- Of a manifest and the records of its finished cells; runs: where they came from. o: margin, alpha and force of the
+-- verdicts, may be nil.
+function M.of_records(runs, m, records, notes, o)
+  local labels = {}
+  for _, cell in ipairs(m.cells) do labels[cell.key] = cell.labels end
+  local r = M.new(m.id, records, #m.cells - #records, notes, labels)
   o = o or {}
   r.runs, r.margin, r.alpha, r.force, r.adaptive = runs, o.margin, o.alpha, o.force, m.adaptive or false
   return r
+end
+
+-- The same, through the index.
+function M.of_manifest(runs, m, o)
+  local keys = {}
+  for i, cell in ipairs(m.cells) do keys[i] = cell.key end
+  local records, notes = index.records(runs, keys)
+  return M.of_records(runs, m, records, notes, o)
 end
 
 return M

@@ -8,9 +8,8 @@ local isa = require 'hz.isa'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
 local manifest = require 'hz.sweep.manifest'
-local report = require 'hz.report.report'
+local packed = require 'hz.report.packed'
 local rows_of = require 'hz.sweep.rows'
-local say = require 'hz.base.say'
 local stats = require 'hz.report.stats'
 local table_text = require 'hz.base.table'.text
 local text = require 'hz.report.text'
@@ -118,17 +117,16 @@ Rows.__tostring = function(self)
   return ('%s, %d cells\n%s'):format(self.id, self.n, text.table(stats.groups(self.rows)))
 end
 
--- The finished cells of a sweep. which: an id or its beginning, nil for the latest, or { id=, runs= }.
+-- The finished cells of a sweep. which: an id or its beginning, or the file of a packed one, nil for the latest, or
+-- { id=, runs= }.
 function M.results(which)
   local o = type(which) == 'table' and names.options('results', which, 'id runs') or { id = which }
   for _, k in ipairs { 'id', 'runs' } do
     if o[k] ~= nil then need.text('results', k, o[k]) end
   end
-  local runs = manifest.runs(o.runs)
-  local m = manifest.find(runs, o.id, say)
-  local rows = report.of_manifest(runs, m).rows
-  for _, row in ipairs(rows) do setmetatable(row, Cell) end
-  return wrap(rows, m.id, all_names(rows))
+  local r = packed.find(manifest.runs(o.runs), o.id)
+  for _, row in ipairs(r.rows) do setmetatable(row, Cell) end
+  return wrap(r.rows, r.id, all_names(r.rows))
 end
 
 local Found = {}

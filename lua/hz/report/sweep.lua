@@ -1,7 +1,8 @@
 -- sweep.lua: hz.sweep: a sweep (sweep/sweep.lua) that shows what it found: printing it gives the table, s:plot(path)
--- the plot.
+-- the plot. At its end a sweep draws its gallery (gallery.lua).
 local adaptive = require 'hz.report.adaptive'
 local file = require 'hz.base.file'
+local gallery = require 'hz.report.gallery'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
 local picture = require 'hz.report.picture'
@@ -19,10 +20,13 @@ methods.plot = names.receiver('sweep', 'plot', sweep.is, plot)
 
 function Sweep:__tostring() return text.text(report.of_sweep(self)) end
 
--- hz.sweep{...}, as sweep.run has it; under `hz plan` it says what the sweep will be, and ends the script.
+-- hz.sweep{...}, as sweep.run has it; under `hz plan` it says what the sweep will be, and ends the script. Workers
+-- leave the gallery to the process that began.
 local function run(o)
   if (rawget(_G, '_HZ') or {}).plan then return plan.show(o) end
-  return sweep.run(o, { more = adaptive.more, told = plan.told })
+  local self = sweep.run(o, { more = adaptive.more, told = plan.told })
+  if not os.getenv 'HZ_SWEEP_WORKER' then gallery.keep(report.of_sweep(self)) end
+  return self
 end
 
 return { run = run }

@@ -1,5 +1,6 @@
 -- verdict_text.lua: verdicts (verdicts.lua) in words: a line for a hurried reader, and for each chain a table of its
 -- encodings, the knee as a bracket, and an account of bits. Differences are in points, 100 times the share of items.
+local damage_text = require 'hz.report.damage_text'
 local matrix = require 'hz.report.matrix'
 local rows_of = require 'hz.sweep.rows'
 local tables = require 'hz.base.table'
@@ -277,6 +278,7 @@ local function chain_text(r, chain, name)
   else
     parts[#parts + 1] = 'bits: none saved is claimed where training and test have other encodings'
   end
+  for _, block in ipairs(damage_text.blocks(r, chain)) do parts[#parts + 1] = block end
   return table.concat(parts, '\n')
 end
 

@@ -4,9 +4,13 @@
 -- kinds of training have chains of their own. This file says where there is no verdict, and why; verdict.lua decides.
 local assay = require 'hz.report.assay'
 local bits = require 'hz.report.bits'
+local classes = require 'hz.report.classes'
+local complexity = require 'hz.report.complexity'
+local items = require 'hz.report.items'
 local outcomes = require 'hz.report.outcomes'
 local protocol = require 'hz.sweep.protocol'
 local rows_of = require 'hz.sweep.rows'
+local savings = require 'hz.report.savings'
 local verdict = require 'hz.report.verdict'
 
 local M = {}
@@ -151,11 +155,11 @@ end
 
 -- The account of a chain, per sample in bits, each with payload and file: raw, coders (list, with names), lossless (the
 -- best, by payload and by files apart), needed (the claimed end of the knee: an upper bound), saved, redundancy (at
--- least). samples: of an item.
+-- least). items: of the cell; samples: of an item.
 local function account(r, chain, reference)
   local all = reference.rows[1].record.accounts.all
   local plain = bits.lossless(reference.rows[1].record, r.sets and r.sets(reference), r.accounts)
-  local out = { samples = all.samples / all.items, raw = sizes(reference), coders = {},
+  local out = { samples = all.samples / all.items, items = all.items, raw = sizes(reference), coders = {},
     missing = plain and plain.missing }
   out.needed = chain.knee and chain.knee.safe and sizes(chain.entries[chain.knee.safe].group) or nil
   for i, coder in ipairs(plain and plain.coders or {}) do
@@ -224,8 +228,8 @@ local function chains_of(groups)
   return list, references
 end
 
-local function judge_chain(r, chain, reference)
-  chain.reference = reference
+local function judge_chain(r, chain)
+  local reference = chain.reference
   chain.reason, chain.help = trouble(r, reference)
   if reference then chain.assay = assay.of(r, reference) end
   if chain.reason then return end
@@ -239,6 +243,16 @@ local function judge_chain(r, chain, reference)
   if not chain.trained then chain.bits = account(r, chain, reference) end
 end
 
+-- The chains of a report before they are judged.
+function M.chains(r)
+  if not r.unjudged then
+    local references
+    r.unjudged, references = chains_of(r.groups)
+    for _, chain in ipairs(r.unjudged) do chain.reference = references[chain.setting] end
+  end
+  return r.unjudged
+end
+
 -- The chains of a report, in its order: each { codec, further, model, data, dtype, protocol, trained (text of what all
 -- were trained on; nil where each was trained on its own), entries, reference (a group), assay (assay.lua; nil without
 -- controls), and either reason and help, where there is no verdict, or knee (verdict.sequence), certifiable ({ margin,
@@ -247,11 +261,9 @@ end
 function M.of(r)
   if r.chains or not r.runs then return r.chains or {} end
   for _, row in ipairs(protocol.asked) do r[row[1]] = r[row[1]] or row[2] end
-  r.outcomes, r.accounts = {}, {}
-  local references
-  r.chains, references = chains_of(r.groups)
-  for _, chain in ipairs(r.chains) do judge_chain(r, chain, references[chain.setting]) end
-  r.outcomes, r.accounts = nil, nil
+  r.accounts = r.accounts or {}
+  r.chains = M.chains(r)
+  for _, chain in ipairs(r.chains) do judge_chain(r, chain) end
   return r.chains
 end
 
@@ -261,6 +273,33 @@ end
 -- Differences are shares of items; bits are per sample.
 local function found(name) return function(e) return e.found and e.found[name] end end
 local function bit(part, kind) return function(_, chain) return chain.bits[part] and chain.bits[part][kind] end end
+
+-- Of the entry's items and classes in a judged chain; of what the claimed encoding saves, at that one alone.
+local function beside(module, name)
+  return function(e, chain, r)
+    local own = not chain.reason and module.of(r, chain)
+    for i, one in ipairs(own and chain.entries or {}) do
+      if one == e then return own.entries[i] and own.entries[i][name] or nil end
+    end
+  end
+end
+local function of_item(name) return beside(items, name) end
+local function of_part(module, part, name)
+  local get = beside(module, part)
+  return function(...) return (get(...) or {})[name] end
+end
+local function by_seeds(name) return of_part(items, 'expected', name) end
+local function worst(name) return of_part(classes, 'worst', name) end
+local function claimed(of, part, name)
+  return function(e, chain, r)
+    local s = savings.of(r, chain)
+    local own = s and chain.entries[s.entry] == e and s[of]
+    return own and own[part] and own[part][name] or nil
+  end
+end
+local function model(name)
+  return function(_, chain) return chain.reference and complexity.of(chain.reference.rows[1])[name] end
+end
 
 local columns = {
   { 'verdict', function(e) return e.mark end },
@@ -280,6 +319,23 @@ local columns = {
   { 'bits_saved', bit('saved', 'payload'), bits = true }, { 'bits_saved_file', bit('saved', 'file'), bits = true },
   { 'bits_redundancy', bit('redundancy', 'payload'), bits = true },
   { 'bits_redundancy_file', bit('redundancy', 'file'), bits = true },
+  { 'items_right_raw', function(_, chain, r) return not chain.reason and (items.of(r, chain) or {}).raw or nil end },
+  { 'items_kept', of_item 'kept' }, { 'items_kept_by_seeds', by_seeds 'kept' },
+  { 'items_lost', of_item 'lost' }, { 'items_lost_by_seeds', by_seeds 'lost' },
+  { 'items_gained', of_item 'gained' }, { 'items_gained_by_seeds', by_seeds 'gained' },
+  { 'worst_class', worst 'name' }, { 'worst_class_difference', worst 'difference' },
+  { 'worst_class_lower', worst 'lower' }, { 'worst_class_upper', worst 'upper' },
+  { 'epochs_to_target', claimed('epochs', 'claimed', 'restricted') },
+  { 'epochs_to_target_raw', claimed('epochs', 'raw', 'restricted') },
+  { 'epochs_difference', claimed('epochs', 'difference', 'difference') },
+  { 'epochs_difference_lower', claimed('epochs', 'difference', 'lower') },
+  { 'epochs_difference_upper', claimed('epochs', 'difference', 'upper') },
+  { 'seconds_difference', claimed('seconds', 'difference', 'difference') },
+  { 'seconds_difference_lower', claimed('seconds', 'difference', 'lower') },
+  { 'seconds_difference_upper', claimed('seconds', 'difference', 'upper') },
+  { 'bytes_saved', claimed('storage', 'saved', 'payload') },
+  { 'bytes_saved_file', claimed('storage', 'saved', 'file') },
+  { 'multiply_adds', model 'madds' }, { 'capacity_bits', model 'capacity' }, { 'label_bits', model 'label_bits' },
 }
 
 -- Names of the fields that cells of a report have beside those of rows.lua; none where nothing can be judged.

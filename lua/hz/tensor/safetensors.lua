@@ -85,9 +85,9 @@ local function copy_metadata(metadata)
   return copy
 end
 
--- Writes tensors (name -> tensor) and metadata (name -> string, may be nil) to a file.
-function M.write(path, tensors, metadata)
-  need.path('safetensors', path)
+-- What a file of tensors (name -> tensor) and metadata (name -> string, may be nil) holds: a list of strings and
+-- { pointer, bytes, the tensor that lends them }.
+function M.chunks(tensors, metadata)
   need.table('safetensors', 'the tensors', tensors)
   if metadata ~= nil then need.table('safetensors', 'the metadata', metadata) end
   local list = ordered(tensors)
@@ -98,7 +98,7 @@ function M.write(path, tensors, metadata)
     if e.bytes > 0 then
       local p = e.t:pointer 'read'
       digest:add(p, e.bytes)
-      chunks[#chunks + 1] = { p, e.bytes }
+      chunks[#chunks + 1] = { p, e.bytes, e.t }
     end
   end
   all[CHECK] = digest:hex()
@@ -107,7 +107,13 @@ function M.write(path, tensors, metadata)
   text = text .. (' '):rep(-#text % 8)                 -- the data then starts at a multiple of 8
   local length = ffi.new('uint64_t[1]', #text)
   chunks[1], chunks[2] = ffi.string(length, 8), text
-  return file.write(path, chunks)
+  return chunks
+end
+
+-- Writes them to a file.
+function M.write(path, tensors, metadata)
+  need.path('safetensors', path)
+  return file.write(path, M.chunks(tensors, metadata))
 end
 
 -- ---- reading ----
@@ -240,10 +246,20 @@ local function note_left_out(path, list)
     table.concat(names_of, ', ', 1, math.min(3, #names_of)), #names_of > 3 and ', ...' or ''))
 end
 
+-- Calls use(read, bytes) as file.with does, of a file or of what stands in one.
+local function with(path, bytes, use)
+  if not bytes then return file.with(path, use) end
+  local at = 0
+  return use(function(pointer, n)
+    ffi.copy(pointer, ffi.cast('const char *', bytes) + at, n)
+    at = at + n
+  end, #bytes)
+end
+
 -- Everything in a file, and whether it has the checksum it names (nil: it names none): of the header as it stands
 -- there, or in our own spelling (canonical).
-local function read_once(path, canonical)
-  return unpack(file.with(path, function(read, size)
+local function read_once(path, bytes, canonical)
+  return unpack(with(path, bytes, function(read, size)
     local list, metadata, header, text = read_header(path, read, size)
     local wanted, tensors = metadata[CHECK], {}
     local digest = wanted and (canonical and digest_of(header, metadata) or digest_of_text(text, wanted))
@@ -257,9 +273,9 @@ local function read_once(path, canonical)
 end
 
 -- Tensors by name, metadata, and whether the file had its checksum. A header need not be written as we do.
-local function read_all(path)
-  local tensors, metadata, list, good = read_once(path)
-  if good == false then tensors, metadata, list, good = read_once(path, true) end
+local function read_all(path, bytes)
+  local tensors, metadata, list, good = read_once(path, bytes)
+  if good == false then tensors, metadata, list, good = read_once(path, bytes, true) end
   if good == false then
     c.fail('safetensors: %s: the contents do not have the checksum the file was written with; '
       .. 'needs an undamaged copy', path)
@@ -277,12 +293,14 @@ function M.read(path)
 end
 
 -- Reads a file that hz wrote for a purpose of its own: it must have its checksum, and metadata `key`. what: the purpose
--- in words. Returns tensors, metadata and, where that is JSON (keys of hz.*), its value.
-function M.read_own(path, key, what)
+-- in words; bytes: what stands in it, where it was read before. Returns tensors, metadata and, where that is JSON (keys
+-- of hz.*), its value.
+function M.read_own(path, key, what, bytes)
   need.path('safetensors', path)
+  if bytes ~= nil then need.text('safetensors', 'the contents', bytes) end
   need.text('safetensors', 'the key', key)
   need.text('safetensors', 'what it is', what)
-  local tensors, metadata, sealed = read_all(path)
+  local tensors, metadata, sealed = read_all(path, bytes)
   if not metadata[key] then c.fail('%s: it is no %s', path, what) end
   if not sealed then c.fail('%s: it lacks the checksum (%s) of a %s; needs one that hz wrote', path, CHECK, what) end
   return tensors, metadata, key:find '^hz%.' and json.decode(metadata[key], path) or nil

@@ -89,6 +89,8 @@ return {
   { 'safetensors.write', 'hz.safetensors.write(path, {name=tensor}, {key=text})',
     'a file of tensors, as a whole or not '
     .. 'at all', write .. 'os.remove(path)' },
+  { 'safetensors.chunks', 'hz.safetensors.chunks({name=tensor}, {key=text})', 'what write would put into a file: '
+    .. 'texts, and {pointer, bytes}', "print(#hz.safetensors.chunks({t = hz.ones{2}}, {}))" },
   { 'safetensors.metadata', 'hz.safetensors.metadata(path)', 'the metadata alone',
     write .. 'print(hz.safetensors.metadata(path)); os.remove(path)' },
   { 'safetensors.expect', 'hz.safetensors.expect(path, tensors, name, dtype, shape)', 'the tensor of that name; an '
