@@ -94,8 +94,8 @@ local function with_files(groups)
   return list
 end
 
--- Groups (stats.lua) as aligned text, a line each.
-function M.table(groups)
+-- Groups (stats.lua) as columns, and lines of a text each.
+function M.figures(groups)
   local use, rows = {}, {}
   groups = with_files(groups)
   for _, col in ipairs(columns) do
@@ -105,8 +105,11 @@ function M.table(groups)
     rows[i] = {}
     for k, col in ipairs(use) do rows[i][k] = col[3](g) end
   end
-  return table_text(use, rows)
+  return use, rows
 end
+
+-- The same as aligned text.
+function M.table(groups) return table_text(M.figures(groups)) end
 
 -- ---- heading ----
 

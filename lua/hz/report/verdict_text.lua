@@ -25,7 +25,7 @@ local function wrap(text, indent)
 end
 
 -- 'jpeg', 'jpeg subsampling=444, small': what tells a chain from the others of the report.
-local function naming(chains)
+function M.naming(chains)
   local function many(name)
     return #rows_of.distinct(chains, function(chain) return chain[name] end) > 1
   end
@@ -122,17 +122,18 @@ local columns = {
   { 'corr.', 'right', plain 'correlation' }, { 'churn', 'right', plain('churn', 100, '%.1f') },
 }
 
-local function table_of(chain)
+-- Columns, and lines of a text each.
+function M.encodings(chain)
   local lines = {}
   for i, e in ipairs(chain.entries) do
     lines[i] = {}
     for k, col in ipairs(columns) do lines[i][k] = col[3](e) end
   end
-  return tables.text(columns, lines, tables.width)
+  return columns, lines
 end
 
 -- What the figures of a chain are of.
-local function legend(r, chain)
+function M.legend(r, chain)
   local e, least, most = nil, math.huge, 0
   for _, one in ipairs(chain.entries) do
     local found = one.found
@@ -141,13 +142,13 @@ local function legend(r, chain)
     end
   end
   if not e then return nil end
-  return wrap(('points beside raw (%.2f %% by final weights) over %s seeds and %d items; bounds one-sided at %s; '
+  return ('points beside raw (%.2f %% by final weights) over %s seeds and %d items; bounds one-sided at %s; '
     .. '* measurable; churn: %% of items that change sides (%.1f between seeds of raw)'):format(100 * e.reference,
-    least == most and most or ('%d to %d'):format(least, most), e.items, confidence(r), 100 * (e.null_churn or 0)))
+    least == most and most or ('%d to %d'):format(least, most), e.items, confidence(r), 100 * (e.null_churn or 0))
 end
 
 -- The knee lies above the last that harms, and is at most the last that is safe.
-local function bracket(r, chain)
+function M.bracket(r, chain)
   local safe, harmful = chain.entries[chain.knee.safe], chain.entries[chain.knee.harmful]
   local low, high = harmful and verdicts.called(harmful), safe and verdicts.called(safe)
   local where = low and high and ('in (%s, %s]'):format(low, high) or high and 'at most ' .. high
@@ -170,7 +171,8 @@ local function account_row(chain, called, v)
   return out
 end
 
-local function account_of(chain)
+-- Columns, and lines of a text each.
+function M.account(chain)
   local b, lines = chain.bits, {}
   local function add(called, v) if v then lines[#lines + 1] = account_row(chain, called, v) end end
   add('raw', b.raw)
@@ -178,11 +180,11 @@ local function account_of(chain)
   add('redundancy, at least', b.redundancy)
   add('needed, at most', b.needed)
   add('saved', b.saved)
-  return tables.text(account_columns, lines, tables.width)
+  return account_columns, lines
 end
 
 -- What the account lacks.
-local function lacks(chain)
+function M.lacks(chain)
   local b, list = chain.bits, {}
   for _, why in ipairs(b.missing or {}) do list[#list + 1] = 'lossless bits lack a coder: ' .. why end
   if not b.missing then
@@ -258,14 +260,16 @@ local function add_reasons(chain, parts)
   end
 end
 
+local function aligned(columns_of, lines) return tables.text(columns_of, lines, tables.width) end
+
 local function chain_text(r, chain, name)
-  local parts = { name .. ':', table_of(chain) }
+  local parts, legend = { name .. ':', aligned(M.encodings(chain)) }, M.legend(r, chain)
   add_reasons(chain, parts)
-  parts[#parts + 1] = legend(r, chain)
-  parts[#parts + 1] = wrap(bracket(r, chain))
+  parts[#parts + 1] = legend and wrap(legend)
+  parts[#parts + 1] = wrap(M.bracket(r, chain))
   if chain.bits then
-    parts[#parts + 1] = account_of(chain)
-    for _, line in ipairs(lacks(chain)) do parts[#parts + 1] = wrap(visible(line)) end
+    parts[#parts + 1] = aligned(M.account(chain))
+    for _, line in ipairs(M.lacks(chain)) do parts[#parts + 1] = wrap(visible(line)) end
   else
     parts[#parts + 1] = 'bits: none saved is claimed where training and test have other encodings'
   end
@@ -276,7 +280,7 @@ end
 function M.text(r)
   local chains = verdicts.of(r)
   if #chains == 0 then return nil end
-  local name, parts = naming(chains), {}
+  local name, parts = M.naming(chains), {}
   for _, chain in ipairs(chains) do parts[#parts + 1] = wrap(visible(M.line(r, chain, name(chain))), '  ') end
   for _, line in ipairs(assays(chains, name)) do parts[#parts + 1] = line end
   local out = { table.concat(parts, '\n') }
