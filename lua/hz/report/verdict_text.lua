@@ -14,6 +14,7 @@ local function points(v)
   local text = ('%.4g'):format(100 * v)
   return text .. (text == '1' and ' point' or ' points')
 end
+M.points = points
 
 local function confidence(r) return ('%.4g %%'):format(100 * (1 - r.alpha)) end
 
@@ -101,6 +102,8 @@ function M.line(r, chain, name)
   parts[#parts + 1] = rest(chain)
   return name .. ': ' .. table.concat(parts, '; ')
 end
+
+local function aligned(columns, lines) return tables.text(columns, lines, tables.width) end
 
 -- ---- the table of encodings ----
 
@@ -195,7 +198,8 @@ end
 
 -- ---- controls ----
 
-local function assay_text(a, called)
+-- What the controls of a setting say; called: of which, '' where there is one.
+function M.assay(a, called)
   local known = {}
   for i, d in ipairs(a.damage) do
     known[i] = ('%s %s'):format(number('%.2f', d.expected, 100), d.found.verdict)
@@ -205,8 +209,10 @@ local function assay_text(a, called)
   local text = ('assay %s%s'):format(a.shown and 'shown' or 'not shown: ' .. a.why, called)
   if again then text = text .. '; ' .. again end
   if #known > 0 then text = text .. '; known losses in points: ' .. table.concat(known, ', ') end
-  return wrap(text, '  ')
+  return text
 end
+
+M.no_assay = 'assay not shown: no controls are among the cells (controls=true)'
 
 -- What the controls of each setting say; one line where all have none.
 local function assays(chains, name)
@@ -215,10 +221,10 @@ local function assays(chains, name)
     if not chain.reason and not seen[chain.setting] then
       seen[chain.setting] = true
       local a = chain.assay
-      list[#list + 1] = a and assay_text(a, settings > 1 and (' (%s)'):format(visible(name(chain))) or '')
+      list[#list + 1] = a and wrap(M.assay(a, settings > 1 and (' (%s)'):format(visible(name(chain))) or ''), '  ')
     end
   end
-  if #list == 0 and next(seen) then list[1] = 'assay not shown: no controls are among the cells (controls=true)' end
+  if #list == 0 and next(seen) then list[1] = M.no_assay end
   return list
 end
 
@@ -233,22 +239,27 @@ local function between_text(d)
     or signed_number(d.difference)
 end
 
-local function matrix_text(m)
-  local cols, lines = { { 'trained \\ tested', 'left' } }, {}
+-- Tables of a matrix: { caption, columns, lines, notes }, of its accuracies and of how its losses split.
+function M.matrix(m)
+  local cols, lines, splits = { { 'trained \\ tested', 'left' } }, {}, {}
   for i, e in ipairs(m.encodings) do
     cols[i + 1], lines[i] = { e:label_text() }, { e.text }
     for j = 1, #m.encodings do lines[i][j + 1] = share(m.accuracy[i][j]) end
   end
-  local splits = {}
   for i, s in ipairs(m.splits) do
     splits[i] = { s.encoding:label_text(), between_text(s.loss), between_text(s.retrained), between_text(s.mismatch) }
   end
-  return ('accuracy %% of %s, %s\n%s\n\n%s\n%s'):format(visible(m.codec), visible(m.model),
-    tables.text(cols, lines, tables.width),
-    tables.text({ { 'encoding', 'left' }, { 'loss' }, { 'after retraining' }, { 'mismatch' } }, splits,
-      tables.width),
-    wrap('loss: nets trained on raw, tested on the encoding, beside raw: what is lost after retraining, and the '
-      .. 'mismatch that retraining would win back; points, two-sided intervals'))
+  return { caption = ('accuracy %% of %s, %s'):format(m.codec, m.model), columns = cols, lines = lines, notes = {} },
+    { caption = ('losses of %s, %s'):format(m.codec, m.model), lines = splits,
+      columns = { { 'encoding', 'left' }, { 'loss' }, { 'after retraining' }, { 'mismatch' } },
+      notes = { 'loss: nets trained on raw, tested on the encoding, beside raw: what is lost after retraining, and the '
+        .. 'mismatch that retraining would win back; points, two-sided intervals' } }
+end
+
+local function matrix_text(m)
+  local map, splits = M.matrix(m)
+  return ('%s\n%s\n\n%s\n%s'):format(visible(map.caption), aligned(map.columns, map.lines),
+    aligned(splits.columns, splits.lines), wrap(splits.notes[1]))
 end
 
 -- ---- the whole ----
@@ -259,8 +270,6 @@ local function add_reasons(chain, parts)
     if e.found.reason then parts[#parts + 1] = ('%s: %s'):format(verdicts.called(e), e.found.reason) end
   end
 end
-
-local function aligned(columns_of, lines) return tables.text(columns_of, lines, tables.width) end
 
 local function chain_text(r, chain, name)
   local parts, legend = { name .. ':', aligned(M.encodings(chain)) }, M.legend(r, chain)

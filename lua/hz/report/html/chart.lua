@@ -18,7 +18,7 @@ function M.new(ids, o)
   ids.n = ids.n + 1
   local id = 'g' .. ids.n
   local self = setmetatable({ width = o.width or M.W, height = o.height, taken = {} }, Chart)
-  self[1] = ('<svg xmlns="http://www.w3.org/2000/svg" class="%s" role="img" viewBox="0 0 %d %d" '
+  self[1] = ('<svg class="%s" role="img" viewBox="0 0 %d %d" '
     .. 'aria-labelledby="%s-t %s-d"><title id="%s-t">%s</title><desc id="%s-d">%s</desc>'):format(
     o.class or 'chart', self.width, o.height, id, id, id, escape(o.title), id, escape(o.describe))
   return self
@@ -103,7 +103,7 @@ function Chart:take(x1, y1, x2, y2) self.taken[#self.taken + 1] = { x1, y1, x2, 
 
 -- Where a label may stand beside its point: offset of its left edge in widths and units, of its foot in units.
 local places = { { -0.5, 0, -11 }, { -0.5, 0, 26 }, { 0, 11, 6 }, { -1, -11, 6 }, { 0, 8, -9 }, { -1, -8, -9 },
-  { 0, 8, 22 }, { -1, -8, 22 } }
+  { 0, 8, 22 }, { -1, -8, 22 }, { -0.5, 0, -30 }, { -0.5, 0, 45 } }
 
 -- Writes s near a point where there is room; returns whether there was.
 function Chart:label(x, y, s, class)

@@ -63,6 +63,8 @@ line-height:1.4}
 .tiles dt{font-size:.8125rem;color:var(--mute)}
 .tiles dd{margin:.1rem 0 0;font-size:1.25rem;font-weight:600;line-height:1.3;font-variant-numeric:tabular-nums}
 .tiles dd small{display:block;font-size:.8125rem;font-weight:400;color:var(--mute)}
+.tight th,.tight td{padding-right:.6rem;font-size:.875rem}
+.two>div>:first-child{margin-top:.5rem}
 .two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,27rem),1fr));gap:.5rem 2rem;align-items:start}
 figure{margin:1rem 0 0;min-width:0}
 figure h3{margin:0 0 .35rem}
@@ -86,7 +88,8 @@ summary{cursor:pointer;padding:.35rem 0;font-weight:600;color:var(--link)}
 details{margin:.75rem 0}
 dl.terms dt{font-weight:600;margin-top:.75rem}
 dl.terms dd{margin:.1rem 0 0;max-width:68ch}
-.minis{display:grid;grid-template-columns:repeat(auto-fill,minmax(9.5rem,1fr));gap:.75rem 1rem;margin-top:.75rem}
+.minis{display:grid;
+grid-template-columns:repeat(auto-fill,minmax(min(9.5rem,44%),1fr));gap:.75rem 1rem;margin-top:.75rem}
 .minis figure{margin:0}
 .minis figcaption{margin:0;color:var(--fg);font-weight:600;font-size:.8125rem}
 svg.chart{display:block;width:100%;height:auto;overflow:visible;font-family:inherit}
