@@ -2,6 +2,7 @@
 -- account of each chain, the figures of all encodings. A table is { caption, columns (as in base/table.lua), lines
 -- (texts), notes (texts below it) }; its texts are those of the text report, so that all forms say the same numbers.
 -- Markdown is GitHub's; LaTeX needs no package. Text from data is escaped in both.
+local matrix = require 'hz.report.matrix'
 local text = require 'hz.report.text'
 local verdict_text = require 'hz.report.verdict_text'
 local verdicts = require 'hz.report.verdicts'
@@ -55,6 +56,7 @@ local function all(r)
       list[#list + 1] = M.account(line.chain, line.name)
     end
   end
+  for _, m in ipairs(matrix.of(r)) do list[#list + 1], list[#list + 2] = verdict_text.matrix(m) end
   list[#list + 1] = M.figures(r)
   return list
 end

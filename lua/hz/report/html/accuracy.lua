@@ -75,8 +75,15 @@ local function draw_points(page, one, X, Y, s)
   for i, p in ipairs(one.points) do
     local x, y = path[i][1], path[i][2]
     local class = one.class or 'v-' .. chart.class(p.mark)
-    for _, v in ipairs(p.seeds) do page:dot(x + 7, Y(s.y(v)), class) end
-    if p.spread > 0 then page:line(x, Y(s.y(p.y - p.spread)), x, Y(s.y(p.y + p.spread)), 'rod ' .. class) end
+    for _, v in ipairs(p.seeds) do
+      page:dot(x + 7, Y(s.y(v)), class)
+      page:take(x + 5, Y(s.y(v)) - 2, x + 9, Y(s.y(v)) + 2)
+    end
+    if p.spread > 0 then
+      local low, high = Y(s.y(p.y - p.spread)), Y(s.y(p.y + p.spread))
+      page:line(x, low, x, high, 'rod ' .. class)
+      page:take(x - 3, high, x + 3, low)
+    end
     page:mark(x, y, p.mark, class)
     page:take(x - 8, y - 8, x + 11, y + 8)
   end

@@ -6,13 +6,14 @@ local M = {}
 
 local ROW = 54
 
--- Rows: { called, payload, file, class }, in bits per sample.
+-- Rows: { called, { payload, file in bits per sample }, class }; from: where the bar begins, nil for 0.
 local function rows_of(account)
   local list = { { 'raw', account.raw, 'fg' } }
   for _, coder in ipairs(account.coders) do list[#list + 1] = { 'lossless ' .. coder.called, coder, 'c1' } end
   if account.needed then
     list[#list + 1] = { ('needed, at most (%s)'):format(account.needed.called), account.needed, 'v-safe' }
   end
+  if account.saved then list[#list + 1] = { 'saved', account.saved, 'c2', from = account.needed } end
   return list
 end
 
@@ -29,8 +30,9 @@ local function draw_row(page, row, y, scale, raw)
   page:text(0, y, chart.cut(row[1], 26), 'b')
   local share = ('%.3f (%.1f %%)'):format(payload, 100 * payload / raw.payload)
   page:text(chart.W, y, share, 'm', 'end')
-  page:rect(0, y + 8, payload * scale, 18, 'fill ' .. row[3])
-  page:rect(1, y + 9, file * scale - 2, 16, 'outline ' .. row[3])
+  local x = row.from or { payload = 0, file = 0 }
+  page:rect(x.payload * scale, y + 8, payload * scale, 18, 'fill ' .. row[3])
+  page:rect(x.file * scale + 1, y + 9, file * scale - 2, 16, 'outline ' .. row[3])
 end
 
 -- The account (verdicts.lua) of a chain.

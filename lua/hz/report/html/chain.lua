@@ -66,7 +66,7 @@ local function bits_of(ctx, chain, name)
   if not chain.bits then
     return h('p', nil, 'Bits: none saved is claimed where training and test have other encodings.')
   end
-  return { h('h3', nil, 'Bits'), h('div', { class = 'two' },
+  return { h('h3', nil, 'Bits'), h('div', { class = 'two uneven' },
     h('figure', nil, bars.draw(ctx.ids, chain.bits), h('figcaption', nil, bars.caption)),
     h('div', nil, parts.table(tables.account(chain, name), 'tight'))) }
 end

@@ -17,7 +17,7 @@ end
 
 local function lines_of(assay)
   local lines = {}
-  if assay.replicate then lines[1] = line('raw once more, other seeds', assay.replicate.found, '+0.00') end
+  if assay.replicate then lines[1] = line('raw once more, other seeds', assay.replicate, '+0.00') end
   for _, one in ipairs(assay.damage or {}) do
     lines[#lines + 1] = line(('%.3g %% of the items blanked'):format(100 * one.share), one.found,
       points(-math.abs(one.expected)))
@@ -31,9 +31,7 @@ function M.section(chain, name)
   if not assay then return { h('h3', nil, 'Controls'), h('p', nil, verdict_text.no_assay) } end
   local lines = lines_of(assay)
   return { h('h3', nil, 'Controls'),
-    h('p', nil, h('b', nil, assay.shown and 'Assay shown' or 'Assay not shown'),
-      assay.shown and ': raw against raw is not harmful, and known damage is found.' or ': ',
-      not assay.shown and assay.why or nil),
+    h('p', nil, verdict_text.assay(assay, '')),
     #lines > 0 and parts.table { caption = name .. ': controls', columns = columns, lines = lines } or nil }
 end
 

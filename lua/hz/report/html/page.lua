@@ -6,6 +6,8 @@ local export = require 'hz.report.export'
 local glossary = require 'hz.report.html.glossary'
 local h = require 'hz.report.html.markup'.h
 local markup = require 'hz.report.html.markup'
+local matrix = require 'hz.report.matrix'
+local matrix_html = require 'hz.report.html.matrix'
 local parts = require 'hz.report.html.parts'
 local provenance = require 'hz.report.html.provenance'
 local rows_of = require 'hz.sweep.rows'
@@ -16,6 +18,7 @@ local text = require 'hz.report.text'
 local M = {}
 
 local MOST_CSV = 150000            -- bytes of cells that the page carries as a file
+local FEW = 3                      -- lines that are shown large
 
 -- ---- the top ----
 
@@ -46,8 +49,8 @@ end
 
 local function line_of(line, i)
   local text_only = line.text:sub(#line.name + 3)
-  return h('li', { class = 'v-' .. mark_of(line.chain) }, h('b', nil, line.name), text_only, ' ',
-    h('a', { href = '#' .. parts.anchor(i) }, 'details'))
+  return h('li', { class = 'v-' .. mark_of(line.chain) },
+    h('a', { href = '#' .. parts.anchor(i) }, line.name), h('span', { class = 'unseen' }, ': '), text_only)
 end
 
 local function notices(r)
@@ -61,7 +64,7 @@ local function header(r, lines, links)
   for i, line in ipairs(lines) do said[i] = line_of(line, i) end
   for i, link in ipairs(links) do nav[i] = h('li', nil, h('a', { href = '#' .. link[1] }, link[2])) end
   return h('header', nil, h('p', { class = 'eyebrow' }, 'hz report · ', r.id), h('h1', nil, title(r)),
-    #said > 0 and h('ul', { class = 'lines' }, said)
+    #said > 0 and h('ul', { class = #said > FEW and 'lines many' or 'lines' }, said)
       or h('p', nil, #r.rows > 0 and 'No verdict: there is no encoding among the finished cells but the untouched data.'
         or 'Nothing can be said yet. The same command goes on where it was.'),
     notices(r), h('nav', { ['aria-label'] = 'contents' }, h('ul', nil, nav)))
@@ -153,8 +156,11 @@ local function sections(ctx, lines)
   local function add(id, name, node)
     if node then list[#list + 1], links[#links + 1] = node, { id, name } end
   end
-  for i, line in ipairs(lines) do add(parts.anchor(i), line.name, chain_section.section(ctx, line, i)) end
+  for i, line in ipairs(lines) do                       -- linked by its line at the top
+    list[i] = chain_section.section(ctx, line, i)
+  end
   add('codecs', 'Side by side', side_by_side(ctx, lines))
+  add('matrix', 'Trained on one, tested on another', matrix_html.section(matrix.of(ctx.r), 'matrix'))
   add('figures', 'All figures', figures_section(ctx.r, 'figures'))
   add('provenance', 'Where this comes from', provenance.section(ctx, 'provenance'))
   add('terms', 'How to read this', glossary.section(ctx, 'terms'))

@@ -54,7 +54,9 @@ line-height:1.4}
 .lines li.v-safe{border-left-color:var(--safe)}
 .lines li.v-harmful{border-left-color:var(--harm)}
 .lines li.v-undecided{border-left-color:var(--open)}
-.lines b{display:block;font-size:.875rem;color:var(--mute);font-weight:600;letter-spacing:.01em}
+.lines a{display:block;font-size:.875rem;font-weight:600;letter-spacing:.01em;width:fit-content;
+max-width:100%;overflow-wrap:anywhere}
+.many li{padding:.45rem .9rem;margin:0 0 .35rem;font-size:1rem}
 .notices{margin:.75rem 0 0;padding:0;list-style:none}
 .notices li{padding-left:1.4rem;position:relative;margin:.3rem 0;max-width:80ch}
 .notices li::before{content:"!";position:absolute;left:.3rem;font-weight:700;color:var(--open)}
@@ -63,15 +65,17 @@ line-height:1.4}
 .tiles dt{font-size:.8125rem;color:var(--mute)}
 .tiles dd{margin:.1rem 0 0;font-size:1.25rem;font-weight:600;line-height:1.3;font-variant-numeric:tabular-nums}
 .tiles dd small{display:block;font-size:.8125rem;font-weight:400;color:var(--mute)}
-.tight th,.tight td{padding-right:.6rem;font-size:.875rem}
+.tight th,.tight td{padding-right:.55rem;font-size:.8125rem}
+.tight th:last-child,.tight td:last-child{padding-right:0}
 .two>div>:first-child{margin-top:.5rem}
 .two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,27rem),1fr));gap:.5rem 2rem;align-items:start}
+@media (min-width:60rem){.two.uneven{grid-template-columns:4fr 5fr}}
 figure{margin:1rem 0 0;min-width:0}
 figure h3{margin:0 0 .35rem}
 figcaption{max-width:62ch;margin-top:.25rem}
 .box{overflow-x:auto;margin:.75rem 0;max-width:100%}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.9375rem;line-height:1.35}
-caption{text-align:left;padding:0 0 .4rem;max-width:80ch}
+caption{text-align:left;padding:0 0 .4rem;max-width:min(80ch,84vw)}
 th,td{padding:.4rem .75rem .4rem 0;text-align:right;white-space:nowrap;border-bottom:1px solid var(--rule);
 vertical-align:baseline}
 thead th{font-size:.8125rem;font-weight:600;color:var(--mute);border-bottom:2px solid var(--rule);
@@ -80,8 +84,9 @@ th.l,td.l{text-align:left}
 tbody th{font-weight:600}
 .wide td,.wide th{white-space:normal}
 .wide th{width:12rem}
-.verdict{display:inline-flex;align-items:center;gap:.4em;font-weight:600}
-.verdict svg{width:.85em;height:.85em;flex:none}
+.verdict{font-weight:600;white-space:nowrap}
+.verdict svg{width:.85em;height:.85em;vertical-align:-.06em;margin-right:.4em}
+.unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 .v-safe{color:var(--safe)}.v-harmful{color:var(--harm)}.v-undecided{color:var(--open)}.v-none{color:var(--none)}
 .lines li.v-safe,.lines li.v-harmful,.lines li.v-undecided,.lines li.v-none{color:var(--fg)}
 summary{cursor:pointer;padding:.35rem 0;font-weight:600;color:var(--link)}
@@ -92,7 +97,7 @@ dl.terms dd{margin:.1rem 0 0;max-width:68ch}
 grid-template-columns:repeat(auto-fill,minmax(min(9.5rem,44%),1fr));gap:.75rem 1rem;margin-top:.75rem}
 .minis figure{margin:0}
 .minis figcaption{margin:0;color:var(--fg);font-weight:600;font-size:.8125rem}
-svg.chart{display:block;width:100%;height:auto;overflow:visible;font-family:inherit}
+svg.chart{display:block;width:100%;max-width:40rem;height:auto;overflow:visible;font-family:inherit}
 svg.chart text{font-size:13px;fill:var(--fg)}
 svg.chart text.m{fill:var(--mute)}
 svg.mini text{font-size:12px}
@@ -115,7 +120,9 @@ svg text.b{font-weight:600}
 svg text.own{fill:currentColor}
 .c1{color:var(--c1)}.c2{color:var(--c2)}.c3{color:var(--c3)}.c4{color:var(--c4)}.c5{color:var(--c5)}
 .c6{color:var(--c6)}.fg{color:var(--fg)}
-.heat td{text-align:center;border:2px solid var(--card);min-width:3.6rem;border-radius:.3rem;color:var(--fg)}
+.heat th[scope=col]{text-align:center;padding-right:0}
+.heat td{padding:.4rem .3rem;text-align:center;border:2px solid var(--card);min-width:3.6rem;border-radius:.3rem;
+color:var(--fg)}
 .heat td.own{outline:2px solid var(--fg);outline-offset:-3px}
 .gallery{display:grid;grid-template-columns:repeat(auto-fill,minmax(17rem,1fr));gap:1rem}
 .gallery figure{margin:0;background:var(--soft);border-radius:.625rem;padding:.9rem}
@@ -141,18 +148,21 @@ th,td{padding-right:.6rem}
 local paper = [[
 @media print{
 @page{margin:14mm}
-body{font-size:10pt}
+body{font-size:10pt;background:#fff}
 main,header,footer{max-width:none;padding:0}
 header{padding-top:0}
 section{border:0;border-top:1px solid var(--rule);border-radius:0;padding:1rem 0 0;margin:1rem 0 0}
 nav,.skip,audio{display:none}
 .two{grid-template-columns:1fr 1fr}
+.two.uneven{grid-template-columns:1fr}
+.uneven svg{max-width:12cm}
 figure,tr,.lines li,.tiles div{break-inside:avoid}
 h2,h3{break-after:avoid}
 thead{display:table-header-group}
 .box{overflow:visible}
 table{font-size:8.5pt}
 svg.chart text{font-size:15px}
+svg.mini text{font-size:12px}
 details::details-content{content-visibility:visible;display:block;block-size:auto}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}
 }
