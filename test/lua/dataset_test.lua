@@ -53,6 +53,10 @@ t.case('the digest is what it is said to be', function()
   table.sort(rows)
   t.equal(set.digest, crypto.sha256('hz set 1\nu8 2x2x1\na\nb\nc\n' .. table.concat(rows)))
   -- FIPS 180-2, appendix B.1
+  for i, base64 in ipairs { 'Zg==', 'Zm8=', 'Zm9v', 'Zm9vYg==' } do
+    t.equal(crypto.base64(('foob'):sub(1, i)), base64)                 -- RFC 4648, 10
+  end
+  t.equal({ crypto.base64 '', crypto.base64 '\0\255\254' }, { '', 'AP/+' })
   t.equal(crypto.sha256 'abc', 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad')
   -- RFC 1321, appendix A.5
   t.equal(crypto.md5 'abc', '900150983cd24fb0d6963f7d28e17f72')

@@ -20,6 +20,7 @@ local function round_steps(lo, hi, n)
   end
   return math.floor(lo / step) * step, math.ceil(hi / step - 1e-9) * step, step
 end
+M.round_steps = round_steps
 
 -- 1, 2 and 5 times powers of ten within lo..hi
 local function log_ticks(lo, hi)

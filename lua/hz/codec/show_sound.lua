@@ -1,5 +1,6 @@
 -- show_sound.lua: waveform and log-mel spectrogram of each channel of a sound, as an SVG file with axes in seconds, Hz
 -- and decibels, and in a terminal.
+local base64 = require 'hz.ext.crypto'.base64
 local c = require 'hz.c'
 local codecs = require 'hz.codec.codec'
 local colour = require 'hz.codec.palette'
@@ -82,22 +83,6 @@ end
 local function hz_text(hz) return hz < 1000 and ('%d'):format(hz) or ('%gk'):format(hz / 1000) end
 
 -- ---- the file ----
-
-local letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
-
--- RFC 4648, 4.
-local function base64(s)
-  local out = {}
-  for i = 1, #s, 3 do
-    local a, b, d = s:byte(i, i + 2)
-    local n = a * 65536 + (b or 0) * 256 + (d or 0)
-    for k = 0, 3 do
-      local at = math.floor(n / 64 ^ (3 - k)) % 64 + 1
-      out[#out + 1] = k > (d and 3 or b and 2 or 1) and '=' or letters:sub(at, at)
-    end
-  end
-  return table.concat(out)
-end
 
 local function wave(page, a, channel, y)
   local list, top, back = envelope(a, channel, COLUMNS), {}, {}

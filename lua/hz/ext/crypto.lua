@@ -1,4 +1,4 @@
--- crypto.lua: the one door to libcrypto: message digests. Opened at the first use.
+-- crypto.lua: the one door to libcrypto: message digests, base64. Opened at the first use.
 local ffi = require 'ffi'
 local c = require 'hz.c'
 
@@ -11,6 +11,7 @@ const EVP_MD *EVP_get_digestbyname(const char *name);
 int EVP_DigestInit_ex(EVP_MD_CTX *ctx, const EVP_MD *type, void *engine);
 int EVP_DigestUpdate(EVP_MD_CTX *ctx, const void *data, size_t bytes);
 int EVP_DigestFinal_ex(EVP_MD_CTX *ctx, unsigned char *out, unsigned *bytes);
+int EVP_EncodeBlock(unsigned char *out, const unsigned char *data, int bytes);
 ]]
 
 local M = {}
@@ -59,5 +60,11 @@ function Digest:hex() return M.hex(self:raw()) end
 -- Digest of a string in hexadecimal.
 function M.sha256(text) return M.new 'sha256':add(text):hex() end
 function M.md5(text) return M.new 'md5':add(text):hex() end
+
+-- Base64 (RFC 4648, 4) of a string below 1 GB.
+function M.base64(data)
+  local out = ffi.new('unsigned char[?]', 4 * math.ceil(#data / 3) + 1)
+  return ffi.string(out, open().EVP_EncodeBlock(out, data, #data))
+end
 
 return M

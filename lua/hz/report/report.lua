@@ -1,7 +1,8 @@
 -- report.lua: a report joins what a sweep found: r = { id, rows (a cell each, sweep/rows.lua), groups (over seeds,
 -- stats.lua), controls (groups of cells that are controls; their rows are none of `rows`), missing (cells not there),
--- notes, adaptive (whether seeds were), and for verdicts (verdicts.lua) runs, margin, alpha (nil: as usual) and
--- sets and codec (of data that is here) }. text.lua, picture.lua and export.lua show it.
+-- notes, adaptive (whether seeds were), for verdicts (verdicts.lua) runs, margin, alpha (nil: as usual), sets and codec
+-- (of data that is here), and of a recorded sweep script, command and created (texts) }. text.lua, picture.lua,
+-- export.lua, tables.lua and html/page.lua show it.
 local index = require 'hz.sweep.index'
 local machines = require 'hz.report.machines'
 local rows_of = require 'hz.sweep.rows'
@@ -60,6 +61,7 @@ function M.of_records(runs, m, records, notes, o)
   local r = M.new(m.id, records, #m.cells - #records, notes, labels)
   o = o or {}
   r.runs, r.margin, r.alpha, r.force, r.adaptive = runs, o.margin, o.alpha, o.force, m.adaptive or false
+  r.script, r.command, r.created = m.name, m.command, m.created
   return r
 end
 

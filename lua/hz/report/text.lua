@@ -94,8 +94,8 @@ local function with_files(groups)
   return list
 end
 
--- Groups (stats.lua) as aligned text, a line each.
-function M.table(groups)
+-- Groups (stats.lua) as columns, and lines of a text each.
+function M.figures(groups)
   local use, rows = {}, {}
   groups = with_files(groups)
   for _, col in ipairs(columns) do
@@ -105,8 +105,11 @@ function M.table(groups)
     rows[i] = {}
     for k, col in ipairs(use) do rows[i][k] = col[3](g) end
   end
-  return table_text(use, rows)
+  return use, rows
 end
+
+-- The same as aligned text.
+function M.table(groups) return table_text(M.figures(groups)) end
 
 -- ---- heading ----
 
@@ -124,6 +127,27 @@ local function heading(r)
   }, '\n'))
 end
 
+-- ---- what went wrong ----
+
+-- Texts: trainings that failed, notes of the report, cells that are not there.
+function M.remarks(r)
+  local list = {}
+  for _, row in ipairs(r.rows) do
+    if row.failed then
+      local f = row.record.failure
+      list[#list + 1] = ('failed: %s: epoch %d, layer %s: %s'):format(title(row), f.epoch, f.layer, f.message)
+    end
+  end
+  for _, note in ipairs(r.notes) do list[#list + 1] = note end
+  if r.adaptive then
+    list[#list + 1] = adaptive.ending(r)
+  elseif r.missing > 0 then
+    local are = r.missing == 1 and ' is' or 's are'
+    list[#list + 1] = ('%d cell%s not finished; the same command goes on'):format(r.missing, are)
+  end
+  return list
+end
+
 -- ---- the whole ----
 
 function M.text(r)
@@ -133,20 +157,7 @@ function M.text(r)
   else
     parts = { visible(r.id) .. ': no cell is finished' }
   end
-  for _, row in ipairs(r.rows) do
-    if row.failed then
-      local f = row.record.failure
-      local what = ('failed: %s: epoch %d, layer %s: %s'):format(title(row), f.epoch, f.layer, f.message)
-      parts[#parts + 1] = visible(what)
-    end
-  end
-  for _, note in ipairs(r.notes) do parts[#parts + 1] = visible(note) end
-  if r.adaptive then
-    parts[#parts + 1] = adaptive.ending(r)
-  elseif r.missing > 0 then
-    local are = r.missing == 1 and ' is' or 's are'
-    parts[#parts + 1] = ('%d cell%s not finished; the same command goes on'):format(r.missing, are)
-  end
+  for _, line in ipairs(M.remarks(r)) do parts[#parts + 1] = visible(line) end
   parts[#parts + 1] = verdict_text.text(r)
   return table.concat(parts, '\n\n')
 end

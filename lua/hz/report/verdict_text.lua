@@ -15,6 +15,7 @@ local function points(v)
   local text = ('%.4g'):format(100 * v)
   return text .. (text == '1' and ' point' or ' points')
 end
+M.points = points
 
 local function confidence(r) return ('%.4g %%'):format(100 * (1 - r.alpha)) end
 
@@ -26,7 +27,7 @@ local function wrap(text, indent)
 end
 
 -- 'jpeg', 'jpeg subsampling=444, small': what tells a chain from the others of the report.
-local function naming(chains)
+function M.naming(chains)
   local function many(name)
     return #rows_of.distinct(chains, function(chain) return chain[name] end) > 1
   end
@@ -103,6 +104,8 @@ function M.line(r, chain, name)
   return name .. ': ' .. table.concat(parts, '; ')
 end
 
+local function aligned(columns, lines) return tables.text(columns, lines, tables.width) end
+
 -- ---- the table of encodings ----
 
 local function number(format, v, factor) return v and format:format(v * (factor or 1)) or '-' end
@@ -123,17 +126,18 @@ local columns = {
   { 'corr.', 'right', plain 'correlation' }, { 'churn', 'right', plain('churn', 100, '%.1f') },
 }
 
-local function table_of(chain)
+-- Columns, and lines of a text each.
+function M.encodings(chain)
   local lines = {}
   for i, e in ipairs(chain.entries) do
     lines[i] = {}
     for k, col in ipairs(columns) do lines[i][k] = col[3](e) end
   end
-  return tables.text(columns, lines, tables.width)
+  return columns, lines
 end
 
 -- What the figures of a chain are of.
-local function legend(r, chain)
+function M.legend(r, chain)
   local e, least, most = nil, math.huge, 0
   for _, one in ipairs(chain.entries) do
     local found = one.found
@@ -142,13 +146,13 @@ local function legend(r, chain)
     end
   end
   if not e then return nil end
-  return wrap(('points beside raw (%.2f %% by final weights) over %s seeds and %d items; bounds one-sided at %s; '
+  return ('points beside raw (%.2f %% by final weights) over %s seeds and %d items; bounds one-sided at %s; '
     .. '* measurable; churn: %% of items that change sides (%.1f between seeds of raw)'):format(100 * e.reference,
-    least == most and most or ('%d to %d'):format(least, most), e.items, confidence(r), 100 * (e.null_churn or 0)))
+    least == most and most or ('%d to %d'):format(least, most), e.items, confidence(r), 100 * (e.null_churn or 0))
 end
 
 -- The knee lies above the last that harms, and is at most the last that is safe.
-local function bracket(r, chain)
+function M.bracket(r, chain)
   local safe, harmful = chain.entries[chain.knee.safe], chain.entries[chain.knee.harmful]
   local low, high = harmful and verdicts.called(harmful), safe and verdicts.called(safe)
   local where = low and high and ('in (%s, %s]'):format(low, high) or high and 'at most ' .. high
@@ -178,7 +182,8 @@ local function account_row(chain, called, v)
   return out
 end
 
-local function account_of(chain)
+-- Columns, and lines of a text each.
+function M.account(chain)
   local b, lines = chain.bits, {}
   local function add(called, v) if v then lines[#lines + 1] = account_row(chain, called, v) end end
   add('raw', b.raw)
@@ -186,11 +191,11 @@ local function account_of(chain)
   add('redundancy, at least', b.redundancy)
   add('needed, at most', b.needed)
   add('saved', b.saved)
-  return tables.text(account_columns, lines, tables.width)
+  return account_columns, lines
 end
 
 -- What the account lacks.
-local function lacks(chain)
+function M.lacks(chain)
   local b, list = chain.bits, {}
   for _, why in ipairs(b.missing or {}) do list[#list + 1] = 'lossless bits lack a coder: ' .. why end
   if not b.missing then
@@ -201,7 +206,8 @@ end
 
 -- ---- controls ----
 
-local function assay_text(a, called)
+-- What the controls of a setting say; called: of which, '' where there is one.
+function M.assay(a, called)
   local known = {}
   for i, d in ipairs(a.damage) do
     known[i] = ('%s %s'):format(number('%.2f', d.expected, 100), d.found.verdict)
@@ -211,8 +217,10 @@ local function assay_text(a, called)
   local text = ('assay %s%s'):format(a.shown and 'shown' or 'not shown: ' .. a.why, called)
   if again then text = text .. '; ' .. again end
   if #known > 0 then text = text .. '; known losses in points: ' .. table.concat(known, ', ') end
-  return wrap(text, '  ')
+  return text
 end
+
+M.no_assay = 'assay not shown: no controls are among the cells (controls=true)'
 
 -- What the controls of each setting say; one line where all have none.
 local function assays(chains, name)
@@ -221,10 +229,10 @@ local function assays(chains, name)
     if not chain.reason and not seen[chain.setting] then
       seen[chain.setting] = true
       local a = chain.assay
-      list[#list + 1] = a and assay_text(a, settings > 1 and (' (%s)'):format(visible(name(chain))) or '')
+      list[#list + 1] = a and wrap(M.assay(a, settings > 1 and (' (%s)'):format(visible(name(chain))) or ''), '  ')
     end
   end
-  if #list == 0 and next(seen) then list[1] = 'assay not shown: no controls are among the cells (controls=true)' end
+  if #list == 0 and next(seen) then list[1] = M.no_assay end
   return list
 end
 
@@ -239,22 +247,27 @@ local function between_text(d)
     or signed_number(d.difference)
 end
 
-local function matrix_text(m)
-  local cols, lines = { { 'trained \\ tested', 'left' } }, {}
+-- Tables of a matrix: { caption, columns, lines, notes }, of its accuracies and of how its losses split.
+function M.matrix(m)
+  local cols, lines, splits = { { 'trained \\ tested', 'left' } }, {}, {}
   for i, e in ipairs(m.encodings) do
     cols[i + 1], lines[i] = { e:label_text() }, { e.text }
     for j = 1, #m.encodings do lines[i][j + 1] = share(m.accuracy[i][j]) end
   end
-  local splits = {}
   for i, s in ipairs(m.splits) do
     splits[i] = { s.encoding:label_text(), between_text(s.loss), between_text(s.retrained), between_text(s.mismatch) }
   end
-  return ('accuracy %% of %s, %s\n%s\n\n%s\n%s'):format(visible(m.codec), visible(m.model),
-    tables.text(cols, lines, tables.width),
-    tables.text({ { 'encoding', 'left' }, { 'loss' }, { 'after retraining' }, { 'mismatch' } }, splits,
-      tables.width),
-    wrap('loss: nets trained on raw, tested on the encoding, beside raw: what is lost after retraining, and the '
-      .. 'mismatch that retraining would win back; points, two-sided intervals'))
+  return { caption = ('accuracy %% of %s, %s'):format(m.codec, m.model), columns = cols, lines = lines, notes = {} },
+    { caption = ('losses of %s, %s'):format(m.codec, m.model), lines = splits,
+      columns = { { 'encoding', 'left' }, { 'loss' }, { 'after retraining' }, { 'mismatch' } },
+      notes = { 'loss: nets trained on raw, tested on the encoding, beside raw: what is lost after retraining, and the '
+        .. 'mismatch that retraining would win back; points, two-sided intervals' } }
+end
+
+local function matrix_text(m)
+  local map, splits = M.matrix(m)
+  return ('%s\n%s\n\n%s\n%s'):format(visible(map.caption), aligned(map.columns, map.lines),
+    aligned(splits.columns, splits.lines), wrap(splits.notes[1]))
 end
 
 -- ---- the whole ----
@@ -267,14 +280,14 @@ local function add_reasons(chain, parts)
 end
 
 local function chain_text(r, chain, name)
-  local parts = { name .. ':', table_of(chain) }
+  local parts, legend = { name .. ':', aligned(M.encodings(chain)) }, M.legend(r, chain)
   add_reasons(chain, parts)
-  parts[#parts + 1] = legend(r, chain)
-  parts[#parts + 1] = wrap(bracket(r, chain))
+  parts[#parts + 1] = legend and wrap(legend)
+  parts[#parts + 1] = wrap(M.bracket(r, chain))
   parts[#parts + 1] = reach(chain)
   if chain.bits then
-    parts[#parts + 1] = account_of(chain)
-    for _, line in ipairs(lacks(chain)) do parts[#parts + 1] = wrap(visible(line)) end
+    parts[#parts + 1] = aligned(M.account(chain))
+    for _, line in ipairs(M.lacks(chain)) do parts[#parts + 1] = wrap(visible(line)) end
   else
     parts[#parts + 1] = 'bits: none saved is claimed where training and test have other encodings'
   end
@@ -286,7 +299,7 @@ end
 function M.text(r)
   local chains = verdicts.of(r)
   if #chains == 0 then return nil end
-  local name, parts = naming(chains), {}
+  local name, parts = M.naming(chains), {}
   for _, chain in ipairs(chains) do parts[#parts + 1] = wrap(visible(M.line(r, chain, name(chain))), '  ') end
   for _, line in ipairs(assays(chains, name)) do parts[#parts + 1] = line end
   local out = { table.concat(parts, '\n') }

@@ -1,0 +1,360 @@
+-- The report as one HTML page, and its tables as Markdown and LaTeX: whole, safe, offline, and of the same numbers as
+-- text, JSON and CSV.
+local t = ...
+local export = require 'hz.report.export'
+local json = require 'hz.base.json'
+local made = assert(loadfile(t.here .. 'made.lua'))(t)
+local manifest = require 'hz.sweep.manifest'
+local markup = require 'hz.report.html.markup'
+local page = require 'hz.report.html.page'
+local report = require 'hz.report.report'
+local tables = require 'hz.report.tables'
+local text = require 'hz.report.text'
+local verdicts = require 'hz.report.verdicts'
+
+local function report_of(list, o)
+  local runs = made.sweep(list, o)
+  return report.of_manifest(runs, manifest.find(runs, nil, function() end), o)
+end
+
+-- ---- reading markup ----
+
+local function unescape(s)
+  return (s:gsub('&(#?%w+);', { lt = '<', gt = '>', quot = '"', ['#39'] = "'", amp = '&' }))
+end
+
+-- Checks that tags nest, attributes are quoted, no name stands twice in a tag, and that ids are each used once and all
+-- that is referred to is there. Returns elements by name: lists of { attributes }.
+local function parse(html)
+  local body = html:match '^<!DOCTYPE html>\n(.*)\n$'
+  t.ok(body, 'opens with the doctype')
+  local stack, seen, ids, wanted = {}, {}, {}, {}
+  local at = 1
+  while true do
+    local from, to, close, name, rest = body:find('<(/?)([%w]+)([^<>]*)>', at)
+    local between = body:sub(at, (from or #body + 1) - 1)
+    t.ok(not between:find '[<>]' or stack[#stack] == 'style', 'text between tags: ' .. between:sub(1, 80))
+    t.ok(not between:gsub('&[%w#]+;', ''):find '&', 'a bare & in ' .. between:sub(1, 80))
+    if not from then break end
+    if close == '/' then
+      t.equal(table.remove(stack), name)
+    else
+      local attrs, left = {}, rest
+      left = left:gsub('%s([%w%-:]+)="([^"]*)"', function(key, v)
+        t.ok(attrs[key] == nil, key .. ' stands twice in ' .. name)
+        attrs[key] = unescape(v)
+        return ''
+      end)
+      t.match(left, '^%s*/?$')
+      if attrs.id then
+        t.ok(not ids[attrs.id], 'id ' .. attrs.id)
+        ids[attrs.id] = true
+      end
+      for _, key in ipairs { 'aria-labelledby', 'href' } do
+        for id in (attrs[key] or ''):gmatch(key == 'href' and '^#(.+)$' or '%S+') do wanted[id] = true end
+      end
+      seen[name] = seen[name] or {}
+      table.insert(seen[name], attrs)
+      if not left:find '/$' then stack[#stack + 1] = name end
+    end
+    at = to + 1
+  end
+  t.equal(stack, {})
+  for id in pairs(wanted) do t.ok(ids[id], 'nothing is called ' .. id) end
+  return seen
+end
+
+-- Nothing is fetched, nothing runs.
+local function is_offline(html, seen)
+  local without_data = html:gsub('data:[%w/,;=+%-%%._~]*', '')
+  for _, bad in ipairs { 'http:', 'https:', 'url%(', '@import', '<script', '<link', '<iframe', '<object', '<embed',
+    'javascript:', ' on%a+="', 'srcset' } do
+    t.ok(not without_data:lower():find(bad), bad)
+  end
+  for name, list in pairs(seen) do
+    for _, attrs in ipairs(list) do
+      t.ok(not attrs.src or attrs.src:find '^data:', name)
+      t.ok(not attrs.href or attrs.href:find '^#' or attrs.href:find '^data:', name)
+    end
+  end
+end
+
+local function checked(r)
+  local html = page.html(r)
+  local seen = parse(html)
+  is_offline(html, seen)
+  return html, seen
+end
+
+-- Rows of the table with a caption: lists of texts.
+local function rows_of(html, caption)
+  local body = html:match('<caption>' .. caption:gsub('%p', '%%%0') .. '</caption>(.-)</table>')
+  t.ok(body, caption)
+  local list = {}
+  for row in body:gmatch '<tr>(.-)</tr>' do
+    local cells = {}
+    for inner in row:gmatch '<t[hd][^>]*>(.-)</t[hd]>' do
+      cells[#cells + 1] = unescape((inner:gsub('<[^>]*>', '')))
+    end
+    list[#list + 1] = cells
+  end
+  return list
+end
+
+-- ---- the page ----
+
+t.case('html: the page is well-formed, fetches nothing, and says the verdict first', function()
+  local r = report_of(made.usual())
+  local html, seen = checked(r)
+  local first = html:find('quality 90 costs at most 1 point', 1, true)
+  t.ok(first and first < html:find '<table' and first < html:find '<svg' and first > html:find '<h1')
+  t.ok(#html < 1e6)
+  t.equal(#seen.h1, 1)
+  t.equal(seen.html[1].lang, 'en')
+  for _, svg in ipairs(seen.svg) do
+    t.ok(svg.role == 'img' and svg['aria-labelledby'] or svg['aria-hidden'] == 'true', 'a drawing has a name')
+  end
+  t.equal(#seen.table, #seen.caption)
+  for _, th in ipairs(seen.th) do t.ok(th.scope == 'col' or th.scope == 'row', 'scope of th') end
+  t.ok(html:find('prefers-color-scheme:dark', 1, true) and html:find('@media print', 1, true))
+  for _, said in ipairs { 'assay not shown', 'knee: in (quality 10, quality 90], with 90 % confidence', 'hz made.lua',
+    'Where this comes from', 'How to read this', 'lossless bits: not counted' } do
+    t.ok(html:find(said, 1, true), said)
+  end
+end)
+
+t.case('html: other programs read it as well-formed', function()
+  local path = t.folder() .. '/r.html'
+  t.write(path, page.html(report_of(made.usual())))
+  if not t.tool 'xmllint' then t.skip 'xmllint is not installed' end
+  local status, _, err = t.sh('xmllint --noout --nonet ' .. t.quote(path))
+  t.equal(status, 0, err)
+end)
+
+t.case('html: every seed of every encoding is a point, and raw is a level', function()
+  local r = report_of(made.usual())
+  local html = page.html(r)
+  local plot = html:match '<title id="[^"]*">Accuracy over bits per sample</title>.-</svg>'
+  local _, points = plot:gsub('<circle class="dot', '')
+  t.equal(points, 20)
+  t.ok(plot:find('class="level"', 1, true) and plot:find('class="band"', 1, true))
+  local forest = html:match '<title id="[^"]*">Differences to the untouched data.-</svg>'
+  _, points = forest:gsub('<circle class="dot', '')
+  t.equal(points, 10, 'those within the axis')
+  t.ok(forest:find('◀ -25.00', 1, true) and forest:find('class="margin"', 1, true))
+  local curves = html:match '<div class="minis">(.-)</div>'
+  local _, lines = curves:gsub('class="thread', '')
+  t.equal(lines, 20)
+end)
+
+-- ---- the same numbers ----
+
+-- Cells of a table in Markdown and LaTeX, under a caption.
+local function from_markdown(s, caption)
+  local list = {}
+  for line in (s .. '\n'):match('### ' .. caption:gsub('%p', '%%%0') .. '\n\n(.-\n)\n'):gmatch '([^\n]+)\n' do
+    local cells = {}
+    for cell in line:sub(3):gmatch '(.-) |%s?' do cells[#cells + 1] = (cell:gsub('\\(%p)', '%1')) end
+    if not line:find '^| :?%-' then list[#list + 1] = cells end
+  end
+  return list
+end
+
+local function from_latex(s, caption)
+  local list = {}
+  local body = s:match('\\caption{' .. caption:gsub('%p', '%%%0') .. '}\n(.-)\\end{tabular}')
+  for line in body:gmatch '{}(.-) \\\\\n' do
+    local cells = {}
+    for cell in (line .. ' & '):gmatch '(.-) & ' do cells[#cells + 1] = (cell:gsub('\\(%p)', '%1')) end
+    list[#list + 1] = cells
+  end
+  return list
+end
+
+local function from_text(s, title)
+  local list = {}
+  for line in s:match('\n(' .. title .. '.-)\npoints beside'):gmatch '[^\n]+' do
+    local cells = {}
+    for cell in (line:gsub('  +', '\0') .. '\0'):gmatch '(%Z+)%z' do cells[#cells + 1] = cell:match '^%s*(.-)%s*$' end
+    list[#list + 1] = cells
+  end
+  return list
+end
+
+t.case('html: text, HTML, Markdown, LaTeX, JSON and CSV say the same numbers', function()
+  local r = report_of(made.usual())
+  local html, md, tex, said = page.html(r), tables.markdown(r), tables.latex(r), text.text(r)
+  for _, caption in ipairs { 'jpeg: verdicts', 'jpeg: account of bits', 'figures of all encodings' } do
+    local rows = rows_of(html, caption)
+    t.ok(#rows >= 3, caption)
+    t.equal(from_markdown(md, caption), rows, caption)
+    t.equal(from_latex(tex, caption), rows, caption)
+  end
+  local rows = rows_of(html, 'jpeg: verdicts')
+  for i, row in ipairs(from_text(said, 'encoding +verdict')) do
+    t.equal(table.concat(row, ' '), table.concat(rows[i], ' '))
+  end
+  local seen, by = 0, {}
+  for _, row in ipairs(rows) do by[row[1]] = row end
+  for _, one in ipairs(json.decode(export.json(r))) do
+    local row = by['quality ' .. tostring(one.quality)]
+    if row then
+      seen = seen + 1
+      t.equal(row[2], one.verdict)
+      for k, name in pairs { [3] = 'difference', [4] = 'difference_lower', [5] = 'difference_upper', [6] = 'seed_sd',
+        [7] = 'item_sd', [9] = 'churn' } do
+        local shown = row[k]:gsub('%*', '')
+        t.near(tonumber(shown), 100 * one[name], k == 9 and 0.0501 or 0.00501, name)
+      end
+    end
+  end
+  t.equal(seen, 15)
+end)
+
+t.case('html: the cells in the page are the CSV', function()
+  local r = report_of(made.usual())
+  local csv = page.html(r):match 'href="data:text/csv;charset=utf%-8,([^"]*)"'
+  t.equal((csv:gsub('%%(%x%x)', function(x) return string.char(tonumber(x, 16)) end)), export.csv(r))
+end)
+
+-- ---- text from data ----
+
+local hostile = '</title></svg><script>alert(1)</script>"\' onload=x ]]> --> &amp; \n| `a` *b* [c](http://d) \\e %f '
+  .. '_g_ #h $i$ ~j^ {k} \226\128\174 \27[31m'
+
+t.case('html: names from data never become markup, in any form', function()
+  local list = made.usual { model = hostile, host = hostile }
+  for _, one in ipairs(made.usual { data = hostile }) do list[#list + 1] = one end
+  list[#list + 1] = { seed = 9, quality = 10, model = hostile,
+    failure = { epoch = 1, layer = hostile, message = hostile } }
+  local r = report_of(list, { command = hostile })
+  local html = page.html(r)
+  local seen = parse(html)
+  is_offline((html:gsub('http://d', '')), seen)
+  t.equal(seen.script, nil)
+  local md, tex = tables.markdown(r), tables.latex(r)
+  for name, s in pairs { html = html, markdown = md, latex = tex } do
+    t.ok(not s:find '[%z\1-\8\11-\31\127]' and not s:find('\226\128\174', 1, true), name .. ': controls')
+  end
+  t.ok(not md:find '<' and not md:gsub('\\.', ''):find '[`*_%[~$]', 'Markdown')
+  for line in md:gmatch '[^\n]+' do
+    if line:find '^|' then
+      local _, bars = line:gsub('\\.', ''):gsub('|', '')
+      local _, titles = md:match '### figures of all encodings\n\n([^\n]*)':gsub('|', '')
+      t.ok(bars == 10 or bars == 8 or bars == titles, line)
+    end
+  end
+  local bare_tex = tex:gsub('^%%[^\n]*', ''):gsub('\\[%%$&#_{}]', ''):gsub('\\text%a+{}', ''):gsub('{}', '')
+  t.ok(not bare_tex:find '[%%$#_~^<>|"`]', 'LaTeX')
+  t.ok(tex:match '^%% hz report [^\n]*\n')
+end)
+
+t.case('html: every character of a text survives in one piece', function()
+  t.equal(markup.text(markup.h('p', { title = '"<&\'>' }, '"<&\'>\n\27', { 1, false, markup.h('br') })),
+    '<p title="&quot;&lt;&amp;&#39;&gt;">&quot;&lt;&amp;&#39;&gt;\\u000a\\u001b1<br/></p>')
+  t.equal({ markup.number(-0.01), markup.number(3), markup.number(2.25) }, { '0', '3', '2.3' })
+end)
+
+-- ---- what is missing ----
+
+local function seeds(n, with_raw)
+  local list = {}
+  for seed = 1, n do
+    if with_raw then list[#list + 1] = { seed = seed, wrong = { { 1, 30 } } } end
+    list[#list + 1] = { seed = seed, quality = 10, wrong = { { 1, 60 } } }
+  end
+  return list
+end
+
+local lacking = {
+  { 'one seed', seeds(1, true), nil, { 'the reference has one seed', 'seed=1..5' } },
+  { 'no raw', seeds(3), nil, { 'no cell on the untouched data (raw) is finished', 'raw among the encodings' } },
+  { 'unfinished', made.usual(), { absent = 3 }, { '3 cells are not finished; the same command goes on' } },
+  { 'nothing finished', seeds(2, true), { absent = 4 }, { 'No cell is finished', '4 cells are not finished' } },
+  { 'raw alone', { { seed = 1 }, { seed = 2 } }, nil, { 'No verdict: there is no encoding among' } },
+  { 'still improving', { { seed = 1, curve = { 0.1, 0.3, 0.5, 0.9 } }, { seed = 2, curve = { 0.1, 0.3, 0.5, 0.9 } },
+    { seed = 1, quality = 9, curve = { 0.1, 0.3, 0.5, 0.9 } } }, nil, { 'still improves', 'more epochs' } },
+  { 'no curve', { { seed = 1, curve = {} }, { seed = 2, curve = {} }, { seed = 1, quality = 9, curve = {} } }, nil,
+    { 'What would help' } },
+}
+
+t.case('html: a page without some of its pieces says so', function()
+  for _, row in ipairs(lacking) do
+    local r = report_of(row[2], row[3])
+    local html = checked(r)
+    for _, said in ipairs(row[4]) do t.ok(html:find(said, 1, true), row[1] .. ': ' .. said) end
+    t.ok(#tables.markdown(r) > 0 and #tables.latex(r) > 0)
+  end
+end)
+
+t.case('html: failed trainings are said, in the verdict and at the top', function()
+  local list = made.usual()
+  list[#list + 1] = { seed = 6, quality = 50, failure = { epoch = 2, layer = 'conv1', message = 'loss is nan' } }
+  local html = checked(report_of(list))
+  t.ok(html:find('epoch 2, layer conv1: loss is nan', 1, true))
+  t.ok(html:find('quality 50: 1 training failed', 1, true))
+end)
+
+t.case('html: cells without outcomes have no verdict, and a page', function()
+  local list = made.usual()
+  local runs = made.sweep(list)
+  local m = manifest.find(runs, nil, function() end)
+  local r = report.of_manifest(runs, m)
+  for i = 1, #list, 4 do t.write(('%s/cells/%032x.safetensors'):format(runs, i + 1), 'damage') end
+  local html = checked(r)
+  t.ok(html:find('no seed in common with raw', 1, true))
+end)
+
+t.case('html: codecs of one setting stand side by side, too', function()
+  local list = made.usual()
+  for _, one in ipairs(made.usual { codec = 'webp' }) do
+    if one.quality then list[#list + 1] = one end
+  end
+  local html, seen = checked(report_of(list))
+  t.ok(html:find('Side by side', 1, true) and html:find('What jpeg and webp cost small on fake', 1, true))
+  t.ok(#seen.section >= 5)
+end)
+
+-- ---- size and time ----
+
+t.case('html: 500 cells make a page below 1 MB in below two seconds', function()
+  local list = {}
+  for model = 1, 10 do
+    for quality = 10, 100, 10 do
+      for seed = 1, 5 do
+        list[#list + 1] = { seed = seed, quality = quality < 100 and quality or nil, model = 'm' .. model, items = 2000,
+          wrong = { { 1, 100 + 7 * seed }, { 1000, 1000 + math.floor(3000 / quality) } } }
+      end
+    end
+  end
+  local runs = made.sweep(list)
+  local m = manifest.find(runs, nil, function() end)
+  report.of_manifest(runs, m)                           -- the index is there from the sweep on
+  local started = os.clock()
+  local r = report.of_manifest(runs, m)
+  local html = page.html(r)
+  local seconds = os.clock() - started
+  t.equal(#verdicts.of(r), 10)
+  t.ok(#html < 1e6, #html)
+  t.ok(seconds < 2, seconds)
+end)
+
+-- ---- the command ----
+
+t.case('html: hz report writes the page, prints tables, and refuses what it cannot write', function()
+  local runs = made.sweep(made.usual())
+  local path = runs .. '/r.html'
+  local status, out, err = t.run(('report runs=%s --html %s --svg %s'):format(t.quote(runs), t.quote(path),
+    t.quote(runs .. '/p.svg')))
+  t.equal({ status, out }, { 0, '' }, err)
+  t.match(err, 'plot written to .*\n.*report written to ')
+  t.match(t.read(path), '^<!DOCTYPE html>\n.*</html>\n$')
+  status, out = t.run(('report runs=%s --markdown'):format(t.quote(runs)))
+  t.equal(status, 0)
+  t.match(out, '^## made%-1\n\n%- jpeg: quality 90 costs')
+  status, out = t.run(('report runs=%s --latex'):format(t.quote(runs)))
+  t.equal(status, 0)
+  t.match(out, '\\begin{tabular}{llrrrrrrr}')
+  status, out, err = t.run(('report runs=%s --html %s/none/r.html'):format(t.quote(runs), t.quote(runs)))
+  t.ok(status ~= 0 and out == '' and err:find('none/r.html', 1, true), err)
+end)
