@@ -17,7 +17,7 @@ local function finished(args)
   local dir, run, env = sweeps.place()
   local status, _, err = run(args or 'quality=5,raw seed=1,2,3')
   t.equal(status, 0, err)
-  local function hz(more) return t.sh(('%s%s %s; exit $?'):format(env, t.quote(t.hz), more)) end
+  local function hz(more) return t.sh(('%sHZ_RUNS= %s %s; exit $?'):format(env, t.quote(t.hz), more)) end
   for _, name in ipairs(file.list(dir .. '/runs/sweeps')) do
     if name:find '%.json$' then return dir, hz, name:sub(1, -6) end
   end

@@ -40,6 +40,8 @@ def fitted(counts, seeds, steps=20):
     odds = -25 + 0.05 * np.arange(1001)
     p = 1 / (1 + np.exp(-odds))
     weight = p ** (both * mean) * (1 + np.exp(odds)) ** (-both * (1 - mean))
+    weight[0] *= 1 + 1 / (both * mean * 0.05)          # what is left out beyond the ends
+    weight[-1] *= 1 + 1 / (both * (1 - mean) * 0.05)
     weight /= weight.sum()
     likely = stats.binom.pmf(np.arange(seeds + 1)[:, None], seeds, p)
     for _ in range(steps):

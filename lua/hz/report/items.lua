@@ -92,13 +92,22 @@ local function moments(h, seeds, n)
   return mean, 1 / math.min(math.max(rho, 0.002), 0.99) - 1
 end
 
+-- ln(1 + e^t)
+local function softplus(t) return t < -15 and math.exp(t) or math.log(1 + math.exp(t)) end
+
+-- What the grid leaves out beyond an end counts there: there the density falls as e^(-rate |t|).
+local function beyond(rate) return 1 + 1 / (rate * STEP) end
+
 -- A grid over log odds: { p, weight (of the beta distribution, adding up to 1) }.
 local function beta_grid(mean, both)
   local grid, sum = { p = {}, weight = {} }, 0
   local most = mean * math.log(mean) + (1 - mean) * math.log(1 - mean)
-  for t = -REACH, REACH, STEP do
-    local low, high = -math.log(1 + math.exp(-t)), -math.log(1 + math.exp(t))
+  local points = math.floor(2 * REACH / STEP + 0.5)
+  for i = 0, points do
+    local t = i * STEP - REACH
+    local low, high = -softplus(-t), -softplus(t)
     local w = math.exp(both * (mean * low + (1 - mean) * high - most))
+    if i == 0 then w = w * beyond(both * mean) elseif i == points then w = w * beyond(both * (1 - mean)) end
     table.insert(grid.p, math.exp(low))
     table.insert(grid.weight, w)
     sum = sum + w
