@@ -20,9 +20,12 @@ local function percent(v) return ('%.1f %%'):format(100 * v) end
 
 local function tile_of_bits(b)
   local from = b.lossless or b.raw
-  local row = { 'bits per sample', ('%.3f'):format(b.needed and b.needed.payload or from.payload) }
-  if not b.needed then return { row[1] .. ', ' .. from.called, row[2] } end
-  return { row[1], row[2], ('instead of %.3f (%s)'):format(from.payload, from.called) }
+  if not b.needed then
+    return { b.lossless and 'bits per sample, lossless' or 'bits per sample', ('%.3f'):format(from.payload),
+      from.called }
+  end
+  return { 'bits per sample', ('%.3f'):format(b.needed.payload),
+    ('instead of %.3f (%s)'):format(from.payload, from.called) }
 end
 
 local function tiles(r, chain)
@@ -49,7 +52,9 @@ local function plot_of(ctx, chain)
   return parts.figure('Accuracy over bits', drawing, accuracy.caption(ctx.r, { chain }, chain.reference))
 end
 
+-- Nets that were all trained on one encoding have one curve, which stands elsewhere.
 local function curves_of(ctx, chain)
+  if chain.trained then return nil end
   local drawing, caption = curves.draw(ctx.ids, chain)
   return parts.figure('Training curves', drawing, caption)
 end
