@@ -5,9 +5,15 @@ local bars = require 'hz.report.html.bars'
 local chart = require 'hz.report.html.chart'
 local controls = require 'hz.report.html.controls'
 local curves = require 'hz.report.html.curves'
+local damage = require 'hz.report.html.damage'
+local damage_text = require 'hz.report.damage_text'
 local differences = require 'hz.report.html.differences'
+local gallery = require 'hz.report.gallery'
+local gallery_html = require 'hz.report.html.gallery'
 local h = require 'hz.report.html.markup'.h
 local parts = require 'hz.report.html.parts'
+local savings = require 'hz.report.savings'
+local savings_html = require 'hz.report.html.savings'
 local tables = require 'hz.report.tables'
 local verdict_text = require 'hz.report.verdict_text'
 local verdicts = require 'hz.report.verdicts'
@@ -73,7 +79,8 @@ local function bits_of(ctx, chain, name)
   end
   return { h('h3', nil, 'Bits'), h('div', { class = 'two uneven' },
     h('figure', nil, bars.draw(ctx.ids, chain.bits), h('figcaption', nil, bars.caption)),
-    h('div', nil, parts.table(tables.account(chain, name), 'tight'))) }
+    h('div', nil, parts.table(tables.account(chain, name), 'tight'),
+      parts.notes { damage_text.model(chain) })) }
 end
 
 -- ---- the section ----
@@ -93,6 +100,9 @@ local function judged(ctx, chain, name)
       h('div', nil, plot_of(ctx, chain), legend())),
     curves_of(ctx, chain),
     bits_of(ctx, chain, name),
+    savings_html.section(r, savings.of(r, chain), name),
+    damage.section(r, chain, name),
+    gallery_html.section(gallery.of(r, chain)),
     controls.section(chain, name),
   }
 end
