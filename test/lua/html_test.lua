@@ -222,6 +222,40 @@ t.case('html: the cells in the page are the CSV', function()
   t.equal((csv:gsub('%%(%x%x)', function(x) return string.char(tonumber(x, 16)) end)), export.csv(r))
 end)
 
+-- Controls, and nets trained on raw beside those trained on each.
+local function with_controls()
+  local list = made.usual()
+  for _, one in ipairs(made.usual()) do
+    one.trained_on_raw = one.quality and true or nil
+    if one.quality then list[#list + 1] = one end
+  end
+  for seed = 1, 5 do
+    list[#list + 1] = { seed = 1000 + seed, control = 'replicate', wrong = { { 1, 20 + seed } } }
+    list[#list + 1] = { seed = seed, control = 'damage', damage = 0.2, wrong = { { 1, 20 + seed }, { 201, 280 } } }
+  end
+  return list
+end
+
+t.case('html: controls and the matrix stand in the page with the numbers of the text', function()
+  local r = report_of(with_controls())
+  local html, seen = checked(r)
+  local said = text.text(r):gsub('\n *', ' ')
+  local assay = said:match 'assay shown.- harmful'
+  t.ok(assay and html:find(assay, 1, true), said)
+  local rows = rows_of(html, 'jpeg: controls')
+  t.equal({ rows[2][1], rows[2][2], rows[3][1], rows[3][2], rows[3][4] },
+    { 'raw once more, other seeds', 'safe', '20 % of the items exchanged', 'harmful', '-20.00' })
+  local map = rows_of(html, 'accuracy % of jpeg, small')
+  t.equal(from_markdown(tables.markdown(r), 'accuracy % of jpeg, small'), map)
+  t.equal({ #map, #map[1] }, { 5, 5 })
+  t.ok(said:find('raw ' .. map[2][2], 1, true) or said:find('raw +' .. map[2][2]), map[2][2])
+  t.equal(from_latex(tables.latex(r), 'losses of jpeg, small'), rows_of(html, 'losses of jpeg, small'))
+  local colours = 0
+  for _, td in ipairs(seen.td) do colours = colours + ((td.class or ''):find '^h%d' and 1 or 0) end
+  t.ok(colours >= 7, colours)
+  t.ok(html:find('What is saved', 1, true))
+end)
+
 -- ---- text from data ----
 
 local hostile = '</title></svg><script>alert(1)</script>"\' onload=x ]]> --> &amp; \n| `a` *b* [c](http://d) \\e %f '
