@@ -298,7 +298,7 @@ end)
 
 t.case('html: the gallery carries its pictures and sounds, named for those who do not see them', function()
   local png = codecs.png {}:encode(tensor.zeros({ 4, 4, 3 }, 'u8'))
-  local one = { item = 7, label = hostile, called = 'quality 10', raw = 5, here = 1, seeds = { raw = 5, here = 5 },
+  local one = { item = 7, label = hostile, called = 'quality 10', raw = 5, here = 1, seeds = { 5, 5 },
     said = 'cat', before = { png = png, width = 4, height = 4 },
     after = { png = png, width = 4, height = 4, sound = 'RIFF', mime = 'audio/wav', part = 'the first 3 s' } }
   local body = markup.text(markup.h('main', nil, gallery_html.section { one }))

@@ -23,8 +23,8 @@ local function figure(item)
     h('div', { class = 'pair' }, side(item.before, 'raw', alt 'raw'),
       side(item.after, item.called, alt(item.called))),
     h('figcaption', nil, h('b', nil, item.label),
-      (' (item %d). Right with %d of %d seeds on raw, %d of %d here%s.'):format(item.item, item.raw, item.seeds.raw,
-        item.here, item.seeds.here, said)))
+      (' (item %d). Right with %d of %d seeds on raw, %d of %d here%s.'):format(item.item, item.raw, item.seeds[1],
+        item.here, item.seeds[2], said)))
 end
 
 -- list: gallery.of(r, chain).
