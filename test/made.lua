@@ -27,7 +27,7 @@ local function outcomes(o)
 end
 
 local labelled = { 'data', 'split', 'protocol', 'model', 'params', 'dtype', 'codec', 'codec_test', 'quality',
-  'quality_test', 'seed', 'epochs' }
+  'quality_test', 'seed', 'epochs', 'control', 'damage' }
 
 local function record_of(o, key, right)
   local codec = o.quality and (o.codec or 'jpeg') or 'raw'
@@ -37,7 +37,8 @@ local function record_of(o, key, right)
     data = o.data or 'fake', split = 'test=400', protocol = 'strict', model = o.model or 'small', params = 12,
     dtype = 'f32', codec = o.trained_on_raw and 'raw' or codec, codec_test = codec,
     quality = not o.trained_on_raw and o.quality or nil, quality_test = o.quality, seed = o.seed, epochs = #watched,
-    classes = M.classes, curve = { loss = watched, accuracy = watched, watch_loss = watched, watch_accuracy = watched },
+    classes = M.classes, control = o.control, damage = o.damage,
+    curve = { loss = watched, accuracy = watched, watch_loss = watched, watch_accuracy = watched },
     accounts = { all = account(o.quality), test = account(o.quality) }, failure = o.failure,
     decides = { training = { data = { digest = 'a', codec = decided }, watch = { digest = 'b' } },
       test = { digest = 'c', codec = decided } } }
@@ -47,7 +48,8 @@ local function record_of(o, key, right)
   return r
 end
 
--- Writes a cell. o: seed, wrong, quality, codec (jpeg), model, data, curve, items, failure, trained_on_raw. Returns its
+-- Writes a cell. o: seed, wrong, quality, codec (jpeg), model, data, curve, items, failure, trained_on_raw, control,
+-- damage. Returns its
 -- entry in a manifest.
 local function write(runs, number, o)
   local key, named = ('%032x'):format(number), outcomes(o)

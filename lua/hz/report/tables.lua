@@ -2,6 +2,7 @@
 -- account of each chain, the figures of all encodings. A table is { caption, columns (as in base/table.lua), lines
 -- (texts), notes (texts below it) }; its texts are those of the text report, so that all forms say the same numbers.
 -- Markdown is GitHub's; LaTeX needs no package. Text from data is escaped in both.
+local damage_text = require 'hz.report.damage_text'
 local matrix = require 'hz.report.matrix'
 local text = require 'hz.report.text'
 local verdict_text = require 'hz.report.verdict_text'
@@ -31,6 +32,15 @@ function M.account(chain, name)
   return { caption = name .. ': account of bits', columns = columns, lines = lines, notes = verdict_text.lacks(chain) }
 end
 
+-- What a chain's encodings do to items and classes, and what the claimed one saves; nil where no outcomes are known.
+function M.damage(r, chain, name)
+  local columns, lines = damage_text.damage(r, chain)
+  if not columns then return nil end
+  local notes = damage_text.savings(r, chain)
+  table.insert(notes, 1, damage_text.legend(r, chain))
+  return { caption = name .. ': items and classes', columns = columns, lines = lines, notes = notes }
+end
+
 -- What all encodings take and reach; nil where nothing is finished.
 function M.figures(r)
   if #r.groups == 0 then return nil end
@@ -54,6 +64,7 @@ local function all(r)
     if not line.chain.reason then
       list[#list + 1] = M.encodings(r, line.chain, line.name)
       list[#list + 1] = M.account(line.chain, line.name)
+      list[#list + 1] = M.damage(r, line.chain, line.name)
     end
   end
   for _, m in ipairs(matrix.of(r)) do list[#list + 1], list[#list + 2] = verdict_text.matrix(m) end

@@ -5,9 +5,15 @@ local bars = require 'hz.report.html.bars'
 local chart = require 'hz.report.html.chart'
 local controls = require 'hz.report.html.controls'
 local curves = require 'hz.report.html.curves'
+local damage = require 'hz.report.html.damage'
+local damage_text = require 'hz.report.damage_text'
 local differences = require 'hz.report.html.differences'
+local gallery = require 'hz.report.gallery'
+local gallery_html = require 'hz.report.html.gallery'
 local h = require 'hz.report.html.markup'.h
 local parts = require 'hz.report.html.parts'
+local savings = require 'hz.report.savings'
+local savings_html = require 'hz.report.html.savings'
 local tables = require 'hz.report.tables'
 local verdict_text = require 'hz.report.verdict_text'
 local verdicts = require 'hz.report.verdicts'
@@ -20,9 +26,12 @@ local function percent(v) return ('%.1f %%'):format(100 * v) end
 
 local function tile_of_bits(b)
   local from = b.lossless or b.raw
-  local row = { 'bits per sample', ('%.3f'):format(b.needed and b.needed.payload or from.payload) }
-  if not b.needed then return { row[1] .. ', ' .. from.called, row[2] } end
-  return { row[1], row[2], ('instead of %.3f (%s)'):format(from.payload, from.called) }
+  if not b.needed then
+    return { b.lossless and 'bits per sample, lossless' or 'bits per sample', ('%.3f'):format(from.payload),
+      from.called }
+  end
+  return { 'bits per sample', ('%.3f'):format(b.needed.payload),
+    ('instead of %.3f (%s)'):format(from.payload, from.called) }
 end
 
 local function tiles(r, chain)
@@ -49,7 +58,9 @@ local function plot_of(ctx, chain)
   return parts.figure('Accuracy over bits', drawing, accuracy.caption(ctx.r, { chain }, chain.reference))
 end
 
+-- Nets that were all trained on one encoding have one curve, which stands elsewhere.
 local function curves_of(ctx, chain)
+  if chain.trained then return nil end
   local drawing, caption = curves.draw(ctx.ids, chain)
   return parts.figure('Training curves', drawing, caption)
 end
@@ -68,7 +79,8 @@ local function bits_of(ctx, chain, name)
   end
   return { h('h3', nil, 'Bits'), h('div', { class = 'two uneven' },
     h('figure', nil, bars.draw(ctx.ids, chain.bits), h('figcaption', nil, bars.caption)),
-    h('div', nil, parts.table(tables.account(chain, name), 'tight'))) }
+    h('div', nil, parts.table(tables.account(chain, name), 'tight'),
+      parts.notes { damage_text.model(chain) })) }
 end
 
 -- ---- the section ----
@@ -88,6 +100,9 @@ local function judged(ctx, chain, name)
       h('div', nil, plot_of(ctx, chain), legend())),
     curves_of(ctx, chain),
     bits_of(ctx, chain, name),
+    savings_html.section(r, savings.of(r, chain), name),
+    damage.section(r, chain, name),
+    gallery_html.section(gallery.of(r, chain)),
     controls.section(chain, name),
   }
 end

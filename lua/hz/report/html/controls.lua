@@ -19,7 +19,7 @@ local function lines_of(assay)
   local lines = {}
   if assay.replicate then lines[1] = line('raw once more, other seeds', assay.replicate, '+0.00') end
   for _, one in ipairs(assay.damage or {}) do
-    lines[#lines + 1] = line(('%.3g %% of the items blanked'):format(100 * one.share), one.found,
+    lines[#lines + 1] = line(('%.3g %% of the items exchanged'):format(100 * one.share), one.found,
       points(-math.abs(one.expected)))
   end
   return lines

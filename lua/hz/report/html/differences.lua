@@ -140,8 +140,8 @@ local function draw_bracket(page, chain, at, box)
   for _, end_ in ipairs { { harmful, x1, 'ring outline fg' }, { safe, x2, 'fill fg' } } do
     if end_[1] then page:add(('<circle class="%s" cx="%.1f" cy="40" r="6"/>'):format(end_[3], end_[2])) end
   end
-  if not harmful then page:text(x1, 46, '◀', 'b', 'start') end
-  if not safe then page:text(x2, 46, '▶', 'b', 'end') end
+  if not harmful then page:add(('<path class="fill fg" d="M%.1f 40l10 -6v12Z"/>'):format(x1 - 2)) end
+  if not safe then page:add(('<path class="fill fg" d="M%.1f 40l-10 -6v12Z"/>'):format(x2 + 2)) end
   local middle = (x1 + x2) / 2
   page:text(math.max(60, math.min(chart.W - 60, middle)), 20, 'knee in here', 'b', 'middle')
 end

@@ -80,7 +80,11 @@ local facts = {
   { 'started', function(r) return r.created or '' end },
   { 'cells finished', dates },
   { 'time', hours },
-  { 'cells', function(r) return ('%d here, %d not'):format(#r.rows, r.missing) end },
+  { 'cells', function(r)
+    local controls = 0
+    for _, g in ipairs(r.controls) do controls = controls + #g.rows end
+    return ('%d here, %d of controls, %d not'):format(#r.rows, controls, r.missing)
+  end },
   { 'data', of 'data' }, { 'split', of 'split' }, { 'made', of 'made' },
   { 'source of the files', of 'source' },
   { 'digest of training items', digests 'data', code = true },
