@@ -255,6 +255,16 @@ t.case('compare: of the codecs of one sweep the cheapest is named, tested for al
   t.match(compare_text.text(r):gsub('\n *', ' '), 'none of 2 is shown to cost at most 0%.1 points')
 end)
 
+t.case('compare: of adaptive seeds a look spends its share of alpha, in the cheapest codec as well', function()
+  math.randomseed(11)
+  local seeds = { seeds = { 1, 2, 3, 4, 5 } }
+  local r = compare.of(codecs(seeds, { margin = 0.05 }))
+  math.randomseed(11)
+  local looked = compare.of(codecs(seeds, { margin = 0.05, adaptive = true }))
+  local p, of_looks = r.cheapest[1].codecs[1].p, looked.cheapest[1].codecs[1].p
+  t.near(of_looks, p / 0.2, 1e-9, 'the first look has a fifth of alpha')
+end)
+
 -- ---- networks ----
 
 local function cell_file(o)

@@ -61,7 +61,7 @@ return command.new('compare', {
     .. "two networks instead of sweeps: a run's folder, a cell or a file of weights (.safetensors) each",
   { '', folder.at(show), 'bits at equal accuracy, accuracy at equal bits, the cheapest codec', {
     { 'json', false, 'bool', 'all of it for programs' },
-    asked[1], asked[2],
+    asked[1], asked[2], setmetatable({ form = 'force=true' }, { __index = protocol.force }),
     { 'data', nil, 'string', 'networks: the set that weights are scored on, else that of their training',
       form = 'data=NAME' },
     { 'test', nil, 'int', 'networks: so many of its test items', min = 1, form = 'test=N' },

@@ -5,6 +5,7 @@ local cheapest = require 'hz.report.cheapest'
 local json = require 'hz.base.json'
 local machines = require 'hz.report.machines'
 local pair = require 'hz.report.pair'
+local protocol = require 'hz.sweep.protocol'
 local rows_of = require 'hz.sweep.rows'
 local verdicts = require 'hz.report.verdicts'
 
@@ -162,10 +163,17 @@ local function families_of(sides)
   return list
 end
 
+-- A p value where it may stand for alpha as a whole: a look at adaptive seeds spends a share of it.
+local function whole(p, found)
+  local look = found.look and protocol.looks[found.look]
+  return p and math.min(1, look and p / look.share or p) or 1
+end
+
 local function tests_of(chain)
   local list = {}
   for i, e in ipairs(chain.entries) do
-    list[i] = { bits = e.group.bits_per_sample, safe = e.found.p_safe or 1, harmful = e.found.p_harmful or 1 }
+    list[i] = { bits = e.group.bits_per_sample, safe = whole(e.found.p_safe, e.found),
+      harmful = whole(e.found.p_harmful, e.found) }
   end
   return list
 end

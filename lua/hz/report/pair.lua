@@ -2,9 +2,8 @@
 -- at equal accuracy (curves.lua). Final weights decide, as in verdicts; raw is on no codec's curve. This file says
 -- which encodings and seeds count, and why something cannot be said.
 local curves = require 'hz.report.curves'
-local c = require 'hz.c'
-local cell = require 'hz.sweep.cell'
 local json = require 'hz.base.json'
+local outcomes = require 'hz.report.outcomes'
 local products = require 'hz.report.products'
 local verdicts = require 'hz.report.verdicts'
 
@@ -16,20 +15,13 @@ local LEAST = 2                    -- seeds, to know their spread
 
 local function count(n, word) return ('%d %s%s'):format(n, word, n == 1 and '' or 's') end
 
-local function finished(g)
-  local by, n = {}, 0
-  for _, row in ipairs(g.rows) do
-    if not row.failed and not by[row.seed] then by[row.seed], n = row, n + 1 end
-  end
-  return by, n
-end
-
 -- Encodings that a curve can be drawn through: { called, group, rows (by seed) }; what is left out is told to `left`.
 local function points_of(chain, left)
   local list, seen = {}, {}
   for _, entry in ipairs(chain.entries) do
     local g, called = entry.group, verdicts.called(entry)
-    local rows, n = finished(g)
+    local rows, n = outcomes.by_seed(g), 0
+    for _ in pairs(rows) do n = n + 1 end
     local twin = seen[g.bits_per_sample]
     local why = g.failed > 0 and count(g.failed, 'training') .. ' failed' or n < LEAST and count(n, 'finished seed')
       or not (g.bits_per_sample > 0) and 'no bits' or twin and 'as many bits as ' .. twin
@@ -81,14 +73,16 @@ end
 
 -- ---- outcomes ----
 
--- Reads the outcomes of a side's points at its seeds: point.right, by seed. Returns what cannot be read.
+-- Finds the outcomes of a side's points at its seeds: point.right, by seed. Returns what cannot be read.
 local function read(side)
   for _, point in ipairs(side.points) do
     point.right = {}
     for i, seed in ipairs(side.seeds) do
-      local ok, e, tensors = c.try(cell.read, side.runs, point.rows[seed].record.key)
-      if not ok then return tostring(e) end
-      point.right[i] = tensors['test.correct']
+      local found = outcomes.of(side.r, point.rows[seed])
+      if not found then
+        return ('the outcomes of %s, %s, seed %d cannot be read'):format(side.called, point.called, seed)
+      end
+      point.right[i] = found.correct
     end
   end
 end
@@ -224,7 +218,7 @@ end
 
 local function side_of(called, side, left)
   local points = points_of(side.chain, left)
-  return { called = called, runs = side.r.runs, points = points, seeds = seeds_of(points) }
+  return { called = called, r = side.r, points = points, seeds = seeds_of(points) }
 end
 
 -- a, b: { r (its report), chain, name }. Returns { a, b (names), left_a, left_b (texts: encodings that are left out) },
