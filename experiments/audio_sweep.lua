@@ -18,7 +18,7 @@ local study = hz.study {
       return { rate = 11025, seconds = 1, n_fft = 512, hop = 256, mels = 48 }
     end
   end,
-  knobs = { 'smoothing', 'norm' },
+  knobs = { 'warmup', 'final', 'settle', 'smoothing', 'norm' },
   presets = {                      -- keys given on the command line win
     { 'quick', protocol = 'strict', bitrate = { 8, 16, 32, 'raw' }, model = { 'sound-small' }, seed = { 1 },
       epochs = 16, batch = 32, optimizer = 'adam', rate = 0.002, schedule = 'cosine', smoothing = 0.005 },

@@ -12,7 +12,7 @@ local study = hz.study {
   items = 'images',
   real = { 'cifar10', preset = 'strict' },
   embedded = { 'camera', preset = 'quick', least = 5000 },
-  knobs = { 'shift', 'flip', 'fill', 'smoothing', 'views', 'width' },
+  knobs = { 'warmup', 'final', 'settle', 'shift', 'flip', 'fill', 'smoothing', 'views', 'width' },
   presets = {                      -- keys given on the command line win
     -- two minutes on two cores with the embedded set
     { 'quick', protocol = 'strict', quality = { 2, 10, 30, 75, 'raw' }, model = { 'small' }, seed = { 1, 2 },

@@ -46,6 +46,14 @@ t.case('schedules: what stops early is 0 from there on', function()
   near(rates({ rate = 1, stop = 0.5 }, 10, 0, 4, 5, 9), { 1, 1, 0, 0 })
 end)
 
+t.case('schedules: what settles stays at its end from there on', function()
+  near(rates({ rate = 1, schedule = 'linear', settle = 0.75, final = 0.1 }, 200, 0, 75, 150, 151, 199),
+    { 1, 0.55, 0.1, 0.1, 0.1 })
+  near(rates({ rate = 2, schedule = 'cosine', settle = 0.5, warmup = 10 }, 100, 0, 9, 30, 50, 99),
+    { 0.2, 2, 1, 0, 0 })
+  near(rates({ rate = 1, schedule = 'triangle', settle = 0.5, final = 0.5 }, 20, 0, 5, 10, 19), { 0, 1, 0.5, 0.5 })
+end)
+
 t.case('schedules: what goes by the end needs it', function()
   for _, o in ipairs { { schedule = 'triangle' }, { schedule = 'linear' }, { stop = 0.5 } } do
     t.raises('needs total=STEPS', function() hz.sgd(o):check_total() end)
@@ -60,6 +68,8 @@ for _, row in ipairs {
   { { schedule = 'linear', start = 0.1 }, "schedule 'linear' has no start" },
   { { schedule = 'linear', final = -1 }, 'sgd: final is -1; needs a share of the rate' },
   { { schedule = 'triangle', peak = 2 }, 'sgd: peak is 2; needs a share of the training' },
+  { { settle = 0.5 }, "schedule 'constant' has no settle" },
+  { { schedule = 'cosine', settle = 1.5 }, 'sgd: settle is 1.5; needs a share of the training' },
   { { stop = 0 }, 'sgd: stop is 0; needs a share of the training' },
   { { schedule = 'triangel' }, "did you mean 'triangle'" },
 } do

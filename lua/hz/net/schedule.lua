@@ -22,16 +22,17 @@ local rows = {
   constant = { f = function() return 1 end, takes = '', endless = true },
   cosine = { f = function(step, total, o)
     return above_final(o, 0.5 * (1 + math.cos(math.pi * math.min(step / total, 1))))
-  end, takes = 'final' },
-  linear = { f = function(step, total, o) return above_final(o, math.max(0, 1 - step / total)) end, takes = 'final' },
-  triangle = { f = triangle, takes = 'start peak final' },
+  end, takes = 'final settle' },
+  linear = { f = function(step, total, o) return above_final(o, math.max(0, 1 - step / total)) end,
+    takes = 'final settle' },
+  triangle = { f = triangle, takes = 'start peak final settle' },
   time = { f = function(step, _, o) return 1 / (1 + o.time_decay * step) end, takes = '', endless = true }, -- Keras'
 }
 M.names = names.sorted(rows)
 
 -- Settings of any optimiser, with their defaults. Those that came later stand in records only where they differ.
 M.settings = { schedule = 'constant', warmup = 0, time_decay = 1e-6 }
-M.later = { final = 0, start = 0, peak = 0.5, stop = 1 }
+M.later = { final = 0, start = 0, peak = 0.5, settle = 1, stop = 1 }
 
 local function from_zero(v) return v >= 0 and v < math.huge end
 local function share(v) return v >= 0 and v <= 1 end
@@ -41,6 +42,7 @@ M.checks = {
   final = { from_zero, 'a share of the rate, of at least 0' },
   start = { from_zero, 'a share of the rate, of at least 0' },
   peak = { share, 'a share of the training, 0 <= peak <= 1' },
+  settle = { function(v) return v > 0 and v <= 1 end, 'a share of the training, 0 < settle <= 1' },
   stop = { function(v) return v > 0 and v <= 1 end, 'a share of the training, 0 < stop <= 1' },
 }
 
@@ -48,7 +50,7 @@ M.checks = {
 function M.check(o)
   local row = rows[o.schedule]
   if not row then names.unknown(o.kind .. ': schedule', o.schedule, M.names) end
-  for _, name in ipairs { 'final', 'start', 'peak' } do
+  for _, name in ipairs { 'final', 'start', 'peak', 'settle' } do
     if o[name] ~= M.later[name] and not names.set(row.takes)[name] then
       c.fail("%s: %s is %s; schedule '%s' has no %s", o.kind, name, need.shown(o[name]), o.schedule, name)
     end
@@ -58,13 +60,14 @@ end
 -- Whether the rate goes by the steps of the whole training.
 function M.needs_total(o) return not rows[o.schedule].endless or o.stop < 1 end
 
--- Rate of the step after `step` steps, of `total` in the whole run (nil where none is needed). From `stop` on, a share
--- of the whole at which the schedule ends, it is 0.
+-- Rate of the step after `step` steps, of `total` in the whole run (nil where none is needed). From `settle` on, a
+-- share of it, the rate stays what the schedule ends with; from `stop` on, a share of the whole at which it ends, it
+-- is 0.
 function M.rate_at(o, step, total)
   local last = total and (o.stop < 1 and math.floor(o.stop * total + 0.5) or total)
   if o.stop < 1 and last and step >= last then return 0 end
   local warm = o.warmup > 0 and math.min(1, (step + 1) / o.warmup) or 1
-  local span = last and math.max(1, last - o.warmup) or math.huge
+  local span = last and math.max(1, o.settle * last - o.warmup) or math.huge
   return o.rate * warm * rows[o.schedule].f(math.max(0, step - o.warmup), span, o)
 end
 

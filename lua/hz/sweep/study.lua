@@ -93,6 +93,9 @@ local shared = {
   optimizer = { 'string', 'sgd has Nesterov momentum 0.9; muon: groups and schedules of airbench, for its nets',
                 choices = kinds },
   rate      = { 'float', 'learning rate', min = 1e-9, max = 100 },
+  warmup    = { 'int', 'steps in which the rate rises to what it is', min = 0 },
+  final     = { 'float', 'share of the rate that the schedule falls to', min = 0, max = 1 },
+  settle    = { 'float', 'share of the training at which the schedule has fallen there', min = 0.01, max = 1 },
   schedule  = { 'string', 'how the rate falls', choices = optim.schedules },
   dtype     = { 'string', 'storage of activations and their gradients; parameters are f32',
                 choices = { 'f32', 'bf16' } },
@@ -210,7 +213,7 @@ end
 
 -- What a preset says holds where the command line is silent; of codecs, not where it asks for a codec's other
 -- parameters and the codec has none of that name. Codecs that have none of those in the preset are taken as they are,
--- beside the untouched data. An optimiser that was asked for has a rate of its own.
+-- beside the untouched data. An optimiser that was asked for has a rate of its own, a schedule an end of its own.
 local function apply(preset, rows, knob, given, values)
   local known, asked, walked = {}, given.quality or next(values), false
   for _, row in ipairs(rows) do known[row[1]] = row[1] ~= 'quality' end
@@ -226,6 +229,9 @@ local function apply(preset, rows, knob, given, values)
   end
   if given.codec and not asked and not walked then table.insert(knob.codec, 'raw') end
   if given.optimizer and not given.rate then knob.rate = nil end
+  for _, key in ipairs(given.schedule and { 'final', 'settle' } or {}) do
+    if not given[key] then knob[key] = nil end
+  end
 end
 
 -- ---- settings of a training ----
@@ -236,7 +242,8 @@ function M.optimizer(knob)
   if knob.optimizer == 'muon' then
     return recipes.airbench { epochs = knob.epochs, batch = knob.batch, rate = knob.rate }.optimizer
   end
-  local settings = { rate = knob.rate, schedule = knob.schedule }
+  local settings = { rate = knob.rate, schedule = knob.schedule, warmup = knob.warmup, final = knob.final,
+    settle = knob.settle }
   if knob.optimizer == 'sgd' then settings.momentum, settings.nesterov = 0.9, true end
   return optim.new(knob.optimizer, settings)
 end

@@ -98,7 +98,8 @@ return {
   { 'sgd', "hz.sgd{rate=0.01, momentum=0.9, nesterov=true, decay=0, decoupled=false, schedule='cosine', warmup=0}",
     "stochastic gradient descent, as PyTorch's. Schedules of all optimisers: constant, cosine, linear, triangle, time; "
     .. 'cosine and linear end at final= (a share of the rate, 0), triangle goes from start= up to the rate at peak= (a '
-    .. 'share of the training) and down to final=; stop= (a share of the training) ends a schedule earlier, and the '
+    .. 'share of the training) and down to final=; settle= (a share of the training) has them at their end earlier, '
+    .. 'where the rate stays; stop= (a share of the training) ends a schedule earlier, and the '
     .. 'rate is 0 from there on', 'print(hz.sgd{rate=0.1})' },
   { 'adam', 'hz.adam{rate=0.001, beta1=, beta2=, epsilon=, decay=, schedule=, warmup=}', 'Kingma, Ba 2014',
     'print(hz.adam())' },
