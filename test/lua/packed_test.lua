@@ -176,6 +176,9 @@ t.case('kept: labels, classes and pictures are written, read and checked', funct
   kept.write(runs, 'x', { cells = 'c', sets = { set }, shown = {} })
   t.raises('item 2 has label 2; needs 0..1', kept.read, kept.path(runs, 'x'), 'x')
   t.equal(kept.of { runs = runs, id = 'x' }, nil, 'a damaged one is none')
+  set.labels, one.after.mime = tensor.from({ 0, 1, 1 }, 'i32'), 'text/html'
+  kept.write(runs, 'x', { cells = 'c', sets = { set }, shown = { one } })
+  t.raises('needs audio/wav or audio/mpeg', kept.read, kept.path(runs, 'x'), 'x')
   kept.remove(runs, 'x')
   t.equal(kept.of { runs = runs, id = 'x' }, nil)
 end)

@@ -25,7 +25,7 @@ local of_items = {
   { 'kept', 'right', function(e) return count(e.kept) end },
   { 'seeds', 'right', function(e) return count(e.expected.kept) end },
   { 'lost', 'right', function(e) return count(e.lost) end },
-  { 'seeds', 'right', function(e) return count(e.expected.lost) end },
+  { 'seeds', 'right', function(e) return ('%.0f+-%.0f'):format(e.expected.lost, e.expected.lost_sd) end },
 }
 local of_classes = {
   { 'worst class', 'left', function(e) return e.worst.name end },

@@ -27,7 +27,7 @@ local M = {}
 
 local EACH, ALL, BYTES = 4, 12, 120 * 1024     -- of an encoding, of a chain; of a sweep
 local CHANCE = 0.05
-local WIDE = 96                    -- px of a picture; of a larger one its middle is shown
+local WIDE, LONG = 96, 256         -- px of a picture, of a spectrogram; of a larger one its middle is shown
 local SHORT = 16 * 1024            -- bytes of a sound that is kept as it is
 local LONGEST = 2                  -- s of others, which are kept as MP3
 local PLAYED = 64                  -- kbit/s
@@ -36,20 +36,20 @@ local RANGE = 80                   -- dB below the loudest value of a spectrogra
 -- ---- pictures ----
 
 -- The middle of (height,width,channels), and how it is called; nil for the whole.
-local function middle(t)
+local function middle(t, most)
   local part
   for d = 1, 2 do
     local n = t:size(d)
-    if n > WIDE then
-      local from = math.floor((n - WIDE) / 2)
-      t, part = t:slice(d, from + 1, from + WIDE), ('the middle %d px'):format(WIDE)
+    if n > most then
+      local from = math.floor((n - most) / 2)
+      t, part = t:slice(d, from + 1, from + most), ('the middle %d px'):format(most)
     end
   end
   return t:contiguous(), part
 end
 
-local function picture(t)
-  local shown, part = middle(t)
+local function picture(t, most)
+  local shown, part = middle(t, most)
   return { png = codecs.png {}:encode(shown), width = shown:size(2), height = shown:size(1), part = part }
 end
 
@@ -57,7 +57,7 @@ end
 local function draw_image(set, codec, i)
   local t = set.items[i]:contiguous()
   if t:type() ~= 'u8' or t.ndim ~= 3 or t:size(3) ~= 1 and t:size(3) ~= 3 then return nil end
-  return picture(t), picture(codec:decode((codec:encode(t))))
+  return picture(t, WIDE), picture(codec:decode((codec:encode(t))), WIDE)
 end
 
 -- ---- sounds ----
@@ -79,7 +79,7 @@ local function spectrogram(features, top)
       q[at], q[at + 1], q[at + 2] = colour((p[((high - 1 - y) * wide + x) * channels] - top) / RANGE + 1)
     end
   end
-  return picture(out)
+  return picture(out, LONG)
 end
 
 -- Bytes that a browser plays, their kind, and what of the sound they are.
@@ -109,6 +109,9 @@ local function draw_sound(set, codec, i)
   local decoded = codec:recode(samples, { rate = set.rate, frames = frames })
   return before, (heard(set, decoded, frames[1], top))
 end
+
+-- Item i of a set as it is, and as a codec leaves it; nil for what cannot be drawn.
+function M.draw(set, codec, i) return (set.sounds and draw_sound or draw_image)(set, codec, i) end
 
 -- ---- choosing and drawing ----
 
@@ -142,12 +145,12 @@ end
 
 -- Adds what is to be shown of an entry; returns the bytes that are left.
 local function add_entry(r, set, chain, found, e, shown, left)
-  local draw, some = set.sounds and draw_sound or draw_image, 0
+  local some = 0
   for _, one in ipairs(found.entries[e] and found.entries[e].strongest or {}) do
     if one.chance > CHANCE or some == EACH or #shown.list == ALL then break end
     if not shown.seen[one.item] then
       local new = describe(r, set, chain, found, e, one)
-      new.before, new.after = draw(set, r.codec(chain.entries[e].group), one.item)
+      new.before, new.after = M.draw(set, r.codec(chain.entries[e].group), one.item)
       if not new.before or bytes_of(new) > left then break end
       shown.list[#shown.list + 1], shown.seen[one.item] = new, true
       left, some = left - bytes_of(new), some + 1

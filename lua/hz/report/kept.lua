@@ -28,6 +28,8 @@ local side_form = { width = 'whole', height = 'whole', mime = 'string?', part = 
 local shown_form = { cell = 'key', item = 'whole', label = 'string', called = 'string', said = 'string?', raw = 'whole',
   here = 'whole', seeds = 'numbers', before = side_form, after = side_form }
 
+local played = { ['audio/wav'] = true, ['audio/mpeg'] = true }       -- they become part of a page
+
 local sides = { 'before', 'after' }
 
 local function text_of(path, tensors, name)
@@ -56,8 +58,12 @@ local function take_shown(path, tensors, one, i)
   fields.check(path, one, shown_form, ('shown[%d]'):format(i))
   for _, side in ipairs(sides) do
     local name = side .. '.' .. i
+    local mime = one[side].mime
+    if mime and not played[mime] then
+      c.fail("%s: shown[%d] is of kind '%s'; needs audio/wav or audio/mpeg", path, i, mime)
+    end
     one[side].png = text_of(path, tensors, name)
-    if one[side].mime then one[side].sound = text_of(path, tensors, name .. '.sound') end
+    if mime then one[side].sound = text_of(path, tensors, name .. '.sound') end
   end
 end
 

@@ -322,6 +322,7 @@ local columns = {
   { 'items_right_raw', function(_, chain, r) return not chain.reason and (items.of(r, chain) or {}).raw or nil end },
   { 'items_kept', of_item 'kept' }, { 'items_kept_by_seeds', by_seeds 'kept' },
   { 'items_lost', of_item 'lost' }, { 'items_lost_by_seeds', by_seeds 'lost' },
+  { 'items_lost_by_seeds_sd', by_seeds 'lost_sd' },
   { 'items_gained', of_item 'gained' }, { 'items_gained_by_seeds', by_seeds 'gained' },
   { 'worst_class', worst 'name' }, { 'worst_class_difference', worst 'difference' },
   { 'worst_class_lower', worst 'lower' }, { 'worst_class_upper', worst 'upper' },
