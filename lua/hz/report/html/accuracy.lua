@@ -6,7 +6,7 @@ local plot = require 'hz.base.plot'
 
 local M = {}
 
-local BOX = { left = 52, right = chart.W - 12, top = 34, bottom = 320 }
+local BOX = { left = 52, right = chart.W - 14, top = 34, bottom = 320 }
 local HEIGHT = 372
 
 local function seeds_of(g)
@@ -62,7 +62,7 @@ local function draw_level(page, level, X, Y, s)
     page:rect(BOX.left, Y(s.y(level.y + sd)), BOX.right - BOX.left, Y(s.y(level.y - sd)) - Y(s.y(level.y + sd)), 'band')
   end
   page:line(BOX.left, y, BOX.right, y, 'level')
-  for _, v in ipairs(level.seeds) do page:dot(X(s.x(level.x)), Y(s.y(v)), 'fg') end
+  for _, v in ipairs(level.seeds) do page:dot(X(s.x(level.x)) + 9, Y(s.y(v)), 'fg') end
   page:mark(X(s.x(level.x)), y, 'safe', 'fg')
   return y
 end

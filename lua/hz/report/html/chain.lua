@@ -60,7 +60,7 @@ end
 
 -- Nets that were all trained on one encoding have one curve, which stands elsewhere.
 local function curves_of(ctx, chain)
-  if chain.trained then return nil end
+  if chain.trained or ctx.without['training curves'] then return nil end
   local drawing, caption = curves.draw(ctx.ids, chain)
   return parts.figure('Training curves', drawing, caption)
 end
@@ -101,8 +101,8 @@ local function judged(ctx, chain, name)
     curves_of(ctx, chain),
     bits_of(ctx, chain, name),
     savings_html.section(r, savings.of(r, chain), name),
-    damage.section(r, chain, name),
-    gallery_html.section(gallery.of(r, chain)),
+    damage.section(ctx, chain, name),
+    not ctx.without.galleries and gallery_html.section(gallery.of(r, chain)),
     controls.section(chain, name),
   }
 end
@@ -115,7 +115,7 @@ local function without_verdict(ctx, chain)
   }
 end
 
--- ctx: { r, ids }. line: of tables.lines.
+-- ctx: of page.lua. line: of tables.lines.
 function M.section(ctx, line, i)
   local chain = line.chain
   return h('section', { id = parts.anchor(i), ['aria-labelledby'] = parts.anchor(i) .. '-h' },

@@ -26,11 +26,13 @@ local function all_classes(chain, found, name)
     caption = name .. ': differences of all classes in points; * harmful', columns = columns, lines = lines })
 end
 
-function M.section(r, chain, name)
+-- ctx: of page.lua.
+function M.section(ctx, chain, name)
+  local r = ctx.r
   local one = tables.damage(r, chain, name)
   if not one then return nil end
   one.notes = { damage_text.legend(r, chain) }         -- what is saved has a table of its own
-  local found = classes.of(r, chain)
+  local found = not ctx.without['tables of all classes'] and classes.of(r, chain)
   return { h('h3', nil, 'Item by item, class by class'), parts.table(one), found and all_classes(chain, found, name) }
 end
 

@@ -1,8 +1,8 @@
 -- page.lua: a report as one HTML file: no scripts, nothing that is fetched from anywhere; well-formed as XML, too. What
 -- is missing is said where it would stand.
 local accuracy = require 'hz.report.html.accuracy'
+local cells = require 'hz.report.html.cells'
 local chain_section = require 'hz.report.html.chain'
-local export = require 'hz.report.export'
 local glossary = require 'hz.report.html.glossary'
 local h = require 'hz.report.html.markup'.h
 local markup = require 'hz.report.html.markup'
@@ -17,7 +17,7 @@ local text = require 'hz.report.text'
 
 local M = {}
 
-local MOST_CSV = 150000            -- bytes of cells that the page carries as a file
+local MOST = 1e6                   -- bytes of a page; pieces are left out until it is shorter
 local FEW = 3                      -- lines that are shown large
 
 -- ---- the top ----
@@ -105,50 +105,6 @@ local function side_by_side(ctx, lines)
     h('h2', { id = 'codecs-h' }, 'Side by side'), h('div', { class = 'two' }, figures))
 end
 
--- ---- all figures, and the cells ----
-
-local function number(format, v) return v and format:format(v) or '-' end
-
-local cell_columns = {
-  { 'data', 'left', function(row) return row.data end }, { 'model', 'left', function(row) return row.model end },
-  { 'trained on', 'left', function(row) return rows_of.called(row, 'trained') end },
-  { 'tested on', 'left', function(row) return rows_of.called(row, 'tested') end },
-  { 'seed', 'right', function(row) return ('%g'):format(row.seed) end },
-  { 'accuracy %', 'right', function(row)
-    return row.failed and 'failed' or number('%.2f', row.accuracy and 100 * row.accuracy)
-  end },
-  { 'bits/sample', 'right', function(row) return number('%.3f', row.bits_per_sample) end },
-  { 'seconds', 'right', function(row) return number('%.1f', row.seconds) end },
-}
-
-local function cells_table(r)
-  local lines = {}
-  for i, row in ipairs(r.rows) do
-    lines[i] = {}
-    for k, col in ipairs(cell_columns) do lines[i][k] = col[3](row) end
-  end
-  return parts.table { caption = 'every cell: one training, scored once', columns = cell_columns, lines = lines }
-end
-
-local function encoded(s)
-  return (s:gsub('[^%w%-_.~,]', function(ch) return ('%%%02X'):format(ch:byte()) end))
-end
-
-local function download(r)
-  local csv = export.csv(r)
-  if #csv > MOST_CSV then return h('p', { class = 'note' }, 'All fields of the cells: hz report --csv.') end
-  return h('p', nil, h('a', { download = 'cells.csv', href = 'data:text/csv;charset=utf-8,' .. encoded(csv) },
-    'All fields of the cells as CSV'))
-end
-
-local function figures_section(r, id)
-  local one = tables.figures(r)
-  return h('section', { id = id, ['aria-labelledby'] = id .. '-h' },
-    h('h2', { id = id .. '-h' }, 'All figures'),
-    one and parts.table(one) or h('p', nil, 'No cell is finished.'),
-    #r.rows > 0 and { parts.details(('All %d cells'):format(#r.rows), cells_table(r)), download(r) } or nil)
-end
-
 -- ---- the whole ----
 
 local function sections(ctx, lines)
@@ -161,7 +117,7 @@ local function sections(ctx, lines)
   end
   add('codecs', 'Side by side', side_by_side(ctx, lines))
   add('matrix', 'Trained on one, tested on another', matrix_html.section(matrix.of(ctx.r), 'matrix'))
-  add('figures', 'All figures', figures_section(ctx.r, 'figures'))
+  add('figures', 'All figures', cells.section(ctx, 'figures'))
   add('provenance', 'Where this comes from', provenance.section(ctx, 'provenance'))
   add('terms', 'How to read this', glossary.section(ctx, 'terms'))
   return list, links
@@ -175,15 +131,37 @@ local function head(r)
     h('style', nil, markup.raw(style.sheet())))
 end
 
--- The page of a report (report.lua).
-function M.html(r)
-  local ctx = { r = r, ids = { n = 0 } }
-  local lines = tables.lines(r)
+-- What may be left out of a page that would be too long, the first first.
+local optional = { 'the cells as CSV', 'tables of all classes', 'the table of all cells', 'training curves',
+  'galleries' }
+
+local function left_out(ctx)
+  local list = {}
+  for _, name in ipairs(optional) do
+    if ctx.without[name] then list[#list + 1] = name end
+  end
+  if #list == 0 then return nil end
+  return h('p', nil, 'Left out, so that the page stays below 1 MB: ', table.concat(list, ', '), '.')
+end
+
+-- The page as it comes out without some pieces: ctx = { r, ids, without = set of names }.
+local function render(ctx)
+  local r, lines = ctx.r, tables.lines(ctx.r)
   local list, links = sections(ctx, lines)
   return '<!DOCTYPE html>\n' .. markup.text(h('html', { lang = 'en' }, head(r),
     h('body', nil, h('a', { class = 'skip', href = '#main' }, 'to the content'), header(r, lines, links),
       h('main', { id = 'main' }, list),
-      h('footer', nil, h('p', nil, 'Made by hz. Everything on this page is in this file.'))))) .. '\n'
+      h('footer', nil, left_out(ctx), h('p', nil, 'Made by hz. Everything on this page is in this file.'))))) .. '\n'
+end
+
+-- The page of a report (report.lua).
+function M.html(r)
+  local without = {}
+  for i = 0, #optional do
+    if i > 0 then without[optional[i]] = true end
+    local html = render { r = r, ids = { n = 0 }, without = without }
+    if #html < MOST or i == #optional then return html end
+  end
 end
 
 return M
