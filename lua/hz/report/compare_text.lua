@@ -215,14 +215,24 @@ local function cheapest_table(family)
   return tables.text(cheapest_columns, rows, tables.width)
 end
 
+-- Codecs without a verdict, those of one reason together.
+local function without(family)
+  local list, by = {}, {}
+  for _, codec in ipairs(family.codecs) do
+    local why = codec.reason and ('no verdict: %s; what would help: %s'):format(codec.reason, codec.help)
+    if why and not by[why] then
+      by[why] = { why = why }
+      list[#list + 1] = by[why]
+    end
+    if why then table.insert(by[why], who(codec)) end
+  end
+  for i, one in ipairs(list) do list[i] = ('%s: %s'):format(table.concat(one, ', '), one.why) end
+  return list
+end
+
 local function cheapest_details(r, family)
   local parts = { ('each codec on its own, safe within %s:'):format(points(r.margin)), cheapest_table(family) }
-  for _, codec in ipairs(family.codecs) do
-    if codec.reason then
-      parts[#parts + 1] = wrap(('%s: no verdict: %s; what would help: %s'):format(who(codec), codec.reason,
-        codec.help))
-    end
-  end
+  for _, text in ipairs(without(family)) do parts[#parts + 1] = wrap(text) end
   return table.concat(parts, '\n')
 end
 
