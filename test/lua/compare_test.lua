@@ -309,6 +309,23 @@ end)
 
 -- ---- the command ----
 
+t.case('compare: networks that hear are scored as they heard', function()
+  local dir, own = t.folder(), {}
+  local function hz(args)
+    return t.sh(('cd %s; HZ_CACHE=cache %s %s; exit $?'):format(t.quote(dir), t.quote(t.hz), args))
+  end
+  for i, name in ipairs { 'a', 'b' } do
+    local script = 'experiments/audio_train.lua data=strings mels=24 epochs=1 train=24 test=24'
+    local status, _, err = hz(('%s seed=%d out=%s'):format(script, i, name))
+    t.equal(status, 0, err)
+    own[name] = json.decode(t.read(('%s/%s/result.json'):format(dir, name))).test_accuracy
+  end
+  local status, out, err = hz 'compare a b test=24 --json'
+  t.equal(status, 0, err)
+  for name, accuracy in pairs(own) do t.near(json.decode(out)[name].accuracy, accuracy, 1e-9) end
+  t.match(select(3, hz 'compare a b data=camera'), 'a/model.safetensors: ')
+end)
+
 t.case('compare: folders of runs and their weights are scored on the same items, as their training was', function()
   local dir = t.folder()
   local function hz(args)

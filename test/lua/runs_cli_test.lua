@@ -58,6 +58,11 @@ t.case('runs: sweeps are listed, reported, compared and queried', function()
   status, out = hz('compare ' .. a .. ' ' .. b)
   t.equal(status, 0)
   t.match(out, 'raw +8%.000 +8%.000 +[%d.]+ +[%d.]+ +%+0%.00')
+  t.match(out:gsub('\n *', ' '), 'no bits in common: a has [%d.]+ bits per sample, b [%d.]+; what would help: more')
+  t.equal((hz('runs pack ' .. a .. ' a.hz')), 0)
+  t.equal(select(2, hz('compare a.hz ' .. b)), out, 'a packed sweep')
+  text = select(2, hz('compare --json ' .. a .. ' ' .. b))
+  t.equal({ json.decode(text).a, json.decode(text).b }, { a, b })
   t.match(select(2, hz [[-e "r = hz.results() print(r.n, #r:where{quality='raw'}:column 'accuracy',
     r:where{seed=1}:mean 'bits_per_sample' > 1)"]]), '^4\t2\ttrue\n')
   t.match(select(2, hz [[-e "print(hz.query 'select codec, count(*) as n from cells group by codec order by codec')"]]),

@@ -143,29 +143,37 @@ end
 
 local titles = { { 'payload', 'payload' }, { 'file', 'whole files' } }
 
+-- Adds the tables of a kind of bits, or why there are none. Returns how many there are, and whether a set of bits is
+-- open.
 local function add_kind(r, p, row, parts)
-  local kind = p[row[1]]
+  local kind, n, open = p[row[1]], 0, false
   if kind.no_bits then
     parts[#parts + 1] = wrap(('%s, %s'):format(row[2], at_equal_bits(r, kind)))
   else
-    parts[#parts + 1] = ('%s, accuracy at equal bits per sample:\n%s'):format(row[2], bits_table(kind))
+    parts[#parts + 1], n = ('%s, accuracy at equal bits per sample:\n%s'):format(row[2], bits_table(kind)), 1
   end
   if kind.no_accuracy then
     parts[#parts + 1] = wrap(('%s, %s'):format(row[2], at_equal_accuracy(r, kind)))
-    return false
+  else
+    local text
+    text, open = accuracy_table(kind)
+    parts[#parts + 1], n = ('%s, bits per sample at equal accuracy:\n%s'):format(row[2], text), n + 1
   end
-  local text, open = accuracy_table(kind)
-  parts[#parts + 1] = ('%s, bits per sample at equal accuracy:\n%s'):format(row[2], text)
-  return open
+  return n, open
 end
 
 local function details(r, p)
-  local parts, open = { wrap(title(p) .. ': ' .. how(p)) }, false
+  local parts, tables_shown, open = { wrap(title(p) .. ': ' .. how(p)) }, 0, false
   for _, text in ipairs(left(p)) do parts[#parts + 1] = wrap(text) end
-  for _, row in ipairs(titles) do open = add_kind(r, p, row, parts) or open end
-  parts[#parts + 1] = wrap(('bounds two-sided at %s; * measurable; between measured points lines over log bits, '
-    .. 'nothing beyond them%s'):format(confidence(r), open and '; - has no bound within them, which more encodings '
-    .. 'or seeds would give' or ''))
+  for _, row in ipairs(titles) do
+    local n, own = add_kind(r, p, row, parts)
+    tables_shown, open = tables_shown + n, open or own
+  end
+  if tables_shown > 0 then
+    parts[#parts + 1] = wrap(('bounds two-sided at %s; * measurable; between measured points lines over log bits, '
+      .. 'nothing beyond them%s'):format(confidence(r), open and '; - has no bound within them, which more encodings '
+      .. 'or seeds would give' or ''))
+  end
   return table.concat(parts, '\n')
 end
 
@@ -207,14 +215,24 @@ local function cheapest_table(family)
   return tables.text(cheapest_columns, rows, tables.width)
 end
 
+-- Codecs without a verdict, those of one reason together.
+local function without(family)
+  local list, by = {}, {}
+  for _, codec in ipairs(family.codecs) do
+    local why = codec.reason and ('no verdict: %s; what would help: %s'):format(codec.reason, codec.help)
+    if why and not by[why] then
+      by[why] = { why = why }
+      list[#list + 1] = by[why]
+    end
+    if why then table.insert(by[why], who(codec)) end
+  end
+  for i, one in ipairs(list) do list[i] = ('%s: %s'):format(table.concat(one, ', '), one.why) end
+  return list
+end
+
 local function cheapest_details(r, family)
   local parts = { ('each codec on its own, safe within %s:'):format(points(r.margin)), cheapest_table(family) }
-  for _, codec in ipairs(family.codecs) do
-    if codec.reason then
-      parts[#parts + 1] = wrap(('%s: no verdict: %s; what would help: %s'):format(who(codec), codec.reason,
-        codec.help))
-    end
-  end
+  for _, text in ipairs(without(family)) do parts[#parts + 1] = wrap(text) end
   return table.concat(parts, '\n')
 end
 

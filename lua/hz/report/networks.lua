@@ -78,6 +78,9 @@ end
 local settings_form = { data = 'string', model = 'string', test_digest = 'string?', norm = 'string?', hears = 'table?',
   dtype = 'string?', views = 'texts?', exact = 'truth?' }
 
+local features_form = { rate = 'number', channels = 'whole', length = 'whole' }
+for _, name in ipairs(features.names) do features_form[name] = 'number' end
+
 local function of_run(folder)
   local model, path = file.join(folder, MODEL), file.join(folder, SETTINGS)
   if not file.exists(model) then
@@ -85,7 +88,8 @@ local function of_run(folder)
   end
   local s = json.decode(file.read_all(path), path)
   fields.check(path, s, settings_form)
-  return { path = folder, weights = model, settings = s, data = s.data, trained_digest = s.digest,
+  if s.hears then fields.check(path, s.hears, features_form, 'hears') end
+  return { path = folder, weights = model, settings = s, data = s.data,
     about = ('%s, %s%s'):format(s.model, s.data, type(s.seed) == 'number' and (', seed %d'):format(s.seed) or '') }
 end
 
@@ -109,22 +113,46 @@ end
 
 -- ---- the data ----
 
--- Options of a set: as many test items, and how sounds are heard, where it has such.
-local function options_for(name, o, hears)
+-- Values of a set's options by which its sounds are as a net hears them.
+local function heard(hears)
+  local o = { rate = hears.rate, resample = hears.rate, mono = hears.channels == 1,
+    seconds = hears.length / hears.rate }
+  for _, name in ipairs(features.names) do o[name] = hears[name] end
+  return o
+end
+
+-- The test items of a set, so many of them (nil: all). made: whether a set that is made is made as large, rather than
+-- cut; which of the two scripts do is their own.
+local function load(name, o, hears, made)
   local known, options = dataset.describe(name).options or {}, { split = 'test' }
-  if known.test then options.test = o.test end
-  for _, feature in ipairs(hears and features.names or {}) do
-    if known[feature] then options[feature] = hears[feature] end
+  for option, value in pairs(hears and heard(hears) or {}) do
+    if known[option] then options[option] = value end
   end
-  return options
+  if made and known.test then options.test = o.test end
+  return protocol.first(dataset.data(name, options), o.test, 'test')
+end
+
+-- Of the ways to take so many test items the one whose items a training was scored on, else the first that there is.
+local function matching(name, o, hears, digests)
+  local found, why
+  for _, made in ipairs(o.test and { false, true } or { false }) do
+    local ok, set = c.try(load, name, o, hears, made)
+    if ok and digests[set.digest] then return set end
+    if ok then found = found or set else why = why or set end
+  end
+  return found or error(why, 0)
 end
 
 -- The test items that both are scored on: of data=, else of the data of a run.
 local function test_set(sides, o)
-  local name, hears = o.data, nil
+  local name, hears, digests = o.data, nil, {}
   for _, side in ipairs(sides) do
-    if side.weights then
-      name, hears = name or side.data, hears or side.settings.hears
+    local s = side.settings
+    if s then
+      name, hears = name or side.data, hears or s.hears
+      if s.test_digest then digests[s.test_digest] = true end
+    else
+      digests[side.digest] = true
     end
   end
   if not name then
@@ -134,16 +162,24 @@ local function test_set(sides, o)
   if name:find '^folder ' then
     c.fail('compare: the data of a training are %s; needs data=NAME, or cells of a sweep, which hold outcomes', name)
   end
-  return protocol.first(dataset.data(name, options_for(name, o, hears)), o.test, 'test'), name
+  return matching(name, o, hears, digests), name
+end
+
+local function check_fit(side, net, set)
+  local hears, own = side.settings.hears, rawget(net, 'classes')
+  if hears and (not set.sounds or json.encode(set.sounds:hears()) ~= json.encode(hears)) then
+    c.fail('compare: %s hears sounds otherwise than %s gives them; needs the data it was trained on', side.path,
+      set.name)
+  end
+  if own and json.encode(own) ~= json.encode(set.classes) then
+    c.fail('compare: %s tells other classes apart than %s has; needs the data it was trained on', side.path, set.name)
+  end
 end
 
 local function score(side, set)
   local s = side.settings
-  if s.hears and (not set.sounds or json.encode(set.sounds:hears()) ~= json.encode(s.hears)) then
-    c.fail('compare: %s hears sounds otherwise than %s gives them; needs the data it was trained on', side.path,
-      set.name)
-  end
   local net = nets.load(s.model, { classes = #set.classes, input = set:shape(), norm = s.norm }):load(side.weights)
+  check_fit(side, net, set)
   local settings = training.new('compare', { dtype = s.dtype, views = s.views, exact = s.exact })
   side.correct = net:plan(settings:to_score(set)):evaluate { views = settings.views }.correct
   side.digest, side.classes = set.digest, #set.classes

@@ -120,14 +120,25 @@ end
 
 local function ratio(x, y) return x and x / y - 1 end
 
+-- '0.1 to 0.5', or the one number that both would be written as.
+local function span(format, from, to)
+  local one, other = format:format(from), format:format(to)
+  return one == other and one or one .. ' to ' .. other
+end
+
+-- What would make curves meet; first, second: what is lacking.
+local function more(a, b, first, second)
+  return #a == 1 and #b == 1 and 'more encodings of both' or ('encodings of %s, or of %s'):format(first, second)
+end
+
 local function equal_bits(out, p, a, b, alpha)
   out.equal_bits = json.array {}
   if not curves.overlap(a, b) then
     local low, high = 'a', 'b'
     if a[1].bits > b[#b].bits then low, high = 'b', 'a' end
-    out.no_bits = ('no bits in common: a has %.3g to %.3g bits per sample, b %.3g to %.3g'):format(a[1].bits,
-      a[#a].bits, b[1].bits, b[#b].bits)
-    out.help_bits = ('encodings of %s with more bits, or of %s with fewer'):format(low, high)
+    out.no_bits = ('no bits in common: a has %s bits per sample, b %s'):format(span('%.3g', a[1].bits, a[#a].bits),
+      span('%.3g', b[1].bits, b[#b].bits))
+    out.help_bits = more(a, b, low .. ' with more bits', high .. ' with fewer')
     return
   end
   for _, d in ipairs(curves.differences(p, a, b, alpha)) do
@@ -146,9 +157,9 @@ local function equal_accuracy(out, p, a, b, alpha)
   if a_most < b_least or b_most < a_least then
     local better, worse = 'b', 'a'
     if b_most < a_least then better, worse = 'a', 'b' end
-    out.no_accuracy = ('no accuracy in common: a has %.2f to %.2f %%, b %.2f to %.2f %%'):format(100 * a_least,
-      100 * a_most, 100 * b_least, 100 * b_most)
-    out.help_accuracy = ('encodings of %s with fewer bits, or of %s with more'):format(better, worse)
+    out.no_accuracy = ('no accuracy in common: a has %s %%, b %s %%'):format(span('%.2f', 100 * a_least, 100 * a_most),
+      span('%.2f', 100 * b_least, 100 * b_most))
+    out.help_accuracy = more(a, b, better .. ' with fewer bits', worse .. ' with more')
     return
   end
   for i = #a, 1, -1 do
