@@ -8,8 +8,7 @@
 -- features, made when they are first asked for, and its hashes those of the sounds.
 -- Its items are ordered by the sha256 of their bytes: index, digest, subsets and splits follow from the contents
 -- alone, never from the order of files or from a seed. `digest` names the contents. Hashes stay those of the original
--- items when a set is recoded: the same split whatever the encoding. A set with `scenes` (words) shows the same things
--- as others of these words, seen otherwise: its origins name them, and all such sets are in the order of the names.
+-- items when a set is recoded: the same split whatever the encoding. Sets with `scenes` (words) are ordered by origins.
 local ffi = require 'ffi'
 local args = require 'hz.base.args'
 local c = require 'hz.c'
@@ -84,8 +83,8 @@ local function check_raw(raw)
   end
 end
 
--- A set from { name, part, items, labels, classes, source, entropy, files, stored, made, origins = a list, scenes }:
--- hashed and put in order. The tensors given are not kept. Of sounds { sounds, clips, hashes, kind } stand for items.
+-- A set from { name, part, items, labels, classes, source, entropy, files, stored, made, scenes, origins = a list }:
+-- hashed, in order. The tensors given are not kept. Of sounds { sounds, clips, hashes, kind } stand for items.
 function M.new(raw)
   check_raw(raw)
   local items, labels = raw.items and raw.items:contiguous(), raw.labels:to 'i32'
@@ -95,11 +94,10 @@ function M.new(raw)
   local order = ranked(#labels, labels, function(i) return bytes_at(raw.scenes and origins or hashes, i) end)
   local function ordered(t) return t and gather(t, order) end
   return wrap {
-    name = raw.name, part = raw.part, classes = raw.classes, source = raw.source or 'memory',
+    name = raw.name, part = raw.part, classes = raw.classes, source = raw.source or 'memory', scenes = raw.scenes,
     kind = raw.kind or kind_of(items), items = ordered(items), labels = ordered(labels), hashes = ordered(hashes),
     entropy = ordered(raw.entropy), files = raw.files, stored = ordered(raw.stored), made = raw.made,
-    origins = ordered(origins), scenes = raw.scenes, sounds = raw.sounds, clips = ordered(raw.clips),
-    rate = raw.sounds and raw.sounds.rate,
+    origins = ordered(origins), sounds = raw.sounds, clips = ordered(raw.clips), rate = raw.sounds and raw.sounds.rate,
   }
 end
 
