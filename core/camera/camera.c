@@ -34,6 +34,8 @@ static hz_status check(hz_camera_spec *s)
         { "texture", s->texture, 0, 4, "" },
         { "exposure", s->exposure, -4, 4, " stops" },
         { "gain", s->gain, -4, 4, " stops" },
+        { "fine", s->fine, 0, 1, "" },
+        { "draw", s->draw, 0, INT32_MAX, "" },
     };
     for (size_t i = 0; i < sizeof knobs / sizeof *knobs; i++)
         if (in_range(knobs[i].name, knobs[i].value, knobs[i].lo, knobs[i].hi, knobs[i].unit))
@@ -64,7 +66,21 @@ hz_camera *hz_camera_new(const hz_camera_spec *spec)
 
 void hz_camera_free(hz_camera *camera) { hz_free(camera, sizeof *camera); }
 const hz_camera_spec *hz_camera_knobs(const hz_camera *camera) { return &camera->spec; }
-const char *hz_camera_class(int label) { return label >= 0 && label < HZ_CAMERA_CLASSES ? shape_name(label) : NULL; }
+
+const char *hz_camera_class(int label, int fine)
+{
+    if (label < 0 || label >= HZ_CAMERA_CLASSES)
+        return NULL;
+    return fine ? scene_waves(label) : shape_name(label);
+}
+
+/* By the slope of the tone curve at mid grey; shot and read noise both grow with the knob. */
+double hz_camera_noise(double sigma)
+{
+    double light = sensor_light(0.5), slope = (sensor_tone(light + 1e-4) - sensor_tone(light - 1e-4)) / 2e-4;
+    double electrons = sqrt(FULL_WELL * light + READ_NOISE * READ_NOISE);
+    return sigma / (255 * slope * electrons / FULL_WELL);
+}
 
 /* ---- rendering ---- */
 
@@ -75,6 +91,8 @@ static double picture(const hz_camera *camera, uint32_t item, uint8_t *pixels)
     const hz_camera_spec *k = &camera->spec;
     scene s;
     scene_make(&s, k->seed, item, k->texture);
+    if (k->fine)
+        scene_refine(&s, k->seed, item);
     int shorter = k->height < k->width ? k->height : k->width;
     double footprint = 2.0 / shorter, bits = 0;
     uint32_t words[4] = { 0 }, element = 0;
@@ -89,7 +107,7 @@ static double picture(const hz_camera *camera, uint32_t item, uint8_t *pixels)
                     value = (int)m_min((level + LEVEL_STEP / 2) / LEVEL_STEP, VALUES - 1);
                 } else {
                     if (element % 4 == 0)
-                        hz_random4(k->seed, element / 4, item, 0, 0, HZ_FOR_SENSOR, words);
+                        hz_random4(k->seed, element / 4, item, (uint32_t)k->draw, 0, HZ_FOR_SENSOR, words);
                     value = sensor_draw(&camera->sensor, level, words[element % 4]);
                     bits += camera->sensor.entropy[level];
                 }

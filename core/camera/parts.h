@@ -26,7 +26,7 @@ typedef struct clutter { double x, y, c, s, rx, ry, round, colour[3]; } clutter;
 enum { CLUTTER = 3 };
 
 typedef struct scene {
-    int label;
+    int shape;                                   /* the class, but of fine scenes */
     double x, y, c, s, scale, squash, flip;      /* the subject's place, rotation, size, foreshortening, mirror */
     double form;                                 /* variation of its shape, 0..1 */
     double light[3], lamp[3], ambient, gloss;    /* direction (unit), colour, shares */
@@ -36,11 +36,15 @@ typedef struct scene {
     int behind_count;
     clutter front;
     int has_front;
+    double wave_x, wave_y, wave_phase, waves;    /* fine waves on the subject: turns per unit, share of its light */
     double texture;
     field rough, skin, fine;                     /* ground, subject, added texture */
 } scene;
 
 void scene_make(scene *s, uint64_t seed, uint32_t item, double texture);
+/* The same scene with the class in fine waves and any shape. */
+void scene_refine(scene *s, uint64_t seed, uint32_t item);
+const char *scene_waves(int label);  /* what they are called */
 /* Linear light in R, G, B at (u,v), the shorter side of the image spanning -1..1; footprint = a pixel's side. */
 void scene_light(const scene *s, double u, double v, double footprint, double rgb[3]);
 

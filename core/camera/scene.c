@@ -93,7 +93,7 @@ static void lighting(stream *r, scene *s)
 void scene_make(scene *s, uint64_t seed, uint32_t item, double texture)
 {
     stream r = { .seed = seed, .item = item, .purpose = HZ_FOR_SCENE };
-    s->label = (int)(item % HZ_CAMERA_CLASSES);
+    s->shape = (int)(item % HZ_CAMERA_CLASSES);
     pose(&r, s);
     lighting(&r, s);
     cover_make(&r, &s->ground, 0.15, 3.5);
@@ -104,10 +104,36 @@ void scene_make(scene *s, uint64_t seed, uint32_t item, double texture)
     s->has_front = chance(&r, 0.2);
     clutter_make(&r, &s->front, 0.08, 0.35);
     s->texture = texture;
+    s->waves = 0;
     field_make(&s->rough, seed, item, 1);
     field_make(&s->skin, seed, item, 2);
     if (texture > 0)
         field_make(&s->fine, seed, item, 3);
+}
+
+/* Two rates, at 32 pixels a side a fourth and three eighths of a turn per pixel, by five slopes; mirrored ones are of
+   the same class, as pictures are that a training mirrors. */
+enum { SLOPES = 5 };
+static const double RATES[] = { 4, 6 }, WAVES = 0.3;
+
+const char *scene_waves(int label)
+{
+    static const char *const names[] = { "waves 4 at 0", "waves 4 at 22", "waves 4 at 45", "waves 4 at 68",
+                                         "waves 4 at 90", "waves 6 at 0", "waves 6 at 22", "waves 6 at 45",
+                                         "waves 6 at 68", "waves 6 at 90" };
+    return names[label];
+}
+
+void scene_refine(scene *s, uint64_t seed, uint32_t item)
+{
+    stream r = { .seed = seed, .item = item, .layer = 4, .purpose = HZ_FOR_SCENE };
+    int label = (int)(item % HZ_CAMERA_CLASSES);
+    double angle = (label % SLOPES) / 16.0, rate = RATES[label / SLOPES];
+    s->shape = (int)uniform(&r, 0, HZ_CAMERA_CLASSES);
+    s->wave_x = rate * m_cos(angle) * (chance(&r, 0.5) ? -1 : 1);
+    s->wave_y = rate * m_sin(angle);
+    s->wave_phase = uniform(&r, 0, 1);
+    s->waves = WAVES;
 }
 
 /* ---- light at a point ---- */
@@ -183,13 +209,13 @@ static double subject_distance(const scene *s, double u, double v)
 {
     double x, y;
     to_subject(s, u, v, &x, &y);
-    return shape_distance(s->label, x, y, s->form) * s->scale * s->squash;
+    return shape_distance(s->shape, x, y, s->form) * s->scale * s->squash;
 }
 
 /* Diffuse and glossy light on the subject's rounded rim; d = distance at (u,v), < 0 inside. */
 static void shade(const scene *s, double u, double v, double d, double footprint, double rgb[3])
 {
-    double step = 0.25 * footprint, rim = shape_bevel(s->label) * s->scale;
+    double step = 0.25 * footprint, rim = shape_bevel(s->shape) * s->scale;
     double gx = (subject_distance(s, u + step, v) - d) / step, gy = (subject_distance(s, u, v + step) - d) / step;
     double tilt = 1 - m_clamp(-d / rim, 0, 1);             /* 1 at the outline, 0 on the flat */
     double scale = tilt / m_max(m_length(gx, gy), 1);
@@ -201,6 +227,12 @@ static void shade(const scene *s, double u, double v, double d, double footprint
         shine *= shine;
     for (int c = 0; c < 3; c++)
         rgb[c] = rgb[c] * (s->ambient + (1 - s->ambient) * lit) + s->gloss * shine;
+}
+
+static void brighten(double rgb[3], double factor)
+{
+    for (int c = 0; c < 3; c++)
+        rgb[c] *= factor;
 }
 
 static void add_subject(const scene *s, double u, double v, double footprint, double rgb[3])
@@ -216,6 +248,8 @@ static void add_subject(const scene *s, double u, double v, double footprint, do
         double own[3], x, y;
         to_subject(s, u, v, &x, &y);
         cover_at(&s->subject, &s->skin, x, y, own);
+        if (s->waves > 0)
+            brighten(own, 1 + s->waves * m_sin(u * s->wave_x + v * s->wave_y + s->wave_phase));
         shade(s, u, v, d, footprint, own);
         paint(rgb, own, share);
     }

@@ -13,8 +13,9 @@
 
 enum { HZ_CAMERA_CLASSES = 10, HZ_CAMERA_CHANNELS = 3 };
 
-/* Knobs; a zeroed field means its default. Scenes depend on seed and texture only: cameras that differ in noise,
-   noise_free, exposure or gain see the same scenes, sharper or coarser by height and width. */
+/* Knobs; a zeroed field means its default. Scenes depend on seed, texture and fine only: cameras that differ in noise,
+   noise_free, draw, exposure or gain see the same scenes, sharper or coarser by height and width. Sample by sample the
+   noise comes from the same uniform number, unless draw differs. */
 typedef struct hz_camera_spec {
     uint64_t seed;
     int32_t height, width;     /* pixels, 8..512; default 32 */
@@ -24,6 +25,9 @@ typedef struct hz_camera_spec {
                                   default 0: none */
     double exposure;           /* light on the sensor, stops (+1: twice the electrons, brighter); -4..4, default 0 */
     double gain;               /* amplification, stops (+1: brighter from the same electrons); -4..4, default 0 */
+    int32_t fine;              /* 1: shapes say nothing of the class, fine waves on the subject do (scene.c); they need
+                                  32 pixels a side */
+    int32_t draw;              /* another draw of the noise, >= 0 */
 } hz_camera_spec;
 
 typedef struct hz_camera hz_camera;
@@ -35,8 +39,10 @@ void hz_camera_free(hz_camera *camera);
 
 /* The knobs with defaults filled in; lent until the camera is freed. [any] */
 const hz_camera_spec *hz_camera_knobs(const hz_camera *camera);
-/* "ball" for 0 and so on; lent for ever; NULL outside 0..HZ_CAMERA_CLASSES-1. [any] */
-const char *hz_camera_class(int label);
+/* "ball" for 0 and so on, of fine ones "waves 4 at 0"; lent for ever; NULL outside 0..HZ_CAMERA_CLASSES-1. [any] */
+const char *hz_camera_class(int label, int fine);
+/* The knob `noise` whose standard deviation at mid grey is `sigma` grey values, before rounding and at gain 0. [any] */
+double hz_camera_noise(double sigma);
 
 /* Renders images first .. first+count-1; one camera may serve many threads at once. 0 <= first, first+count <= 2^32.
    Any of the three outputs may be NULL. [any] */

@@ -26,6 +26,7 @@ local lazy = {
   sound = { 'hz.codec.sound' },
   classify = { 'hz.codec.classify' },
   study = { 'hz.sweep.study' }, sweep = { 'hz.report.sweep', 'run' },
+  calibrate = { 'hz.report.calibrate', 'new' }, low_bits = { 'hz.data.low_bits' },
   results = { 'hz.report.results', 'results' }, query = { 'hz.report.results', 'query' },
   matmul = { 'hz.tensor.linalg', 'matmul' }, solve = { 'hz.tensor.linalg', 'solve' },
   svd = { 'hz.tensor.linalg', 'svd' }, eigh = { 'hz.tensor.linalg', 'eigh' },

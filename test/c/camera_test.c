@@ -87,6 +87,7 @@ static const struct { hz_camera_spec spec; uint64_t digest; } golden[] = {
     { { .noise_free = 1 }, 0x41077d5c1a5e4f4a },
     { { .seed = 123456789012345, .height = 24, .width = 40, .noise = 2.5, .texture = 1.5, .exposure = -0.7,
         .gain = 1.1 }, 0x95b391d3a241be6d },
+    { { .fine = 1, .draw = 2 }, 0xaa880c3f571065af },
 };
 
 /* Recorded with gcc 12 on x86-64; any other compiler, option or machine must yield the same bytes. */
@@ -166,6 +167,10 @@ START_TEST(knobs_do_what_they_say)
     ck_assert_double_eq_tol(distance(plain, other) / noise, 2, 0.1);
     for (int i = 0; i < 10; i++)
         ck_assert_double_eq_tol(more[i] - bits[i], 1, 0.1);          /* twice the deviation: one bit more */
+    render((hz_camera_spec){ .draw = 1 }, 0, 10, other, more);
+    ck_assert_double_eq_tol(distance(plain, other) / noise, 1, 0.05);
+    for (int i = 0; i < 10; i++)
+        ck_assert(more[i] == bits[i]);
     render((hz_camera_spec){ .noise = 0.1 }, 0, 10, other, more);
     ck_assert_double_lt(distance(plain, other), 0.5);
     render((hz_camera_spec){ .noise_free = 1, .exposure = -1, .gain = 1 }, 0, 10, other, NULL);
@@ -190,6 +195,8 @@ static const struct { hz_camera_spec spec; const char *word; } wrong[] = {
     { { .texture = 4.5 }, "texture is 4.5" },
     { { .exposure = INFINITY }, "exposure is inf" },
     { { .gain = -5 }, "gain is -5" },
+    { { .fine = 2 }, "fine is 2" },
+    { { .draw = -1 }, "draw is -1" },
 };
 
 START_TEST(bad_knobs_are_named)
@@ -223,14 +230,54 @@ START_TEST(bad_ranges_are_errors)
     ck_assert_int_eq(hz_camera_render(camera, (int64_t)1 << 32, 0, NULL, NULL, NULL), HZ_OK);
     hz_camera_free(camera);
     hz_camera_free(NULL);
-    ck_assert_str_eq(hz_camera_class(0), "ball");
-    ck_assert_ptr_null(hz_camera_class(-1));
-    ck_assert_ptr_null(hz_camera_class(HZ_CAMERA_CLASSES));
+    ck_assert_str_eq(hz_camera_class(0, 0), "ball");
+    ck_assert_str_eq(hz_camera_class(0, 1), "waves 4 at 0");
+    ck_assert_ptr_null(hz_camera_class(-1, 0));
+    ck_assert_ptr_null(hz_camera_class(HZ_CAMERA_CLASSES, 1));
     ck_assert_int_eq(hz_live_bytes(), 0);
 }
 END_TEST
 
 /* ---- scenes ---- */
+
+/* Fine scenes keep place, light and ground; the class is in waves, shapes are any. */
+START_TEST(fine_scenes_have_any_shape)
+{
+    int same = 0;
+    for (uint32_t i = 0; i < 1000; i++) {
+        scene coarse, fine;
+        scene_make(&coarse, 3, i, 0);
+        scene_make(&fine, 3, i, 0);
+        scene_refine(&fine, 3, i);
+        ck_assert(coarse.x == fine.x && coarse.scale == fine.scale && coarse.waves == 0 && fine.waves > 0);
+        ck_assert(fine.shape >= 0 && fine.shape < HZ_CAMERA_CLASSES);
+        ck_assert_double_eq_tol(m_length(fine.wave_x, fine.wave_y), i % 10 < 5 ? 4 : 6, 1e-9);
+        same += coarse.shape == fine.shape;
+    }
+    ck_assert_int_gt(same, 60);         /* of 1,000: a tenth; the deviation is 9.5 */
+    ck_assert_int_lt(same, 140);
+}
+END_TEST
+
+START_TEST(deviation_at_mid_grey_is_as_asked)
+{
+    static const double sigmas[] = { 0.5, 1, 4, 8 };
+    sensor *s = malloc(sizeof *s);
+    for (int i = 0; i < 4; i++) {
+        double noise = hz_camera_noise(sigmas[i]), sum = 0, square = 0;
+        ck_assert_int_eq(sensor_make(s, 4000 / (noise * noise), 6 / noise), HZ_OK);
+        const uint32_t *upto = s->upto[128 * LEVEL_STEP];
+        for (int k = s->lo[128 * LEVEL_STEP]; k <= s->hi[128 * LEVEL_STEP]; k++) {
+            double below = k > s->lo[128 * LEVEL_STEP] ? upto[k - 1] : 0;
+            double p = ((k < s->hi[128 * LEVEL_STEP] ? upto[k] : 4294967296.0) - below) / 4294967296.0;
+            sum += p * k;
+            square += p * k * k;
+        }
+        ck_assert_double_eq_tol(sqrt(square - sum * sum - 1 / 12.0) / sigmas[i], 1, 0.02);
+    }
+    free(s);
+}
+END_TEST
 
 START_TEST(outlines_fill_their_frame)
 {
@@ -292,5 +339,6 @@ int main(void)
     return RUN_SUITE("camera", ONCE(recorded_entropy_is_that_of_the_scene), ONCE(noise_is_independent_per_sample),
                      EACH(golden_bytes, golden), ONCE(parts_equal_the_whole), ONCE(knobs_do_what_they_say),
                      EACH(bad_knobs_are_named, wrong), ONCE(ends_of_the_knobs_work), ONCE(bad_ranges_are_errors),
+                     ONCE(fine_scenes_have_any_shape), ONCE(deviation_at_mid_grey_is_as_asked),
                      ONCE(outlines_fill_their_frame), ONCE(colour_does_not_tell_the_class));
 }

@@ -196,9 +196,61 @@ t.case('the camera set: counts, knobs, entropy beside each image', function()
   t.equal(dataset('camera', { train = 10, split = 'train', noise = 0 }).entropy:max(), 0)
   t.equal(dataset('camera', { train = 10, split = 'train', size = 16 })[1]:size(), { 16, 16, 3 })
   t.raises('data camera: train is 5; needs a whole number within 10..1000000', dataset.data, 'camera', { train = 5 })
-  t.raises("option 'train_count' is unknown; have noise, seed, size, split, test, texture, train", dataset.data,
-    'camera', { train_count = 5 })
+  t.raises("option 'train_count' is unknown; have detail, draw, noise, paired, seed, shuffled, size, split, test, "
+    .. 'texture, train, unit', dataset.data, 'camera', { train_count = 5 })
   t.raises('camera: noise is 0.05', dataset.data, 'camera', { noise = 0.05 })
+end)
+
+local function camera(o)
+  o.train, o.split, o.paired = 60, 'train', true
+  return dataset('camera', o)
+end
+
+t.case('paired camera sets: the same scenes in the same places at any noise, in one split', function()
+  local clean, noisy = camera { noise = 0 }, camera { noise = 8, unit = 'grey' }
+  local other, fine = camera { noise = 8, unit = 'grey', draw = 1 }, camera { noise = 0, detail = 'fine' }
+  t.ok(clean.digest ~= noisy.digest and noisy.digest ~= other.digest)
+  t.ok(clean.digest ~= dataset('camera', { train = 60, split = 'train', noise = 0 }).digest)
+  t.equal(clean.scenes, noisy.scenes)
+  t.equal(clean.scenes, other.scenes)
+  t.ok(clean.scenes ~= fine.scenes)
+  t.equal(noisy.entropy:mean(), other.entropy:mean())
+  local function apart(a, b) return (a.items:to 'f32' - b.items:to 'f32'):pow(2):mean() end
+  t.near(math.sqrt(apart(clean, noisy)), 8, 1)
+  t.near(apart(noisy, other) / apart(clean, noisy), 2, 0.1)
+  local _, held = clean:split(20)
+  local _, held_noisy = noisy:split(20)
+  for i = 1, 20 do t.equal(held.labels[i], held_noisy.labels[i]) end
+  t.near(math.sqrt(apart(held, held_noisy)), 8, 1)
+  for i = 1, 60 do t.equal(clean.labels[i], noisy.labels[i]) end
+  t.equal(fine.classes[1], 'waves 4 at 0')
+end)
+
+t.case('shuffled labels are those of others, as many of each class', function()
+  local plain, shuffled, same = camera {}, camera { shuffled = true }, 0
+  t.equal(shuffled:per_class(), plain:per_class())
+  for i = 1, 60 do same = same + (plain.labels[i] == shuffled.labels[i] and 1 or 0) end
+  t.ok(same < 20, same .. ' of 60 labels kept')
+end)
+
+t.case('low bits: random and zero ones on the same images', function()
+  local low_bits = require 'hz.data.low_bits'
+  local set = camera { noise = 0 }
+  local random, zero = low_bits(set, 3, 'random'), low_bits(set, 3, 'zero')
+  t.equal(random.scenes, zero.scenes)
+  t.ok(random.digest ~= zero.digest)
+  t.equal(random.entropy:mean(), 3)
+  t.equal(zero.entropy:mean(), 0)
+  local x, y, counts = random.items:pointer 'read', zero.items:pointer 'read', {}
+  for i = 0, random.items:count() - 1 do
+    t.equal(y[i] % 8, 0)
+    counts[x[i] - y[i]] = (counts[x[i] - y[i]] or 0) + 1
+  end
+  for v = 0, 7 do t.near(counts[v] / random.items:count(), 1 / 8, 0.005) end
+  t.equal(low_bits(set, 3, 'random').digest, random.digest)
+  t.raises('low_bits: the number of bits is 9', low_bits, set, 9, 'zero')
+  t.raises("low_bits: the filling is 'one'", low_bits, set, 1, 'one')
+  t.raises('low_bits: the set is 3', low_bits, 3, 1, 'zero')
 end)
 
 t.case('a net trains on a set', function()

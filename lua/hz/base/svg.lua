@@ -9,6 +9,9 @@ local L, R, T, B = 70, 22, 48, 62  -- margins
 -- Okabe and Ito: told apart by all.
 local colours = { '#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56b4e9', '#e69f00', '#000000', '#8c6d31' }
 
+-- That of the k-th thing of several.
+function M.colour(k) return colours[(k - 1) % #colours + 1] end
+
 -- XML 1.0 has no control characters at all.
 local function escape(s)
   return (visible(s):gsub('[&<>"]', { ['&'] = '&amp;', ['<'] = '&lt;', ['>'] = '&gt;', ['"'] = '&quot;' }))

@@ -6,11 +6,20 @@ local ffi, C = c.ffi, c.C
 
 local M = {}
 
-M.classes = {}
-for label = 0, C.HZ_CAMERA_CLASSES - 1 do M.classes[label + 1] = ffi.string(C.hz_camera_class(label)) end
+-- Names of classes, where the class is in coarse or in fine detail.
+local function classes(fine)
+  local list = {}
+  for label = 0, C.HZ_CAMERA_CLASSES - 1 do list[label + 1] = ffi.string(C.hz_camera_class(label, fine)) end
+  return list
+end
 
--- Images first .. first+count-1 for these knobs (seed, height, width, noise, noise_free, texture, exposure, gain;
--- those missing have the core's defaults): pixels (count,height,width,3) u8, labels (count) i32 from 0, entropy
+M.classes = { coarse = classes(0), fine = classes(1) }
+
+-- The knob `noise` of which the standard deviation at mid grey is so many grey values.
+M.noise_of = C.hz_camera_noise
+
+-- Images first .. first+count-1 for these knobs (seed, height, width, noise, noise_free, texture, exposure, gain, fine,
+-- draw; those missing have the core's defaults): pixels (count,height,width,3) u8, labels (count) i32 from 0, entropy
 -- (count) f32 in bits per sample.
 function M.render(knobs, first, count)
   local spec = ffi.new 'hz_camera_spec'

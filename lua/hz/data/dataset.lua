@@ -8,7 +8,7 @@
 -- features, made when they are first asked for, and its hashes those of the sounds.
 -- Its items are ordered by the sha256 of their bytes: index, digest, subsets and splits follow from the contents
 -- alone, never from the order of files or from a seed. `digest` names the contents. Hashes stay those of the original
--- items when a set is recoded: the same split whatever the encoding.
+-- items when a set is recoded: the same split whatever the encoding. Sets with `scenes` (words) are ordered by origins.
 local ffi = require 'ffi'
 local args = require 'hz.base.args'
 local c = require 'hz.c'
@@ -83,21 +83,21 @@ local function check_raw(raw)
   end
 end
 
--- A set from { name, part, items, labels, classes, source, entropy, files, stored, made, origins = a list }: hashed and
--- put in order. The tensors given are not kept. Of sounds { sounds, clips, hashes, kind } stand for items.
+-- A set from { name, part, items, labels, classes, source, entropy, files, stored, made, scenes, origins = a list }:
+-- hashed, in order. The tensors given are not kept. Of sounds { sounds, clips, hashes, kind } stand for items.
 function M.new(raw)
   check_raw(raw)
   local items, labels = raw.items and raw.items:contiguous(), raw.labels:to 'i32'
   check_labels('data set ' .. raw.name, labels, raw.classes)
   local hashes = raw.hashes or hash_rows(items)
-  local order = ranked(#labels, labels, function(i) return bytes_at(hashes, i) end)
+  local origins = raw.origins and origins_of(raw.origins, hashes)
+  local order = ranked(#labels, labels, function(i) return bytes_at(raw.scenes and origins or hashes, i) end)
   local function ordered(t) return t and gather(t, order) end
   return wrap {
-    name = raw.name, part = raw.part, classes = raw.classes, source = raw.source or 'memory',
+    name = raw.name, part = raw.part, classes = raw.classes, source = raw.source or 'memory', scenes = raw.scenes,
     kind = raw.kind or kind_of(items), items = ordered(items), labels = ordered(labels), hashes = ordered(hashes),
     entropy = ordered(raw.entropy), files = raw.files, stored = ordered(raw.stored), made = raw.made,
-    origins = raw.origins and ordered(origins_of(raw.origins, hashes)), sounds = raw.sounds, clips = ordered(raw.clips),
-    rate = raw.sounds and raw.sounds.rate,
+    origins = ordered(origins), sounds = raw.sounds, clips = ordered(raw.clips), rate = raw.sounds and raw.sounds.rate,
   }
 end
 
@@ -257,7 +257,7 @@ names.receivers('set', methods, M.is)
 
 -- Fields that a set may lack.
 local field = names.index('set', methods,
-  'part entropy rate recoded digest files stored remarks origins made sounds clips')
+  'part entropy rate recoded digest files stored remarks origins made scenes sounds clips')
 
 function Set.__index(set, k)
   if type(k) == 'number' then

@@ -76,6 +76,16 @@ local function decides(o, p, settings)
     protocol = o.protocol, made = p.test.made, views = settings:scored_views() } }
 end
 
+-- What is known of the noise of all items: mean bits per sample, H(Y|S).
+local function noise_bits(p)
+  local sum, n = 0, 0
+  for _, set in ipairs(p.watch == p.test and { p.train, p.test } or { p.train, p.watch, p.test }) do
+    if not set.entropy then return nil end
+    sum, n = sum + set.entropy:sum(), n + #set.labels
+  end
+  return sum / n
+end
+
 local function labels(o, p, settings)
   local own = {
     data = p.data, split = protocols.named(o.protocol).split(p.train, p.watch, p.test), protocol = o.protocol,
@@ -83,6 +93,7 @@ local function labels(o, p, settings)
     seed = settings.seed, dtype = settings.dtype, epochs = settings.epochs,
     items = { train = #p.train.labels, watch = #p.watch.labels, test = #p.test.labels }, classes = #p.test.classes,
     source = p.source, made = p.test.made, views = settings:scored_views(), control = p.control, damage = p.damage,
+    noise_bits = noise_bits(p), scenes = p.test.scenes,
   }
   p.encoding.train:label(own, '')
   p.encoding.test:label(own, '_test')

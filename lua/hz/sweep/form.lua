@@ -17,7 +17,7 @@ local labels = {
   codec_test = 'string', params = 'number', seed = 'number', epochs = 'whole', quality = 'scalar?', made = 'string?',
   quality_test = 'scalar?', parameter = 'string?', parameter_test = 'string?', further = 'values?',
   further_test = 'values?', forced = 'string?', forced_test = 'string?',
-  views = 'texts?', control = 'string?', damage = 'number?',
+  views = 'texts?', control = 'string?', damage = 'number?', noise_bits = 'number?', scenes = 'string?',
 }
 
 local curve = { loss = 'gaps', accuracy = 'gaps', watch_loss = 'gaps', watch_accuracy = 'gaps' }
