@@ -9,6 +9,7 @@ NEEDS_png  = libpng zlib
 NEEDS_sndfile = sndfile
 NEEDS_soxr = soxr
 NEEDS_vorbis = vorbisenc vorbis ogg
+NEEDS_webp = libwebp
 NEEDS_zimg = zimg
 
 PLUGINS       = $(filter-out skeleton,$(patsubst plugins/%/,%,$(sort $(dir $(wildcard plugins/*/*.c)))))

@@ -52,6 +52,7 @@ static const struct { const char *name, *values; } specs[] = {
     { "png", "filter=smallest" }, { "png", "strategy=rle;filter=paeth" }, { "skeleton", "bits=1" },
     { "skeleton", "bits=3" },
     { "skeleton", "bits=8" },
+    { "webp", "" }, { "webp", "quality=0" }, { "webp", "quality=100;method=6" }, { "webp", "lossless=true" },
 };
 static const int sizes[][2] = { { 1, 1 }, { 1, 7 }, { 7, 1 }, { 8, 8 }, { 9, 17 }, { 16, 16 }, { 31, 33 }, { 32, 32 },
                                 { 64, 48 },
@@ -93,7 +94,8 @@ START_TEST(accounts_add_up)
     hz_codec *c = codec_or_null(specs[_i].name, specs[_i].values);
     for (size_t i = 0; c && i < sizeof sizes / sizeof *sizes; i++)
         for (int channels = 1; channels <= 3; channels += 2)
-            check_round_trip(c, sizes[i][0], sizes[i][1], channels);
+            if (hz_codec_find(specs[_i].name)->channels >> channels & 1)
+                check_round_trip(c, sizes[i][0], sizes[i][1], channels);
     hz_codec_free(c);
 }
 END_TEST

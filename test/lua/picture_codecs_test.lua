@@ -1,0 +1,170 @@
+-- picture_codecs_test.lua: WebP, AVIF, JPEG XL and JPEG 2000 from Lua: the same streams and pixels as the tools of
+-- their libraries, accounts that independent parsers confirm, bits that rise with quality, broken streams refused.
+local t = ...
+local codec = require 'hz.codec.codec'
+local plugins = require 'hz.codec.plugins'
+local quality = require 'hz.codec.quality'
+local tensor = require 'hz.tensor.tensor'
+local ffi = require 'ffi'
+
+local function case(name, title, f)
+  t.case(('%s: %s'):format(name, title), function()
+    if not plugins.has(name) then t.skip('the plugin %s is not built', name) end
+    f(codec[name])
+  end)
+end
+
+local function need(...)
+  for _, tool in ipairs { ... } do
+    if not t.tool(tool) then t.skip('%s is not installed', tool) end
+  end
+end
+
+-- Smooth with edges and some noise: (height,width,channels) u8.
+local function picture(h, w, channels, seed)
+  local image = tensor.empty({ h, w, channels }, 'u8')
+  local p, state, at = image:pointer(), seed, 0
+  for y = 0, h - 1 do
+    for x = 0, w - 1 do
+      for k = 0, channels - 1 do
+        state = (state * 16807) % 2147483647
+        p[at] = 60 + (x > y and 70 or 0) + (x * 3 + y * 2 + k * 20) % 80 + state % 12
+        at = at + 1
+      end
+    end
+  end
+  return image
+end
+
+local function set_of(n, h, w, channels)
+  local set = tensor.empty({ n, h, w, channels }, 'u8')
+  for i = 1, n do set[i] = picture(h, w, channels, i) end
+  return set
+end
+
+local function bytes_of(image) return ffi.string(image:pointer 'read', image:count()) end
+
+local function pnm(image)
+  return ('P%d\n%d %d\n255\n'):format(image:size(3) == 3 and 6 or 5, image:size(2), image:size(1)) .. bytes_of(image)
+end
+
+local function sh(command, ...)
+  local status, out, err = t.sh(command:format(...))
+  t.equal(status, 0, command .. ': ' .. tostring(out) .. tostring(err))
+  return out .. err
+end
+
+-- Segments of an account as { 'container 0+20', ... }.
+local function segments(account)
+  local list = {}
+  for i, s in ipairs(account.segments) do list[i] = ('%s %d+%d'):format(s.part, s.offset, s.bytes) end
+  return list
+end
+
+-- ---- what holds of each ----
+
+-- channels: what it takes; rising: qualities; lossless: values by which pixels return as they were; least: PSNR in dB
+-- of the highest quality.
+local rows = {
+  webp = { channels = { 3 }, rising = { 0, 10, 30, 50, 75, 90, 100 }, lossless = { lossless = true }, least = 30 },
+}
+
+for name, row in pairs(rows) do
+  local most = row.channels[#row.channels]
+
+  case(name, 'any size comes back, accounts name every byte', function(make)
+    for _, size in ipairs { { 1, 1 }, { 1, 5 }, { 5, 1 }, { 2, 2 }, { 7, 13 }, { 32, 32 }, { 33, 65 }, { 3, 2000 } } do
+      for _, channels in ipairs(row.channels) do
+        local image = picture(size[1], size[2], channels, 3)
+        for _, values in ipairs { {}, { quality = row.rising[1] }, row.lossless } do
+          local one = make(values)
+          local stream, a = one:encode(image)
+          t.equal(one:decode(stream):size(), { size[1], size[2], channels })
+          t.equal({ a.payload + a.tables + a.container, a.bytes }, { #stream, #stream })
+          t.ok(a.payload > 0 and a.container > 0)
+        end
+        local one = make(row.lossless)
+        t.equal(one:decode((one:encode(image))):ne(image):sum(), 0, 'lossless')
+      end
+    end
+  end)
+
+  case(name, 'a higher quality costs more bits and is nearer', function(make)
+    local set, bits, psnr = set_of(8, 48, 48, most), 0, 0
+    for _, q in ipairs(row.rising) do
+      local decoded, a = make { quality = q }:recode(set)
+      t.ok(a.bits_per_sample_file > bits, ('quality %g: %g bits, before %g'):format(q, a.bits_per_sample_file, bits))
+      bits = a.bits_per_sample_file
+      local p = quality.psnr(set, decoded) or math.huge
+      t.ok(p > psnr - 0.1, ('quality %g: %g dB, before %g'):format(q, p, psnr))
+      psnr = p
+    end
+    t.ok(psnr > row.least, ('%g dB at the highest'):format(psnr))
+  end)
+
+  case(name, 'streams that are cut or damaged are refused or decode to some picture', function(make)
+    for _, values in ipairs { {}, row.lossless } do
+      local one = make(values)
+      local stream = one:encode(picture(24, 20, most, 1))
+      for n = 1, #stream - 1 do t.raises(name .. ': ', one.decode, one, stream:sub(1, n)) end
+      for i = 1, #stream do
+        local broken = stream:sub(1, i - 1) .. string.char((stream:byte(i) + 85) % 256) .. stream:sub(i + 1)
+        local ok, e = pcall(one.decode, one, broken)
+        t.ok(ok or tostring(e):find(name .. ': ', 1, true), tostring(e))
+      end
+      t.raises(name .. ': ', one.decode, one, ('no stream '):rep(100))
+    end
+  end)
+
+  case(name, 'the tool hz plugin check finds nothing wrong', function()
+    local status, out = t.run('plugin check ' .. name)
+    t.equal(status, 0, out)
+  end)
+end
+
+-- ---- WebP ----
+
+case('webp', 'streams and pixels are those of cwebp and dwebp', function(make)
+  need('cwebp', 'dwebp')
+  local d = t.folder()
+  for options, values in pairs { [''] = {}, ['-q 10 -m 6'] = { quality = 10, method = 6 }, ['-q 99.5 -m 0'] =
+    { quality = 99.5, method = 0 }, ['-lossless'] = { lossless = true }, ['-lossless -q 100 -m 6'] =
+    { lossless = true, quality = 100, method = 6 } } do
+    for _, size in ipairs { { 32, 32 }, { 1, 1 }, { 17, 40 } } do
+      local one, image = make(values), picture(size[1], size[2], 3, 5)
+      local stream = one:encode(image)
+      t.write(d .. '/in.ppm', pnm(image))
+      sh('cwebp -quiet %s %s/in.ppm -o %s/out.webp', options, d, d)
+      t.ok(stream == t.read(d .. '/out.webp'), 'cwebp ' .. options)
+      sh('dwebp -quiet -ppm %s/out.webp -o %s/out.ppm', d, d)
+      t.ok(pnm(one:decode(stream)) == t.read(d .. '/out.ppm'), 'dwebp ' .. options)
+    end
+  end
+end)
+
+case('webp', 'payload is what webpinfo finds in the chunks, without their fixed headers', function(make)
+  need 'webpinfo'
+  local path = t.folder() .. '/a.webp'
+  for _, row in ipairs { { {}, 'VP8 ', 10 }, { { lossless = true }, 'VP8L', 5 } } do
+    local stream, a = make(row[1]):encode(picture(33, 31, 3, 2))
+    t.write(path, stream)
+    local out = sh('webpinfo %s', path)
+    local offset, length = out:match('Chunk ' .. row[2] .. ' at offset +(%d+), length +(%d+)')
+    t.equal(tonumber(out:match 'File size: +(%d+)'), #stream)
+    t.equal({ tonumber(offset), a.tables }, { 12, 0 })
+    local head, size = 20 + row[3], tonumber(length) - 8 - row[3]
+    local padding = size + head < #stream and ('container %d+%d'):format(size + head, #stream - size - head) or nil
+    t.equal(segments(a), { 'container 0+' .. head, ('payload %d+%d'):format(head, size), padding })
+  end
+end)
+
+case('webp', 'what it does not take is said', function(make)
+  local one = make()
+  t.raises('webp: the item has 1 channels; needs 3', one.encode, one, picture(4, 4, 1, 1))
+  t.raises('webp: the image is 1 x 16384; needs at most 16383 either way', one.encode, one,
+    tensor.zeros({ 1, 16384, 3 }, 'u8'))
+  t.raises('webp: the stream does not begin as WebP does', one.decode, one, 'RIFF')
+  local stream = one:encode(picture(9, 9, 3, 1))
+  t.raises(('webp: the stream has %d bytes; it says that it needs %d'):format(#stream - 1, #stream), one.decode, one,
+    stream:sub(1, -2))
+end)
