@@ -10,7 +10,7 @@
 --                          beside `list`: { class, name, items, accuracy, reference (shares right), difference, lower,
 --                          upper (one-sided bounds that hold for all classes), p_harmful (adjusted), harmful (true
 --                          where upper < -margin) }; worst is the one of them with the lowest difference
--- nil where no two seeds, or no two classes, can be compared.
+-- nil where no two seeds, or no two classes, can be compared, and where there is no verdict.
 local c = require 'hz.c'
 local kept = require 'hz.report.kept'
 local outcomes = require 'hz.report.outcomes'
@@ -157,6 +157,7 @@ end
 
 -- The classes of a chain (verdicts.lua), as the head of this file says.
 function M.of(r, chain)
+  if chain.reason then return nil end
   if chain.classes == nil then chain.classes = work(r, chain) or false end
   return chain.classes or nil
 end

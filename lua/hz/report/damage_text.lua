@@ -147,13 +147,11 @@ end
 
 -- ---- the whole ----
 
--- The texts of a judged chain.
+-- The texts of a chain. Where there is no verdict what seeds alone would do still says what items are lost.
 function M.blocks(r, chain)
   local columns, lines = M.damage(r, chain)
-  local list = {}
-  list[1] = columns and tables.text(columns, lines, tables.width)
-  local legend = M.legend(r, chain)
-  list[#list + 1] = legend and wrap(legend)
+  if not columns then return {} end
+  local list = { tables.text(columns, lines, tables.width), wrap(M.legend(r, chain)) }
   for _, line in ipairs(M.savings(r, chain)) do list[#list + 1] = wrap(visible(line)) end
   list[#list + 1] = wrap(visible(M.model(chain)))
   list[#list + 1] = wrap(visible(M.gallery(r, chain)))

@@ -64,8 +64,8 @@ local function all(r)
     if not line.chain.reason then
       list[#list + 1] = M.encodings(r, line.chain, line.name)
       list[#list + 1] = M.account(line.chain, line.name)
-      list[#list + 1] = M.damage(r, line.chain, line.name)
     end
+    list[#list + 1] = M.damage(r, line.chain, line.name)
   end
   for _, m in ipairs(matrix.of(r)) do list[#list + 1], list[#list + 2] = verdict_text.matrix(m) end
   list[#list + 1] = M.figures(r)

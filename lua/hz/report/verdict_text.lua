@@ -279,8 +279,8 @@ local function add_reasons(chain, parts)
   end
 end
 
-local function chain_text(r, chain, name)
-  local parts, legend = { name .. ':', aligned(M.encodings(chain)) }, M.legend(r, chain)
+local function judged_text(r, chain)
+  local parts, legend = { aligned(M.encodings(chain)) }, M.legend(r, chain)
   add_reasons(chain, parts)
   parts[#parts + 1] = legend and wrap(legend)
   parts[#parts + 1] = wrap(M.bracket(r, chain))
@@ -291,8 +291,14 @@ local function chain_text(r, chain, name)
   else
     parts[#parts + 1] = 'bits: none saved is claimed where training and test have other encodings'
   end
+  return parts
+end
+
+-- nil where a chain has no verdict, and its items say nothing either.
+local function chain_text(r, chain, name)
+  local parts = chain.reason and {} or judged_text(r, chain)
   for _, block in ipairs(damage_text.blocks(r, chain)) do parts[#parts + 1] = block end
-  return table.concat(parts, '\n')
+  return #parts > 0 and name .. ':\n' .. table.concat(parts, '\n') or nil
 end
 
 -- The verdict of a report; nil where nothing is judged.
@@ -304,7 +310,7 @@ function M.text(r)
   for _, line in ipairs(assays(chains, name)) do parts[#parts + 1] = line end
   local out = { table.concat(parts, '\n') }
   for _, chain in ipairs(chains) do
-    if not chain.reason then out[#out + 1] = chain_text(r, chain, visible(name(chain))) end
+    out[#out + 1] = chain_text(r, chain, visible(name(chain)))
   end
   for _, m in ipairs(matrix.of(r)) do out[#out + 1] = matrix_text(m) end
   return table.concat(out, '\n\n')

@@ -274,10 +274,10 @@ end
 local function found(name) return function(e) return e.found and e.found[name] end end
 local function bit(part, kind) return function(_, chain) return chain.bits[part] and chain.bits[part][kind] end end
 
--- Of the entry's items and classes in a judged chain; of what the claimed encoding saves, at that one alone.
+-- Of the entry's items and classes; of what the claimed encoding saves, at that one alone.
 local function beside(module, name)
   return function(e, chain, r)
-    local own = not chain.reason and module.of(r, chain)
+    local own = module.of(r, chain)
     for i, one in ipairs(own and chain.entries or {}) do
       if one == e then return own.entries[i] and own.entries[i][name] or nil end
     end
@@ -319,7 +319,7 @@ local columns = {
   { 'bits_saved', bit('saved', 'payload'), bits = true }, { 'bits_saved_file', bit('saved', 'file'), bits = true },
   { 'bits_redundancy', bit('redundancy', 'payload'), bits = true },
   { 'bits_redundancy_file', bit('redundancy', 'file'), bits = true },
-  { 'items_right_raw', function(_, chain, r) return not chain.reason and (items.of(r, chain) or {}).raw or nil end },
+  { 'items_right_raw', function(_, chain, r) return (items.of(r, chain) or {}).raw end },
   { 'items_kept', of_item 'kept' }, { 'items_kept_by_seeds', by_seeds 'kept' },
   { 'items_lost', of_item 'lost' }, { 'items_lost_by_seeds', by_seeds 'lost' },
   { 'items_lost_by_seeds_sd', by_seeds 'lost_sd' },

@@ -107,11 +107,13 @@ local function judged(ctx, chain, name)
   }
 end
 
-local function without_verdict(ctx, chain)
+local function without_verdict(ctx, chain, name)
   return {
     h('p', nil, h('b', nil, 'No verdict: '), chain.reason, '.'),
     h('p', nil, h('b', nil, 'What would help: '), chain.help, '.'),
     h('div', { class = 'two' }, plot_of(ctx, chain)), curves_of(ctx, chain),
+    damage.section(ctx.r, chain, name),
+    gallery_html.section(gallery.of(ctx.r, chain)),
   }
 end
 
@@ -120,7 +122,7 @@ function M.section(ctx, line, i)
   local chain = line.chain
   return h('section', { id = parts.anchor(i), ['aria-labelledby'] = parts.anchor(i) .. '-h' },
     h('h2', { id = parts.anchor(i) .. '-h' }, line.name),
-    chain.reason and without_verdict(ctx, chain) or judged(ctx, chain, line.name))
+    chain.reason and without_verdict(ctx, chain, line.name) or judged(ctx, chain, line.name))
 end
 
 return M
