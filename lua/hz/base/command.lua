@@ -11,6 +11,7 @@
 -- without one. Options are rows of args.lua: { name, default, type, text, ... }, with form = how it is written, such as
 -- '--svg FILE', 'url=ADDRESS'; without it --name for a bool, --name VALUE for others.
 -- words = { what they are, least, most or nil }, and a fourth, function() -> the names there are; else there are none.
+-- They may have a text, as usage shows them.
 -- open = what other key=value words are called; else there are none.
 -- The function gets o = { option = value, words = { ... }, given = { key = text } }.
 -- Mistakes end the program with status 2; --help prints the usage of the whole command.
@@ -37,6 +38,7 @@ end
 
 local function word_text(words)
   local what, least, most = words[1], words[2], words[3]
+  if words.text then return words.text end
   if not most then return least > 0 and what .. ' ...' or '[' .. what .. ' ...]' end
   if least == 0 then return '[' .. what .. ']' end
   return (what .. ' '):rep(least):sub(1, -2) .. (' [' .. what .. ']'):rep(most - least)

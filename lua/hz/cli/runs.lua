@@ -114,6 +114,6 @@ return command.new('runs', {
   about = folder.about,
   { '', at(list), 'sweeps, oldest first', { { 'json', false, 'bool', 'an array for programs' }, row } },
   { 'pack', at(pack), 'packs a sweep (the latest without an ID) as one small file that hz report reads',
-    { row }, words = { '[ID] FILE', 1, 2 } },
+    { row }, words = { 'FILE', 1, 2, text = '[ID] FILE' } },
   { 'rm', at(remove), 'removes a sweep and the cells that no other sweep needs', { row }, words = { 'ID', 1, 1 } },
 })
