@@ -16,13 +16,7 @@ local M = {}
 -- Encodings of a judged chain, with what each costs.
 function M.encodings(r, chain, name)
   local columns, lines = verdict_text.encodings(chain)
-  local notes = {}
-  for _, e in ipairs(chain.entries) do
-    if e.found.reason then notes[#notes + 1] = ('%s: %s'):format(verdicts.called(e), e.found.reason) end
-  end
-  notes[#notes + 1] = verdict_text.legend(r, chain)
-  notes[#notes + 1] = verdict_text.bracket(r, chain)
-  return { caption = name .. ': verdicts', columns = columns, lines = lines, notes = notes }
+  return { caption = name .. ': verdicts', columns = columns, lines = lines, notes = verdict_text.notes(r, chain) }
 end
 
 -- The account of bits; nil for a chain without one.

@@ -137,7 +137,7 @@ function M.encodings(chain)
 end
 
 -- What the figures of a chain are of.
-function M.legend(r, chain)
+local function legend(r, chain)
   local e, least, most = nil, math.huge, 0
   for _, one in ipairs(chain.entries) do
     local found = one.found
@@ -163,8 +163,20 @@ end
 -- What was within reach.
 local function reach(chain)
   local c = chain.certifiable
-  return c and wrap(('%d seeds and %d items certify %s with 80 %% probability where nothing is lost'):format(c.seeds,
-    c.items, points(tonumber(('%.2g'):format(c.margin)))))
+  return c and ('%d seeds and %d items certify %s with 80 %% probability where nothing is lost'):format(c.seeds,
+    c.items, points(tonumber(('%.2g'):format(c.margin))))
+end
+
+-- Texts below the table: encodings that could not be judged and why, what the figures are of, the knee, the reach.
+function M.notes(r, chain)
+  local list = {}
+  for _, e in ipairs(chain.entries) do
+    if e.found.reason then list[#list + 1] = ('%s: %s'):format(verdicts.called(e), e.found.reason) end
+  end
+  list[#list + 1] = legend(r, chain)
+  list[#list + 1] = M.bracket(r, chain)
+  list[#list + 1] = reach(chain)
+  return list
 end
 
 -- ---- the account of bits: payload (tables once for the set), then whole files; shares are of raw ----
@@ -193,6 +205,8 @@ function M.account(chain)
   add('saved', b.saved)
   return account_columns, lines
 end
+
+M.no_bits = 'bits: none saved is claimed where training and test have other encodings'
 
 -- What the account lacks.
 function M.lacks(chain)
@@ -272,24 +286,14 @@ end
 
 -- ---- the whole ----
 
--- Encodings that could not be judged, and why.
-local function add_reasons(chain, parts)
-  for _, e in ipairs(chain.entries) do
-    if e.found.reason then parts[#parts + 1] = ('%s: %s'):format(verdicts.called(e), e.found.reason) end
-  end
-end
-
 local function chain_text(r, chain, name)
-  local parts, legend = { name .. ':', aligned(M.encodings(chain)) }, M.legend(r, chain)
-  add_reasons(chain, parts)
-  parts[#parts + 1] = legend and wrap(legend)
-  parts[#parts + 1] = wrap(M.bracket(r, chain))
-  parts[#parts + 1] = reach(chain)
+  local parts = { name .. ':', aligned(M.encodings(chain)) }
+  for _, note in ipairs(M.notes(r, chain)) do parts[#parts + 1] = wrap(visible(note)) end
   if chain.bits then
     parts[#parts + 1] = aligned(M.account(chain))
     for _, line in ipairs(M.lacks(chain)) do parts[#parts + 1] = wrap(visible(line)) end
   else
-    parts[#parts + 1] = 'bits: none saved is claimed where training and test have other encodings'
+    parts[#parts + 1] = M.no_bits
   end
   for _, block in ipairs(damage_text.blocks(r, chain)) do parts[#parts + 1] = block end
   return table.concat(parts, '\n')

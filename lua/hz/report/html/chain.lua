@@ -75,7 +75,7 @@ end
 
 local function bits_of(ctx, chain, name)
   if not chain.bits then
-    return h('p', nil, 'Bits: none saved is claimed where training and test have other encodings.')
+    return h('p', nil, verdict_text.no_bits)
   end
   return { h('h3', nil, 'Bits'), h('div', { class = 'two uneven' },
     h('figure', nil, bars.draw(ctx.ids, chain.bits), h('figcaption', nil, bars.caption)),
