@@ -1,6 +1,7 @@
 -- verdict_text.lua: verdicts (verdicts.lua) in words: a line for a hurried reader, and for each chain a table of its
 -- encodings, the knee as a bracket, and an account of bits. Differences are in points, 100 times the share of items.
 local damage_text = require 'hz.report.damage_text'
+local ledger = require 'hz.report.ledger'
 local matrix = require 'hz.report.matrix'
 local rows_of = require 'hz.sweep.rows'
 local tables = require 'hz.base.table'
@@ -208,13 +209,20 @@ end
 
 M.no_bits = 'bits: none saved is claimed where training and test have other encodings'
 
--- What the account lacks.
-function M.lacks(chain)
+-- What saved bits are made of, where the noise is known: the ledger, and its text; nil elsewhere.
+function M.ledger(r, chain)
+  local l, entry = ledger.of_chain(chain, r.chains)
+  if l then return l, ledger.text(l, verdicts.called(entry)) end
+end
+
+-- Texts below the account: what it lacks, and the ledger.
+function M.account_notes(r, chain)
   local b, list = chain.bits, {}
   for _, why in ipairs(b.missing or {}) do list[#list + 1] = 'lossless bits lack a coder: ' .. why end
   if not b.missing then
     list[1] = 'lossless bits: not counted here yet; the command of the sweep counts them, and trains nothing anew'
   end
+  list[#list + 1] = select(2, M.ledger(r, chain))
   return list
 end
 
@@ -291,7 +299,7 @@ local function chain_text(r, chain, name)
   for _, note in ipairs(M.notes(r, chain)) do parts[#parts + 1] = wrap(visible(note)) end
   if chain.bits then
     parts[#parts + 1] = aligned(M.account(chain))
-    for _, line in ipairs(M.lacks(chain)) do parts[#parts + 1] = wrap(visible(line)) end
+    for _, line in ipairs(M.account_notes(r, chain)) do parts[#parts + 1] = wrap(visible(line)) end
   else
     parts[#parts + 1] = M.no_bits
   end
