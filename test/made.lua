@@ -39,7 +39,7 @@ local function record_of(o, key, right)
     quality = not o.trained_on_raw and o.quality or nil, quality_test = o.quality, seed = o.seed, epochs = #watched,
     classes = M.classes, control = o.control, damage = o.damage,
     curve = { loss = watched, accuracy = watched, watch_loss = watched, watch_accuracy = watched },
-    accounts = { all = account(o.quality), test = account(o.quality) }, failure = o.failure,
+    accounts = { all = account(o.quality), test = account(o.quality) }, failure = o.failure, noise_bits = o.noise_bits,
     decides = { training = { data = { digest = 'a', codec = decided }, watch = { digest = 'b' } },
       test = { digest = 'c', codec = decided } } }
   if not o.failure then
@@ -49,7 +49,7 @@ local function record_of(o, key, right)
 end
 
 -- Writes a cell. o: seed, wrong, quality, codec (jpeg), model, data, curve, items, failure, trained_on_raw, control,
--- damage. Returns its
+-- damage, noise_bits. Returns its
 -- entry in a manifest.
 local function write(runs, number, o)
   local key, named = ('%032x'):format(number), outcomes(o)

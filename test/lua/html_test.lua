@@ -196,6 +196,22 @@ t.case('html: controls and the matrix stand in the page with the numbers of the 
   t.ok(html:find('What is saved', 1, true))
 end)
 
+t.case('html: where the noise is known the ledger is drawn, and said in all forms', function()
+  local r = report_of(made.usual { noise_bits = 1.5 })
+  local b = verdicts.of(r)[1].bits
+  b.lossless, b.coders = { payload = 6, file = 6, called = 'png' }, { { called = 'png', payload = 6, file = 6 } }
+  b.saved = { payload = 6 - b.needed.payload, file = 6 - b.needed.file }
+  local html = checked(r)
+  local said = ('ledger, bits per sample at quality 90: saved %.2f = noise 1.50 (exact)'):format(b.saved.payload)
+  for name, form in pairs { html = html, text = text.text(r):gsub('\n *', ' '), markdown = tables.markdown(r) } do
+    t.ok(form:find(said, 1, true), name)
+  end
+  local drawn = html:match '<title id="[^"]*">What saved bits are made of</title>.-</svg>'
+  local _, steps = drawn:gsub('<rect', '')
+  t.equal(steps, 3)
+  t.ok(drawn:find('+1.50', 1, true) and drawn:find(('+%.2f'):format(b.saved.payload), 1, true))
+end)
+
 -- ---- text from data ----
 
 local hostile = '</title></svg><script>alert(1)</script>"\' onload=x ]]> --> &amp; \n| `a` *b* [c](http://d) \\e %f '

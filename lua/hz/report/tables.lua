@@ -16,20 +16,15 @@ local M = {}
 -- Encodings of a judged chain, with what each costs.
 function M.encodings(r, chain, name)
   local columns, lines = verdict_text.encodings(chain)
-  local notes = {}
-  for _, e in ipairs(chain.entries) do
-    if e.found.reason then notes[#notes + 1] = ('%s: %s'):format(verdicts.called(e), e.found.reason) end
-  end
-  notes[#notes + 1] = verdict_text.legend(r, chain)
-  notes[#notes + 1] = verdict_text.bracket(r, chain)
-  return { caption = name .. ': verdicts', columns = columns, lines = lines, notes = notes }
+  return { caption = name .. ': verdicts', columns = columns, lines = lines, notes = verdict_text.notes(r, chain) }
 end
 
 -- The account of bits; nil for a chain without one.
-function M.account(chain, name)
+function M.account(r, chain, name)
   if not chain.bits then return nil end
   local columns, lines = verdict_text.account(chain)
-  return { caption = name .. ': account of bits', columns = columns, lines = lines, notes = verdict_text.lacks(chain) }
+  return { caption = name .. ': account of bits', columns = columns, lines = lines,
+    notes = verdict_text.account_notes(r, chain) }
 end
 
 -- What a chain's encodings do to items and classes, and what the claimed one saves; nil where no outcomes are known.
@@ -63,7 +58,7 @@ local function all(r)
   for _, line in ipairs(M.lines(r)) do
     if not line.chain.reason then
       list[#list + 1] = M.encodings(r, line.chain, line.name)
-      list[#list + 1] = M.account(line.chain, line.name)
+      list[#list + 1] = M.account(r, line.chain, line.name)
     end
     list[#list + 1] = M.damage(r, line.chain, line.name)
   end

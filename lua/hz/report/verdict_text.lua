@@ -1,6 +1,7 @@
 -- verdict_text.lua: verdicts (verdicts.lua) in words: a line for a hurried reader, and for each chain a table of its
 -- encodings, the knee as a bracket, and an account of bits. Differences are in points, 100 times the share of items.
 local damage_text = require 'hz.report.damage_text'
+local ledger = require 'hz.report.ledger'
 local matrix = require 'hz.report.matrix'
 local rows_of = require 'hz.sweep.rows'
 local tables = require 'hz.base.table'
@@ -137,7 +138,7 @@ function M.encodings(chain)
 end
 
 -- What the figures of a chain are of.
-function M.legend(r, chain)
+local function legend(r, chain)
   local e, least, most = nil, math.huge, 0
   for _, one in ipairs(chain.entries) do
     local found = one.found
@@ -163,8 +164,20 @@ end
 -- What was within reach.
 local function reach(chain)
   local c = chain.certifiable
-  return c and wrap(('%d seeds and %d items certify %s with 80 %% probability where nothing is lost'):format(c.seeds,
-    c.items, points(tonumber(('%.2g'):format(c.margin)))))
+  return c and ('%d seeds and %d items certify %s with 80 %% probability where nothing is lost'):format(c.seeds,
+    c.items, points(tonumber(('%.2g'):format(c.margin))))
+end
+
+-- Texts below the table: encodings that could not be judged and why, what the figures are of, the knee, the reach.
+function M.notes(r, chain)
+  local list = {}
+  for _, e in ipairs(chain.entries) do
+    if e.found.reason then list[#list + 1] = ('%s: %s'):format(verdicts.called(e), e.found.reason) end
+  end
+  list[#list + 1] = legend(r, chain)
+  list[#list + 1] = M.bracket(r, chain)
+  list[#list + 1] = reach(chain)
+  return list
 end
 
 -- ---- the account of bits: payload (tables once for the set), then whole files; shares are of raw ----
@@ -194,13 +207,22 @@ function M.account(chain)
   return account_columns, lines
 end
 
--- What the account lacks.
-function M.lacks(chain)
+M.no_bits = 'bits: none saved is claimed where training and test have other encodings'
+
+-- What saved bits are made of, where the noise is known: the ledger, and its text; nil elsewhere.
+function M.ledger(r, chain)
+  local l, entry = ledger.of_chain(chain, r.chains)
+  if l then return l, ledger.text(l, verdicts.called(entry)) end
+end
+
+-- Texts below the account: what it lacks, and the ledger.
+function M.account_notes(r, chain)
   local b, list = chain.bits, {}
   for _, why in ipairs(b.missing or {}) do list[#list + 1] = 'lossless bits lack a coder: ' .. why end
   if not b.missing then
     list[1] = 'lossless bits: not counted here yet; the command of the sweep counts them, and trains nothing anew'
   end
+  list[#list + 1] = select(2, M.ledger(r, chain))
   return list
 end
 
@@ -272,24 +294,14 @@ end
 
 -- ---- the whole ----
 
--- Encodings that could not be judged, and why.
-local function add_reasons(chain, parts)
-  for _, e in ipairs(chain.entries) do
-    if e.found.reason then parts[#parts + 1] = ('%s: %s'):format(verdicts.called(e), e.found.reason) end
-  end
-end
-
 local function judged_text(r, chain)
-  local parts, legend = { aligned(M.encodings(chain)) }, M.legend(r, chain)
-  add_reasons(chain, parts)
-  parts[#parts + 1] = legend and wrap(legend)
-  parts[#parts + 1] = wrap(M.bracket(r, chain))
-  parts[#parts + 1] = reach(chain)
+  local parts = { aligned(M.encodings(chain)) }
+  for _, note in ipairs(M.notes(r, chain)) do parts[#parts + 1] = wrap(visible(note)) end
   if chain.bits then
     parts[#parts + 1] = aligned(M.account(chain))
-    for _, line in ipairs(M.lacks(chain)) do parts[#parts + 1] = wrap(visible(line)) end
+    for _, line in ipairs(M.account_notes(r, chain)) do parts[#parts + 1] = wrap(visible(line)) end
   else
-    parts[#parts + 1] = 'bits: none saved is claimed where training and test have other encodings'
+    parts[#parts + 1] = M.no_bits
   end
   return parts
 end

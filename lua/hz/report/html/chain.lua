@@ -11,6 +11,7 @@ local differences = require 'hz.report.html.differences'
 local gallery = require 'hz.report.gallery'
 local gallery_html = require 'hz.report.html.gallery'
 local h = require 'hz.report.html.markup'.h
+local ledger = require 'hz.report.html.ledger'
 local parts = require 'hz.report.html.parts'
 local savings = require 'hz.report.savings'
 local savings_html = require 'hz.report.html.savings'
@@ -73,14 +74,19 @@ local function legend()
   return h('p', { class = 'note' }, words)
 end
 
+local function ledger_of(ctx, chain)
+  local l, words = verdict_text.ledger(ctx.r, chain)
+  return l and parts.figure('What saved bits are made of', ledger.draw(ctx.ids, l, words)) or nil
+end
+
 local function bits_of(ctx, chain, name)
   if not chain.bits then
-    return h('p', nil, 'Bits: none saved is claimed where training and test have other encodings.')
+    return h('p', nil, verdict_text.no_bits)
   end
   return { h('h3', nil, 'Bits'), h('div', { class = 'two uneven' },
     h('figure', nil, bars.draw(ctx.ids, chain.bits), h('figcaption', nil, bars.caption)),
-    h('div', nil, parts.table(tables.account(chain, name), 'tight'),
-      parts.notes { damage_text.model(chain) })) }
+    h('div', nil, parts.table(tables.account(ctx.r, chain, name), 'tight'),
+      parts.notes { damage_text.model(chain) }, ledger_of(ctx, chain))) }
 end
 
 -- ---- the section ----

@@ -13,10 +13,10 @@ local function all(r, get) return table.concat(rows_of.distinct(r.rows, get), ',
 local function of(name) return function(r) return all(r, function(row) return row[name] end) end end
 local function ran(name) return function(r) return all(r, function(row) return row.record.run[name] end) end end
 
--- 'jpeg 1f2e3d...' for each codec: what its plugin and version are.
+-- For each codec the fingerprint of its plugin: version, libraries.
 local function plugins(r)
   local function one(codec, name)
-    return type(codec) == 'table' and codec.codec and ('%s %s'):format(name, tostring(codec.codec):sub(1, 16)) or nil
+    return type(codec) == 'table' and codec.codec and ('%s: %s'):format(name, tostring(codec.codec)) or nil
   end
   return all(r, function(row)
     local d = row.record.decides
@@ -29,7 +29,7 @@ local function digests(part)
     return all(r, function(row)
       local d = row.record.decides
       local own = d and (part == 'test' and d.test or d.training[part])
-      return own and own.digest and own.digest:sub(1, 16) or nil
+      return own and own.digest or nil
     end)
   end
 end
