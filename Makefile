@@ -129,6 +129,7 @@ peers: all  ## training steps beside PyTorch, verdicts beside statsmodels (HZ_TO
 	@$(PEER) test/peers/airbench_step.py
 	@$(PEER) test/peers/statsmodels_verdict.py
 	@$(PEER) test/peers/score_test.py
+	@$(PEER) test/peers/compare_curves.py
 bench-peers: all  ## speed beside PyTorch, oneDNN, TensorFlow, OpenVINO, interleaved (see test/peers/README.md)
 	@$(PEER) test/peers/bench_train.py
 loc:  ## lines of code by folder
