@@ -1,6 +1,7 @@
 -- verdict_text.lua: verdicts (verdicts.lua) in words: a line for a hurried reader, and for each chain a table of its
 -- encodings, the knee as a bracket, and an account of bits. Differences are in points, 100 times the share of items.
 local damage_text = require 'hz.report.damage_text'
+local ledger = require 'hz.report.ledger'
 local matrix = require 'hz.report.matrix'
 local rows_of = require 'hz.sweep.rows'
 local tables = require 'hz.base.table'
@@ -279,6 +280,12 @@ local function add_reasons(chain, parts)
   end
 end
 
+-- What saved bits are made of, where the noise is known.
+local function ledger_of(r, chain)
+  local found, entry = ledger.of_chain(chain, verdicts.of(r))
+  return found and wrap(visible(ledger.text(found, verdicts.called(entry))))
+end
+
 local function chain_text(r, chain, name)
   local parts, legend = { name .. ':', aligned(M.encodings(chain)) }, M.legend(r, chain)
   add_reasons(chain, parts)
@@ -288,6 +295,7 @@ local function chain_text(r, chain, name)
   if chain.bits then
     parts[#parts + 1] = aligned(M.account(chain))
     for _, line in ipairs(M.lacks(chain)) do parts[#parts + 1] = wrap(visible(line)) end
+    parts[#parts + 1] = ledger_of(r, chain)
   else
     parts[#parts + 1] = 'bits: none saved is claimed where training and test have other encodings'
   end
