@@ -20,6 +20,7 @@ local right = {
   ['hz.range'] = function() return { 1, 9, 2, 'i32' } end,
   ['hz.rand'] = function() return { { 2, 3 }, 0, 1, { seed = 1, stream = 1, dtype = 'f32' } } end,
   ['hz.randn'] = function() return { { 2, 3 }, 0, 1, { seed = 1, stream = 1, dtype = 'f64' } } end,
+  ['hz.low_bits'] = function() return { make.set(), 2, 'random' } end,
   ['hz.matmul'] = function() return { hz.ones { 2, 3 }, hz.ones { 3, 2 } } end,
   ['hz.solve'] = function() return { hz.tensor { { 2, 1 }, { 1, 3 } }, hz.ones { 2, 1 } } end,
   ['hz.lstsq'] = function() return { hz.tensor { { 2 }, { 1 } }, hz.ones { 2, 1 } } end,

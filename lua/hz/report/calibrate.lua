@@ -3,10 +3,9 @@
 local calibration = require 'hz.report.calibration'
 local coefficients = require 'hz.report.coefficients'
 local encoding = require 'hz.codec.encoding'
-local isa = require 'hz.isa'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
-local say_progress = require 'hz.base.progress'
+local progress = require 'hz.base.progress'
 local sweeps = require 'hz.sweep.sweep'
 local text = require 'hz.report.calibration_text'
 
@@ -37,6 +36,9 @@ local function check_conditions(o)
     need.text('calibrate', 'the name of a condition', name)
     need.table('calibrate', ("conditions['%s']"):format(name), at)
     need.finite('calibrate', ("conditions['%s'].noise"):format(name), at.noise)
+    for key, check in pairs { name = need.text, texture = need.text, detail = need.text, options = need.table } do
+      if at[key] ~= nil then check('calibrate', ("conditions['%s'].%s"):format(name, key), at[key]) end
+    end
   end
 end
 
@@ -49,7 +51,7 @@ local function check(o)
   check_named(o, 'classifiers')
   check_named(o, 'low_bits')
   if o.shuffled ~= nil then check_sweep('shuffled', o.shuffled) end
-  if o.draws ~= nil then need.count('calibrate', 'draws', o.draws, 2) end
+  if o.draws ~= nil then need.whole('calibrate', 'draws', o.draws, 2, 10000) end
 end
 
 -- ---- noise at the knee ----
@@ -63,7 +65,7 @@ end
 
 -- Adds to each cell what its knee holds of the noise, where it is a JPEG of a camera set.
 local function add_kept(cells, draws)
-  local shown = say_progress.new()
+  local shown = progress.new()
   for i, own in ipairs(cells) do
     local tested = own.entry and own.at.options and own.entry.group.tested
     if tested and tested.name == 'jpeg' then
@@ -88,4 +90,4 @@ local function new(o)
   return setmetatable(out, Calibration)
 end
 
-return { new = new, is = function(x) return isa(x, Calibration) end }
+return { new = new }

@@ -6,6 +6,9 @@ return {
     'a set (items, labels, classes), or train and test without split; hz data list shows the names',
     "print(hz.data('camera', {split='test', test=10}))" },
   { 'available', 'hz.available(name)', 'whether the files of a set are here', "print(hz.available 'camera')" },
+  { 'low_bits', "hz.low_bits(set, bits, 'random' or 'zero')",
+    'a set of images whose lowest bits are random, noise of just so many bits per sample, or zero',
+    "set = hz.data('camera', {split='test', test=10}); print(hz.low_bits(set, 2, 'zero'))" },
   { 'set', 'a set of hz.data', 'set.items (a tensor), set.labels (i32, from 0), set.classes (names), #set, set[i], '
     .. 'set.digest, set.source', "set = hz.data('camera', {split='test', test=10}); print(#set, set.classes)" },
   { 'set:item', 'set:item(i)', 'the item, its label (from 0) and the name of its class',

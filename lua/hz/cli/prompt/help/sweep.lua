@@ -53,6 +53,9 @@ return {
     "the finished cells of a sweep (the latest without id): r:where{quality=10, subsampling='444'}, "
     .. "r:mean 'accuracy', r:column 'psnr'",
     'print(type(hz.results))' },
+  { 'calibrate', 'hz.calibrate{grid={sweep, ...}, conditions={[data]={noise=, texture=, detail=}}, ...}',
+    'whether saved bits measure the noise of the camera set: ledgers, fits over the true noise, controls, a rule that '
+    .. 'was fixed before; experiments/noise_calibration.lua', 'print(type(hz.calibrate))' },
   { 'query', "hz.query('select quality, avg(accuracy) from cells group by quality')",
     'rows of an SQL query over the cells of all sweeps; every parameter of a codec is a column',
     'print(type(hz.query))' },
