@@ -50,9 +50,9 @@ M.asked = {
   { 'alpha', 0.05, 'float', 'verdicts: how often a harmful encoding may be called safe', min = 0.0001, max = 0.5 },
 }
 
--- A verdict about data that a lossy codec has been through is one about that codec, too: there is none unless it is
--- asked for.
-M.force = { 'force', false, 'bool', 'verdicts also where the untouched data have been through a lossy codec' }
+-- A verdict about data that a lossy codec has been through is one about that codec, too, and one about a training that
+-- still gains is one about its length: there is none unless it is asked for.
+M.force = { 'force', false, 'bool', 'verdicts also of data that were lossy before, or of too short a training' }
 
 -- Numbers of seeds at which adaptive seeds are looked at, and the share of alpha that each look may spend (union bound:
 -- they add up to 1).
