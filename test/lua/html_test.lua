@@ -303,7 +303,11 @@ end)
 t.case('html: failed trainings are said, in the verdict and at the top', function()
   local list = made.usual()
   list[#list + 1] = { seed = 6, quality = 50, failure = { epoch = 2, layer = 'conv1', message = 'loss is nan' } }
-  local html = checked(report_of(list))
+  local r = report_of(list)
+  r.notes[1] = 'one thing\nand another'
+  local html = checked(r)
+  t.ok(html:find('<li>one thing</li><li>and another</li>', 1, true))
+  t.match(tables.markdown(r), '\n%- one thing\n%- and another\n')
   t.ok(html:find('epoch 2, layer conv1: loss is nan', 1, true))
   t.ok(html:find('quality 50: 1 training failed', 1, true))
 end)
