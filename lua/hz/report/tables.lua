@@ -109,12 +109,13 @@ end
 -- ---- LaTeX ----
 
 local commands = { ['\\'] = '\\textbackslash{}', ['~'] = '\\textasciitilde{}', ['^'] = '\\textasciicircum{}',
-  ['<'] = '\\textless{}', ['>'] = '\\textgreater{}', ['|'] = '\\textbar{}', ['"'] = '\\textquotedbl{}',
-  ["'"] = '\\textquotesingle{}', ['`'] = '\\textasciigrave{}' }
+  ['<'] = '\\textless{}', ['>'] = '\\textgreater{}', ['|'] = '\\textbar{}', ['"'] = '\\char34{}',
+  ['`'] = '\\char96{}' }
 
--- \textquotedbl and \textquotesingle need the font encoding T1, or LaTeX of 2020 and later.
+-- Quotes are characters by number: their names need other fonts, and babel makes them commands. What is beyond ASCII
+-- stays as it is: LaTeX knows most of it, xelatex all.
 local function for_latex(s)
-  s = visible(s):gsub('[\\~^<>|"\'`{}%$&#_%%]', function(ch) return commands[ch] or '\\' .. ch end)
+  s = visible(s):gsub('[\\~^<>|"`{}%$&#_%%]', function(ch) return commands[ch] or '\\' .. ch end)
   return (s:gsub('%-%-', '-{}-'):gsub('%-%-', '-{}-'))
 end
 
