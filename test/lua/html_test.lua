@@ -239,9 +239,20 @@ t.case('html: names from data never become markup, in any form', function()
       t.ok(bars == 10 or bars == 9 or bars == 8 or bars == titles, line)
     end
   end
-  local bare_tex = tex:gsub('^%%[^\n]*', ''):gsub('\\[%%$&#_{}]', ''):gsub('\\text%a+{}', ''):gsub('{}', '')
+  local bare_tex = tex:gsub('^%%[^\n]*', ''):gsub('\\[%%$&#_{}]', ''):gsub('\\%a+%d*{}', ''):gsub('{}', '')
   t.ok(not bare_tex:find '[%%$#_~^<>|"`]', 'LaTeX')
   t.ok(tex:match '^%% hz report [^\n]*\n')
+end)
+
+t.case('html: LaTeX takes the tables, whatever the names', function()
+  if not t.tool 'pdflatex' then t.skip 'pdflatex is not installed' end
+  local dir, plain = t.folder(), hostile:gsub('[\128-\255]', '')
+  local list = made.usual { model = plain }
+  for _, one in ipairs(made.usual()) do list[#list + 1] = one end
+  t.write(dir .. '/a.tex', '\\documentclass{article}\\begin{document}\n'
+    .. tables.latex(report_of(list)) .. '\\end{document}\n')
+  local status, out = t.sh(('cd %s && pdflatex -interaction=nonstopmode -halt-on-error a.tex'):format(t.quote(dir)))
+  t.equal(status, 0, out)
 end)
 
 t.case('html: every character of a text survives in one piece', function()
@@ -303,7 +314,11 @@ end)
 t.case('html: failed trainings are said, in the verdict and at the top', function()
   local list = made.usual()
   list[#list + 1] = { seed = 6, quality = 50, failure = { epoch = 2, layer = 'conv1', message = 'loss is nan' } }
-  local html = checked(report_of(list))
+  local r = report_of(list)
+  r.notes[1] = 'one thing\nand another'
+  local html = checked(r)
+  t.ok(html:find('<li>one thing</li><li>and another</li>', 1, true))
+  t.match(tables.markdown(r), '\n%- one thing\n%- and another\n')
   t.ok(html:find('epoch 2, layer conv1: loss is nan', 1, true))
   t.ok(html:find('quality 50: 1 training failed', 1, true))
 end)

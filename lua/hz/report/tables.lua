@@ -99,7 +99,7 @@ end
 function M.markdown(r)
   local parts, said = { '## ' .. for_markdown(r.id) }, {}
   for i, line in ipairs(M.lines(r)) do said[i] = '- ' .. for_markdown(line.text) end
-  for _, remark in ipairs(text.remarks(r)) do said[#said + 1] = '- ' .. for_markdown(remark) end
+  for _, remark in ipairs(text.remark_lines(r)) do said[#said + 1] = '- ' .. for_markdown(remark) end
   if #r.rows == 0 then said[#said + 1] = '- no cell is finished' end
   if #said > 0 then parts[2] = table.concat(said, '\n') end
   for _, one in ipairs(all(r)) do parts[#parts + 1] = markdown_table(one) end
@@ -109,12 +109,13 @@ end
 -- ---- LaTeX ----
 
 local commands = { ['\\'] = '\\textbackslash{}', ['~'] = '\\textasciitilde{}', ['^'] = '\\textasciicircum{}',
-  ['<'] = '\\textless{}', ['>'] = '\\textgreater{}', ['|'] = '\\textbar{}', ['"'] = '\\textquotedbl{}',
-  ["'"] = '\\textquotesingle{}', ['`'] = '\\textasciigrave{}' }
+  ['<'] = '\\textless{}', ['>'] = '\\textgreater{}', ['|'] = '\\textbar{}', ['"'] = '\\char34{}',
+  ['`'] = '\\char96{}' }
 
--- \textquotedbl and \textquotesingle need the font encoding T1, or LaTeX of 2020 and later.
+-- Quotes are characters by number: their names need other fonts, and babel makes them commands. What is beyond ASCII
+-- stays as it is: LaTeX knows most of it, xelatex all.
 local function for_latex(s)
-  s = visible(s):gsub('[\\~^<>|"\'`{}%$&#_%%]', function(ch) return commands[ch] or '\\' .. ch end)
+  s = visible(s):gsub('[\\~^<>|"`{}%$&#_%%]', function(ch) return commands[ch] or '\\' .. ch end)
   return (s:gsub('%-%-', '-{}-'):gsub('%-%-', '-{}-'))
 end
 
@@ -140,7 +141,7 @@ end
 function M.latex(r)
   local parts, said = { '% hz report ' .. visible(r.id) }, {}
   for i, line in ipairs(M.lines(r)) do said[i] = for_latex(line.text) end
-  for _, remark in ipairs(text.remarks(r)) do said[#said + 1] = for_latex(remark) end
+  for _, remark in ipairs(text.remark_lines(r)) do said[#said + 1] = for_latex(remark) end
   if #r.rows == 0 then said[#said + 1] = for_latex(r.id .. ': no cell is finished') end
   if #said > 0 then parts[2] = table.concat(said, '\\par\n') end
   for _, one in ipairs(all(r)) do parts[#parts + 1] = latex_table(one) end

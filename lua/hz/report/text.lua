@@ -148,6 +148,15 @@ function M.remarks(r)
   return list
 end
 
+-- The same, a line each.
+function M.remark_lines(r)
+  local list = {}
+  for _, remark in ipairs(M.remarks(r)) do
+    for line in remark:gmatch '[^\n]+' do list[#list + 1] = line end
+  end
+  return list
+end
+
 -- ---- the whole ----
 
 function M.text(r)

@@ -55,7 +55,7 @@ end
 
 local function notices(r)
   local list = {}
-  for i, remark in ipairs(text.remarks(r)) do list[i] = h('li', nil, remark) end
+  for i, remark in ipairs(text.remark_lines(r)) do list[i] = h('li', nil, remark) end
   return #list > 0 and h('ul', { class = 'notices', ['aria-label'] = 'remarks' }, list) or nil
 end
 
