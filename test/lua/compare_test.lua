@@ -249,7 +249,7 @@ t.case('compare: of the codecs of one sweep the cheapest is named, tested for al
   local text = compare_text.text(r)
   narrow(text)
   t.match(text:gsub('\n *', ' '), 'cheapest codec: jpeg subsampling=420, quality 90: 0%.5 bits per sample, '
-    .. 'costs at most 5 points %(95 %% for all 2 together, Holm%)')
+    .. 'costs at most 5 points %(95 %% for both together, Holm%)')
   t.match(text, 'jpeg subsampling=444 +quality 90 +2%.000 +4%.000 +%S+ +shown')
   r = compare.of(codecs({ seeds = { 1, 2, 3 } }, { margin = 0.001 }))
   t.match(compare_text.text(r):gsub('\n *', ' '), 'none of 2 is shown to cost at most 0%.1 points')

@@ -187,15 +187,18 @@ local function best_of(family)
   end
 end
 
+-- 'both', 'all 3': codecs that are tested together.
+local function all(n) return n == 1 and 'it alone' or n == 2 and 'both together' or ('all %d together'):format(n) end
+
 local function cheapest_line(r, family)
   local best = best_of(family)
   if family.tested == 0 then return 'cheapest codec: no codec has a verdict' end
   if not best then
-    return ('cheapest codec: none of %d is shown to cost at most %s (%s for all together, Holm)'):format(family.tested,
-      points(r.margin), confidence(r))
+    return ('cheapest codec: none of %d is shown to cost at most %s (%s for %s, Holm)'):format(family.tested,
+      points(r.margin), confidence(r), all(family.tested))
   end
-  return ('cheapest codec: %s, %s: %s bits per sample, costs at most %s (%s for all %d together, Holm)'):format(
-    who(best), best.encoding, small(best.bits), points(r.margin), confidence(r), family.tested)
+  return ('cheapest codec: %s, %s: %s bits per sample, costs at most %s (%s for %s, Holm)'):format(who(best),
+    best.encoding, small(best.bits), points(r.margin), confidence(r), all(family.tested))
 end
 
 local cheapest_columns = { { 'codec', 'left' }, { 'safe down to', 'left' }, { 'bits' }, { 'per file' }, { 'p (Holm)' },
