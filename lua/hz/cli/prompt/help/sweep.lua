@@ -54,7 +54,7 @@ return {
     .. "r:mean 'accuracy', r:column 'psnr'",
     'print(type(hz.results))' },
   { 'calibrate', 'hz.calibrate{grid={sweep, ...}, conditions={[data]={noise=, texture=, detail=}}, ...}',
-    'whether saved bits measure the noise of the camera set: the ledger of each cell, fits over the true noise, controls '
+    'whether saved bits measure the noise of the camera set: the ledger of each cell, fits over the truth, controls '
     .. 'and a rule fixed in advance; experiments/noise_calibration.lua', 'print(type(hz.calibrate))' },
   { 'query', "hz.query('select quality, avg(accuracy) from cells group by quality')",
     'rows of an SQL query over the cells of all sweeps; every parameter of a codec is a column',
