@@ -1,5 +1,6 @@
 # Plugins: each folder plugins/NAME with C files becomes build/plugins/NAME.so if the pkg-config packages in
 # NEEDS_NAME are there. A plugin includes hz/plugin.h and its library's headers, and links its library only.
+NEEDS_avif = libavif
 NEEDS_flac = flac
 NEEDS_jpeg = libjpeg
 NEEDS_mp3  = lame libmpg123
