@@ -1,7 +1,9 @@
 # Plugins: each folder plugins/NAME with C files becomes build/plugins/NAME.so if the pkg-config packages in
 # NEEDS_NAME are there. A plugin includes hz/plugin.h and its library's headers, and links its library only.
+NEEDS_avif = libavif
 NEEDS_flac = flac
 NEEDS_jpeg = libjpeg
+NEEDS_jpeg2000 = libopenjp2
 NEEDS_mp3  = lame libmpg123
 NEEDS_mpg123 = libmpg123
 NEEDS_opus = opus ogg

@@ -66,6 +66,9 @@ end
 -- channels: what it takes; rising: qualities; lossless: values by which pixels return as they were; least: PSNR in dB
 -- of the highest quality.
 local rows = {
+  avif = { channels = { 1, 3 }, rising = { 0, 15, 30, 50, 70, 85, 100 }, lossless = { lossless = true }, least = 30 },
+  jpeg2000 = { channels = { 1, 3 }, rising = { 1, 20, 25, 30, 35, 40, 45, 60, 100 }, lossless = { lossless = true },
+    least = 50 },
   webp = { channels = { 3 }, rising = { 0, 10, 30, 50, 75, 90, 100 }, lossless = { lossless = true }, least = 30 },
 }
 
@@ -167,4 +170,117 @@ case('webp', 'what it does not take is said', function(make)
   local stream = one:encode(picture(9, 9, 3, 1))
   t.raises(('webp: the stream has %d bytes; it says that it needs %d'):format(#stream - 1, #stream), one.decode, one,
     stream:sub(1, -2))
+end)
+
+-- ---- AVIF ----
+
+local AVIFENC = 'avifenc --cicp 1/13/6 -c aom -j 1 --min 0 --max 63 -a end-usage=q -a cq-level=%s -s %s -y %s '
+  .. '%s/in.png %s/out.avif'
+
+case('avif', 'streams and pixels are those of avifenc and avifdec', function(make)
+  need('avifenc', 'avifdec')
+  if not plugins.has 'png' then t.skip 'the plugin png is not built' end
+  local d, png = t.folder(), codec.png()
+  for _, row in ipairs { { 60, 6, '420', 25 }, { 10, 8, '444', 57 }, { 95, 4, '422', 3 } } do
+    for _, size in ipairs { { 32, 32 }, { 17, 40 } } do
+      for channels = 1, 3, 2 do
+        local one = make { quality = row[1], speed = row[2], subsampling = row[3] }
+        local image = picture(size[1], size[2], channels, 5)
+        local stream = one:encode(image)
+        t.write(d .. '/in.png', png:encode(image))
+        sh(AVIFENC, row[4], row[2], channels == 3 and row[3] or '400', d, d)
+        t.ok(stream == t.read(d .. '/out.avif'), ('avifenc, quality %d, %d channels'):format(row[1], channels))
+        sh('avifdec -c aom -d 8 %s/out.avif %s/out.png', d, d)
+        local decoded, back = one:decode(stream), png:decode(t.read(d .. '/out.png'))
+        if channels == 1 and back:size(3) == 3 then back = back:slice(3, 1, 1) end
+        t.equal(decoded:ne(back:clone()):sum(), 0, 'avifdec')
+      end
+    end
+  end
+end)
+
+case('avif', 'payload is what lies in mdat, without the heads of units', function(make)
+  need 'avifdec'
+  local path = t.folder() .. '/a.avif'
+  local stream, a = make():encode(picture(33, 65, 3, 2))
+  t.write(path, stream)
+  t.match(sh('avifdec --info %s', path), 'Resolution +: 65x33')
+  local at = stream:find('mdat', 1, true) - 5
+  local function number(i) return stream:byte(i + 1) * 256 + stream:byte(i + 2) end
+  t.equal(at + number(at + 2), #stream, 'mdat is the last box')
+  local last = a.segments[#a.segments]
+  t.equal({ last.part, last.offset + last.bytes, a.tables, #a.segments }, { 'payload', #stream, 0, 2 })
+  -- after mdat's head: an empty delimiter unit, a sequence header with its size in one byte, a frame's head
+  t.equal(stream:sub(at + 9, at + 11), '\x12\0\x0a')
+  local sequence = at + 10
+  local frame = sequence + 2 + stream:byte(sequence + 2)
+  t.equal(stream:byte(frame + 1), 0x32)
+  local sizes = 1
+  while stream:byte(frame + 1 + sizes) > 127 do sizes = sizes + 1 end
+  t.equal(last.offset, frame + 1 + sizes)
+end)
+
+case('avif', 'a few bytes cannot ask for gigabytes', function(make)
+  local one = make()
+  local stream = one:encode(picture(32, 32, 3, 1))
+  local at = stream:find('\x12\0\x0a.', 1) + 4                 -- where the sequence header begins
+  t.raises('avif: the stream may have frames of more than 67108864 pixels', one.decode, one,
+    stream:sub(1, at - 1) .. ('\255'):rep(8) .. stream:sub(at + 8))
+end)
+
+-- ---- JPEG 2000 ----
+
+case('jpeg2000', 'streams and pixels are those of opj_compress and opj_decompress', function(make)
+  need('opj_compress', 'opj_decompress')
+  local d = t.folder()
+  for options, values in pairs { ['-I -q 35'] = {}, ['-I -q 22.5 -n 4'] = { quality = 22.5, levels = 3 }, [''] =
+    { lossless = true } } do
+    for _, size in ipairs { { 32, 32 }, { 33, 70 } } do
+      for channels = 1, 3, 2 do
+        local one, image = make(values), picture(size[1], size[2], channels, 5)
+        local stream = one:encode(image)
+        local path = ('%s/in.p%sm'):format(d, channels == 3 and 'p' or 'g')
+        t.write(path, pnm(image))
+        sh('opj_compress %s -C "" -i %s -o %s/out.j2k', options, path, d)
+        t.ok(stream == t.read(d .. '/out.j2k'), 'opj_compress ' .. options)
+        sh('opj_decompress -i %s/out.j2k -o %s/out.%s', d, d, channels == 3 and 'ppm' or 'pgm')
+        t.ok(bytes_of(one:decode(stream)) == t.read(d .. '/out.' .. (channels == 3 and 'ppm' or 'pgm')):sub(-image
+          :count()), 'opj_decompress ' .. options)
+        sh('opj_compress %s -i %s -o %s/out.jp2', options, path, d)
+        t.equal(one:decode(t.read(d .. '/out.jp2')):ne(one:decode(stream)):sum(), 0, 'JP2')
+      end
+    end
+  end
+end)
+
+case('jpeg2000', 'segments lie where opj_dump sees markers', function(make)
+  need 'opj_dump'
+  local path = t.folder() .. '/a.j2k'
+  for channels = 1, 3, 2 do
+    local stream, a = make():encode(picture(33, 65, channels, 2))
+    t.write(path, stream)
+    local out = sh('opj_dump -i %s', path)
+    local marks = {}
+    for kind, at, length in out:gmatch 'type=0x(%x+), pos=(%d+), len=(%d+)' do
+      marks[kind] = { tonumber(at), tonumber(length) }
+    end
+    local cod, qcd, header = marks.ff52, marks.ff5c, tonumber(out:match 'Main header end position=(%d+)')
+    local data = tonumber(out:match 'Tile%-part%[0%]: star_pos=%d+, end_header=(%d+)') or header + 14
+    local size = #stream - 2 - data
+    t.equal(segments(a), { 'container 0+' .. cod[1], ('tables %d+%d'):format(unpack(cod)), ('tables %d+%d'):format(
+      unpack(qcd)), ('container %d+%d'):format(qcd[1] + qcd[2], data - qcd[1] - qcd[2]), ('payload %d+%d'):format(data,
+      size), ('container %d+2'):format(#stream - 2) })
+    t.equal(cod[1] + cod[2], qcd[1])
+  end
+end)
+
+case('jpeg2000', 'a few bytes cannot ask for gigabytes', function(make)
+  local one = make()
+  local stream = one:encode(picture(8, 8, 3, 1))
+  local function with(at, bytes) return stream:sub(1, at) .. bytes .. stream:sub(at + #bytes + 1) end
+  t.raises('jpeg2000: the stream says 8 x 2147483648; needs at most 67108864 pixels', one.decode, one,
+    with(8, '\128\0\0\0'))
+  t.raises('jpeg2000: the stream has more than 4096 tiles', one.decode, one, with(24, '\0\0\0\0'))
+  t.raises('jpeg2000: the stream has 16384 components; needs 1 (grey) or 3 (colour)', one.decode, one,
+    with(40, '\64\0'))
 end)
