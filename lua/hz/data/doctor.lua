@@ -1,9 +1,11 @@
 -- doctor.lua: what can be wrong with data, as rows { check, ok, text }: ok is true, false (wrong), or nil
 -- (worth knowing).
+local blas = require 'hz.ext.blas'
 local c = require 'hz.c'
 local dataset = require 'hz.data.dataset'
 local file = require 'hz.base.file'
 local files = require 'hz.data.files'
+local near = require 'hz.data.near'
 local suspect = require 'hz.data.suspect'
 
 local M = {}
@@ -114,6 +116,12 @@ local function check_leak(train, test)
   return row('leak', leak == nil, '%s', leak or 'no test item is in the training set')
 end
 
+local function check_near(train, test)
+  if not blas.present() then return row('near duplicates', nil, 'not looked for: OpenBLAS is missing (make deps)') end
+  local ok, text = near.words(train, test)
+  return row('near duplicates', ok, '%s', text)
+end
+
 local function check_classes(set)
   local counts = set:per_class()
   local least, most = 1, 1
@@ -164,6 +172,7 @@ function M.examine(spec, options)
     for _, check in ipairs { check_twins, check_classes, check_blank } do rows[#rows + 1] = check(set) end
   end
   rows[#rows + 1] = check_leak(sets[1], sets[2])
+  rows[#rows + 1] = check_near(sets[1], sets[2])
   return rows
 end
 
