@@ -5,6 +5,7 @@ local c = require 'hz.c'
 local dataset = require 'hz.data.dataset'
 local file = require 'hz.base.file'
 local files = require 'hz.data.files'
+local history = require 'hz.data.history'
 local near = require 'hz.data.near'
 local suspect = require 'hz.data.suspect'
 
@@ -116,6 +117,12 @@ local function check_leak(train, test)
   return row('leak', leak == nil, '%s', leak or 'no test item is in the training set')
 end
 
+local function check_history(set)
+  if set.sounds or not blas.present() then return nil end
+  local ok, text = history.words(set)
+  return row(set.part .. ' history', ok, '%s', text)
+end
+
 local function check_near(train, test)
   if not blas.present() then return row('near duplicates', nil, 'not looked for: OpenBLAS is missing (make deps)') end
   local ok, text = near.words(train, test)
@@ -169,7 +176,9 @@ function M.examine(spec, options)
   for _, r in ipairs(verified) do rows[#rows + 1] = r end
   if not sets then return rows end
   for _, set in ipairs(sets) do
-    for _, check in ipairs { check_twins, check_classes, check_blank } do rows[#rows + 1] = check(set) end
+    for _, check in ipairs { check_twins, check_classes, check_blank, check_history } do
+      rows[#rows + 1] = check(set)
+    end
   end
   rows[#rows + 1] = check_leak(sets[1], sets[2])
   rows[#rows + 1] = check_near(sets[1], sets[2])

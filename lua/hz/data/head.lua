@@ -118,6 +118,7 @@ local luminance = { 16, 11, 12, 14, 12, 10, 16, 14, 13, 14, 18, 17, 16, 19, 24, 
   40, 58, 51, 61, 60, 57, 51, 56, 55, 64, 72, 92, 78, 64, 68, 87, 69, 55, 56, 80, 109, 81, 87, 95, 98, 103, 104, 103,
   62, 77, 113, 121, 112, 100, 120, 92, 101, 103, 99 }
 
+-- Of the place i in zigzag order, from 1, in libjpeg.
 local function scaled(i, quality)
   local scale = quality < 50 and math.floor(5000 / quality) or 200 - 2 * quality
   return math.max(1, math.min(255, math.floor((luminance[i] * scale + 50) / 100)))
@@ -133,6 +134,8 @@ local function estimate(quantisers)
   end
   return best, least == 0
 end
+
+M.quantiser = scaled
 
 local qualities = {}               -- by table: most files of a folder share theirs
 
