@@ -1,9 +1,12 @@
 -- doctor.lua: what can be wrong with data, as rows { check, ok, text }: ok is true, false (wrong), or nil
 -- (worth knowing).
+local blas = require 'hz.ext.blas'
 local c = require 'hz.c'
 local dataset = require 'hz.data.dataset'
 local file = require 'hz.base.file'
 local files = require 'hz.data.files'
+local history = require 'hz.data.history'
+local near = require 'hz.data.near'
 local suspect = require 'hz.data.suspect'
 
 local M = {}
@@ -114,6 +117,18 @@ local function check_leak(train, test)
   return row('leak', leak == nil, '%s', leak or 'no test item is in the training set')
 end
 
+local function check_history(set)
+  if set.sounds or not blas.present() then return nil end
+  local ok, text = history.words(set)
+  return row(set.part .. ' history', ok, '%s', text)
+end
+
+local function check_near(train, test)
+  if not blas.present() then return row('near duplicates', nil, 'not looked for: OpenBLAS is missing (make deps)') end
+  local ok, text = near.words(train, test)
+  return row('near duplicates', ok, '%s', text)
+end
+
 local function check_classes(set)
   local counts = set:per_class()
   local least, most = 1, 1
@@ -161,9 +176,12 @@ function M.examine(spec, options)
   for _, r in ipairs(verified) do rows[#rows + 1] = r end
   if not sets then return rows end
   for _, set in ipairs(sets) do
-    for _, check in ipairs { check_twins, check_classes, check_blank } do rows[#rows + 1] = check(set) end
+    for _, check in ipairs { check_twins, check_classes, check_blank, check_history } do
+      rows[#rows + 1] = check(set)
+    end
   end
   rows[#rows + 1] = check_leak(sets[1], sets[2])
+  rows[#rows + 1] = check_near(sets[1], sets[2])
   return rows
 end
 

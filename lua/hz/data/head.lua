@@ -2,6 +2,7 @@
 --   kind         'JPEG', 'PNG'; of what hz does not decode 'GIF', 'WEBP', ...; nil for anything that is no picture
 --   width, height, channels (as it is decoded: 1 grey, 3 colour; 4 CMYK), bits (a sample), alpha (may have one)
 --   orientation  1..8, how EXIF says the stored pixels are to be turned for the eye; 1: not
+--   subsampling  of a JPEG in colour: '4:4:4', '4:2:0', ..., how much coarser colour is kept than brightness
 --   quality      of a JPEG: 1..100 that would give its luminance quantisers in libjpeg, and whether they are `exact`ly
 --                those: others are near them
 -- Nothing that a file says is believed: whatever cannot be followed is a field that is missing.
@@ -117,6 +118,7 @@ local luminance = { 16, 11, 12, 14, 12, 10, 16, 14, 13, 14, 18, 17, 16, 19, 24, 
   40, 58, 51, 61, 60, 57, 51, 56, 55, 64, 72, 92, 78, 64, 68, 87, 69, 55, 56, 80, 109, 81, 87, 95, 98, 103, 104, 103,
   62, 77, 113, 121, 112, 100, 120, 92, 101, 103, 99 }
 
+-- Of the place i in zigzag order, from 1, in libjpeg.
 local function scaled(i, quality)
   local scale = quality < 50 and math.floor(5000 / quality) or 200 - 2 * quality
   return math.max(1, math.min(255, math.floor((luminance[i] * scale + 50) / 100)))
@@ -132,6 +134,8 @@ local function estimate(quantisers)
   end
   return best, least == 0
 end
+
+M.quantiser = scaled
 
 local qualities = {}               -- by table: most files of a folder share theirs
 
@@ -159,10 +163,22 @@ local function take_quantisers(s, from, to, list)
   end
 end
 
+-- '4:2:0' of three components, by the bytes of how often each is sampled; other ratios as they are: '3x1'.
+local ratios = { ['1x1'] = '4:4:4', ['2x1'] = '4:2:2', ['2x2'] = '4:2:0', ['1x2'] = '4:4:0', ['4x1'] = '4:1:1',
+  ['4x2'] = '4:1:0' }
+
+local function subsampling(s, at)
+  local first, second = s:byte(at), s:byte(at + 3)
+  if second % 16 == 0 or second < 16 then return nil end
+  local ratio = ('%gx%g'):format(math.floor(first / 16) / math.floor(second / 16), (first % 16) / (second % 16))
+  return ratios[ratio] or ratio
+end
+
 local function take_frame(s, from, to, out)
   if to - from < 8 then return end
   out.bits, out.height, out.width, out.channels = s:byte(from), big2(s, from + 1), big2(s, from + 3), s:byte(from + 5)
   out.quantiser = s:byte(from + 8)
+  if out.channels == 3 and to - from >= 14 then out.subsampling = subsampling(s, from + 7) end
 end
 
 local function read_jpeg(s, out)

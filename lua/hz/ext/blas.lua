@@ -31,8 +31,12 @@ M.types = { f32 = 'float', f64 = 'double' }
 
 local lib
 
+local NAME = 'libopenblas.so.0'
+
+function M.present() return lib ~= nil or open_library(NAME) ~= nil end
+
 local function open(who)
-  lib = open_library('libopenblas.so.0')
+  lib = open_library(NAME)
   if not lib then
     c.fail("%s: OpenBLAS is not installed; 'make deps' (package libopenblas0) brings linear algebra", who)
   end
