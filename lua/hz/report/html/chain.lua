@@ -118,8 +118,8 @@ local function without_verdict(ctx, chain, name)
     h('p', nil, h('b', nil, 'No verdict: '), chain.reason, '.'),
     h('p', nil, h('b', nil, 'What would help: '), chain.help, '.'),
     h('div', { class = 'two' }, plot_of(ctx, chain)), curves_of(ctx, chain),
-    damage.section(ctx.r, chain, name),
-    gallery_html.section(gallery.of(ctx.r, chain)),
+    damage.section(ctx, chain, name),
+    not ctx.without.galleries and gallery_html.section(gallery.of(ctx.r, chain)),
   }
 end
 
