@@ -15,10 +15,10 @@ local function list_text(rows)
   if #rows == 0 then print('no plugin was found in ' .. visible(table.concat(plugins.folders(), ', '))) end
   for _, r in ipairs(rows) do
     if r.skipped then
-      print(('skipped %s\n        %s'):format(visible(r.path), visible(r.skipped)))
+      print(('skipped  %s\n         %s'):format(visible(r.path), visible(r.skipped)))
     else
       local codec = r.codec and ('codec %s over %s'):format(r.codec, r.library) or 'no codec'
-      print(('%-8s%s\n        %s; %s'):format(r.name, visible(r.path), visible(r.about), visible(codec)))
+      print(('%-8s %s\n         %s; %s'):format(r.name, visible(r.path), visible(r.about), visible(codec)))
     end
   end
 end
