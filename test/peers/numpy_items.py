@@ -4,7 +4,7 @@ from the cells' own outcomes.
     numpy_items.py --hz build/hz --runs runs [--id ID] [--margin 0.01]
 
 Counts (kept, lost, gained) must be equal; what seeds alone would do, by quadrature over a fitted distribution of the
-items' probabilities, within 1e-6; the worst class with its bounds within 1e-9. Needs a sweep with a verdict whose cells
+items' probabilities, and the worst class with its bounds, within 1e-6. Needs a sweep with a verdict whose cells
 have one codec, model and data set. Status 1 if anything differs.
 """
 import argparse
@@ -18,8 +18,8 @@ import numpy as np
 from scipy import stats
 
 
-def outcomes(path):
-    """Record, right (bool) and class of the test items of a cell."""
+def contents(path):
+    """Metadata of a safetensors file, and take(name, kind) of its tensors."""
     raw = open(path, 'rb').read()
     size = int.from_bytes(raw[:8], 'little')
     header = json.loads(raw[8:8 + size])
@@ -27,8 +27,24 @@ def outcomes(path):
     def take(name, kind):
         start, stop = header[name]['data_offsets']
         return np.frombuffer(raw[8 + size + start:8 + size + stop], kind)
-    record = json.loads(header['__metadata__']['hz.cell'])
-    return record, take('test.correct', np.uint8).astype(bool), take('test.class', np.int32)
+    return header['__metadata__'], take
+
+
+def read_sweep(runs, name):
+    """Right (bool) by quality and seed, and the class of each item: of the data where kept, else of the outcomes."""
+    path = sorted(glob.glob(os.path.join(runs, 'sweeps', (name or '') + '*.json')), key=os.path.getmtime)[-1]
+    found, classes = {}, None
+    for cell in json.load(open(path))['cells']:
+        file = os.path.join(runs, 'cells', cell['key'] + '.safetensors')
+        if cell['labels'].get('control') or not os.path.exists(file):
+            continue
+        _, take = contents(file)
+        right = take('test.correct', np.uint8).astype(bool)
+        found[cell['labels'].get('quality'), cell['labels']['seed']] = right
+        classes = np.full(len(right), -1) if classes is None else classes
+        classes[right] = take('test.class', np.int32)[right]
+    kept = path[:-len('.json')] + '.kept.safetensors'
+    return found, contents(kept)[1]('labels.1', np.int32) if os.path.exists(kept) else classes
 
 
 def fitted(counts, seeds, steps=20):
@@ -72,26 +88,18 @@ def main():
     command = [o.hz, 'report'] + ([o.id] if o.id else []) + ['--json', 'runs=' + o.runs, 'margin=' + o.margin]
     told = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     keys = {(row['quality'], row['seed']): row for row in told}
-    found, classes = {}, None
-    for path in glob.glob(os.path.join(o.runs, 'cells', '*.safetensors')):
-        if len(os.path.basename(path)) != len('x' * 32 + '.safetensors'):
-            continue
-        record, right, said = outcomes(path)
-        name = (record.get('quality'), record['seed'])
-        if name in keys and not record.get('control') and record['split'] == keys[name]['split']:
-            found[name] = right
-            classes = np.full(len(right), -1) if classes is None else classes
-            classes[right] = said[right]
+    found, classes = read_sweep(o.runs, o.id)
     qualities = sorted({q for q, _ in found if q is not None}, reverse=True)
-    seeds = sorted({s for _, s in found})
-    stack = {q: np.array([found[q, s] for s in seeds]) for q in qualities + [None]}
-    counts = stack[None].sum(0)
-    histogram, p, posterior = fitted(counts, len(seeds))
-    vote = stats.binom.sf(len(seeds) // 2, len(seeds), p)
-    raw = 2 * counts > len(seeds)
-    alive, above, majority, worst = raw.copy(), np.ones_like(p), np.arange(len(seeds) + 1) * 2 > len(seeds), 0
+    seeds = {q: sorted(s for name, s in found if name == q) for q in qualities + [None]}
+    stack = {q: np.array([found[q, s] for s in seeds[q]]) for q in seeds}
+    counts, of_raw = stack[None].sum(0), len(seeds[None])
+    histogram, p, posterior = fitted(counts, of_raw)
+    raw = 2 * counts > of_raw
+    alive, above, majority, worst = raw.copy(), np.ones_like(p), np.arange(of_raw + 1) * 2 > of_raw, 0
     for q in qualities:
-        row, right = keys[q, seeds[0]], 2 * stack[q].sum(0) > len(seeds)
+        many_seeds = len(seeds[q])
+        row, right = keys[q, seeds[q][0]], 2 * stack[q].sum(0) > many_seeds
+        vote = stats.binom.sf(many_seeds // 2, many_seeds, p)
         alive &= right
         above = above * vote
         wanted = {
@@ -101,10 +109,10 @@ def main():
             'items_lost_by_seeds': (histogram * (posterior @ (1 - vote)))[majority].sum(),
             'items_gained_by_seeds': (histogram * (posterior @ vote))[~majority].sum(),
         }
-        if (classes >= 0).all():
-            many = classes.max() + 1
-            figures = [crossed(stack[q][:, classes == k], stack[None][:, classes == k], row['alpha'] / many)
-                       for k in range(many)]
+        if row['worst_class'] is not None:
+            many, both = classes.max() + 1, [s for s in seeds[q] if s in seeds[None]]
+            a, b = (np.array([found[name, s] for s in both]) for name in (q, None))
+            figures = [crossed(a[:, classes == k], b[:, classes == k], row['alpha'] / many) for k in range(many)]
             lowest = min(figures)
             wanted.update(worst_class_difference=lowest[0], worst_class_lower=max(-1, lowest[1]),
                           worst_class_upper=min(1, lowest[2]))
@@ -113,7 +121,7 @@ def main():
             worst = max(worst, apart)
             if apart > 1e-6:
                 print(f'quality {q}: {name}: hz {row[name]}, NumPy {v}')
-    print(f'{len(qualities)} encodings, {len(seeds)} seeds, {len(raw)} items: largest difference {worst:.1e}')
+    print(f'{len(qualities)} encodings, {of_raw} seeds of raw, {len(raw)} items: largest difference {worst:.1e}')
     sys.exit(1 if worst > 1e-6 else 0)
 
 
