@@ -1,5 +1,6 @@
 /* header.c: reads the headers of pictures and frames of JPEG XL (ISO/IEC 18181-1, annexes C and F) as far as it takes
-   to know where they end, and how many sections follow. Where they have what is not read here, it says so (known = 0). */
+   to know where they end, and how many sections follow. Where they have what is not read here, it says so: known is
+   0. */
 #include "jxl.h"
 
 /* Names that stand in the standard for pairs of offset and bits. */
