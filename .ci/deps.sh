@@ -14,6 +14,7 @@ pc libpng         | libpng-dev         | libpng-devel         | libpng         |
 pc libwebp        | libwebp-dev        | libwebp-devel        | libwebp        | useful | the WebP codec
 pc libavif        | libavif-dev        | libavif-devel        | libavif        | useful | the AVIF codec
 pc libopenjp2     | libopenjp2-7-dev   | openjpeg2-devel      | openjpeg2      | useful | the JPEG 2000 codec
+pc libjxl         | libjxl-dev         | libjxl-devel         | libjxl         | useful | the JPEG XL codec
 pc zimg           | libzimg-dev        | zimg-devel           | zimg           | useful | pictures of mixed sizes
 pc lame           | libmp3lame-dev     | lame-devel           | lame           | useful | the MP3 codec
 pc libmpg123      | libmpg123-dev      | mpg123-devel         | mpg123         | useful | the MP3 codec
@@ -34,6 +35,7 @@ cmd cjpeg         | libjpeg-turbo-progs | libjpeg-turbo-utils | libjpeg-turbo | 
 cmd cwebp         | webp               | libwebp-tools        | libwebp        | useful | the tests of the WebP codec
 cmd avifenc       | libavif-bin        | libavif-tools        | libavif        | useful | the tests of the AVIF codec
 cmd opj_compress  | libopenjp2-tools   | openjpeg2-tools      | openjpeg2      | useful | tests of JPEG 2000
+cmd cjxl          | libjxl-tools       | libjxl-utils         | libjxl         | useful | the tests of the JPEG XL codec
 cmd lame          | lame               | lame                 | lame           | useful | the tests of the MP3 codec
 cmd script        | bsdutils           | util-linux-script    | util-linux     | useful | the tests of the prompt
 '

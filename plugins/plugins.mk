@@ -4,6 +4,7 @@ NEEDS_avif = libavif
 NEEDS_flac = flac
 NEEDS_jpeg = libjpeg
 NEEDS_jpeg2000 = libopenjp2
+NEEDS_jxl = libjxl
 NEEDS_mp3  = lame libmpg123
 NEEDS_mpg123 = libmpg123
 NEEDS_opus = opus ogg

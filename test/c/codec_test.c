@@ -54,6 +54,7 @@ static const struct { const char *name, *values; } specs[] = {
     { "skeleton", "bits=8" },
     { "avif", "speed=9" }, { "avif", "quality=0;subsampling=444;speed=10" }, { "avif", "lossless=true;speed=10" },
     { "jpeg2000", "" }, { "jpeg2000", "quality=1" }, { "jpeg2000", "lossless=true" },
+    { "jxl", "" }, { "jxl", "quality=1;effort=3" }, { "jxl", "lossless=true" },
     { "webp", "" }, { "webp", "quality=0" }, { "webp", "quality=100;method=6" }, { "webp", "lossless=true" },
 };
 static const int sizes[][2] = { { 1, 1 }, { 1, 7 }, { 7, 1 }, { 8, 8 }, { 9, 17 }, { 16, 16 }, { 31, 33 }, { 32, 32 },

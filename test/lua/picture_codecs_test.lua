@@ -69,6 +69,8 @@ local rows = {
   avif = { channels = { 1, 3 }, rising = { 0, 15, 30, 50, 70, 85, 100 }, lossless = { lossless = true }, least = 30 },
   jpeg2000 = { channels = { 1, 3 }, rising = { 1, 20, 25, 30, 35, 40, 45, 60, 100 }, lossless = { lossless = true },
     least = 50 },
+  jxl = { channels = { 1, 3 }, rising = { 10, 25, 50, 75, 90, 97, 100 }, lossless = { lossless = true },
+    least = 60 },
   webp = { channels = { 3 }, rising = { 0, 10, 30, 50, 75, 90, 100 }, lossless = { lossless = true }, least = 30 },
 }
 
@@ -283,4 +285,56 @@ case('jpeg2000', 'a few bytes cannot ask for gigabytes', function(make)
   t.raises('jpeg2000: the stream has more than 4096 tiles', one.decode, one, with(24, '\0\0\0\0'))
   t.raises('jpeg2000: the stream has 16384 components; needs 1 (grey) or 3 (colour)', one.decode, one,
     with(40, '\64\0'))
+end)
+
+-- ---- JPEG XL ----
+
+case('jxl', 'streams and pixels are those of cjxl and djxl', function(make)
+  need('cjxl', 'djxl')
+  local d = t.folder()
+  for distance, values in pairs { ['-d 1'] = {}, ['-d 3.7 -e 5'] = { quality = 60, effort = 5 }, ['-d 0 -e 3'] =
+    { quality = 100, effort = 3 }, ['-d 0'] = { lossless = true, quality = 20 } } do
+    for _, size in ipairs { { 32, 32 }, { 33, 270 } } do
+      for channels = 1, 3, 2 do
+        local one, image = make(values), picture(size[1], size[2], channels, 5)
+        local stream = one:encode(image)
+        local kind = channels == 3 and 'ppm' or 'pgm'
+        t.write(d .. '/in.' .. kind, pnm(image))
+        -- relative colours are what an sRGB picture has when its header says nothing
+        local options = ('%s -x color_space=%s_Rel_SRG'):format(distance, channels == 3 and 'RGB_D65_SRG' or 'Gra_D65')
+        sh('cjxl --num_threads=0 %s %s/in.%s %s/out.jxl', options, d, kind, d)
+        t.ok(stream == t.read(d .. '/out.jxl'), ('cjxl %s: %s %d'):format(options, table.concat(size, 'x'), channels))
+        sh('djxl --num_threads=0 %s/out.jxl %s/out.%s', d, d, kind)
+        t.ok(bytes_of(one:decode(stream)) == t.read(d .. '/out.' .. kind):sub(-image:count()), 'djxl ' .. options)
+        sh('cjxl --num_threads=0 --container=1 %s %s/in.%s %s/out.jxl', options, d, kind, d)
+        t.equal(one:decode(t.read(d .. '/out.jxl')):ne(one:decode(stream)):sum(), 0, 'with boxes')
+      end
+    end
+  end
+end)
+
+-- Tables of contents say how long the sections are: headers that are read right leave nothing over, whatever they say.
+case('jxl', 'headers are read to their end, and sections fill the rest', function(make)
+  need 'jxlinfo'
+  local path = t.folder() .. '/a.jxl'
+  for _, values in ipairs { { quality = 5 }, { quality = 90 }, { quality = 98, effort = 3 }, { lossless = true } } do
+    for _, size in ipairs { { 8, 8 }, { 40, 30 }, { 257, 300 }, { 40, 2500 } } do
+      for channels = 1, 3, 2 do
+        local stream, a = make(values):encode(picture(size[1], size[2], channels, 2))
+        t.write(path, stream)
+        t.match(sh('jxlinfo %s', path), ('%dx%d'):format(size[2], size[1]))
+        local last = a.segments[#a.segments]
+        t.equal({ last.part, last.offset + last.bytes, a.tables }, { 'payload', #stream, 0 })
+        t.ok(a.segments[1].part == 'container' and a.container >= 9 and a.container < 120, a.container)
+        local frames = #a.segments / 2
+        t.ok(frames == 1 or frames == 2 and values.quality == 5, 'frames')
+      end
+    end
+  end
+end)
+
+case('jxl', 'a few bytes cannot ask for gigabytes', function(make)
+  local one = make()
+  t.raises('jxl: the stream says 1073741824 x 2147483648; needs at most 67108864 pixels', one.decode, one,
+    '\255\10' .. '\254\255\255\255\255' .. ('\255'):rep(20))
 end)
