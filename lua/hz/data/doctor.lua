@@ -1,5 +1,6 @@
 -- doctor.lua: what can be wrong with data, as rows { check, ok, text }: ok is true, false (wrong), or nil
 -- (worth knowing).
+local band = require 'hz.data.band'
 local blas = require 'hz.ext.blas'
 local c = require 'hz.c'
 local dataset = require 'hz.data.dataset'
@@ -118,8 +119,8 @@ local function check_leak(train, test)
 end
 
 local function check_history(set)
-  if set.sounds or not blas.present() then return nil end
-  local ok, text = history.words(set)
+  if not set.sounds and not blas.present() then return nil end
+  local ok, text = (set.sounds and band or history).words(set)
   return row(set.part .. ' history', ok, '%s', text)
 end
 
