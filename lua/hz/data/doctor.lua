@@ -170,7 +170,8 @@ local function check_own_files(spec, options)
   return {}                                                          -- verify says why
 end
 
--- verify, and what would spoil an experiment with the set: duplicates, leaks, uneven classes, blank items.
+-- verify, and what would spoil an experiment with the set: duplicates, leaks, uneven classes, blank items, losses
+-- before it came here.
 function M.examine(spec, options)
   local rows = spec.scan and check_own_files(spec, options) or {}
   local verified, sets = M.verify(spec, options)
