@@ -145,6 +145,6 @@ return command.new('data', {
   { 'verify', verify, 'compares files and contents with what is recorded of the set (no names: all that are here)',
     { array }, words = { 'NAME', 0 }, open = 'key=value' },
   { 'doctor', doctor,
-    "this machine's libraries and folders; with names: verify, files, duplicates, leaks, classes, blanks",
+    "this machine's libraries and folders; with names: verify, files, duplicates, leaks, classes, blanks, history",
     { array }, words = { 'NAME', 0 }, open = 'key=value' },
 })

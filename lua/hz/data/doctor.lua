@@ -1,5 +1,6 @@
 -- doctor.lua: what can be wrong with data, as rows { check, ok, text }: ok is true, false (wrong), or nil
 -- (worth knowing).
+local band = require 'hz.data.band'
 local blas = require 'hz.ext.blas'
 local c = require 'hz.c'
 local dataset = require 'hz.data.dataset'
@@ -118,8 +119,8 @@ local function check_leak(train, test)
 end
 
 local function check_history(set)
-  if set.sounds or not blas.present() then return nil end
-  local ok, text = history.words(set)
+  if not set.sounds and not blas.present() then return nil end
+  local ok, text = (set.sounds and band or history).words(set)
   return row(set.part .. ' history', ok, '%s', text)
 end
 
@@ -169,7 +170,8 @@ local function check_own_files(spec, options)
   return {}                                                          -- verify says why
 end
 
--- verify, and what would spoil an experiment with the set: duplicates, leaks, uneven classes, blank items.
+-- verify, and what would spoil an experiment with the set: duplicates, leaks, uneven classes, blank items, losses
+-- before it came here.
 function M.examine(spec, options)
   local rows = spec.scan and check_own_files(spec, options) or {}
   local verified, sets = M.verify(spec, options)
