@@ -32,7 +32,7 @@ local function value_names(rows)
 end
 
 -- Cells may lack these.
-local lacking = 'source_lossy made record failed trained tested further further_test forced forced_test'
+local lacking = 'source_lossy made record failed trained tested further further_test forced forced_test control damage'
 for _, list in ipairs { rows_of.fields, rows_of.source_fields, rows_of.sound_fields } do
   lacking = lacking .. ' ' .. table.concat(list, ' ')
 end
