@@ -1,0 +1,109 @@
+-- codec_rates.lua: what each codec of images makes of the same images at equal bits: for each rate the value of its
+-- main parameter that comes nearest, found by bisection, and what it makes without loss. Bits per sample are those of
+-- payload, with tables counted once per set, and of whole files.
+--   hz experiments/codec_rates.lua rate=0.5,1,2 images=1000
+--   hz experiments/codec_rates.lua codec=jpeg,webp data=camera
+local hz = require 'hz'
+local plugins = require 'hz.codec.plugins'
+local encoding = require 'hz.codec.encoding'
+local tables = require 'hz.base.table'
+
+local knob = hz.args({
+  about = 'Tables bits per sample and PSNR of the codecs of images at equal bits, and without loss.',
+  { 'codec',  nil,           'string', 'codecs, separated by commas (default: all of images)', list = true },
+  { 'rate',   { 0.5, 1, 2 }, 'float',  'bits per sample of payload that are met', min = 0.001, max = 24, list = true },
+  { 'images', 1000,          'int',    'test images, the first', min = 1 },
+  { 'data',   nil,           'string', 'data set: cifar10, camera (default: cifar10 if it is found, else camera)',
+    choices = { 'cifar10', 'camera' } },
+}, ...)
+
+local STEPS = 7                      -- of a bisection over a range without steps of its own
+
+-- ---- data ----
+
+local name = knob.data or hz.study.found('cifar10', 'camera')
+local _, test = hz.data(name, name == 'camera' and { train = 10, test = math.max(10, knob.images) } or {})
+local n = math.min(knob.images, #test)
+local set = test.items:slice(1, 1, n):clone()
+print(('%s: %d test images of %d x %d'):format(name, n, set:size(2), set:size(3)))
+
+-- ---- codecs ----
+
+local function names()
+  local list = {}
+  for _, codec in ipairs(knob.codec or plugins.codecs()) do
+    if plugins.codec(codec).kind == 'image' then list[#list + 1] = codec end
+  end
+  return list
+end
+
+-- What the codec makes of the images: its account.
+local function measure(codec, values)
+  local one = hz.codec[codec](values)
+  local _, account = one:recode(set)
+  return account
+end
+
+-- f rises from low to high: the value at which it comes nearest to `wanted`; whole numbers where step is 1.
+local function meet(f, low, high, step, wanted)
+  local best
+  local function try(v)
+    local at = f(v)
+    if not best or math.abs(at - wanted) < math.abs(f(best) - wanted) then best = v end
+    return at
+  end
+  try(low)
+  try(high)
+  for _ = 1, STEPS do
+    local middle = step == 1 and math.floor((low + high) / 2) or (low + high) / 2
+    if middle == low or middle == high then break end
+    if try(middle) < wanted then low = middle else high = middle end
+  end
+  return best
+end
+
+-- The accounts of a codec by value of its main parameter, each computed once.
+local function accounts_of(codec, parameter)
+  local known = {}
+  return function(v)
+    known[v] = known[v] or measure(codec, { [parameter.name] = v })
+    return known[v]
+  end
+end
+
+local function row_of(codec, setting, a)
+  return { codec, setting, ('%.3f'):format(a.bits_per_sample), ('%.3f'):format(a.bits_per_sample_file),
+    a.psnr and ('%.2f'):format(a.psnr) or 'exact' }
+end
+
+local function at_rates(rows, codec, parameter)
+  local account = accounts_of(codec, parameter)
+  local sign = parameter.direction
+  local function bits(v) return account(sign * v).bits_per_sample end
+  local low, high = math.min(sign * parameter.low, sign * parameter.high), math.max(sign * parameter.low,
+    sign * parameter.high)
+  for _, rate in ipairs(knob.rate) do
+    local v = sign * meet(bits, low, high, parameter.type == 'int' and 1 or 0, rate)
+    rows[#rows + 1] = row_of(codec, ('%s=%.4g'):format(parameter.name, v), account(v))
+  end
+end
+
+-- ---- the table ----
+
+local rows, exact = {}, {}
+for _, codec in ipairs(names()) do
+  local about = plugins.codec(codec)
+  local main = encoding.main(about.params)
+  if about.lossless then
+    exact[#exact + 1] = row_of(codec, '', measure(codec, {}))
+  elseif main and main.low and main.direction ~= 0 and not main.length then
+    at_rates(rows, codec, main)
+  end
+  for _, p in ipairs(about.params) do
+    if p.name == 'lossless' and p.type == 'bool' then
+      exact[#exact + 1] = row_of(codec, 'lossless=true', measure(codec, { lossless = true }))
+    end
+  end
+end
+for _, row in ipairs(exact) do rows[#rows + 1] = row end
+print(tables.text({ { 'codec', 'left' }, { 'setting', 'left' }, { 'bits' }, { 'in files' }, { 'PSNR in dB' } }, rows))
