@@ -54,10 +54,10 @@ local function asked(runs, more)
 end
 
 local function quiet(o)
-  local keep, sweep = print, nil
-  _G.print = function() end
+  local out, err, sweep = print, io.stderr, nil
+  _G.print, io.stderr = function() end, { write = function() end, flush = function() end }
   local ok, e = pcall(function() sweep = hz.sweep(o) end)
-  _G.print = keep
+  _G.print, io.stderr = out, err
   return ok and sweep or error(e, 0)
 end
 
