@@ -2,7 +2,7 @@
 -- entropy and without, with irrelevant texture and without, the class in coarse or in fine detail. In each such cell
 -- the same network is trained on JPEGs of each quality; the knee is where the verdicts put it. Saved bits, and what
 -- they are above those of the scenes without noise, are held against the truth by a rule that was fixed in advance.
---   hz experiments/noise_calibration.lua                     five minutes on two cores: a reduced grid
+--   hz experiments/noise_calibration.lua                     a reduced grid, minutes on two cores
 --   hz experiments/noise_calibration.lua preset=full         the whole grid: says how many hours, then runs
 -- Stopped, by Ctrl-C or by force, the same command goes on where it was.
 local hz = require 'hz'
@@ -15,6 +15,7 @@ local presets = {                  -- keys given on the command line win
     margin = 0.01 },
 }
 local HIGH = 1                     -- strength of irrelevant texture
+local TRAINS = 0.8                 -- share of a set that trains; the rest validates
 local LOW = 3                      -- low bits that are random or zero
 local WIDTH = { weaker = 0.125, grid = 0.5, stronger = 1 }       -- of the net `fast`
 local row = hz.study.rows 'images'
@@ -42,7 +43,17 @@ local knob, given = hz.args({
 for key, value in pairs(presets[knob.preset]) do
   if not given[key] then knob[key] = value end
 end
-if knob.noise[1] ~= 0 then table.insert(knob.noise, 1, 0) end       -- what increments are above
+
+-- Rising, each once, and none at all among them, which increments are above.
+local function noises(list)
+  local all, out = { 0, unpack(list) }, {}
+  table.sort(all)
+  for _, v in ipairs(all) do
+    if v ~= out[#out] then out[#out + 1] = v end
+  end
+  return out
+end
+knob.noise = noises(knob.noise)
 
 -- ---- conditions ----
 
@@ -53,14 +64,14 @@ local function camera(noise, texture, detail, shuffled)
   local options = { noise = noise, unit = 'grey', texture = texture == 'high' and HIGH or 0, detail = detail }
   local name = ('noise %g, texture %s, %s%s'):format(noise, texture, detail, shuffled and ', shuffled labels' or '')
   conditions[name] = { noise = noise, texture = texture, detail = detail, options = options }
-  local all = { paired = true, shuffled = shuffled, train = math.ceil(knob.train / 0.8), test = knob.test }
+  local all = { paired = true, shuffled = shuffled, train = math.ceil(knob.train / TRAINS), test = knob.test }
   for k, v in pairs(options) do all[k] = v end
   local train, test = hz.data('camera', all)
   return { name = name, train = train, test = test }
 end
 
 -- The sets with random and with zeroed low bits.
-local function low_bits(name, train, test)
+local function with_low_bits(name, train, test)
   local list = {}
   for i, fill in ipairs { 'zero', 'random' } do
     local own = ('%s, %d low bits %s'):format(name, LOW, fill)
@@ -72,66 +83,87 @@ end
 
 -- ---- sweeps ----
 
--- One of some data; more: fields that differ from the grid's.
-local function sweep(name, data, more)
+-- One of some data, with the grid's settings but those in `more`; dry: it is only foretold.
+local function sweep(name, data, dry, more)
   local o = { name = 'noise_calibration-' .. name, data = data, runs = knob.runs, quality = { unpack(knob.quality) },
-    model = { 'fast' }, width = WIDTH.grid, seed = knob.seed, dtype = knob.dtype, protocol = 'strict',
+    model = { 'fast' }, width = WIDTH.grid, seed = knob.seed, dtype = { knob.dtype }, protocol = 'strict',
     train = knob.train, test = knob.test, epochs = knob.epochs, batch = math.min(knob.batch, knob.train),
     optimizer = function()
       return hz.study.optimizer { optimizer = 'muon', epochs = knob.epochs, batch = knob.batch }
     end,
     smoothing = 0.2, augment = { shift = 2, flip = 'alternating', fill = 'reflect' }, parallel = knob.parallel,
-    margin = knob.margin, alpha = knob.alpha, dry = knob.dry }
+    margin = knob.margin, alpha = knob.alpha, dry = dry }
   table.insert(o.quality, 'raw')
   for k, v in pairs(more or {}) do o[k] = v end
   return hz.sweep(o)
 end
 
 -- One for each texture and detail, so that only its sets are in memory.
-local function grid()
+local function grid(dry)
   local list = {}
   for _, detail in ipairs(knob.detail) do
     for _, texture in ipairs(knob.texture) do
       local data = {}
       for i, noise in ipairs(knob.noise) do data[i] = camera(noise, texture, detail) end
-      list[#list + 1] = sweep(('%s-%s'):format(texture, detail), data)
+      list[#list + 1] = sweep(('%s-%s'):format(texture, detail), data, dry)
     end
   end
   return list
 end
 
-local function controls()
-  local most, detail = knob.noise[#knob.noise], knob.detail[1]
-  local both = { camera(0, 'none', detail), camera(most, 'none', detail) }
-  local out = { classifiers = {}, low_bits = {} }
+local function classifiers(both, dry)
+  local list = {}
   for i, name in ipairs { 'weaker', 'stronger' } do
-    out.classifiers[i] = { name = name, sweep = sweep(name, both, { width = WIDTH[name] }) }
+    list[i] = { name = name, sweep = sweep(name, both, dry, { width = WIDTH[name] }) }
   end
-  local data = low_bits('camera', both[1].train, both[1].test)
-  out.low_bits[1] = { name = 'camera', sweep = sweep('low_bits', data) }
+  return list
+end
+
+-- Of the camera without noise, and in the full preset of real photographs, where they are.
+local function low_bits(clean, dry)
+  local list = { { name = 'camera', sweep = sweep('low_bits', with_low_bits('camera', clean.train, clean.test), dry) } }
   if knob.preset == 'full' and hz.available 'cifar10' then
     local train, test = hz.data 'cifar10'
-    local some = train:subset(1, math.min(#train, math.ceil(knob.train / 0.8)))
-    out.low_bits[2] = { name = 'cifar10', sweep = sweep('cifar10', low_bits('cifar10', some,
-      test:subset(1, math.min(#test, knob.test)))) }
+    train = train:subset(1, math.min(#train, math.ceil(knob.train / TRAINS)))
+    test = test:subset(1, math.min(#test, knob.test))
+    list[2] = { name = 'cifar10', sweep = sweep('cifar10', with_low_bits('cifar10', train, test), dry) }
   end
-  out.shuffled = sweep('shuffled', { camera(0, 'none', detail, true) },
+  return list
+end
+
+-- All sweeps, as hz.calibrate takes them.
+local function run(dry)
+  local o = { grid = grid(dry), conditions = conditions }
+  if not knob.controls then return o end
+  local detail = knob.detail[1]
+  local both = { camera(0, 'none', detail), camera(knob.noise[#knob.noise], 'none', detail) }
+  o.low_bits, o.classifiers = low_bits(both[1], dry), classifiers(both, dry)
+  o.shuffled = sweep('shuffled', { camera(0, 'none', detail, true) }, dry,
     { quality = { knob.quality[1], 'raw' }, seed = { knob.seed[1], knob.seed[2] } })
-  return out
+  return o
 end
 
 -- ---- the whole ----
 
-local function run()
-  local o = knob.controls and controls() or {}
-  o.grid = grid()
-  return o
+local function each(o, f)
+  for _, one in ipairs(o.grid) do f(one) end
+  for _, kind in ipairs { 'low_bits', 'classifiers' } do
+    for _, one in ipairs(o[kind] or {}) do f(one.sweep) end
+  end
+  if o.shuffled then f(o.shuffled) end
 end
 
-local o = run()
+local function foretell()
+  local seconds = 0
+  each(run(true), function(one) seconds = seconds + (one.predicted or 0) end)
+  print(('all of it: about %.1f hours to go'):format(seconds / 3600))
+end
+
+if knob.dry or knob.preset == 'full' then foretell() end
 if knob.dry then return end
-o.conditions = conditions
+local o = run(false)
 local calibration = hz.calibrate(o)
 print()
 print(calibration)
 if knob.svg then hz.file.write(knob.svg, calibration.svg) end
+each(o, function(one) one:finish() end)          -- status 3 if a cell failed

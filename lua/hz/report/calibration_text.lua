@@ -180,7 +180,9 @@ local function shuffled_line(cells)
   if not cells then return nil end
   local why
   for _, own in ipairs(cells) do why = own.chain.reason or why end
-  return why and 'shuffled labels: pass, no verdict: ' .. why or 'shuffled labels: FAIL, a verdict was given'
+  if not why then return 'shuffled labels: FAIL, a verdict was given' end
+  return (why:find 'near chance' and 'shuffled labels: pass, no verdict: '
+    or 'shuffled labels: no verdict, for another reason: ') .. why
 end
 
 local function controls(calibration)
