@@ -1,6 +1,6 @@
 -- bars.lua: stacked bars as SVG: parts above zero are stacked upwards, those below it downwards, and a mark shows the
--- sum. A picture is { title, y = 'bits per sample', names = of the parts, bars = list of { label, values = as many as
--- names, note } }.
+-- sum. A picture is { title, y = 'bits per sample', names = of the parts, sum = what the sum is called, bars = list of
+-- { label, values = as many as names, note } }.
 local svg = require 'hz.base.svg'
 
 local M = {}
@@ -8,6 +8,7 @@ local M = {}
 local LEFT, RIGHT, TOP, BOTTOM = 60, 20, 88, 104     -- margins in px
 local HEIGHT, BAR, GAP = 460, 34, 18
 local LEAST = 560                  -- px of the whole picture
+local MARK = 'stroke="#000" stroke-width="2.5"'
 
 -- Ticks of 1, 2 or 5 times a power of ten, about six of them.
 local function step_of(span)
@@ -42,15 +43,21 @@ local function axis(page, width, low, high, Y, title)
     (TOP + HEIGHT - BOTTOM) / 2))
 end
 
-local function legend(page, names, width)
+local function legend(page, picture, width)
   local x, y = LEFT, TOP - 42
-  for k, name in ipairs(names) do
+  local function add(name, draw)
     local wide = 26 + 6.2 * #name
     if x + wide > width - RIGHT and x > LEFT then x, y = LEFT, y + 18 end
-    page:add('<rect x="%.1f" y="%.1f" width="12" height="12" fill="%s"/>', x, y - 10, svg.colour(k))
+    draw()
     page:text(x + 17, y, name)
     x = x + wide
   end
+  for k, name in ipairs(picture.names) do
+    add(name, function()
+      page:add('<rect x="%.1f" y="%.1f" width="12" height="12" fill="%s"/>', x, y - 10, svg.colour(k))
+    end)
+  end
+  add(picture.sum, function() page:line(x, y - 4, x + 13, y - 4, MARK) end)
 end
 
 local function stack(page, bar, x, Y)
@@ -62,7 +69,7 @@ local function stack(page, bar, x, Y)
     if v < 0 then down = down + v else up = up + v end
     sum = sum + v
   end
-  page:line(x - 5, Y(sum), x + BAR + 5, Y(sum), 'stroke="#000" stroke-width="2.5"')
+  page:line(x - 5, Y(sum), x + BAR + 5, Y(sum), MARK)
   page:text(0, 0, bar.label, ('font-size="11" text-anchor="end" transform="translate(%.1f %.1f) rotate(-40)"'):format(
     x + BAR / 2 + 4, HEIGHT - BOTTOM + 16))
 end
@@ -76,7 +83,7 @@ function M.text(picture)
   local page = svg.page(width, HEIGHT, picture.title)
   page:text(LEFT, 26, picture.title, 'font-size="15" font-weight="bold"')
   axis(page, width, low, high, Y, picture.y)
-  legend(page, picture.names, width)
+  legend(page, picture, width)
   for i, bar in ipairs(picture.bars) do stack(page, bar, LEFT + GAP + (i - 1) * (BAR + GAP), Y) end
   if n == 0 then page:text(width / 2, HEIGHT / 2, 'no finished cells', 'text-anchor="middle"') end
   return page:done()

@@ -79,7 +79,8 @@ function M.picture(calibration)
       list[#list + 1] = { values = values, label = ('%s, %s, %s'):format(at[1], at[2], at[3]) }
     end
   end
-  return bars.text { title = 'What saved bits are made of', y = 'bits per sample', names = names, bars = list }
+  return bars.text { title = 'What saved bits are made of', y = 'bits per sample', names = names, sum = 'saved',
+    bars = list }
 end
 
 -- ---- fits and the rule ----
