@@ -198,3 +198,27 @@ t.case('calibration: cells have the ledger of their knee, with the scenes withou
   t.equal(gone[1].saved, nil)
   t.equal(gone[1].reason, 'the reference is near chance')
 end)
+
+-- ---- the experiment ----
+
+t.case('noise_calibration: from nothing to the rule with its controls; the same command computes nothing again',
+  function()
+    local d = t.folder()
+    local function run()
+      return t.sh(("cd %s; HZ_CACHE=cache HZ_RUNS=runs %s '%s/experiments/noise_calibration.lua' noise=8 "
+        .. 'texture=none quality=50 seed=1,2 train=40 test=40 epochs=2 batch=20 dtype=f32 parallel=1 margin=0.5 '
+        .. 'svg=l.svg'):format(d, t.quote(t.hz), hz.root))
+    end
+    local status, out, err = run()
+    t.equal(status, 0, err)
+    for _, text in ipairs { 'do saved bits measure noise%?', 'calibrated increment: FAIL', 'absolute figure: FAIL',
+      'shuffled labels: ', 'low bits of camera: ', 'weaker classifier: ', 'stronger classifier: ',
+      'noise 8, texture none, coarse detail: the reference is near chance', 'lossless bits alone' } do
+      t.ok(out:find(text), text .. ' in ' .. out)
+    end
+    t.ok(t.read(d .. '/l.svg'):find '^<svg.*What saved bits are made of.*</svg>')
+    local again, second = run()
+    t.equal(again, 0)
+    t.equal(second:match '\n\ndo saved.*', out:match '\n\ndo saved.*')
+    t.ok(second:find '8 cells, 8 of them finished' and second:find '4 cells, 4 of them finished', second)
+  end)
