@@ -75,7 +75,7 @@ end
 function M.make(folder, count, o)
   local n, classes, codecs = 0, {}, { jpeg = codec.jpeg { quality = 90 }, png = codec.png { level = 1 } }
   for i = 1, o.classes do
-    classes[i] = camera.classes[i]
+    classes[i] = camera.classes.coarse[i]
     file.mkdir(('%s/%s'):format(folder, classes[i]))
   end
   for first = 0, math.huge, PORTION do

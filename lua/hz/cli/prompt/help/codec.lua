@@ -11,7 +11,7 @@ return {
     'for name, make in pairs(hz.codec) do print(make().text) end' },
   { 'codec:encode', 'c:encode(item, {rate=})',
     'the stream as a string, and its account: bytes, payload, tables, container, segments; rate: of a tensor of sound',
-    images .. 'bytes, a = c:encode(hz.zeros({4,4}, "u8")); print(#bytes, a.payload) end end' },
+    images .. 'bytes, a = c:encode(hz.zeros({4,4,3}, "u8")); print(#bytes, a.payload) end end' },
   { 'codec:decode', 'c:decode(bytes, {frames=, rate=})',
     'the image, u8 (height,width,channels), or the sound; frames, rate: of its original, where another codec made it',
     sounds .. 'print(c:decode((c:encode(hz.sound.new(hz.zeros{4000}, 8000))))) end end' },
