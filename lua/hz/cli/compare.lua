@@ -8,7 +8,6 @@ local json = require 'hz.base.json'
 local networks = require 'hz.report.networks'
 local networks_text = require 'hz.report.networks_text'
 local packed = require 'hz.report.packed'
-local protocol = require 'hz.sweep.protocol'
 
 -- ---- sweeps ----
 
@@ -50,18 +49,14 @@ end
 
 -- ---- the verb ----
 
--- What is asked for, as NAME=VALUE.
-local asked = {}
-for i, row in ipairs(protocol.asked) do
-  asked[i] = setmetatable({ form = row[1] .. '=SHARE' }, { __index = row })
-end
+local asked = folder.asked
 
 return command.new('compare', {
   about = folder.packed .. '; one alone: the codecs of that sweep\n'
     .. "two networks instead of sweeps: a run's folder, a cell or a file of weights (.safetensors) each",
   { '', folder.at(show), 'bits at equal accuracy, accuracy at equal bits, the cheapest codec', {
     { 'json', false, 'bool', 'all of it for programs' },
-    asked[1], asked[2], setmetatable({ form = 'force=true' }, { __index = protocol.force }),
+    asked[1], asked[2], asked[3],
     { 'data', nil, 'string', 'networks: the set that weights are scored on, else that of their training',
       form = 'data=NAME' },
     { 'test', nil, 'int', 'networks: so many of its test items', min = 1, form = 'test=N' },

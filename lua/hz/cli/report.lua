@@ -6,7 +6,6 @@ local folder = require 'hz.cli.folder'
 local page = require 'hz.report.html.page'
 local packed = require 'hz.report.packed'
 local picture = require 'hz.report.picture'
-local protocol = require 'hz.sweep.protocol'
 local say = require 'hz.base.say'
 local tables = require 'hz.report.tables'
 local text = require 'hz.report.text'
@@ -53,11 +52,7 @@ end
 
 -- ---- the verb ----
 
--- What verdicts are asked for, as NAME=VALUE.
-local asked = {}
-for i, row in ipairs(protocol.asked) do
-  asked[i] = setmetatable({ form = row[1] .. '=SHARE' }, { __index = row })
-end
+local asked = folder.asked
 
 return command.new('report', {
   about = folder.packed,
@@ -68,6 +63,6 @@ return command.new('report', {
     { 'latex', false, 'bool', 'its tables for LaTeX' },
     { 'svg', nil, 'string', 'writes the plot', form = '--svg FILE' },
     { 'html', nil, 'string', 'writes the whole as one page', form = '--html FILE' },
-    asked[1], asked[2], setmetatable({ form = 'force=true' }, { __index = protocol.force }),
+    asked[1], asked[2], asked[3],
     folder.row }, words = { 'ID', 0, 1 } },
 })

@@ -3,6 +3,7 @@
 -- the contrary of what is known. Without that, "safe" may be no more than blindness.
 local controls = require 'hz.sweep.controls'
 local outcomes = require 'hz.report.outcomes'
+local points = require 'hz.report.words'.found
 local verdict = require 'hz.report.verdict'
 
 local M = {}
@@ -23,8 +24,6 @@ local function damaged(r, g, reference)
   return { share = g.damage, found = verdict.compare(a, b, { margin = r.margin, alpha = r.alpha }),
     expected = controls.expected(g.damage, reference.accuracy, classes) }
 end
-
-local function points(v) return ('%.2f points'):format(100 * v) end
 
 -- Why the controls show nothing; nil where they do.
 local function trouble(r, assay)

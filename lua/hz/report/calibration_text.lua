@@ -4,11 +4,11 @@ local ledger = require 'hz.report.ledger'
 local tables = require 'hz.base.table'
 local verdicts = require 'hz.report.verdicts'
 local visible = require 'hz.base.visible'.line
+local wrap = require 'hz.report.words'.wrap
 
 local M = {}
 
 local function number(v, format) return v and (format or '%.2f'):format(v) or '-' end
-local function wrap(text, indent) return tables.wrap(text, indent or '', tables.width) end
 
 -- Of the table's first columns.
 local function condition(own) return { ('%g'):format(own.at.noise), own.at.texture or '', own.at.detail or '' } end

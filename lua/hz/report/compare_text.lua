@@ -6,12 +6,12 @@ local words = require 'hz.report.words'
 
 local M = {}
 
-local number, percent, signed, points, wrap = words.number, words.percent, words.signed, words.points, words.wrap
+local number, percent, signed, points, wrap = words.number, words.percent, words.signed, words.points, words.lines
+local small = words.small
 
 -- ---- words ----
 
 local function bits(v) return number('%.3f', v) end
-local function small(v) return ('%.3g'):format(v) end
 local function confidence(r) return words.confidence(r.alpha) end
 
 local function listed(numbers)

@@ -10,13 +10,13 @@ local tables = require 'hz.base.table'
 local thousands = require 'hz.net.net'.thousands
 local verdicts = require 'hz.report.verdicts'
 local visible = require 'hz.base.visible'.line
+local words = require 'hz.report.words'
 
 local M = {}
 
-local function wrap(text) return (tables.wrap(text:gsub(' %%', '\1%%'), '', tables.width):gsub('\1', ' ')) end
+local percent, wrap = words.confidence, words.wrap
 local function points(v) return ('%+.1f'):format(100 * v) end
 local function count(v) return ('%.0f'):format(v) end
-local function percent(alpha) return ('%.4g %%'):format(100 * (1 - alpha)) end
 
 -- ---- items and classes ----
 

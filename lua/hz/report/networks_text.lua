@@ -5,7 +5,7 @@ local words = require 'hz.report.words'
 
 local M = {}
 
-local percent, signed, points, wrap = words.percent, words.signed, words.points, words.wrap
+local percent, signed, points, wrap = words.percent, words.signed, words.points, words.lines
 
 local said = { safe = 'safe: b is at most %s worse than a (%s)',
   harmful = 'harmful: b is more than %s worse than a (%s)',

@@ -5,6 +5,7 @@ local cell = require 'hz.sweep.cell'
 local duration = require 'hz.base.progress'.duration
 local exit = require 'hz.exit'
 local index = require 'hz.sweep.index'
+local points = require 'hz.report.words'.found
 local report = require 'hz.report.report'
 local rows_of = require 'hz.sweep.rows'
 local stats = require 'hz.report.stats'
@@ -18,7 +19,6 @@ local M = {}
 
 local ENOUGH = 3                   -- seeds that say how far they differ
 
-local function points(v) return ('%.2f points'):format(100 * v) end
 local function percent(p)
   return p > 0.995 and 'more than 99 %' or p < 0.005 and 'less than 1 %' or ('%.0f %%'):format(100 * p)
 end

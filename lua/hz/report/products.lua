@@ -45,6 +45,7 @@ local function add_items(items, x, n)
   return right
 end
 
+-- As both, for another type of elements: a compiled loop is for one.
 local function product(x, y, n)
   local sum = 0
   for i = 0, n - 1 do sum = sum + x[i] * y[i] end

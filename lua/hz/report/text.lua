@@ -6,6 +6,7 @@ local rows_of = require 'hz.sweep.rows'
 local table_text = require 'hz.base.table'.text
 local thousands = require 'hz.net.net'.thousands
 local title = require 'hz.sweep.text'.title
+local number = require 'hz.report.words'.number
 local verdict_text = require 'hz.report.verdict_text'
 local visible = require 'hz.base.visible'.text
 
@@ -13,7 +14,6 @@ local M = {}
 
 -- ---- table ----
 
-local function number(format, v, factor) return v and format:format(v * (factor or 1)) or '-' end
 
 local function decibels(v) return v and ('%.2f'):format(v) or 'exact' end
 

@@ -7,25 +7,14 @@ local rows_of = require 'hz.sweep.rows'
 local tables = require 'hz.base.table'
 local verdicts = require 'hz.report.verdicts'
 local visible = require 'hz.base.visible'.line
+local words = require 'hz.report.words'
 
 local M = {}
 
 -- ---- words ----
 
-local function points(v)
-  local text = ('%.4g'):format(100 * v)
-  return text .. (text == '1' and ' point' or ' points')
-end
-M.points = points
-
-local function confidence(r) return ('%.4g %%'):format(100 * (1 - r.alpha)) end
-
-local function small(v) return ('%.3g'):format(v) end
-
--- Lines of at most the columns of a terminal; numbers stay beside their %.
-local function wrap(text, indent)
-  return (tables.wrap(text:gsub(' %%', '\1%%'), indent or '', tables.width):gsub('\1', ' '))
-end
+local number, points, small, wrap = words.number, words.points, words.small, words.wrap
+local function confidence(r) return words.confidence(r.alpha) end
 
 -- 'jpeg', 'jpeg subsampling=444, small': what tells a chain from the others of the report.
 function M.naming(chains)
@@ -109,8 +98,6 @@ local function aligned(columns, lines) return tables.text(columns, lines, tables
 
 -- ---- the table of encodings ----
 
-local function number(format, v, factor) return v and format:format(v * (factor or 1)) or '-' end
-local function signed_number(v) return number('%+.2f', v, 100) end
 local function signed(name) return function(e) return number('%+.2f', e.found[name], 100) end end
 local function plain(name, factor, format)
   return function(e) return number(format or '%.2f', e.found[name], factor) end
@@ -266,7 +253,7 @@ local function share(v) return number('%.1f', v, 100) end
 local function between_text(d)
   if not d then return '-' end
   return d.lower and ('%+.2f (%+.1f, %+.1f)'):format(100 * d.difference, 100 * d.lower, 100 * d.upper)
-    or signed_number(d.difference)
+    or words.signed(d.difference)
 end
 
 -- Tables of a matrix: { caption, columns, lines, notes }, of its accuracies and of how its losses split.

@@ -9,6 +9,7 @@ local complexity = require 'hz.report.complexity'
 local items = require 'hz.report.items'
 local late = require 'hz.report.late'
 local outcomes = require 'hz.report.outcomes'
+local points = require 'hz.report.words'.found
 local protocol = require 'hz.sweep.protocol'
 local rows_of = require 'hz.sweep.rows'
 local savings = require 'hz.report.savings'
@@ -45,7 +46,6 @@ local function chance(r, reference)
 end
 
 local function count(n, word) return ('%d %s%s'):format(n, word, n == 1 and '' or 's') end
-local function points(v) return ('%.2f points'):format(100 * v) end
 
 -- Checks of a reference, in order: f(r, reference) -> why there is no verdict, and what would help.
 local checks = {

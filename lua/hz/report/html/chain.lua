@@ -17,6 +17,7 @@ local savings = require 'hz.report.savings'
 local savings_html = require 'hz.report.html.savings'
 local tables = require 'hz.report.tables'
 local verdict_text = require 'hz.report.verdict_text'
+local words = require 'hz.report.words'
 local verdicts = require 'hz.report.verdicts'
 
 local M = {}
@@ -38,7 +39,7 @@ end
 local function tiles(r, chain)
   local safe, harmful = chain.entries[chain.knee.safe], chain.entries[chain.knee.harmful]
   local rows = { { 'cheapest that is safe', safe and verdicts.called(safe) or 'none shown',
-    ('within %s at %.4g %%'):format(verdict_text.points(r.margin), 100 * (1 - r.alpha)) } }
+    ('within %s at %.4g %%'):format(words.points(r.margin), 100 * (1 - r.alpha)) } }
   rows[2] = { 'harms', harmful and verdicts.called(harmful) or 'none shown',
     harmful and chain.knee.harmful < #chain.entries and 'and all below' or nil }
   if chain.bits then

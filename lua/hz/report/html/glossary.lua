@@ -1,7 +1,7 @@
 -- glossary.lua: how to read the report: each term in a sentence or two.
 local h = require 'hz.report.html.markup'.h
 local protocol = require 'hz.sweep.protocol'
-local verdict_text = require 'hz.report.verdict_text'
+local say = require 'hz.report.words'
 
 local M = {}
 
@@ -34,7 +34,7 @@ local terms = {
 
 function M.section(ctx, id)
   local list = {}
-  local words = { ['%m'] = verdict_text.points(ctx.r.margin or protocol.margin),
+  local words = { ['%m'] = say.points(ctx.r.margin or protocol.margin),
     ['%c'] = ('%.4g %%'):format(100 * (1 - (ctx.r.alpha or 0.05))),
     ['%k'] = ('%.4g %%'):format(100 * (1 - 2 * (ctx.r.alpha or 0.05))) }
   for _, term in ipairs(terms) do

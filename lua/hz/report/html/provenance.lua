@@ -3,7 +3,7 @@ local h = require 'hz.report.html.markup'.h
 local parts = require 'hz.report.html.parts'
 local rows_of = require 'hz.sweep.rows'
 local thousands = require 'hz.net.net'.thousands
-local verdict_text = require 'hz.report.verdict_text'
+local words = require 'hz.report.words'
 
 local M = {}
 
@@ -93,7 +93,7 @@ local facts = {
   { 'protocol', of 'protocol' }, { 'models', models },
   { 'optimiser', trained(optimizer) }, { 'batch', trained(function(t) return t.batch end) },
   { 'epochs', of 'epochs' }, { 'storage type', of 'dtype' }, { 'seeds', of 'seed' },
-  { 'margin', function(r) return r.margin and verdict_text.points(r.margin) or '' end },
+  { 'margin', function(r) return r.margin and words.points(r.margin) or '' end },
   { 'alpha', function(r) return r.alpha and ('%.4g, one-sided'):format(r.alpha) or '' end },
   { 'plugins of codecs', plugins, code = true },
   { 'hz', version }, { 'machine', ran 'host' }, { 'vendor', of 'vendor' }, { 'vector level', of 'isa' },
