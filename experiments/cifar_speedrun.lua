@@ -1,5 +1,5 @@
 -- cifar_speedrun.lua: to 94 % on CIFAR-10 within minutes, by the recipe of airbench (arXiv 2404.00498). Everything it
--- uses is a layer or a setting of any training: lua/hz/net/recipes.lua has the recipe, lua/hz/net/nets.lua the net.
+-- uses is a layer or a setting of any training: of lua/hz/net/models recipes.lua has the recipe, nets.lua the net.
 --   hz experiments/cifar_speedrun.lua seed=1..3
 --   hz experiments/cifar_speedrun.lua model=fast epochs=4 target=0.9
 -- Each seed is a folder under runs/; the same command resumes what was stopped.

@@ -5,11 +5,11 @@
 -- `correlation`. Seeds and items are drawn anew in every draw, so the true accuracy of an arm is that of the normal
 -- distribution, exactly: level_k is chosen for it.
 local ffi = require 'ffi'
-local curves = require 'hz.report.curves'
-local distribution = require 'hz.report.distribution'
-local products = require 'hz.report.products'
+local curves = require 'hz.report.versus.curves'
+local distribution = require 'hz.report.statistics.distribution'
+local products = require 'hz.report.statistics.products'
 local tensor = require 'hz.tensor.tensor'
-local verdict = require 'hz.report.verdict'
+local verdict = require 'hz.report.statistics.verdict'
 
 local M = {}
 

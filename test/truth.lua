@@ -3,10 +3,10 @@
 -- Status 1 if a rate is above what is promised and chance is no explanation (1 in 1000), or power is not as predicted.
 local here = arg[0]:match '^(.*/)' or './'
 local hz = require 'hz'
-local cheapest = require 'hz.report.cheapest'
-local score_test = require 'hz.report.score_test'
+local cheapest = require 'hz.report.versus.cheapest'
+local score_test = require 'hz.report.statistics.score_test'
 local table_of = require 'hz.base.table'
-local verdict = require 'hz.report.verdict'
+local verdict = require 'hz.report.statistics.verdict'
 local crossed = assert(loadfile(here .. 'crossed.lua'))()
 require 'hz.strict'
 

@@ -1,16 +1,16 @@
 -- hz compare: two sweeps and the codecs of one, from outcomes in cells to words, tables and JSON; two networks.
 local t = ...
 local cell = require 'hz.sweep.cell'
-local compare = require 'hz.report.compare'
-local compare_text = require 'hz.report.compare_text'
+local compare = require 'hz.report.versus.compare'
+local compare_text = require 'hz.report.versus.compare_text'
 local file = require 'hz.base.file'
 local json = require 'hz.base.json'
-local networks = require 'hz.report.networks'
-local networks_text = require 'hz.report.networks_text'
+local networks = require 'hz.report.versus.networks'
+local networks_text = require 'hz.report.versus.networks_text'
 local report = require 'hz.report.report'
 local safetensors = require 'hz.tensor.safetensors'
 local tensor = require 'hz.tensor.tensor'
-local verdict = require 'hz.report.verdict'
+local verdict = require 'hz.report.statistics.verdict'
 
 local ITEMS, CLASSES = 400, 10
 

@@ -127,7 +127,7 @@ local function wanted_of(list)
   for i, v in ipairs(list) do
     entries[i] = { group = i, found = { verdict = v, next = v == 'undecided' and 10 or nil } }
   end
-  local knee = require 'hz.report.verdict'.sequence(list)
+  local knee = require 'hz.report.statistics.verdict'.sequence(list)
   safe, harmful = knee.safe, knee.harmful
   local got = {}
   for i, one in ipairs(adaptive.wanted { chains = { { entries = entries, reference = 'raw',

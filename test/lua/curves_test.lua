@@ -1,11 +1,11 @@
 -- Curves beside each other: crossed variances of weighted outcomes, accuracy at equal bits, bits at equal accuracy, the
 -- cheapest codec; by simulation how often their intervals miss the truth (test/crossed.lua; the whole: make truth).
 local t = ...
-local cheapest = require 'hz.report.cheapest'
-local curves = require 'hz.report.curves'
-local products = require 'hz.report.products'
+local cheapest = require 'hz.report.versus.cheapest'
+local curves = require 'hz.report.versus.curves'
+local products = require 'hz.report.statistics.products'
 local tensor = require 'hz.tensor.tensor'
-local verdict = require 'hz.report.verdict'
+local verdict = require 'hz.report.statistics.verdict'
 
 local crossed = assert(loadfile(t.here .. 'crossed.lua'))()
 

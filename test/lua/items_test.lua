@@ -1,15 +1,15 @@
 -- What encodings do to single items and classes, what the claimed one saves, and what a model could hold: on outcomes
 -- that are made up, with what they come to counted by hand.
 local t = ...
-local classes = require 'hz.report.classes'
+local classes = require 'hz.report.damage.classes'
 local complexity = require 'hz.report.complexity'
-local damage_text = require 'hz.report.damage_text'
-local items = require 'hz.report.items'
+local damage_text = require 'hz.report.damage.damage_text'
+local items = require 'hz.report.damage.items'
 local layer = require 'hz.net.layer'
-local nets = require 'hz.net.nets'
+local nets = require 'hz.net.models.nets'
 local savings = require 'hz.report.savings'
 local tensor = require 'hz.tensor.tensor'
-local verdict = require 'hz.report.verdict'
+local verdict = require 'hz.report.statistics.verdict'
 
 -- A group of one seed after the other from lists of 0 and 1; class: of each item. Its outcomes go to the report.
 local function group(r, name, seeds, class, more)

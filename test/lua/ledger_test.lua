@@ -1,11 +1,11 @@
 -- The ledger of saved bits, what it is made from, and whether saved bits measure noise.
 local t = ...
-local calibration = require 'hz.report.calibration'
-local coefficients = require 'hz.report.coefficients'
+local calibration = require 'hz.report.noise.calibration'
+local coefficients = require 'hz.report.noise.coefficients'
 local dataset = require 'hz.data.dataset'
-local estimate = require 'hz.report.estimate'
+local estimate = require 'hz.report.noise.estimate'
 local hz = require 'hz'
-local ledger = require 'hz.report.ledger'
+local ledger = require 'hz.report.noise.ledger'
 local tensor = require 'hz.tensor.tensor'
 
 -- ---- entropies ----

@@ -2,7 +2,7 @@
 -- is wrong at the margin, counted over all outcomes there can be, and simulated.
 local t = ...
 local libm = require 'hz.ext.libm'
-local score = require 'hz.report.score_test'
+local score = require 'hz.report.statistics.score_test'
 local tensor = require 'hz.tensor.tensor'
 
 local function of(items, gained, lost, margin, alpha)

@@ -1,7 +1,7 @@
 -- sound_nets_test.lua: the networks for sound: exact parameter counts, what is normalised over, inputs that are too
 -- small.
 local t = ...
-local nets = require 'hz.net.nets'
+local nets = require 'hz.net.models.nets'
 local tensor = require 'hz.tensor.tensor'
 
 t.case('sound nets: the published parameter counts at 96x173x1 and 12 classes, 188 of them statistics', function()

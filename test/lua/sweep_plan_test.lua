@@ -1,6 +1,6 @@
 -- hz plan: what a sweep will take and can show, before it begins and while it runs.
 local t = ...
-local verdict = require 'hz.report.verdict'
+local verdict = require 'hz.report.statistics.verdict'
 
 local script = [[
 local hz = require 'hz'

@@ -1,9 +1,9 @@
 -- Verdicts: distributions beside SciPy's values, mean squares and bounds beside statsmodels', looks, order, power, and
 -- by simulation how often they are wrong (test/crossed.lua; the whole of it: make truth).
 local t = ...
-local distribution = require 'hz.report.distribution'
+local distribution = require 'hz.report.statistics.distribution'
 local tensor = require 'hz.tensor.tensor'
-local verdict = require 'hz.report.verdict'
+local verdict = require 'hz.report.statistics.verdict'
 
 local crossed = assert(loadfile(t.here .. 'crossed.lua'))()
 

@@ -56,7 +56,7 @@ def expected(n, gained, lost, margin):
 
 
 SCRIPT = """
-local hz, score, out = require 'hz', require 'hz.report.score_test', {}
+local hz, score, out = require 'hz', require 'hz.report.statistics.score_test', {}
 for i, row in ipairs(hz.json.decode(io.read '*a')) do
   local n, gained, lost, margin = unpack(row)
   local r = score.compare({ items = n, gained = gained, lost = lost }, { margin = margin })

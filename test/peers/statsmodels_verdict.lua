@@ -2,8 +2,8 @@
 -- reads outcomes of the test set from finished cells, one file a seed, of an encoding and of the reference; prints as
 -- JSON what verdict.compare makes of their first ITEMS items, and Student's quantiles.
 local hz = require 'hz'
-local distribution = require 'hz.report.distribution'
-local verdict = require 'hz.report.verdict'
+local distribution = require 'hz.report.statistics.distribution'
+local verdict = require 'hz.report.statistics.verdict'
 local items, of_a, of_b = tonumber(arg[1]), arg[2], arg[3]
 
 local function outcomes(paths)

@@ -1,12 +1,12 @@
 -- compare.lua: hz compare: two sweeps side by side, the codecs of one, or two trained networks.
 local c = require 'hz.c'
 local command = require 'hz.base.command'
-local compare = require 'hz.report.compare'
-local compare_text = require 'hz.report.compare_text'
+local compare = require 'hz.report.versus.compare'
+local compare_text = require 'hz.report.versus.compare_text'
 local folder = require 'hz.cli.folder'
 local json = require 'hz.base.json'
-local networks = require 'hz.report.networks'
-local networks_text = require 'hz.report.networks_text'
+local networks = require 'hz.report.versus.networks'
+local networks_text = require 'hz.report.versus.networks_text'
 local packed = require 'hz.report.packed'
 
 -- ---- sweeps ----

@@ -4,7 +4,7 @@
 local controls = require 'hz.sweep.controls'
 local outcomes = require 'hz.report.outcomes'
 local points = require 'hz.report.words'.found
-local verdict = require 'hz.report.verdict'
+local verdict = require 'hz.report.statistics.verdict'
 
 local M = {}
 

@@ -4,7 +4,7 @@
 -- retraining would win back). Both add up to the loss.
 local outcomes = require 'hz.report.outcomes'
 local rows_of = require 'hz.sweep.rows'
-local verdict = require 'hz.report.verdict'
+local verdict = require 'hz.report.statistics.verdict'
 
 local M = {}
 

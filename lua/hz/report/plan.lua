@@ -11,7 +11,7 @@ local rows_of = require 'hz.sweep.rows'
 local stats = require 'hz.report.stats'
 local sweep_of = require 'hz.sweep.sweep'
 local tables = require 'hz.base.table'
-local verdict = require 'hz.report.verdict'
+local verdict = require 'hz.report.statistics.verdict'
 local verdicts = require 'hz.report.verdicts'
 local visible = require 'hz.base.visible'.line
 

@@ -15,7 +15,7 @@
 --                          machine did
 -- nil where nothing is claimed: no verdict, or nothing safe.
 local outcomes = require 'hz.report.outcomes'
-local verdict = require 'hz.report.verdict'
+local verdict = require 'hz.report.statistics.verdict'
 
 local M = {}
 

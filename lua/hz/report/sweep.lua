@@ -2,7 +2,7 @@
 -- the plot. At its end a sweep draws its gallery (gallery.lua).
 local adaptive = require 'hz.report.adaptive'
 local file = require 'hz.base.file'
-local gallery = require 'hz.report.gallery'
+local gallery = require 'hz.report.damage.gallery'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
 local picture = require 'hz.report.picture'

@@ -2,7 +2,7 @@
 -- account of each chain, the figures of all encodings. A table is { caption, columns (as in base/table.lua), lines
 -- (texts), notes (texts below it) }; its texts are those of the text report, so that all forms say the same numbers.
 -- Markdown is GitHub's; LaTeX needs no package. Text from data is escaped in both.
-local damage_text = require 'hz.report.damage_text'
+local damage_text = require 'hz.report.damage.damage_text'
 local matrix = require 'hz.report.matrix'
 local text = require 'hz.report.text'
 local verdict_text = require 'hz.report.verdict_text'

@@ -1,7 +1,7 @@
 -- verdict_text.lua: verdicts (verdicts.lua) in words: a line for a hurried reader, and for each chain a table of its
 -- encodings, the knee as a bracket, and an account of bits. Differences are in points, 100 times the share of items.
-local damage_text = require 'hz.report.damage_text'
-local ledger = require 'hz.report.ledger'
+local damage_text = require 'hz.report.damage.damage_text'
+local ledger = require 'hz.report.noise.ledger'
 local matrix = require 'hz.report.matrix'
 local rows_of = require 'hz.sweep.rows'
 local tables = require 'hz.base.table'

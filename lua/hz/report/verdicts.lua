@@ -4,16 +4,16 @@
 -- kinds of training have chains of their own. This file says where there is no verdict, and why; verdict.lua decides.
 local assay = require 'hz.report.assay'
 local bits = require 'hz.report.bits'
-local classes = require 'hz.report.classes'
+local classes = require 'hz.report.damage.classes'
 local complexity = require 'hz.report.complexity'
-local items = require 'hz.report.items'
+local items = require 'hz.report.damage.items'
 local late = require 'hz.report.late'
 local outcomes = require 'hz.report.outcomes'
 local points = require 'hz.report.words'.found
 local protocol = require 'hz.sweep.protocol'
 local rows_of = require 'hz.sweep.rows'
 local savings = require 'hz.report.savings'
-local verdict = require 'hz.report.verdict'
+local verdict = require 'hz.report.statistics.verdict'
 
 local M = {}
 

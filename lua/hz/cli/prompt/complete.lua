@@ -4,7 +4,7 @@
 -- and at the lists given here.
 local hz = require 'hz'
 local layers = require 'hz.net.layer'
-local nets = require 'hz.net.nets'
+local nets = require 'hz.net.models.nets'
 local plugins = require 'hz.codec.plugins'
 local tensor = require 'hz.tensor.tensor'
 local within = require 'hz.cli.prompt.within'

@@ -1,7 +1,7 @@
 -- accuracy.lua: accuracy over bits, drawn: the mean of each encoding with its interval, every seed as a point beside
 -- it, and the untouched data as a level with its spread. Nothing is smoothed or left out.
 local chart = require 'hz.report.html.chart'
-local distribution = require 'hz.report.distribution'
+local distribution = require 'hz.report.statistics.distribution'
 local plot = require 'hz.base.plot'
 
 local M = {}

@@ -1,6 +1,6 @@
 -- damage.lua: which items and which classes an encoding costs: the table of damage_text.lua, and all classes.
-local classes = require 'hz.report.classes'
-local damage_text = require 'hz.report.damage_text'
+local classes = require 'hz.report.damage.classes'
+local damage_text = require 'hz.report.damage.damage_text'
 local h = require 'hz.report.html.markup'.h
 local parts = require 'hz.report.html.parts'
 local tables = require 'hz.report.tables'

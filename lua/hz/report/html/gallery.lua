@@ -1,5 +1,5 @@
--- gallery.lua: items that an encoding loses (report/gallery.lua), before and after, to look at and to listen to. All
--- bytes are in the page.
+-- gallery.lua: items that an encoding loses (report/damage/gallery.lua), before and after, to look at and to listen to.
+-- All bytes are in the page.
 local base64 = require 'hz.ext.crypto'.base64
 local h = require 'hz.report.html.markup'.h
 

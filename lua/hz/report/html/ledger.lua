@@ -1,4 +1,4 @@
--- ledger.lua: what saved bits are made of where the noise is known (report/ledger.lua), drawn as steps: each term
+-- ledger.lua: what saved bits are made of where the noise is known (report/noise/ledger.lua), drawn as steps: each term
 -- begins where the one before ends, and what is saved is the last end.
 local chart = require 'hz.report.html.chart'
 

@@ -1,5 +1,5 @@
 -- savings.lua: what the claimed encoding saves (report/savings.lua): storage, epochs and time.
-local damage_text = require 'hz.report.damage_text'
+local damage_text = require 'hz.report.damage.damage_text'
 local h = require 'hz.report.html.markup'.h
 local parts = require 'hz.report.html.parts'
 

@@ -1,6 +1,6 @@
 -- estimate.lua: classical estimates of the noise in images, which know of no class and no codec: standard deviations in
 -- grey values, of each channel of each image. They take the scene to be smooth, so detail counts as noise.
-local ledger = require 'hz.report.ledger'
+local ledger = require 'hz.report.noise.ledger'
 
 local M = {}
 

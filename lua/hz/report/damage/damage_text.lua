@@ -1,10 +1,10 @@
 -- damage_text.lua: what stands under the table of a chain: what its encodings do to items and classes, what the claimed
 -- one saves, what the model could hold, and where the gallery is. damage_text.blocks(r, chain) -> texts of at most the
 -- columns of a terminal.
-local classes = require 'hz.report.classes'
+local classes = require 'hz.report.damage.classes'
 local complexity = require 'hz.report.complexity'
-local gallery = require 'hz.report.gallery'
-local items = require 'hz.report.items'
+local gallery = require 'hz.report.damage.gallery'
+local items = require 'hz.report.damage.items'
 local savings = require 'hz.report.savings'
 local tables = require 'hz.base.table'
 local thousands = require 'hz.net.net'.thousands

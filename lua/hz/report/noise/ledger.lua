@@ -7,7 +7,7 @@
 -- knows of the scene, I(S;Z), can lie anywhere from 0 to the lesser of L_knee and L_lossless - H(Y|S). Where the sweep
 -- has the same scenes without noise, the code length of these at the same encoding stands for it, and four measured
 -- terms add up to what is saved.
-local distribution = require 'hz.report.distribution'
+local distribution = require 'hz.report.statistics.distribution'
 
 local M = {}
 

@@ -12,9 +12,9 @@
 --                          where upper < -margin) }; worst is the one of them with the lowest difference
 -- nil where no two seeds, or no two classes, can be compared, and where there is no verdict.
 local c = require 'hz.c'
-local kept = require 'hz.report.kept'
+local kept = require 'hz.report.damage.kept'
 local outcomes = require 'hz.report.outcomes'
-local verdict = require 'hz.report.verdict'
+local verdict = require 'hz.report.statistics.verdict'
 
 local ffi = c.ffi
 local M = {}

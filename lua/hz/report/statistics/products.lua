@@ -5,7 +5,7 @@
 --   items    the same, in the same order, in all blocks
 -- With one block and the weights 1 and -1 this is variance.components to the last digit that matters.
 local c = require 'hz.c'
-local distribution = require 'hz.report.distribution'
+local distribution = require 'hz.report.statistics.distribution'
 
 local ffi = c.ffi
 local M = {}

@@ -1,13 +1,13 @@
 -- calibrate.lua: hz.calibrate: sweeps over camera conditions become the answer to whether saved bits measure noise
 -- (calibration.lua), as text and as a picture.
-local calibration = require 'hz.report.calibration'
-local coefficients = require 'hz.report.coefficients'
+local calibration = require 'hz.report.noise.calibration'
+local coefficients = require 'hz.report.noise.coefficients'
 local encoding = require 'hz.codec.encoding'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
 local progress = require 'hz.base.progress'
 local sweeps = require 'hz.sweep.sweep'
-local text = require 'hz.report.calibration_text'
+local text = require 'hz.report.noise.calibration_text'
 
 local Calibration = {}
 

@@ -4,13 +4,13 @@
 -- of the same scenes without noise (the calibrated increment). Knees are by the verdicts (verdicts.lua), never by eye.
 -- The rule was fixed before the first cell was computed; it is of the estimates, whose intervals are shown.
 local c = require 'hz.c'
-local distribution = require 'hz.report.distribution'
-local estimate = require 'hz.report.estimate'
-local ledger = require 'hz.report.ledger'
+local distribution = require 'hz.report.statistics.distribution'
+local estimate = require 'hz.report.noise.estimate'
+local ledger = require 'hz.report.noise.ledger'
 local outcomes = require 'hz.report.outcomes'
 local report = require 'hz.report.report'
 local stats = require 'hz.report.stats'
-local verdict = require 'hz.report.verdict'
+local verdict = require 'hz.report.statistics.verdict'
 local verdicts = require 'hz.report.verdicts'
 
 local M = {}

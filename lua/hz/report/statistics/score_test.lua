@@ -6,8 +6,8 @@
 --   n items, `gained`: right in b alone, `lost`: right in a alone. Differences are b minus a, shares of items.
 -- It is of the two networks, not of the recipes that made them: one training each has no spread over trainings.
 local c = require 'hz.c'
-local distribution = require 'hz.report.distribution'
-local verdict = require 'hz.report.verdict'
+local distribution = require 'hz.report.statistics.distribution'
+local verdict = require 'hz.report.statistics.verdict'
 
 local M = {}
 

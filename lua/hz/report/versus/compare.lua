@@ -1,10 +1,10 @@
 -- compare.lua: two sweeps beside each other, or the codecs of one, as a plain table (compare_text.lua words it, JSON is
 -- it): what differs, accuracy at the same encodings, pairs of curves (pair.lua), the cheapest codec (cheapest.lua).
 -- Chains are those of verdicts.lua; this file says which are held against each other.
-local cheapest = require 'hz.report.cheapest'
+local cheapest = require 'hz.report.versus.cheapest'
 local json = require 'hz.base.json'
 local machines = require 'hz.report.machines'
-local pair = require 'hz.report.pair'
+local pair = require 'hz.report.versus.pair'
 local protocol = require 'hz.sweep.protocol'
 local rows_of = require 'hz.sweep.rows'
 local verdicts = require 'hz.report.verdicts'

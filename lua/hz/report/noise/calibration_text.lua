@@ -1,6 +1,6 @@
 -- calibration_text.lua: a calibration (calibration.lua) in words and tables, and its ledger as a picture.
 local bars = require 'hz.base.bars'
-local ledger = require 'hz.report.ledger'
+local ledger = require 'hz.report.noise.ledger'
 local tables = require 'hz.base.table'
 local verdicts = require 'hz.report.verdicts'
 local visible = require 'hz.base.visible'.line

@@ -1,10 +1,10 @@
 -- pair.lua: the curves of two chains (verdicts.lua) beside each other, as a plain table: accuracy at equal bits, bits
 -- at equal accuracy (curves.lua). Final weights decide, as in verdicts; raw is on no codec's curve. This file says
 -- which encodings and seeds count, and why something cannot be said.
-local curves = require 'hz.report.curves'
+local curves = require 'hz.report.versus.curves'
 local json = require 'hz.base.json'
 local outcomes = require 'hz.report.outcomes'
-local products = require 'hz.report.products'
+local products = require 'hz.report.statistics.products'
 local verdicts = require 'hz.report.verdicts'
 
 local M = {}

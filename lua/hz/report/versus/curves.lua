@@ -6,8 +6,8 @@
 -- at given bits is a sum of outcomes with fixed weights, so that its crossed variance is exact and no other than that
 -- of a verdict. A spline (Bjontegaard 2001) or a monotone curve (PCHIP) bends by what was measured: its weights vary
 -- with the outcomes, and no such interval is known. Where true curves bend, a line lies below; both curves do alike.
-local distribution = require 'hz.report.distribution'
-local products = require 'hz.report.products'
+local distribution = require 'hz.report.statistics.distribution'
+local products = require 'hz.report.statistics.products'
 
 local M = {}
 

@@ -1,7 +1,7 @@
 -- power.lua: how probable a verdict is: before a sweep, with so many seeds and items, and with more seeds than there
 -- are. seed_sd is the standard deviation over seeds of the difference of paired accuracies, item_sd that over items of
 -- their expected difference (both as verdict.compare gives them); accuracies are shares, 0.01 is a point.
-local distribution = require 'hz.report.distribution'
+local distribution = require 'hz.report.statistics.distribution'
 
 local M = {}
 

@@ -1,10 +1,10 @@
 -- verdict.lua: what an encoding does to accuracy: safe within a margin, harmful, or undecided. Pure functions of
 -- outcomes and numbers; this file alone decides. Differences are shares (0.01 is a point), of an encoding minus the
 -- reference. Seeds and items are crossed: every seed sees every item, at every encoding, so runs are paired by seed.
-local distribution = require 'hz.report.distribution'
+local distribution = require 'hz.report.statistics.distribution'
 local looks = require 'hz.sweep.protocol'.looks
-local power = require 'hz.report.power'
-local variance = require 'hz.report.variance'
+local power = require 'hz.report.statistics.power'
+local variance = require 'hz.report.statistics.variance'
 
 local M = {}
 

@@ -12,10 +12,10 @@ local fields = require 'hz.base.fields'
 local file = require 'hz.base.file'
 local form = require 'hz.sweep.form'
 local json = require 'hz.base.json'
-local nets = require 'hz.net.nets'
+local nets = require 'hz.net.models.nets'
 local protocol = require 'hz.sweep.protocol'
 local safetensors = require 'hz.tensor.safetensors'
-local score_test = require 'hz.report.score_test'
+local score_test = require 'hz.report.statistics.score_test'
 local training = require 'hz.net.training'
 
 local M = {}
