@@ -3,10 +3,10 @@
 -- path; breach(path, line, why) is called for each breach. A module named by an expression (init.lua's rows) escapes
 -- it.
 
--- From the ground up. What has no room of its own (c, exit, isa, strict) lies below them all; hz is init.lua, which
--- opens the rooms below it, and the command line is its first user.
+-- From the ground up. What has no room of its own (c, exit, interpreted, isa, strict) lies below them all; hz is
+-- init.lua, which opens the rooms below it, and the command line is its first user.
 local floors = { 'ext', 'base', 'tensor', 'net', 'data', 'codec', 'sweep', 'report', 'hz', 'cli' }
-local height = { c = 0, exit = 0, isa = 0, strict = 0 }
+local height = { c = 0, exit = 0, interpreted = 0, isa = 0, strict = 0 }
 for i, room in ipairs(floors) do height[room] = i end
 
 local function module_of(path) return (path:match '^lua/(.*)%.lua$':gsub('/', '.'):gsub('^hz%.init$', 'hz')) end

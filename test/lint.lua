@@ -26,7 +26,7 @@ local rules = {
     why = 'only c.lua and ext/ open libraries' },
   { where = '^lua/', except = '^lua/hz/c%.lua$', ext = true, what = 'text', never = 'ffi%.cdef',
     why = 'only c.lua and ext/ declare C' },
-  { where = '^[^t]', except = '^lua/hz/isa%.lua$', what = 'text', never = '%f[%w.]getmetatable%(',
+  { where = '^[^t]', except = '^lua/hz/i[sn][at].*%.lua$', what = 'text', never = '%f[%w.]getmetatable%(',
     why = 'hz.isa asks for metatables, or debug.getmetatable' },
   { where = '^experiments/', what = 'require', never = '^ffi$', why = 'experiments require hz only' },
   { where = '^experiments/', what = 'require', never = '^hz%.c$', why = 'experiments require hz only' },

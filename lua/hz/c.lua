@@ -1,5 +1,6 @@
 -- c.lua: the one door to the core. Loads libhz, declares what it declares of itself, turns status codes into errors
 -- at the user's line, and lets Lua's collector feel native memory.
+require 'hz.interpreted'
 local ffi = require 'ffi'
 local isa = require 'hz.isa'
 

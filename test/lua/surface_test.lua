@@ -1,8 +1,6 @@
 -- Everything a user can call, called wrongly (test/fuzz/surface.lua): told at the user's line, never a crash. More of
 -- it, with other seeds: make fuzz.
--- Interpreted: LuaJIT 2.1 compiles some calls on files of the io library wrongly, which ends the process.
 local t = ...
-jit.off()
 local hz = require 'hz'
 local names = require 'hz.base.names'
 

@@ -1,5 +1,6 @@
 -- main.lua: the command line. Options as LuaJIT has them, then a script, a verb, or nothing: the prompt.
 -- The value of this chunk is the exit status. Data goes to stdout, messages to stderr.
+require 'hz.interpreted'
 local exit = require 'hz.exit'
 local posix = require 'hz.ext.posix'
 local say = require 'hz.base.say'
