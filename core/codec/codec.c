@@ -8,6 +8,10 @@
 
 enum { NOTE = 256 };
 
+/* In fingerprints, and so in the keys of cells: what the host does between a codec and a set has not changed since this
+   draft of the interface. */
+#define STREAMS "hz.codec/0.1"
+
 struct hz_codec {
     const codec_row *row;
     double *values;
@@ -26,8 +30,8 @@ static char *describe(const codec_row *row)
 {
     char text[1024];
     const char *by = row->api->kind == HZ_AUDIO ? hz_sound_resampler_name() : NULL;
-    snprintf(text, sizeof text, "%s %s (hz.codec/0.%d, %s%s%s%s)", row->plugin->name, row->plugin->version,
-             HZ_CODEC_DRAFT, row->api->library(), row->origin, by ? ", " : "", by ? by : "");
+    snprintf(text, sizeof text, "%s %s (" STREAMS ", %s%s%s%s)", row->plugin->name, row->plugin->version,
+             row->api->library(), row->origin, by ? ", " : "", by ? by : "");
     char *s = strdup(text);
     if (!s)
         hz_fail(HZ_EMEM, "%s: no memory for its fingerprint", row->api->name);

@@ -12,6 +12,7 @@ typedef struct codec_row {
     const hz_codec_bench *bench;     /* NULL: none */
     const hz_codec_file *file;       /* NULL: none */
     const hz_codec_note *note;       /* NULL: none */
+    const hz_codec_stage *stage;     /* NULL: none */
     hz_params params;
     char origin[ORIGIN];             /* what its code is, beside its version; "" if the version says it */
 } codec_row;

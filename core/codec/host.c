@@ -125,7 +125,8 @@ const char *hz_plugin_log(void)
 const hz_host *host_table(void)
 {
     static hz_host table = { .size = sizeof(hz_host), .fail = host_fail, .log = host_log, .alloc = host_alloc,
-                             .free = free, .grow = host_grow, .part = host_part };
+                             .free = free, .grow = host_grow, .part = host_part,
+                             .cancelled = hz_signal_pending };
     table.version = hz_version();
     return &table;
 }

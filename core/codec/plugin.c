@@ -113,13 +113,22 @@ static hz_status check_plugin(const hz_plugin *p)
     return p->open(host_table()) ? host_blame(p->name, HZ_EFORMAT) : HZ_OK;
 }
 
-static hz_status check_draft(const char *name, const char *id, size_t size, int draft, size_t need)
+/* What the plugin offers by this id, whose struct begins with its size; *found is NULL if it offers none. */
+static hz_status offered(const hz_plugin *p, const char *id, size_t need, const void **found)
 {
-    if (draft != HZ_CODEC_DRAFT)
-        return hz_fail(HZ_EFORMAT, "'%s' speaks draft %d of %s; this hz speaks draft %d: build it against this hz's "
-                       "plugin.h", name, draft, id, HZ_CODEC_DRAFT);
-    if (size < need)
-        return hz_fail(HZ_EFORMAT, "'%s' offers a %s of %zu bytes; this hz needs %zu", name, id, size, need);
+    const size_t *size = *found = p->interface(id);
+    return !size || *size >= need ? HZ_OK
+         : hz_fail(HZ_EFORMAT, "'%s' offers a %s of %zu bytes; this hz needs %zu", p->name, id, *size, need);
+}
+
+/* Drafts of the interface had other structs. */
+static hz_status refuse_drafts(const hz_plugin *p)
+{
+    static const char *const drafts[] = { "hz.codec/0", "hz.resize/0", "hz.resample/0", "hz.sound/0" };
+    for (size_t i = 0; i < sizeof drafts / sizeof *drafts; i++)
+        if (p->interface(drafts[i]))
+            return hz_fail(HZ_EFORMAT, "'%s' offers %s, a draft; this hz takes hz.codec/1: build it against this hz's "
+                           "plugin.h", p->name, drafts[i]);
     return HZ_OK;
 }
 
@@ -142,31 +151,29 @@ static hz_status check_codec(const codec_row *row)
 
 /* ---- loading ---- */
 
-/* What a codec may offer beside itself. */
-static hz_status check_offers(const codec_row *row)
+/* A codec, and what may stand beside it. */
+static hz_status find_codec(const hz_plugin *p, codec_row *row)
 {
-    const char *name = row->plugin->name;
+    const struct { const char *id; size_t size; const void **to; } offers[] = {
+        { "hz.codec/1", sizeof *row->api, (const void **)&row->api },
+        { "hz.codec.bench/1", sizeof *row->bench, (const void **)&row->bench },
+        { "hz.codec.file/1", sizeof *row->file, (const void **)&row->file },
+        { "hz.codec.note/1", sizeof *row->note, (const void **)&row->note },
+        { "hz.codec.stage/1", sizeof *row->stage, (const void **)&row->stage },
+    };
     hz_status status = HZ_OK;
-    if (row->bench)
-        status = check_draft(name, "hz.codec.bench/0", row->bench->size, row->bench->draft, sizeof *row->bench);
-    if (!status && row->file)
-        status = check_draft(name, "hz.codec.file/0", row->file->size, row->file->draft, sizeof *row->file);
-    if (!status && row->note)
-        status = check_draft(name, "hz.codec.note/0", row->note->size, row->note->draft, sizeof *row->note);
+    for (size_t i = 0; !status && i < sizeof offers / sizeof *offers; i++)
+        status = offered(p, offers[i].id, offers[i].size, offers[i].to);
     return status;
 }
 
 static hz_status add_codec(const hz_plugin *p, void *so, hz_plugin_row *out)
 {
-    codec_row row = { .plugin = p, .api = p->interface("hz.codec/0"), .bench = p->interface("hz.codec.bench/0"),
-                      .file = p->interface("hz.codec.file/0"), .note = p->interface("hz.codec.note/0") };
-    if (!row.api)
-        return HZ_OK;
-    hz_status status = check_draft(p->name, "hz.codec/0", row.api->size, row.api->draft, sizeof *row.api);
-    if (!status)
-        status = check_offers(&row);
-    if (!status)
-        status = check_codec(&row);
+    codec_row row = { .plugin = p };
+    hz_status status = find_codec(p, &row);
+    if (status || !row.api)
+        return status;
+    status = check_codec(&row);
     if (!status && (status = param_parse(row.api->params, &row.params)))
         hz_fail_in(status, "codec '%s': ", row.api->name);
     if (status)
@@ -186,8 +193,8 @@ static hz_status add_codec(const hz_plugin *p, void *so, hz_plugin_row *out)
 
 static hz_status add_resize(const hz_plugin *p, hz_plugin_row *out)
 {
-    const hz_resize *r = p->interface("hz.resize/0");
-    hz_status status = r ? check_draft(p->name, "hz.resize/0", r->size, r->draft, sizeof *r) : HZ_OK;
+    const hz_resize *r;
+    hz_status status = offered(p, "hz.resize/1", sizeof *r, (const void **)&r);
     if (!r || status)
         return status;
     resize = resize ? resize : r;
@@ -197,8 +204,8 @@ static hz_status add_resize(const hz_plugin *p, hz_plugin_row *out)
 
 static hz_status add_resample(const hz_plugin *p, hz_plugin_row *out)
 {
-    const hz_sound_resampler *r = p->interface("hz.resample/0");
-    hz_status status = r ? check_draft(p->name, "hz.resample/0", r->size, r->draft, sizeof *r) : HZ_OK;
+    const hz_sound_resampler *r;
+    hz_status status = offered(p, "hz.resample/1", sizeof *r, (const void **)&r);
     if (!r || status)
         return status;
     resample = resample ? resample : r;
@@ -208,8 +215,8 @@ static hz_status add_resample(const hz_plugin *p, hz_plugin_row *out)
 
 static hz_status add_reader(const hz_plugin *p, hz_plugin_row *out)
 {
-    const hz_sound_reader *r = p->interface("hz.sound/0");
-    hz_status status = r ? check_draft(p->name, "hz.sound/0", r->size, r->draft, sizeof *r) : HZ_OK;
+    const hz_sound_reader *r;
+    hz_status status = offered(p, "hz.sound/1", sizeof *r, (const void **)&r);
     if (!r || status)
         return status;
     if (reader_count == MAX_READERS)
@@ -230,6 +237,8 @@ static hz_status open_plugin(const char *path, hz_plugin_row *out)
         status = hz_fail(HZ_EFORMAT, "exports no hz_plugin_main; it is no plugin of hz");
     if (!status)
         status = check_plugin(p);
+    if (!status)
+        status = refuse_drafts(p);
     if (!status)
         status = add_codec(p, so, out);
     if (!status)

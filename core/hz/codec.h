@@ -67,7 +67,7 @@ void hz_codec_free(hz_codec *c);                             /* taken; NULL is f
 const char *hz_codec_name(const hz_codec *c);                /* lent with c */
 /* All values in declared order, "quality=10;subsampling=420": the same text for the same values. Lent with c. */
 const char *hz_codec_text(const hz_codec *c);
-/* What decides the streams it makes: plugin version, interface draft, library, as in
+/* What decides the streams it makes: plugin version, what the host adds, library, as in
    "jpeg 1 (hz.codec/0.1, libjpeg-turbo 2.1.5)"; and a digest of its code: of the sources, where they are not those that
    plugins/sources.txt knows under this version, of the file for plugins built elsewhere. Lent with c. */
 const char *hz_codec_fingerprint(const hz_codec *c);
@@ -127,7 +127,7 @@ hz_status hz_codec_recode(hz_codec *c, const hz_media *items, int64_t n, void *d
 
 /* Seconds for the same work (encode, decode, all pixels written) by hz_codec_recode and by the library's plain loop,
    one loop per thread over an equal share. pixels, decoded: uint8_t (n,height,width,channels). Fails if the codec
-   offers no "hz.codec.bench/0". [main] */
+   offers no "hz.codec.bench/1". [main] */
 hz_status hz_codec_race(hz_codec *c, const uint8_t *pixels, int64_t n, int64_t height, int64_t width, int channels,
                         uint8_t *decoded, int threads, double *recode_seconds, double *plain_seconds);
 

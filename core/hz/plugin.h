@@ -1,8 +1,12 @@
 /* plugin.h: everything a plugin of hz needs, and all it may include. C99, C++-clean; also read by LuaJIT's FFI, hence
    no function macros and no extern "C" (C++ wraps the include).
    A plugin is a shared object that exports one symbol, hz_plugin_main, and links nothing of hz: what it needs from the
-   host comes through hz_host. It offers interfaces by id; "hz.codec/0" is the one below. plugins/README.md tells the
+   host comes through hz_host. It offers interfaces by id; "hz.codec/1" is the one below. plugins/README.md tells the
    story.
+
+   Frozen: no field of a struct below ever moves, goes, or changes its meaning. Structs that begin with `size` grow at
+   their end; whoever reads a later field first looks whether `size` covers it, and takes it for 0 where it does not.
+   What is new in kind comes as an optional interface with an id of its own.
 
    Ownership: new = caller releases with the named function; lent = valid until the event named; taken = callee
               releases.
@@ -15,23 +19,23 @@
 #include <stdint.h>
 #pragma GCC visibility push(default)
 
-/* "hz.codec/0" is a draft: host and plugin compare this number and a plugin built against another one is refused by
-   name. Raised by every change of the structs below; gone when the interface is frozen as "hz.codec/1". */
-enum { HZ_CODEC_DRAFT = 1 };
-
 /* ---- what passes between host and codec ---- */
 
 typedef enum hz_media_kind { HZ_IMAGE = 1, HZ_AUDIO = 2 } hz_media_kind;
 
-/* One decoded item. */
+/* One decoded item. The host fills all of it with zeros before a codec fills it in; a codec meets only what it says that
+   it takes, so that it may leave `type`, `colour` and `more` alone. */
 typedef struct hz_media {
     int kind;                 /* hz_media_kind */
+    int type;                 /* 0: samples as at `data`; others, for codecs that declare them, are to come */
     int channels;             /* image: 1 grey, 3 RGB; audio: 1 mono, 2 left right, ... */
+    int colour;               /* 0: grey or sRGB, by channels; others, for codecs that declare them, are to come */
     int64_t height, width;    /* image: pixels, > 0; audio: 0 */
     int64_t frames;           /* audio: samples per channel, > 0; image: 0 */
     double rate;              /* audio: frames per second; image: 0 */
     /* Lent for the call. image: uint8_t (height,width,channels); audio: float (frames,channels), +-1 */
     const void *data;
+    const void *more;         /* NULL */
 } hz_media;
 
 /* Memory that the host lends and grows for the codec. Write data[0 .. size), size <= room; call host->grow for more
@@ -82,9 +86,12 @@ typedef struct hz_host {
        HZ_TABLES is one table segment: a set of files counts byte-identical ones once. Non-zero with the message set:
        out of memory. [worker] */
     int (*part)(hz_account *account, hz_part part, size_t bytes);
+    /* Non-zero once the host wants to end: a call that takes seconds asks now and then, and returns what host->fail
+       returned. [any] */
+    int (*cancelled)(void);
 } hz_host;
 
-/* ---- the codec interface, id "hz.codec/0" ---- */
+/* ---- the codec interface, id "hz.codec/1" ---- */
 
 /* Parameters are declared as text, from which come argument checks, help and the axes of a sweep:
 
@@ -109,7 +116,6 @@ typedef struct hz_host {
    `length` places. */
 typedef struct hz_codec_api {
     size_t size;                                    /* sizeof(hz_codec_api) */
-    int draft;                                      /* HZ_CODEC_DRAFT */
     int kind;                                       /* hz_media_kind: what it encodes */
     unsigned channels;                              /* bit n set: takes n channels; images: 1<<1 | 1<<3 */
     int lossless;                                   /* 1: decoding returns the very samples that were encoded */
@@ -134,10 +140,9 @@ typedef struct hz_codec_api {
     int (*timing)(void *instance, double rate, int64_t *delay, int64_t *tail);
 } hz_codec_api;
 
-/* Optional, id "hz.codec.file/0": what a codec makes of files of any origin. */
+/* Optional, id "hz.codec.file/1": what a codec makes of files of any origin. */
 typedef struct hz_codec_file {
     size_t size;                                    /* sizeof(hz_codec_file) */
-    int draft;                                      /* HZ_CODEC_DRAFT */
     /* As the codec's own decode, of which it makes the very same samples where that takes the stream; but it also takes
        16 bits per sample (scaled to 8, rounded) and CMYK (by the complements: R = (255-C)(255-K)/255). [worker] */
     int (*decode)(void *instance, const uint8_t *bytes, size_t count, hz_media *format, hz_bytes *out);
@@ -145,31 +150,40 @@ typedef struct hz_codec_file {
     int (*account)(const uint8_t *bytes, size_t count, hz_account *account);
 } hz_codec_file;
 
-/* Optional, id "hz.codec.note/0": what a codec makes of its values. */
+/* Optional, id "hz.codec.note/1": what a codec makes of its values. */
 typedef struct hz_codec_note {
     size_t size;                                    /* sizeof(hz_codec_note) */
-    int draft;                                      /* HZ_CODEC_DRAFT */
     /* What the instance does to items like this one (its data is not there) that its values do not say, read back from
        the library: another rate, another bitrate, a lowpass. A line without commas at the ends, "" for nothing; at most
        `room` bytes with the final 0. [worker] */
     int (*note)(void *instance, const hz_media *like, char *text, size_t room);
 } hz_codec_note;
 
-/* Optional, id "hz.codec.bench/0": the plain library loop that `hz bench codec` compares with, without account or
+/* Optional, id "hz.codec.stage/1": a codec as an earlier stage of a composed one, as in 'resize:16|jpeg'. A codec
+   without it passes on what it decodes of what it has encoded, and has nothing to undo. */
+typedef struct hz_codec_stage {
+    size_t size;                                    /* sizeof(hz_codec_stage) */
+    /* Makes of `in` the item that the next stage gets: fills `format` (all but data) and writes the samples to `out`.
+       [worker] */
+    int (*forward)(void *instance, const hz_media *in, hz_media *format, hz_bytes *out);
+    /* Makes of the item that the next stage gave back one like `original` (its data is not there), which is what
+       `forward` was given. NULL: there is nothing to undo. [worker] */
+    int (*back)(void *instance, const hz_media *in, const hz_media *original, hz_media *format, hz_bytes *out);
+} hz_codec_stage;
+
+/* Optional, id "hz.codec.bench/1": the plain library loop that `hz bench codec` compares with, without account or
    checks. */
 typedef struct hz_codec_bench {
     size_t size;                                    /* sizeof(hz_codec_bench) */
-    int draft;                                      /* HZ_CODEC_DRAFT */
     /* Encodes and decodes n images, pixels and decoded uint8_t (n,height,width,channels). [worker] */
     int (*roundtrips)(const double *values, const uint8_t *pixels, int64_t n, int64_t height, int64_t width,
                       int channels, uint8_t *decoded);
 } hz_codec_bench;
 
-/* ---- a resampler of images, id "hz.resize/0"; the first that is loaded is used ---- */
+/* ---- a resampler of images, id "hz.resize/1"; the first that is loaded is used ---- */
 
 typedef struct hz_resize {
     size_t size;                                    /* sizeof(hz_resize) */
-    int draft;                                      /* HZ_CODEC_DRAFT */
     const char *(*library)(void);                   /* what does the work, found at run time; lent for ever [any] */
     /* Scales part = { left, top, width, height } (in pixels, fractions count) of an image to out: uint8_t
        (height,width,in->channels), by a triangle that covers what becomes one pixel (bilinear, antialiased). Pixels
@@ -177,11 +191,10 @@ typedef struct hz_resize {
     int (*resize)(const hz_media *in, const double part[4], int64_t height, int64_t width, uint8_t *out);
 } hz_resize;
 
-/* ---- a reader of files of sound, id "hz.sound/0"; in order of the plugins' names, the first that takes a file ---- */
+/* ---- a reader of files of sound, id "hz.sound/1"; in order of the plugins' names, the first that takes a file ---- */
 
 typedef struct hz_sound_reader {
     size_t size;                                    /* sizeof(hz_sound_reader) */
-    int draft;                                      /* HZ_CODEC_DRAFT */
     const char *(*library)(void);                   /* what does the work, found at run time; lent for ever [any] */
     /* 1: these bytes begin like a file for it. [any] */
     int (*takes)(const uint8_t *bytes, size_t count);
@@ -194,11 +207,10 @@ typedef struct hz_sound_reader {
     int (*write)(const hz_media *in, const char *kind, int bits, hz_bytes *out);
 } hz_sound_reader;
 
-/* ---- a resampler of sounds, id "hz.resample/0"; the first that is loaded is used ---- */
+/* ---- a resampler of sounds, id "hz.resample/1"; the first that is loaded is used ---- */
 
 typedef struct hz_sound_resampler {
     size_t size;                                    /* sizeof(hz_sound_resampler) */
-    int draft;                                      /* HZ_CODEC_DRAFT */
     const char *(*library)(void);                   /* what does the work, found at run time; lent for ever [any] */
     /* Writes `frames` frames at this rate to out, float (frames,in->channels): the same sound, band-limited, its frame
        0 where it was, silence where it has ended. [any] */

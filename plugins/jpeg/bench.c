@@ -72,4 +72,4 @@ static int roundtrips(const double *values, const uint8_t *pixels, int64_t n, in
     return status;
 }
 
-const hz_codec_bench jpeg_bench = { .size = sizeof jpeg_bench, .draft = HZ_CODEC_DRAFT, .roundtrips = roundtrips };
+const hz_codec_bench jpeg_bench = { .size = sizeof jpeg_bench, .roundtrips = roundtrips };

@@ -221,7 +221,6 @@ static const char *library(void) { return library_text; }
 
 static const hz_codec_api codec_table = {
     .size = sizeof codec_table,
-    .draft = HZ_CODEC_DRAFT,
     .kind = HZ_IMAGE,
     .channels = 1 << 1 | 1 << RGB,
     .name = "jpeg2000",
@@ -236,7 +235,7 @@ static const hz_codec_api codec_table = {
 };
 
 static const hz_codec_file files = {
-    .size = sizeof files, .draft = HZ_CODEC_DRAFT, .decode = decode_converted, .account = jpeg2000_account,
+    .size = sizeof files, .decode = decode_converted, .account = jpeg2000_account,
 };
 
 static int open_plugin(const hz_host *lent)
@@ -248,8 +247,8 @@ static int open_plugin(const hz_host *lent)
 
 static const void *interface(const char *id)
 {
-    return !strcmp(id, "hz.codec/0") ? (const void *)&codec_table
-           : !strcmp(id, "hz.codec.file/0") ? (const void *)&files : NULL;
+    return !strcmp(id, "hz.codec/1") ? (const void *)&codec_table
+           : !strcmp(id, "hz.codec.file/1") ? (const void *)&files : NULL;
 }
 
 const hz_plugin hz_plugin_main = {

@@ -111,7 +111,7 @@ static char library_text[48];
 static const char *library(void) { return library_text; }
 
 static const hz_sound_reader reader = {
-    .size = sizeof reader, .draft = HZ_CODEC_DRAFT, .library = library, .takes = takes, .read = read_file,
+    .size = sizeof reader, .library = library, .takes = takes, .read = read_file,
 };
 
 static int open_plugin(const hz_host *lent)
@@ -123,7 +123,7 @@ static int open_plugin(const hz_host *lent)
 
 static const void *interface(const char *id)
 {
-    return strcmp(id, "hz.sound/0") ? NULL : &reader;
+    return strcmp(id, "hz.sound/1") ? NULL : &reader;
 }
 
 const hz_plugin hz_plugin_main = {

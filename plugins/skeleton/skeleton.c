@@ -108,7 +108,6 @@ static const char *library(void) { return "none"; }
 
 static const hz_codec_api codec = {
     .size = sizeof codec,
-    .draft = HZ_CODEC_DRAFT,
     .kind = HZ_IMAGE,
     .channels = 1 << 1 | 1 << 3,
     .name = "skeleton",
@@ -130,7 +129,7 @@ static int open_plugin(const hz_host *lent)
 
 static const void *interface(const char *id)
 {
-    return strcmp(id, "hz.codec/0") ? NULL : &codec;
+    return strcmp(id, "hz.codec/1") ? NULL : &codec;
 }
 
 const hz_plugin hz_plugin_main = {

@@ -25,7 +25,7 @@ static int resample(const hz_media *in, double rate, int64_t frames, float *out)
 }
 
 static const hz_sound_resampler resampler = {
-    .size = sizeof resampler, .draft = HZ_CODEC_DRAFT, .library = library, .resample = resample,
+    .size = sizeof resampler, .library = library, .resample = resample,
 };
 
 static int open_plugin(const hz_host *lent)
@@ -37,7 +37,7 @@ static int open_plugin(const hz_host *lent)
 
 static const void *interface(const char *id)
 {
-    return strcmp(id, "hz.resample/0") ? NULL : &resampler;
+    return strcmp(id, "hz.resample/1") ? NULL : &resampler;
 }
 
 const hz_plugin hz_plugin_main = {

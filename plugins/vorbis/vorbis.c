@@ -215,7 +215,6 @@ static const char *library(void) { return vorbis_version_string(); }
 
 static const hz_codec_api codec = {
     .size = sizeof codec,
-    .draft = HZ_CODEC_DRAFT,
     .kind = HZ_AUDIO,
     .channels = (2 << MOST_CHANNELS) - 2,
     .name = "vorbis",
@@ -228,10 +227,10 @@ static const hz_codec_api codec = {
 };
 
 static const hz_codec_file files = {
-    .size = sizeof files, .draft = HZ_CODEC_DRAFT, .decode = decode, .account = account_file,
+    .size = sizeof files, .decode = decode, .account = account_file,
 };
 
-static const hz_codec_note notes = { .size = sizeof notes, .draft = HZ_CODEC_DRAFT, .note = note };
+static const hz_codec_note notes = { .size = sizeof notes, .note = note };
 
 static int open_plugin(const hz_host *lent)
 {
@@ -241,9 +240,9 @@ static int open_plugin(const hz_host *lent)
 
 static const void *interface(const char *id)
 {
-    return !strcmp(id, "hz.codec/0") ? (const void *)&codec
-           : !strcmp(id, "hz.codec.file/0") ? (const void *)&files
-           : !strcmp(id, "hz.codec.note/0") ? (const void *)&notes : NULL;
+    return !strcmp(id, "hz.codec/1") ? (const void *)&codec
+           : !strcmp(id, "hz.codec.file/1") ? (const void *)&files
+           : !strcmp(id, "hz.codec.note/1") ? (const void *)&notes : NULL;
 }
 
 const hz_plugin hz_plugin_main = {

@@ -35,4 +35,4 @@ static int roundtrips(const double *values, const uint8_t *pixels, int64_t n, in
     return 0;
 }
 
-const hz_codec_bench webp_bench = { .size = sizeof webp_bench, .draft = HZ_CODEC_DRAFT, .roundtrips = roundtrips };
+const hz_codec_bench webp_bench = { .size = sizeof webp_bench, .roundtrips = roundtrips };

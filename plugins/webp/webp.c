@@ -171,7 +171,6 @@ static const char *library(void) { return library_text; }
 
 static const hz_codec_api codec = {
     .size = sizeof codec,
-    .draft = HZ_CODEC_DRAFT,
     .kind = HZ_IMAGE,
     .channels = 1 << RGB,
     .name = "webp",
@@ -186,7 +185,7 @@ static const hz_codec_api codec = {
 };
 
 static const hz_codec_file files = {
-    .size = sizeof files, .draft = HZ_CODEC_DRAFT, .decode = decode, .account = webp_account,
+    .size = sizeof files, .decode = decode, .account = webp_account,
 };
 
 static int open_plugin(const hz_host *lent)
@@ -202,9 +201,9 @@ static int open_plugin(const hz_host *lent)
 
 static const void *interface(const char *id)
 {
-    return !strcmp(id, "hz.codec/0") ? (const void *)&codec
-           : !strcmp(id, "hz.codec.bench/0") ? (const void *)&webp_bench
-           : !strcmp(id, "hz.codec.file/0") ? (const void *)&files : NULL;
+    return !strcmp(id, "hz.codec/1") ? (const void *)&codec
+           : !strcmp(id, "hz.codec.bench/1") ? (const void *)&webp_bench
+           : !strcmp(id, "hz.codec.file/1") ? (const void *)&files : NULL;
 }
 
 const hz_plugin hz_plugin_main = {

@@ -227,7 +227,7 @@ static char library_text[32];
 static const char *library(void) { return library_text; }
 
 static const hz_resize resampler = {
-    .size = sizeof resampler, .draft = HZ_CODEC_DRAFT, .library = library, .resize = resize,
+    .size = sizeof resampler, .library = library, .resize = resize,
 };
 
 static int open_plugin(const hz_host *lent)
@@ -241,7 +241,7 @@ static int open_plugin(const hz_host *lent)
 
 static const void *interface(const char *id)
 {
-    return strcmp(id, "hz.resize/0") ? NULL : &resampler;
+    return strcmp(id, "hz.resize/1") ? NULL : &resampler;
 }
 
 const hz_plugin hz_plugin_main = {

@@ -28,8 +28,8 @@ static void need_part(const char *text, const char *part)
 /* ---- refusals ---- */
 
 static const struct { const char *file, *reason; } refused[] = {
-    { "odd_draft.so", "'odd_draft' speaks draft 8 of hz.codec/0; this hz speaks draft 1" },
-    { "odd_short.so", "'odd_short' offers a hz.codec/0 of" },
+    { "odd_draft.so", "'odd_draft' offers hz.codec/0, a draft; this hz takes hz.codec/1" },
+    { "odd_short.so", "'odd_short' offers a hz.codec/1 of" },
     { "odd_unnamed.so", "leaves a field empty; needs name" },
     { "odd_closed.so", "odd_closed: the licence server is down; needs rain" },
     { "odd_grammar.so", "codec 'odd_grammar': parameter 'x': no 'name:type'" },

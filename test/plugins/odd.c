@@ -9,7 +9,7 @@
 
 #if defined ODD_draft
 #define NAME odd_draft
-#define DRAFT (HZ_CODEC_DRAFT + 7)
+#define ID "hz.codec/0"
 #elif defined ODD_short
 #define NAME odd_short
 #define SIZE (sizeof(hz_codec_api) - sizeof(void *))
@@ -36,8 +36,8 @@
 #define NAME odd_vector
 #endif
 
-#ifndef DRAFT
-#define DRAFT HZ_CODEC_DRAFT
+#ifndef ID
+#define ID "hz.codec/1"
 #endif
 #ifndef SIZE
 #define SIZE sizeof(hz_codec_api)
@@ -110,7 +110,6 @@ static int decode(void *instance, const uint8_t *bytes, size_t count, hz_media *
 
 static hz_codec_api codec = {
     .size = SIZE,
-    .draft = DRAFT,
     .kind = HZ_IMAGE,
     .channels = 1 << 1 | 1 << 3,
     .lossless = 1,
@@ -137,7 +136,7 @@ static int open_plugin(const hz_host *lent)
     return 0;
 }
 
-static const void *interface(const char *id) { return strcmp(id, "hz.codec/0") ? NULL : &codec; }
+static const void *interface(const char *id) { return strcmp(id, ID) ? NULL : &codec; }
 
 const hz_plugin hz_plugin_main = { sizeof(hz_plugin), VALUE(NAME), "1", "does one thing wrong", open_plugin,
                                    interface };

@@ -96,7 +96,6 @@ static const int rates[] = { 8000, 44100, 0 };
 
 static const hz_codec_api codec = {
     .size = sizeof codec,
-    .draft = HZ_CODEC_DRAFT,
     .kind = HZ_AUDIO,
     .channels = 1 << 1 | 1 << 2,
     .name = "pcm",
@@ -116,6 +115,6 @@ static int open_plugin(const hz_host *lent)
     return 0;
 }
 
-static const void *interface(const char *id) { return strcmp(id, "hz.codec/0") ? NULL : &codec; }
+static const void *interface(const char *id) { return strcmp(id, "hz.codec/1") ? NULL : &codec; }
 
 const hz_plugin hz_plugin_main = { sizeof(hz_plugin), "pcm", "1", "16-bit samples", open_plugin, interface };
