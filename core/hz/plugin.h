@@ -23,8 +23,8 @@
 
 typedef enum hz_media_kind { HZ_IMAGE = 1, HZ_AUDIO = 2 } hz_media_kind;
 
-/* One decoded item. The host fills all of it with zeros before a codec fills it in; a codec meets only what it says that
-   it takes, so that it may leave `type`, `colour` and `more` alone. */
+/* One decoded item. The host fills all of it with zeros before a codec fills it in. A codec meets only what it says
+   that it takes, so that it may leave `type`, `colour` and `more` alone. */
 typedef struct hz_media {
     int kind;                 /* hz_media_kind */
     int type;                 /* 0: samples as at `data`; others, for codecs that declare them, are to come */
