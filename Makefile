@@ -113,7 +113,7 @@ fuzz: all  ## random ops and nets against f64, wrong calls, for SECONDS=300 from
 faults: all $(FAULTS)  ## kills, full disks, failing allocations (minutes); CASE=sweep:kill:17 (a loss names it) alone
 	@$(BUILD)/hz test/faults.lua library=$(FAULTS) seed=$(or $(SEED),1) $(if $(CASE),case=$(CASE))
 truth: all  ## how often verdicts are wrong, by simulation (minutes); DRAWS=n of each kind, SEED=n
-	@$(BUILD)/hz test/truth.lua draws=$(or $(DRAWS),10000) seed=$(or $(SEED),1)
+	@$(BUILD)/hz test/truth.lua draws=$(or $(DRAWS),4000) seed=$(or $(SEED),1)
 lint: $(BUILD)/hz  ## the dependency rules and the house rules that a program can check
 	@$(BUILD)/hz test/lint.lua
 asan:  ## the tests under the address and undefined-behaviour sanitizers, in build-asan
