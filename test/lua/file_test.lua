@@ -87,6 +87,11 @@ t.case('temporary files of dead processes are swept away', function()
   local left = { foreign, own, 'f' }
   table.sort(left)
   t.equal(file.list(d), left)
+  -- Written hours before the process that has this number now began: by another one.
+  os.execute(('touch -d "20 hours ago" %s/%s'):format(d, own))
+  t.ok(posix.began(posix.pid()) > os.time() - 20 * 3600)
+  file.sweep(d)
+  t.equal(file.list(d), { foreign, 'f' })
 end)
 
 t.case('a lock keeps others off, names its owner, and dies with its process', function()

@@ -211,6 +211,12 @@ local function is_old(path)
   return s ~= nil and os.time() - s.modified > OLD
 end
 
+-- Whether the process of this machine that wrote a file may still be at it. Another may have its number by now.
+local function at_work(pid, path)
+  local s, began = posix.lstat(path), posix.began(pid)
+  return posix.alive(pid) and not (s and began and began > s.modified + 2)
+end
+
 -- Removes what processes that are gone left in a folder: temporary files, at once where the process was of this
 -- machine, else when they are old; and old locks that nobody holds.
 function M.sweep(folder)
@@ -218,7 +224,7 @@ function M.sweep(folder)
   for _, name in ipairs(posix.list(folder) or {}) do
     local host, pid = name:match '^%..*%.([^/]+)%-(%d+)%-%d+%.tmp$'
     local path = M.join(folder, name)
-    if host and (host == mine and not posix.alive(tonumber(pid)) or is_old(path)) then posix.unlink(path) end
+    if host and (host == mine and not at_work(tonumber(pid), path) or is_old(path)) then posix.unlink(path) end
     if name:find '%.lock$' and is_old(path) and owner(path).pid then      -- one of ours: it notes its owner
       local ok, lock = c.try(M.lock, path)
       if ok and lock then lock:release() end

@@ -185,6 +185,23 @@ function M.sleep(seconds) C.usleep(math.min(seconds, 0.99) * 1e6) end
 function M.pid() return C.getpid() end
 -- Whether a process of this machine lives (also one of another user's).
 function M.alive(pid) return C.kill(pid, 0) == 0 or ffi.errno() == EPERM end
+
+local function read(path)
+  local f = io.open(path)
+  local text = f and f:read '*a' or ''
+  if f then f:close() end
+  return text
+end
+
+local TICKS = 100                                      -- a second, in /proc, on every Linux
+
+-- When a process began, in seconds as os.time has them, to one or two; nil where the system does not say. Numbers of
+-- processes are used again: one that began after a file was written did not write it.
+function M.began(pid)
+  local ticks = read(('/proc/%d/stat'):format(pid)):match('.*%) %S+' .. (' %S+'):rep(18) .. ' (%d+)')
+  local boot = read '/proc/stat':match 'btime (%d+)'
+  return ticks and boot and tonumber(boot) + tonumber(ticks) / TICKS or nil
+end
 function M.terminal(fd) return C.isatty(fd) == 1 end
 -- Columns of a terminal, nil if it is none or does not say.
 function M.columns(fd)
