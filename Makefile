@@ -110,6 +110,7 @@ test-far: all ctests  ## the tests on a device whose memory the host cannot touc
 	@HZ_DEVICE=far sh test/all.sh $(BUILD)
 fuzz: all  ## random ops and nets against f64, wrong calls, for SECONDS=300 from SEED=n on; CASE=ops:17 alone
 	@$(BUILD)/hz test/fuzz.lua seed=$(or $(SEED),$(shell date +%s)) $(if $(CASE),case=$(CASE),seconds=$(or $(SECONDS),300))
+include $(wildcard test/fuzz/fuzz.mk)
 faults: all $(FAULTS)  ## kills, full disks, failing allocations (minutes); CASE=sweep:kill:17 (a loss names it) alone
 	@$(BUILD)/hz test/faults.lua library=$(FAULTS) seed=$(or $(SEED),1) $(if $(CASE),case=$(CASE))
 truth: all  ## how often verdicts are wrong, by simulation (minutes); DRAWS=n of each kind, SEED=n
@@ -141,7 +142,7 @@ install: all  ## copy hz to PREFIX (bin, lib/hz, share/hz)
 	@sh .ci/install.sh "$(DESTDIR)$(PREFIX)" $(BUILD)
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | sort | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' Makefile test/fuzz/fuzz.mk | sed -E 's/:.*##/\t/' | sort | expand -t 16
 clean:  ## remove what was built
 	rm -rf build build-*
 FORCE:

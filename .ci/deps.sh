@@ -15,6 +15,8 @@ pc libwebp        | libwebp-dev        | libwebp-devel        | libwebp        |
 pc libavif        | libavif-dev        | libavif-devel        | libavif        | useful | the AVIF codec
 pc libopenjp2     | libopenjp2-7-dev   | openjpeg2-devel      | openjpeg2      | useful | the JPEG 2000 codec
 pc libjxl         | libjxl-dev         | libjxl-devel         | libjxl         | useful | the JPEG XL codec
+pc libzstd        | libzstd-dev        | libzstd-devel        | zstd           | useful | raw images by zstd
+pc liblzma        | liblzma-dev        | xz-devel             | xz             | useful | raw images by xz
 pc zimg           | libzimg-dev        | zimg-devel           | zimg           | useful | pictures of mixed sizes
 pc lame           | libmp3lame-dev     | lame-devel           | lame           | useful | the MP3 codec
 pc libmpg123      | libmpg123-dev      | mpg123-devel         | mpg123         | useful | the MP3 codec

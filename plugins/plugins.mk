@@ -13,7 +13,9 @@ NEEDS_sndfile = sndfile
 NEEDS_soxr = soxr
 NEEDS_vorbis = vorbisenc vorbis ogg
 NEEDS_webp = libwebp
+NEEDS_xz   = liblzma
 NEEDS_zimg = zimg
+NEEDS_zstd = libzstd
 
 PLUGINS       = $(filter-out skeleton,$(patsubst plugins/%/,%,$(sort $(dir $(wildcard plugins/*/*.c)))))
 PLUGIN_CFLAGS = -std=gnu99 $(OPT) -g -fPIC -fvisibility=hidden $(WARN) -Icore $(SAN)

@@ -14,7 +14,8 @@ int param_holds(const hz_param *p, double v);
 
 /* Reads "name=value; ..." over the defaults into values[p->places]. `who` opens the message. */
 hz_status param_read(const hz_params *p, const char *who, const char *text, double *values);
-/* All values in declared order. new: free; NULL with the message set. */
+/* All values in declared order, but for vectors that are declared as zeros and are. new: free; NULL with the message
+   set. */
 char *param_print(const hz_params *p, const double *values);
 
 #endif

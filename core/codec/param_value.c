@@ -65,7 +65,7 @@ static hz_status read_numbers(const hz_param *p, const char *who, const char *te
                            *start ? (int)strcspn(start, p->length ? "," : "") : 5, *start ? start : "empty",
                            needs(p, is_number && v == floor(v), need, sizeof need));
         if (n < places)
-            value[n] = v;
+            value[n] = v + 0.0;      /* no negative zero: it would have a text of its own */
         n++;
     } while (p->length && text_take(&s, ','));
     if (*text_skip(s))
@@ -153,6 +153,16 @@ static void print_one(FILE *f, const hz_param *p, const double *v)
         }
 }
 
+/* A vector that is declared as zeros and still is goes without saying: nothing was given. A codec that gains such a
+   parameter leaves the text of all other values as it was. */
+static int is_silent(const hz_params *p, const hz_param *q, const double *values)
+{
+    int zeros = q->length > 0;
+    for (int i = q->at; i < q->at + q->length; i++)
+        zeros = zeros && p->standard[i] == 0 && values[i] == 0;
+    return zeros;
+}
+
 char *param_print(const hz_params *p, const double *values)
 {
     char *text = NULL;
@@ -163,10 +173,13 @@ char *param_print(const hz_params *p, const double *values)
         return NULL;
     }
     locale_t before = text_locale_enter();
-    for (int i = 0; i < p->count; i++) {
-        if (i)
+    for (int i = 0, said = 0; i < p->count; i++) {
+        const hz_param *q = &p->param[i];
+        if (is_silent(p, q, values))
+            continue;
+        if (said++)
             fputc(';', f);
-        print_one(f, &p->param[i], values + p->param[i].at);
+        print_one(f, q, values + q->at);
     }
     text_locale_leave(before);
     if (fclose(f)) {

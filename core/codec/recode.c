@@ -279,7 +279,7 @@ hz_status hz_codec_race(hz_codec *c, const uint8_t *pixels, int64_t n, int64_t h
     const char *name = hz_codec_name(c);
     hz_media shape = { .kind = HZ_IMAGE, .height = height, .width = width, .channels = channels, .data = pixels };
     if (!codec_row_of(c)->bench)
-        return hz_fail(HZ_EARG, "%s: its plugin offers no plain loop to compare with (hz.codec.bench/0)", name);
+        return hz_fail(HZ_EARG, "%s: its plugin offers no plain loop to compare with (hz.codec.bench/1)", name);
     int64_t bytes = hz_media_bytes(name, &shape);
     if (bytes < 0 || n < 1)
         return bytes < 0 ? HZ_ESHAPE : hz_fail(HZ_ESHAPE, "%s: the set has no images; needs at least 1", name);

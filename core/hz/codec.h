@@ -65,7 +65,8 @@ typedef struct hz_codec hz_codec;
 hz_codec *hz_codec_new(const char *name, const char *values);
 void hz_codec_free(hz_codec *c);                             /* taken; NULL is fine */
 const char *hz_codec_name(const hz_codec *c);                /* lent with c */
-/* All values in declared order, "quality=10;subsampling=420": the same text for the same values. Lent with c. */
+/* All values in declared order, "quality=10;subsampling=420", but for vectors that are declared as zeros and are: the
+   same text for the same values. Lent with c. */
 const char *hz_codec_text(const hz_codec *c);
 /* What decides the streams it makes: plugin version, what the host adds, library, as in
    "jpeg 1 (hz.codec/0.1, libjpeg-turbo 2.1.5)"; and a digest of its code: of the sources, where they are not those that

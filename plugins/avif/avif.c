@@ -4,7 +4,6 @@
 #include "avif.h"
 #include <stdio.h>
 #include <string.h>
-#include <avif/avif.h>
 
 const hz_host *avif_host;
 
@@ -24,13 +23,13 @@ static int explain(avifResult result, const avifDiagnostics *more)
 
 /* ---- encode ---- */
 
-static avifImage *picture_for(const coder *c, const hz_media *in)
+static avifImage *blank(const double *options, const hz_media *in)
 {
     static const avifPixelFormat formats[] = { AVIF_PIXEL_FORMAT_YUV420, AVIF_PIXEL_FORMAT_YUV422,
                                                AVIF_PIXEL_FORMAT_YUV444 };
-    int lossless = c->options[LOSSLESS] != 0;
+    int lossless = options[LOSSLESS] != 0;
     avifPixelFormat format = in->channels == 1 ? AVIF_PIXEL_FORMAT_YUV400
-                             : lossless ? AVIF_PIXEL_FORMAT_YUV444 : formats[(int)c->options[SUBSAMPLING]];
+                             : lossless ? AVIF_PIXEL_FORMAT_YUV444 : formats[(int)options[SUBSAMPLING]];
     avifImage *image = avifImageCreate((uint32_t)in->width, (uint32_t)in->height, 8, format);
     if (!image)
         return NULL;
@@ -64,6 +63,18 @@ static int fill_colour(avifImage *image, const uint8_t *pixels)
     return result ? explain(result, NULL) : 0;
 }
 
+avifImage *avif_picture(const double *options, const hz_media *in)
+{
+    avifImage *image = blank(options, in);
+    if (!image)
+        avif_host->fail("libavif could not begin; memory may be short");
+    else if (in->channels == 1 ? fill_grey(image, in->data) : fill_colour(image, in->data)) {
+        avifImageDestroy(image);
+        return NULL;
+    }
+    return image;
+}
+
 /* libavif 1.0 makes such a quantiser of a quality. */
 static int quantiser(const double *options)
 {
@@ -71,16 +82,16 @@ static int quantiser(const double *options)
     return ((100 - quality) * COARSEST + 50) / 100;
 }
 
-static avifEncoder *encoder_for(const coder *c)
+avifEncoder *avif_encoder(const double *options)
 {
     char level[16];
     avifEncoder *encoder = avifEncoderCreate();
     if (!encoder)
         return NULL;
-    snprintf(level, sizeof level, "%d", quantiser(c->options));
+    snprintf(level, sizeof level, "%d", quantiser(options));
     encoder->codecChoice = AVIF_CODEC_CHOICE_AOM;
     encoder->maxThreads = 1;
-    encoder->speed = (int)c->options[SPEED];
+    encoder->speed = (int)options[SPEED];
     encoder->minQuantizer = 0;
     encoder->maxQuantizer = COARSEST;
     avifEncoderSetCodecSpecificOption(encoder, "end-usage", "q");
@@ -107,13 +118,10 @@ static int encode(void *instance, const hz_media *in, hz_bytes *out, hz_account 
     if (in->height > MOST_SIDE || in->width > MOST_SIDE)
         return avif_host->fail("the image is %lld x %lld; needs at most %d either way", (long long)in->height,
                                (long long)in->width, MOST_SIDE);
-    avifImage *image = picture_for(c, in);
-    avifEncoder *encoder = encoder_for(c);
-    int status = image && encoder ? 0 : avif_host->fail("libavif could not begin; memory may be short");
-    if (!status)
-        status = in->channels == 1 ? fill_grey(image, in->data) : fill_colour(image, in->data);
-    if (!status)
-        status = write_out(encoder, image, out);
+    avifImage *image = avif_picture(c->options, in);
+    avifEncoder *encoder = image ? avif_encoder(c->options) : NULL;
+    int status = !image ? -1 : !encoder ? avif_host->fail("libavif could not begin; memory may be short")
+                                        : write_out(encoder, image, out);
     if (encoder)
         avifEncoderDestroy(encoder);
     if (image)
@@ -275,6 +283,7 @@ static int open_plugin(const hz_host *lent)
 static const void *interface(const char *id)
 {
     return !strcmp(id, "hz.codec/1") ? (const void *)&codec
+           : !strcmp(id, "hz.codec.bench/1") ? (const void *)&avif_bench
            : !strcmp(id, "hz.codec.file/1") ? (const void *)&files : NULL;
 }
 

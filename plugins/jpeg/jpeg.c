@@ -198,6 +198,9 @@ static int decode_as(coder *c, const uint8_t *bytes, size_t count, hz_media *for
         jpeg_abort_decompress(dec);
         return catcher_fail(&c->error);
     }
+    /* libjpeg would take tables that this stream lacks from the one before */
+    jpeg_destroy_decompress(dec);
+    jpeg_create_decompress(dec);
     jpeg_mem_src(dec, (unsigned char *)bytes, count);        /* libjpeg only reads it */
     jpeg_read_header(dec, TRUE);
     format->height = dec->image_height;
@@ -270,6 +273,8 @@ static const hz_codec_api codec = {
               "progressive:bool=false 'several scans, optimized tables';"
               "dct:enum=islow|ifast|float 'arithmetic of both directions';"
               "restart:int=0[0..65535](MCUs) 'a marker after every so many; 0: none';"
+              "luma:int*64=0[0..255] 'quantisers row by row, as in qtables of Pillow; 0: by quality';"
+              "chroma:int*64=0[0..255] 'likewise, of both colours';"
 #ifdef C_ARITH_CODING_SUPPORTED
               "arithmetic:bool=false- 'arithmetic coding in place of Huffman'"
 #endif

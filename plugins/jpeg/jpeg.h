@@ -11,8 +11,9 @@
 
 extern const hz_host *jpeg_host;
 
-/* Values in the order of the declaration. */
-enum { QUALITY, SUBSAMPLING, OPTIMIZE, PROGRESSIVE, DCT, RESTART, ARITHMETIC, OPTIONS };
+/* Places of the values in the order of the declaration; a table of quantisers takes DCTSIZE2, row by row. */
+enum { QUALITY, SUBSAMPLING, OPTIMIZE, PROGRESSIVE, DCT, RESTART, LUMA, CHROMA = LUMA + DCTSIZE2,
+       ARITHMETIC = CHROMA + DCTSIZE2, OPTIONS };
 
 /* An error manager with the place to go back to and what was said. */
 typedef struct catcher {

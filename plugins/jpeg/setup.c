@@ -54,6 +54,14 @@ J_DCT_METHOD jpeg_dct(const double *options)
     return methods[(int)options[DCT]];
 }
 
+/* Quantisers that are given, for those that the quality makes. */
+static void set_quantisers(JQUANT_TBL *table, const double *given)
+{
+    for (int i = 0; i < DCTSIZE2; i++)
+        if (given[i] != 0)
+            table->quantval[i] = (UINT16)given[i];
+}
+
 void jpeg_configure(struct jpeg_compress_struct *enc, const double *options, int channels)
 {
     static const int across[] = { 2, 2, 1 }, down[] = { 2, 1, 1 };       /* 420 422 444 */
@@ -61,6 +69,8 @@ void jpeg_configure(struct jpeg_compress_struct *enc, const double *options, int
     enc->in_color_space = channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
     jpeg_set_defaults(enc);
     jpeg_set_quality(enc, (int)options[QUALITY], TRUE);      /* TRUE: quantisers fit 8 bits, as baseline demands */
+    set_quantisers(enc->quant_tbl_ptrs[0], options + LUMA);
+    set_quantisers(enc->quant_tbl_ptrs[1], options + CHROMA);
     if (channels == 3) {
         enc->comp_info[0].h_samp_factor = across[(int)options[SUBSAMPLING]];
         enc->comp_info[0].v_samp_factor = down[(int)options[SUBSAMPLING]];

@@ -41,29 +41,29 @@ static int explain(const coder *c)
 /* ---- encode ---- */
 
 /* Each level halves the picture: as many as leave a pixel. */
-static int resolutions(const coder *c, const hz_media *in)
+static int resolutions(const double *options, const hz_media *in)
 {
     int64_t least = in->height < in->width ? in->height : in->width;
     int n = 1;
-    while (n <= (int)c->options[LEVELS] && least >> n)
+    while (n <= (int)options[LEVELS] && least >> n)
         n++;
     return n;
 }
 
-static void set_up(const coder *c, const hz_media *in, opj_cparameters_t *p)
+void jpeg2000_set_up(const double *options, const hz_media *in, opj_cparameters_t *p)
 {
     opj_set_default_encoder_parameters(p);
     p->cp_comment = (char *)"";                                  /* OpenJPEG only reads it */
-    p->numresolution = resolutions(c, in);
+    p->numresolution = resolutions(options, in);
     p->tcp_numlayers = 1;
     p->tcp_mct = in->channels == RGB;
-    p->irreversible = c->options[LOSSLESS] == 0;
+    p->irreversible = options[LOSSLESS] == 0;
     p->cp_disto_alloc = !p->irreversible;
     p->cp_fixed_quality = p->irreversible;
-    p->tcp_distoratio[0] = p->irreversible ? (float)c->options[QUALITY] : 0;
+    p->tcp_distoratio[0] = p->irreversible ? (float)options[QUALITY] : 0;
 }
 
-static opj_image_t *picture_of(const hz_media *in)
+opj_image_t *jpeg2000_picture(const hz_media *in)
 {
     opj_image_cmptparm_t one = { .dx = 1, .dy = 1, .w = (OPJ_UINT32)in->width, .h = (OPJ_UINT32)in->height, .prec = 8,
                                  .bpp = 8 };
@@ -85,7 +85,7 @@ static int write_out(coder *c, opj_codec_t *codec, opj_image_t *image, const hz_
 {
     opj_cparameters_t parameters;
     sink to = { .out = out };
-    set_up(c, in, &parameters);
+    jpeg2000_set_up(c->options, in, &parameters);
     listen_to(codec, c);
     opj_stream_t *stream = stream_to(&to);
     int good = stream && opj_setup_encoder(codec, &parameters, image) && opj_start_compress(codec, image, stream)
@@ -102,7 +102,7 @@ static int encode(void *instance, const hz_media *in, hz_bytes *out, hz_account 
         return jpeg2000_host->fail("the image is %lld x %lld; needs at most %d pixels", (long long)in->height,
                                    (long long)in->width, MOST_PIXELS);
     opj_codec_t *codec = opj_create_compress(OPJ_CODEC_J2K);
-    opj_image_t *image = picture_of(in);
+    opj_image_t *image = jpeg2000_picture(in);
     int status = codec && image ? write_out(c, codec, image, in, out)
                                 : jpeg2000_host->fail("OpenJPEG could not begin; memory may be short");
     if (image)
@@ -248,6 +248,7 @@ static int open_plugin(const hz_host *lent)
 static const void *interface(const char *id)
 {
     return !strcmp(id, "hz.codec/1") ? (const void *)&codec_table
+           : !strcmp(id, "hz.codec.bench/1") ? (const void *)&jpeg2000_bench
            : !strcmp(id, "hz.codec.file/1") ? (const void *)&files : NULL;
 }
 

@@ -15,6 +15,12 @@ int jpeg2000_account(const uint8_t *p, size_t bytes, hz_account *account);
 /* 1: the stream is a JP2 file, else it may be a codestream. */
 int jpeg2000_is_file(const uint8_t *p, size_t bytes);
 
+/* What the options make of OpenJPEG, for the codec and for its plain loop. */
+void jpeg2000_set_up(const double *options, const hz_media *in, opj_cparameters_t *p);
+opj_image_t *jpeg2000_picture(const hz_media *in);           /* new: opj_image_destroy; NULL for want of memory */
+
+extern const hz_codec_bench jpeg2000_bench;
+
 /* ---- memory as OpenJPEG's streams; new: opj_stream_destroy ---- */
 
 typedef struct sink {

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <jxl/decode.h>
-#include <jxl/encode.h>
 
 const hz_host *jxl_host;
 
@@ -27,9 +26,9 @@ static double distance_of(double quality)
            : 53.0 / 3000 * quality * quality - 23.0 / 20 * quality + 25;
 }
 
-static int is_lossless(const coder *c) { return c->options[LOSSLESS] != 0 || c->options[QUALITY] >= 100; }
+static int is_lossless(const double *options) { return options[LOSSLESS] != 0 || options[QUALITY] >= 100; }
 
-static int set_picture(const coder *c, const hz_media *in)
+static int set_picture(JxlEncoder *enc, const double *options, const hz_media *in)
 {
     JxlBasicInfo info;
     JxlColorEncoding colours;
@@ -38,23 +37,31 @@ static int set_picture(const coder *c, const hz_media *in)
     info.ysize = (uint32_t)in->height;
     info.bits_per_sample = 8;
     info.num_color_channels = (uint32_t)in->channels;
-    info.uses_original_profile = is_lossless(c);
+    info.uses_original_profile = is_lossless(options);
     JxlColorEncodingSetToSRGB(&colours, in->channels == 1);
-    return JxlEncoderSetBasicInfo(c->enc, &info) || JxlEncoderSetColorEncoding(c->enc, &colours);
+    return JxlEncoderSetBasicInfo(enc, &info) || JxlEncoderSetColorEncoding(enc, &colours);
 }
 
-static int add_frame(const coder *c, const hz_media *in)
+static int add_frame(JxlEncoder *enc, const double *options, const hz_media *in)
 {
     JxlPixelFormat format = { .num_channels = (uint32_t)in->channels, .data_type = JXL_TYPE_UINT8 };
-    JxlEncoderFrameSettings *settings = JxlEncoderFrameSettingsCreate(c->enc, NULL);
-    int64_t effort = (int64_t)c->options[EFFORT];
+    JxlEncoderFrameSettings *settings = JxlEncoderFrameSettingsCreate(enc, NULL);
+    int64_t effort = (int64_t)options[EFFORT];
     if (!settings || JxlEncoderFrameSettingsSetOption(settings, JXL_ENC_FRAME_SETTING_EFFORT, effort))
         return -1;
-    if (is_lossless(c) ? JxlEncoderSetFrameLossless(settings, JXL_TRUE)
-                       : JxlEncoderSetFrameDistance(settings, (float)distance_of(c->options[QUALITY])))
+    if (is_lossless(options) ? JxlEncoderSetFrameLossless(settings, JXL_TRUE)
+                       : JxlEncoderSetFrameDistance(settings, (float)distance_of(options[QUALITY])))
         return -1;
     size_t bytes = (size_t)in->height * (size_t)in->width * (size_t)in->channels;
     return JxlEncoderAddImageFrame(settings, &format, in->data, bytes);
+}
+
+int jxl_begin(JxlEncoder *enc, const double *options, const hz_media *in)
+{
+    if (set_picture(enc, options, in) || add_frame(enc, options, in))
+        return -1;
+    JxlEncoderCloseInput(enc);
+    return 0;
 }
 
 static int explain(const coder *c)
@@ -85,9 +92,8 @@ static int encode(void *instance, const hz_media *in, hz_bytes *out, hz_account 
         return jxl_host->fail("the image is %lld x %lld; needs at most %d pixels", (long long)in->height,
                               (long long)in->width, JXL_MOST_PIXELS);
     JxlEncoderReset(c->enc);
-    if (set_picture(c, in) || add_frame(c, in))
+    if (jxl_begin(c->enc, c->options, in))
         return explain(c);
-    JxlEncoderCloseInput(c->enc);
     return write_out(c, out) ? -1 : jxl_account(out->data, out->size, account);
 }
 
@@ -254,6 +260,7 @@ static int open_plugin(const hz_host *lent)
 static const void *interface(const char *id)
 {
     return !strcmp(id, "hz.codec/1") ? (const void *)&codec
+           : !strcmp(id, "hz.codec.bench/1") ? (const void *)&jxl_bench
            : !strcmp(id, "hz.codec.file/1") ? (const void *)&files : NULL;
 }
 

@@ -2,6 +2,7 @@
 #ifndef HZ_PLUGIN_JXL_H
 #define HZ_PLUGIN_JXL_H
 #include "hz/plugin.h"
+#include <jxl/encode.h>
 
 extern const hz_host *jxl_host;
 
@@ -39,5 +40,10 @@ enum { JXL_MOST_PIXELS = 1 << 26 };                          /* of a stream that
 /* Names the parts of a stream, with or without boxes; with account NULL it only looks whether it is whole, and
    asks for no more pixels. */
 int jxl_account(const uint8_t *p, size_t bytes, hz_account *account);
+
+/* Tells the encoder, which was reset, all about one picture, by the options; non-zero: it gave up. */
+int jxl_begin(JxlEncoder *enc, const double *options, const hz_media *in);
+
+extern const hz_codec_bench jxl_bench;
 
 #endif

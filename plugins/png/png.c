@@ -3,24 +3,22 @@
    checksum are container.
    Decoding accepts what maps to 8-bit grey or RGB without loss: palettes, fewer bits, an alpha channel that
    is opaque everywhere. */
-#include "hz/plugin.h"
+#include "coder.h"
 #include <setjmp.h>
 #include <stdio.h>
 #include <string.h>
-#include <png.h>
 #include <zlib.h>
 
-static const hz_host *host;
+const hz_host *png_host;
+#define host png_host
 
-enum { LEVEL, FILTER, STRATEGY };                            /* values, as declared */
 enum { MOST_SAMPLES = 1 << 28, SIGNATURE = 8, CHUNK_FRAME = 12, FIRST_ROOM = 4096 };
-enum { SMALLEST = 6 };                                       /* the choice of `filter` that tries the six others */
 static const int filters[] = { PNG_ALL_FILTERS, PNG_FILTER_NONE, PNG_FILTER_SUB, PNG_FILTER_UP, PNG_FILTER_AVG,
                                PNG_FILTER_PAETH };
 static const int strategies[] = { Z_FILTERED, Z_DEFAULT_STRATEGY, Z_HUFFMAN_ONLY, Z_RLE };
 
 typedef struct coder {
-    int level, filter, strategy;
+    double options[OPTIONS];
     hz_bytes *out;                   /* of the running encode */
     const uint8_t *at, *end;         /* of the running decode */
     int convert;                     /* ... whether 16 bits become 8 */
@@ -77,20 +75,25 @@ static void write_bytes(png_structp png, png_bytep data, size_t n)
 
 static void write_nothing(png_structp png) {}
 
-static void write_image(png_structp png, png_infop info, coder *c, const hz_media *in, int filter)
+void png_set_up(png_structp png, png_infop info, const double *options, const hz_media *in, int filter)
 {
-    png_set_write_fn(png, c, write_bytes, write_nothing);
     png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
     png_set_IHDR(png, info, (png_uint_32)in->width, (png_uint_32)in->height, 8,
                  in->channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
                  PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
-    png_set_compression_level(png, c->level);
-    png_set_compression_strategy(png, strategies[c->strategy]);
+    png_set_compression_level(png, (int)options[LEVEL]);
+    png_set_compression_strategy(png, strategies[(int)options[STRATEGY]]);
     png_set_compression_mem_level(png, 9);
     png_set_filter(png, PNG_FILTER_TYPE_BASE, filters[filter]);
     size_t raw = (size_t)in->height * ((size_t)in->width * (size_t)in->channels + 1);
     /* one IDAT chunk */
     png_set_compression_buffer_size(png, raw < 8192 ? 8192 : raw > 1 << 24 ? 1 << 24 : raw + raw / 64);
+}
+
+static void write_image(png_structp png, png_infop info, coder *c, const hz_media *in, int filter)
+{
+    png_set_write_fn(png, c, write_bytes, write_nothing);
+    png_set_up(png, info, c->options, in, filter);
     png_write_info(png, info);
     png_write_image(png, c->rows);
     png_write_end(png, NULL);
@@ -183,7 +186,7 @@ static int encode(void *instance, const hz_media *in, hz_bytes *out, hz_account 
     int status = host->grow(out, FIRST_ROOM)
                  || point_rows(c, in->data, in->height, (size_t)in->width * (size_t)in->channels);
     if (!status)
-        status = c->filter == SMALLEST ? encode_smallest(c, in) : encode_with(c, in, c->filter);
+        status = c->options[FILTER] == SMALLEST ? encode_smallest(c, in) : encode_with(c, in, (int)c->options[FILTER]);
     clean(c);
     return status ? status : name_parts(out->data, out->size, account, 0);
 }
@@ -286,11 +289,8 @@ static int account_file(const uint8_t *bytes, size_t count, hz_account *account)
 static void *create(const double *values)
 {
     coder *c = host->alloc(sizeof *c);
-    if (c) {
-        c->level = (int)values[LEVEL];
-        c->filter = (int)values[FILTER];
-        c->strategy = (int)values[STRATEGY];
-    }
+    if (c)
+        memcpy(c->options, values, sizeof c->options);
     return c;
 }
 
@@ -337,6 +337,7 @@ static int open_plugin(const hz_host *lent)
 static const void *interface(const char *id)
 {
     return !strcmp(id, "hz.codec/1") ? (const void *)&codec
+           : !strcmp(id, "hz.codec.bench/1") ? (const void *)&png_bench
            : !strcmp(id, "hz.codec.file/1") ? (const void *)&files : NULL;
 }
 

@@ -228,6 +228,28 @@ START_TEST(values_print_one_way)
 }
 END_TEST
 
+/* The text that cells were kept by before jpeg had tables is still theirs. */
+START_TEST(zeros_go_without_saying)
+{
+    if (!hz_codec_find("jpeg"))
+        return;
+    char luma[64 * 2 + 8] = "luma=-0";
+    for (int i = 1; i < 64; i++)
+        strcat(luma, ",0");
+    hz_codec *plain = hz_codec_new("jpeg", "quality=10"), *given = hz_codec_new("jpeg", luma);
+    ck_assert_ptr_null(strstr(hz_codec_text(plain), "luma"));
+    ck_assert_ptr_null(strstr(hz_codec_text(given), "luma"));
+    need_part(hz_codec_text(plain), "quality=10;subsampling=420;optimize=false;progressive=false;dct=islow;restart=0");
+    hz_codec_free(given);
+    luma[5] = luma[6] = '1';
+    given = hz_codec_new("jpeg", luma);
+    need_part(hz_codec_text(given), "restart=0;luma=11,0,0,");
+    ck_assert_ptr_null(strstr(hz_codec_text(given), "chroma"));
+    hz_codec_free(given);
+    hz_codec_free(plain);
+}
+END_TEST
+
 /* ---- files that are no plugins ---- */
 
 static void write_file(const char *name, const void *data, size_t n)
@@ -269,7 +291,7 @@ int main(void)
     int status = RUN_SUITE("plugin", EACH(refusals, refused), ONCE(loaded_plugins), ONCE(loading_again_adds_nothing),
                            ONCE(unknown_codec_names_what_exists), ONCE(declarations),
                            EACH(declarations_that_are_wrong, grammar), EACH(values_that_are_wrong, messages),
-                           ONCE(values_print_one_way));
+                           ONCE(values_print_one_way), ONCE(zeros_go_without_saying));
     snprintf(command, sizeof command, "rm -rf %s", scratch);
     return system(command) || status;
 }

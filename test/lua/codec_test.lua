@@ -73,6 +73,42 @@ for _, v in ipairs(variants) do
   end)
 end
 
+-- Tables as cjpeg reads them from a file; at quality 50 it scales them by 1.
+t.case('jpeg with quantisers of its own is cjpeg -qtables', function()
+  local jpeg = need 'jpeg'
+  if not t.tool 'cjpeg' then t.skip 'cjpeg is not installed (libjpeg-turbo-progs)' end
+  local d, luma, chroma = t.folder(), {}, {}
+  for i = 1, 64 do luma[i], chroma[i] = i % 7 + i, math.min(255, 300 - 3 * i) end
+  t.write(d .. '/q.txt', table.concat(luma, ' ') .. '\n' .. table.concat(chroma, ' ') .. '\n')
+  local x = jpeg { quality = 30, luma = luma, chroma = chroma }
+  for _, channels in ipairs { 1, 3 } do
+    local image = picture(33, 17, channels, 7)
+    t.write(d .. '/in.pnm', pnm(image))
+    t.equal((t.sh(('cjpeg -quality 50 -qtables %s/q.txt %s -outfile %s/a.jpg %s/in.pnm'):format(d,
+      channels == 3 and '-qslots 0,1,1' or '', d, d))), 0, 'cjpeg')
+    local stream, a = x:encode(image)
+    t.ok(stream == t.read(d .. '/a.jpg'), channels .. ' channels')
+    t.equal(a.tables, channels == 3 and 570 or 285)
+  end
+  t.equal({ x.values.luma, x.values.chroma }, { luma, chroma })
+  t.ok(tostring(x):find 'jpeg{quality=30, luma=2,4,6,...,65, chroma=255,255,255,...,108}')
+end)
+
+t.case('a quantiser of 0 is that of the quality', function()
+  local jpeg = need 'jpeg'
+  local image, zeros, one = picture(32, 32, 3, 7), {}, {}
+  for i = 1, 64 do zeros[i], one[i] = 0, i == 64 and 1 or 0 end
+  local plain, same, other = jpeg { quality = 10 }, jpeg { quality = 10, luma = zeros },
+    jpeg { quality = 10, luma = one }
+  t.equal({ same.text, #same.values.luma }, { plain.text, 64 })
+  t.ok(same:encode(image) == plain:encode(image))
+  local a, b = plain:encode(image), other:encode(image)
+  t.ok(a ~= b, 'the last quantiser is another')
+  t.equal(tostring(other):match 'jpeg{.-}', 'jpeg{quality=10, luma=0,0,0,...,1}')
+  t.raises('luma has 2 numbers; needs 64', jpeg, { luma = { 1, 2 } })
+  t.raises('luma is 256; needs 0..255', jpeg, { luma = { 256 } })
+end)
+
 t.case('the account of an image adds up', function()
   local x = need 'jpeg' { quality = 10 }
   local bytes, a = x:encode(picture(32, 32, 3, 1))

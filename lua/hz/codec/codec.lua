@@ -83,7 +83,9 @@ local function make(about, values)
     fingerprint = ffi.string(C.hz_codec_fingerprint(handle)),
   }
   local by_name = {}
-  for _, p in ipairs(about.params) do by_name[p.name] = p end
+  for _, p in ipairs(about.params) do                -- vectors that are zeros are not in the text
+    by_name[p.name], self.values[p.name] = p, p.length and { unpack(p.standard) } or p.standard
+  end
   for k, v in self.text:gmatch '([%w_]+)=([^;]*)' do self.values[k] = read_value(by_name[k], v) end
   return setmetatable(self, Codec)
 end
@@ -239,7 +241,7 @@ local function short(self)
   local list = {}
   for _, p in ipairs(self.about.params) do
     local v = plugins.value_text(self.values[p.name])
-    if v ~= plugins.value_text(p.standard) then
+    if not plugins.same(self.values[p.name], p.standard) then
       list[#list + 1] = p.name .. '=' .. (p.type == 'enum' and "'" .. v .. "'" or v)
     end
   end

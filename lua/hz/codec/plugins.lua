@@ -132,6 +132,15 @@ local function value_text(v)
 end
 M.value_text = value_text
 
+-- Equal values of a parameter? Vectors are by their numbers.
+function M.same(a, b)
+  if type(a) ~= 'table' then return a == b end
+  for i, x in ipairs(a) do
+    if x ~= b[i] then return false end
+  end
+  return true
+end
+
 -- One line a parameter: name, value (the default unless `values` has another), what it takes, direction, help; help
 -- that makes it too wide stands on lines of its own.
 function M.param_lines(params, values)
