@@ -30,11 +30,12 @@ end
 -- What is far from all names is left to the codec to say.
 local function check_name(name, params, k)
   local known = {}
-  for i, p in ipairs(params) do
-    known[i] = p.name
-    if p.name == k then return end
-  end
+  if plugins.param(params, k) then return end
+  for i, p in ipairs(params) do known[i] = p.name end
+  local short = {}
+  for i, p in ipairs(params) do short[i] = p.name:match '[^.]*$' end
   local meant = names.meant(k, known)
+  if meant == '' then meant = names.meant(k, short) end
   if meant ~= '' then c.fail("%s: '%s' is no parameter%s; has %s", name, k, meant, table.concat(known, ', ')) end
 end
 
@@ -84,7 +85,7 @@ local function make(about, values)
   }
   local by_name = {}
   for _, p in ipairs(about.params) do by_name[p.name] = p end
-  for k, v in self.text:gmatch '([%w_]+)=([^;]*)' do self.values[k] = read_value(by_name[k], v) end
+  for k, v in self.text:gmatch '([%w_.]+)=([^;]*)' do self.values[k] = read_value(by_name[k], v) end
   return setmetatable(self, Codec)
 end
 
@@ -274,13 +275,14 @@ local function overview()
   return table.concat(lines, '\n')
 end
 
--- A codec's maker is looked up when its name is first used; an unknown name is an error that names what exists.
+-- A codec's maker is looked up when its name is first used, a composed one whenever it is; an unknown name is an error
+-- that names what exists.
 setmetatable(M, {
   __index = function(_, name)
     if type(name) == 'string' and name:find '^__' then return nil end      -- what tools ask of anything
     if type(name) ~= 'string' then c.fail('codec: %s was given; needs the name of a codec', type(name)) end
     local maker = setmetatable({ about = plugins.codec(name) }, Maker)
-    rawset(M, name, maker)
+    if not name:find '[|:]' then rawset(M, name, maker) end
     return maker
   end,
   __tostring = overview,

@@ -1,6 +1,7 @@
 -- encodings.lua: the encodings that a sweep asks for. Each list of values is an axis, applies to the codecs that
 -- declare its parameter, and several are a product. NAME_test lists values of the test encoding alone; without it
--- training's hold.
+-- training's hold. A parameter of a stage of a composed codec is called STAGE.NAME, and NAME where one stage alone has
+-- it; what the codec's name says is no axis.
 local c = require 'hz.c'
 local names = require 'hz.base.names'
 local encoding = require 'hz.codec.encoding'
@@ -10,28 +11,41 @@ local M = {}
 
 -- ---- what the chosen codecs declare ----
 
--- Rows { name, params } of each name that one of the codecs has, in order; params: its declarations, one per codec.
-local function declared(codecs)
-  local list, by, asked = {}, {}, {}
-  for _, codec in ipairs(codecs) do
-    for _, p in ipairs(codec ~= 'raw' and not asked[codec] and plugins.codec(codec).params or {}) do
-      if not by[p.name] then
-        by[p.name] = { name = p.name, params = {} }
-        list[#list + 1] = by[p.name]
-      end
-      table.insert(by[p.name].params, p)
-    end
-    asked[codec] = true
-  end
-  return list, by
-end
-
 local function joined(a, b)
   local list = {}
   for _, part in ipairs { a, b or {} } do
     for _, v in ipairs(part) do list[#list + 1] = v end
   end
   return list
+end
+
+-- The names that a codec's free parameters go by: { name, declaration }, full ones first.
+local function names_of(codec)
+  local full, short = {}, {}
+  local params = plugins.codec(codec).params
+  for _, p in ipairs(params) do
+    local own = p.name:match '%.(.*)'
+    if not p.fixed then full[#full + 1] = { p.name, p } end
+    if not p.fixed and own and plugins.param(params, own) then short[#short + 1] = { own, p } end
+  end
+  return joined(full, short)
+end
+
+-- Rows { name, params } of each name that one of the codecs has, in order; params: its declarations, one per codec.
+local function declared(codecs)
+  local list, by, asked = {}, {}, {}
+  for _, codec in ipairs(codecs) do
+    for _, one in ipairs(codec ~= 'raw' and not asked[codec] and names_of(codec) or {}) do
+      local name, p = unpack(one)
+      if not by[name] then
+        by[name] = { name = name, params = {} }
+        list[#list + 1] = by[name]
+      end
+      table.insert(by[name].params, p)
+    end
+    asked[codec] = true
+  end
+  return list, by
 end
 
 -- Whether one of these codecs has a parameter of this name.
@@ -47,9 +61,14 @@ local function meaning(by, key)
   if name and by[name] then return name, '_test' end
 end
 
+-- Without the second names of what composed codecs have.
 local function names_text(list)
   local names = {}
-  for i, row in ipairs(list) do names[i] = row.name end
+  for _, row in ipairs(list) do
+    local full = false
+    for _, p in ipairs(row.params) do full = full or p.name == row.name end
+    if full then names[#names + 1] = row.name end
+  end
   return #names > 0 and table.concat(names, ' ') or 'no parameters'
 end
 
