@@ -27,16 +27,17 @@ local function word(name, key, v)
   c.fail('%s: %s is %s; needs a number, true, false, or the name of a choice', name, key, given)
 end
 
--- What is far from all names is left to the codec to say.
-local function check_name(name, params, k)
-  local known = {}
-  if plugins.param(params, k) then return end
+-- The name that the codec has for a parameter. What is far from all names is left to the codec to say.
+local function name_of(name, params, k)
+  local known, found = {}, plugins.param(params, k)
+  if found then return found.name end
   for i, p in ipairs(params) do known[i] = p.name end
   local short = {}
   for i, p in ipairs(params) do short[i] = p.name:match '[^.]*$' end
   local meant = names.meant(k, known)
   if meant == '' then meant = names.meant(k, short) end
   if meant ~= '' then c.fail("%s: '%s' is no parameter%s; has %s", name, k, meant, table.concat(known, ', ')) end
+  return k
 end
 
 -- { quality = 10, weights = { 1, 2 } } as "quality=10;weights=1,2", in order of name.
@@ -44,7 +45,6 @@ local function spec(name, values, params)
   local keys, parts = {}, {}
   for k in pairs(values) do
     if type(k) ~= 'string' then c.fail('%s: the value %s has no name; needs name=value', name, tostring(values[k])) end
-    check_name(name, params, k)
     keys[#keys + 1] = k
   end
   table.sort(keys)
@@ -57,7 +57,7 @@ local function spec(name, values, params)
     else
       v = word(name, k, v)
     end
-    parts[i] = k .. '=' .. v
+    parts[i] = name_of(name, params, k) .. '=' .. v
   end
   return table.concat(parts, ';')
 end

@@ -88,15 +88,17 @@ function M.main(params)
   return quality or directed or first
 end
 
--- name -> name for those of `asked` that a codec has and its own name leaves free: 'jpeg.quality' -> 'quality'.
+-- Of `asked` what a codec has and its name leaves free: 'jpeg.quality' -> the name that it was asked for by.
 local function named(about, asked)
   local by = {}
   for name in pairs(asked) do
     local p = plugins.param(about.params, name)
-    if p and not p.fixed then
-      if by[p.name] then c.fail('%s: %s and its stage\'s name for it are both given; needs one', about.name, p.name) end
-      by[p.name] = name
+    local other = p and by[p.name]
+    if other then
+      c.fail('%s: %s and %s are both given; needs one of them', about.name, math.min(#name, #other) == #name and name
+        or other, math.min(#name, #other) == #name and other or name)
     end
+    if p and not p.fixed then by[p.name] = name end
   end
   return by
 end

@@ -64,10 +64,23 @@ local function param(p, values)
   }
 end
 
+-- The plain names in a codec's name: { 'resize', 'jpeg' } of 'resize:16|jpeg'.
+function M.stages(name)
+  local list = {}
+  for stage in (name .. '|'):gmatch '([^|]*)|' do list[#list + 1] = stage:match '^%s*([^:%s]*)' end
+  return list
+end
+
 local function describe(api)
   local list, params = C.hz_codec_params(api), {}
-  for i = 0, list.count - 1 do params[i + 1] = param(list.param[i], list.standard) end
-  return { name = ffi.string(api.name), kind = api.kind == C.HZ_AUDIO and 'audio' or 'image',
+  local name = ffi.string(api.name)
+  local plain = M.stages(name)
+  for i = 0, list.count - 1 do
+    local p = param(list.param[i], list.standard)
+    p.full = p.name:find('.', 1, true) and p.name or plain[1] .. '.' .. p.name
+    params[i + 1] = p
+  end
+  return { name = name, kind = api.kind == C.HZ_AUDIO and 'audio' or 'image',
            lossless = api.lossless ~= 0, library = ffi.string(C.hz_codec_library(api)), params = params }
 end
 
@@ -77,13 +90,6 @@ function M.codecs()
   local list = {}
   for i = 0, C.hz_codec_count() - 1 do list[#list + 1] = ffi.string(C.hz_codec_at(i).name) end
   table.sort(list)
-  return list
-end
-
--- The plain names in a codec's name: { 'resize', 'jpeg' } of 'resize:16|jpeg'.
-function M.stages(name)
-  local list = {}
-  for stage in (name .. '|'):gmatch '([^|]*)|' do list[#list + 1] = stage:match '^%s*([^:%s]*)' end
   return list
 end
 
@@ -97,8 +103,9 @@ local function meant(name)
 end
 
 -- { name, kind, lossless, library, params = { rows } }, a row { name, type, length, choices, low, high, unit, help,
--- direction, standard, fixed = true where the codec's name says its value }. Names as in hz/codec.h: 'jpeg', 'jpeg:10',
--- 'resize:16|jpeg'; one that means nothing is an error that says why.
+-- direction, standard, full, fixed = true where the codec's name says its value }. full: the name with that of the
+-- stage, or of the codec that is one, 'jpeg.quality'. Names as in hz/codec.h: 'jpeg', 'jpeg:10', 'resize:16|jpeg'; one
+-- that means nothing is an error that says why.
 function M.codec(name)
   load()
   local api = C.hz_codec_find(name)
@@ -109,12 +116,12 @@ function M.codec(name)
   return describe(api)
 end
 
--- The parameter of this name; of a composed codec also by its name in its stage, where one stage alone has it:
+-- The parameter of this name, full or not; of a composed codec by its name in its stage where one stage alone has it:
 -- 'quality' is 'jpeg.quality' of 'resize|jpeg'. nil: none, or several.
 function M.param(params, name)
   local found, several
   for _, p in ipairs(params) do
-    if p.name == name then return p end
+    if p.name == name or p.full == name then return p end
     if p.name:match '%.(.*)' == name then found, several = p, found ~= nil end
   end
   return not several and found or nil
