@@ -1,5 +1,6 @@
 /* codec.c: a codec with values for its parameters, one item at a time. Whatever a plugin hands back is checked here. */
 #define _GNU_SOURCE
+#include "codec/chain.h"
 #include "codec/door.h"
 #include "codec/param.h"
 #include <stdio.h>
@@ -26,16 +27,33 @@ struct hz_codec {
 /* ---- making and asking ---- */
 
 /* What was encoded at a codec's own rate comes back through the resampler. */
+void codec_describe(FILE *f, const codec_row *row)
+{
+    const char *by = row->api->kind == HZ_AUDIO ? hz_sound_resampler_name() : NULL;
+    if (row->chain)
+        chain_describe(f, row->chain);
+    else
+        fprintf(f, "%s %s (" STREAMS ", %s%s%s%s)", row->plugin->name, row->plugin->version, row->library, row->origin,
+                by ? ", " : "", by ? by : "");
+}
+
 static char *describe(const codec_row *row)
 {
-    char text[1024];
-    const char *by = row->api->kind == HZ_AUDIO ? hz_sound_resampler_name() : NULL;
-    snprintf(text, sizeof text, "%s %s (" STREAMS ", %s%s%s%s)", row->plugin->name, row->plugin->version,
-             row->api->library(), row->origin, by ? ", " : "", by ? by : "");
-    char *s = strdup(text);
-    if (!s)
-        hz_fail(HZ_EMEM, "%s: no memory for its fingerprint", row->api->name);
-    return s;
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    if (f)
+        codec_describe(f, row);
+    if (f && !fclose(f))
+        return text;
+    free(text);
+    hz_fail(HZ_EMEM, "%s: no memory for its fingerprint", row->api->name);
+    return NULL;
+}
+
+void *codec_create(const codec_row *row, const double *values)
+{
+    return row->chain ? chain_create(row->chain, values) : row->api->create(values);
 }
 
 static hz_status set_up(hz_codec *c, const char *values)
@@ -50,7 +68,7 @@ static hz_status set_up(hz_codec *c, const char *values)
     if (!(c->text = param_print(&c->row->params, c->values)) || !(c->fingerprint = describe(c->row)))
         return HZ_EMEM;
     host_listen();
-    c->instance = c->row->api->create(c->values);
+    c->instance = codec_create(c->row, c->values);
     return c->instance ? HZ_OK : host_blame(name, HZ_EARG);
 }
 
@@ -99,15 +117,25 @@ static int64_t frames_at(const hz_media *in, double rate)
     return frames < 1 ? 1 : frames < 1e15 ? (int64_t)frames : INT64_MAX;
 }
 
-/* The item as the codec takes it. */
-static hz_status prepare(const hz_codec_api *api, const hz_media *in, hz_media *taken, hz_bytes *resampled)
+void codec_shape(const hz_codec_api *api, const hz_media *in, hz_media *taken)
 {
+    *taken = *in;
+    if (in->kind != HZ_AUDIO)
+        return;
+    taken->rate = rate_for(api, in->rate);
+    if (taken->rate != in->rate)
+        taken->frames = frames_at(in, taken->rate);
+}
+
+hz_status codec_prepare(const hz_codec_api *api, const hz_media *in, hz_media *taken, hz_bytes *resampled)
+{
+    hz_media shape;
     *taken = *in;
     hz_status status = media_takes(api, in);
     if (status || in->kind != HZ_AUDIO)
         return status;
-    double rate = rate_for(api, in->rate);
-    status = rate_change(in, rate, rate == in->rate ? in->frames : frames_at(in, rate), taken, resampled);
+    codec_shape(api, in, &shape);
+    status = rate_change(in, shape.rate, shape.frames, taken, resampled);
     return status ? hz_fail_in(status, "%s: ", api->name) : HZ_OK;
 }
 
@@ -115,7 +143,7 @@ hz_status codec_encode(const codec_row *row, void *instance, const hz_media *in,
                        hz_account *account)
 {
     hz_media taken;
-    hz_status status = prepare(row->api, in, &taken, resampled);
+    hz_status status = codec_prepare(row->api, in, &taken, resampled);
     if (status)
         return status;
     out->size = 0;
@@ -131,6 +159,19 @@ hz_status codec_encode(const codec_row *row, void *instance, const hz_media *in,
                    "once", row->api->name, (long long)named, out->size);
 }
 
+hz_status codec_filled(const hz_codec_api *api, hz_media *out, const hz_bytes *samples)
+{
+    out->kind = api->kind;
+    int64_t need = hz_media_bytes(api->name, out);
+    if (need < 0)
+        return HZ_EFORMAT;
+    if (samples->size != (size_t)need)
+        return hz_fail(HZ_ESTATE, "%s: decoding wrote %zu bytes; its format needs %lld", api->name, samples->size,
+                       (long long)need);
+    out->data = samples->data;
+    return HZ_OK;
+}
+
 /* By either of a codec's ways to decode. */
 static hz_status decode_by(int (*decode)(void *, const uint8_t *, size_t, hz_media *, hz_bytes *),
                            const hz_codec_api *api, void *instance, const uint8_t *data, size_t bytes, hz_media *out,
@@ -143,15 +184,7 @@ static hz_status decode_by(int (*decode)(void *, const uint8_t *, size_t, hz_med
     host_listen();
     if (decode(instance, data, bytes, out, samples))
         return host_blame(api->name, HZ_EFORMAT);
-    out->kind = api->kind;
-    int64_t need = hz_media_bytes(api->name, out);
-    if (need < 0)
-        return HZ_EFORMAT;
-    if (samples->size != (size_t)need)
-        return hz_fail(HZ_ESTATE, "%s: decoding wrote %zu bytes; its format needs %lld", api->name, samples->size,
-                       (long long)need);
-    out->data = samples->data;
-    return HZ_OK;
+    return codec_filled(api, out, samples);
 }
 
 hz_status codec_decode(const codec_row *row, void *instance, const uint8_t *data, size_t bytes, hz_media *out,
@@ -204,24 +237,28 @@ hz_status hz_codec_decode_as(hz_codec *c, const uint8_t *data, int64_t bytes, co
     return status ? status : rate_restore(c->row, c->instance, out, original, &c->resampled);
 }
 
+hz_status codec_note(const codec_row *row, void *instance, const hz_media *like, char *text, size_t room)
+{
+    hz_media taken;
+    size_t n = 0;
+    text[0] = 0;
+    codec_shape(row->api, like, &taken);
+    if (taken.rate != like->rate) {
+        int wrote = snprintf(text, room, "%g Hz become %g Hz (%s), ", like->rate, taken.rate,
+                             hz_sound_resampler_name());
+        n = wrote < (int)room ? (size_t)wrote : room - 1;
+    }
+    host_listen();
+    if (row->note && row->note->note(instance, &taken, text + n, room - n))
+        return host_blame(row->api->name, HZ_ESTATE);
+    if (n > 1 && !text[n])
+        text[n - 2] = 0;
+    return HZ_OK;
+}
+
 hz_status hz_codec_note_of(hz_codec *c, const hz_media *like, const char **text)
 {
-    hz_media taken = *like;
     hz_status status = media_takes(c->row->api, like);
-    double rate = like->kind == HZ_AUDIO ? rate_for(c->row->api, like->rate) : 0;
-    int n = 0;
-    if (status)
-        return status;
     *text = c->note;
-    c->note[0] = 0;
-    if (rate != like->rate)
-        n = snprintf(c->note, NOTE, "%g Hz become %g Hz (%s), ", like->rate, rate, hz_sound_resampler_name());
-    taken.rate = rate;
-    taken.frames = rate != like->rate ? frames_at(like, rate) : like->frames;
-    host_listen();
-    if (c->row->note && c->row->note->note(c->instance, &taken, c->note + n, (size_t)(NOTE - n)))
-        return host_blame(c->row->api->name, HZ_ESTATE);
-    if (n && !c->note[n])
-        c->note[n - 2] = 0;
-    return HZ_OK;
+    return status ? status : codec_note(c->row, c->instance, like, c->note, NOTE);
 }

@@ -2,10 +2,13 @@
 #ifndef HZ_CORE_DOOR_H
 #define HZ_CORE_DOOR_H
 #include "hz/codec.h"
+#include <stdio.h>
 
 enum { ORIGIN = 48 };
 
-/* A loaded codec; lives for ever. */
+struct chain;
+
+/* A loaded codec, one with values in its name, or a composed one; lives for ever. */
 typedef struct codec_row {
     const hz_plugin *plugin;
     const hz_codec_api *api;
@@ -15,10 +18,18 @@ typedef struct codec_row {
     const hz_codec_stage *stage;     /* NULL: none */
     hz_params params;
     char origin[ORIGIN];             /* what its code is, beside its version; "" if the version says it */
+    const char *library;             /* what does the work; lent for ever */
+    const struct chain *chain;       /* its stages; NULL: it is no composed codec */
 } codec_row;
 
 /* NULL with a message that names what exists. [any] */
 const codec_row *codec_row_named(const char *name);
+/* One that a plugin offers, by its plain name; within: the composed name that it stands in, or NULL. */
+const codec_row *codec_row_loaded(const char *name, const char *within);
+/* One whose name has | or : in it, made when it is first asked for. */
+const codec_row *chain_row(const char *name);
+/* Of those that were made. */
+const codec_row *chain_row_of(const hz_codec_api *api);
 
 /* The resampler of pictures, NULL with the message set. [any] */
 const hz_resize *resampler(void);
@@ -44,8 +55,22 @@ const hz_host *host_table(void);      /* lent for ever [main] */
    returns `code`, or HZ_EMEM if the host itself ran out of memory. [any] */
 void host_listen(void);
 hz_status host_blame(const char *who, hz_status code);
+/* A codec that is no plugin's returns what went wrong, its message set, through this: blame returns that status. */
+int host_relay(hz_status status);
 
 /* ---- one call of a codec with everything checked ---- */
+
+/* An instance; NULL after host->fail. */
+void *codec_create(const codec_row *row, const double *values);
+/* What decides its streams, as in hz_codec_fingerprint. */
+void codec_describe(FILE *f, const codec_row *row);
+/* What the codec gets of an item: the shape, and the item itself, at a rate that it takes, in `resampled`. */
+void codec_shape(const hz_codec_api *api, const hz_media *in, hz_media *taken);
+hz_status codec_prepare(const hz_codec_api *api, const hz_media *in, hz_media *taken, hz_bytes *resampled);
+/* Is what it wrote to `samples` of the format that it says? Then it is out->data. */
+hz_status codec_filled(const hz_codec_api *api, hz_media *out, const hz_bytes *samples);
+/* hz_codec_note_of of an item that it takes. */
+hz_status codec_note(const codec_row *row, void *instance, const hz_media *like, char *text, size_t room);
 
 /* `resampled`: room for a sound at another rate. */
 hz_status codec_encode(const codec_row *row, void *instance, const hz_media *in, hz_bytes *resampled, hz_bytes *out,

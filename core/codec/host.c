@@ -7,15 +7,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-static _Thread_local struct { int said, memory; } heard;
+static _Thread_local struct { int said, memory; hz_status relayed; } heard;
 
 void host_listen(void)
 {
     heard.said = heard.memory = 0;
+    heard.relayed = HZ_OK;
+}
+
+int host_relay(hz_status status)
+{
+    heard.said = 1;
+    heard.memory = 0;
+    heard.relayed = status;
+    return (int)status;
 }
 
 hz_status host_blame(const char *who, hz_status code)
 {
+    if (heard.relayed)
+        code = heard.relayed;
     if (heard.memory)
         code = HZ_EMEM;
     if (!heard.said)

@@ -123,7 +123,7 @@ static hz_status parse_one(hz_params *list, const char **s)
     hz_param *p = &list->param[list->count];
     double *standard = list->standard + list->places;
     const char *start = text_skip(*s);
-    if (!isalpha((unsigned char)*start) || !text_word(s, is_name, p->name, sizeof p->name) || !text_take(s, ':'))
+    if (!isalpha((unsigned char)*start) || !text_word(s, is_name, p->name, PARAM_NAME) || !text_take(s, ':'))
         return bad(p, "no 'name:type' (at most 31 letters)", start);
     for (int i = 0; i < list->count; i++)
         if (!strcmp(list->param[i].name, p->name))

@@ -3,11 +3,15 @@
 #define HZ_CORE_PARAM_H
 #include "hz/codec.h"
 
-enum { PARAM_MAX = 64 };        /* parameters a codec may declare */
+enum { PARAM_MAX = 64, PARAM_NAME = 32, PARAM_ALL = 512 };     /* a codec's, bytes of a name, of a composed codec */
 
 /* Parses a declaration (grammar: hz/plugin.h). On success *out is new: param_free; on failure it is empty. */
 hz_status param_parse(const char *text, hz_params *out);
 void param_free(hz_params *p);
+
+/* The parameter of this name; of a composed codec also by its name in its stage, where one stage alone has it:
+   "quality" is "jpeg.quality" of 'resize|jpeg'. NULL: none, or several. */
+hz_param *param_named(const hz_params *p, const char *name);
 
 /* Is v of the type and in the range? */
 int param_holds(const hz_param *p, double v);

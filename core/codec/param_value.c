@@ -19,13 +19,45 @@ static const char *needs(const hz_param *p, int whole_said, char *text, size_t r
     return text;
 }
 
+/* Is this the parameter's name, or what stands behind its stage's? */
+static int is_called(const hz_param *p, const char *name, int by_stage)
+{
+    const char *own = by_stage ? strchr(p->name, '.') : NULL;
+    return by_stage ? own && !strcmp(own + 1, name) : !strcmp(p->name, name);
+}
+
+/* How many are called so, and the first of them. */
+static int count_called(const hz_params *p, const char *name, int by_stage, hz_param **first)
+{
+    int n = 0;
+    for (int i = p->count - 1; i >= 0; i--)
+        if (is_called(&p->param[i], name, by_stage)) {
+            *first = &p->param[i];
+            n++;
+        }
+    return n;
+}
+
+hz_param *param_named(const hz_params *p, const char *name)
+{
+    hz_param *found = NULL;
+    if (count_called(p, name, 0, &found))
+        return found;
+    return count_called(p, name, 1, &found) == 1 ? found : NULL;
+}
+
 static hz_status unknown(const hz_params *p, const char *who, const char *name)
 {
     char have[512] = "";
+    hz_param *first;
+    int several = count_called(p, name, 1, &first) > 1;
     for (int i = 0; i < p->count; i++) {
         size_t n = strlen(have);
-        snprintf(have + n, sizeof have - n, "%s%s", i ? ", " : "", p->param[i].name);
+        if (!several || is_called(&p->param[i], name, 1))
+            snprintf(have + n, sizeof have - n, "%s%s", n ? several ? " or " : ", " : "", p->param[i].name);
     }
+    if (several)
+        return hz_fail(HZ_EARG, "%s: several stages have '%s'; needs %s", who, name, have);
     return hz_fail(HZ_EARG, "%s: '%s' is no parameter; has %s", who, name, *have ? have : "none");
 }
 
@@ -75,6 +107,15 @@ static hz_status read_numbers(const hz_param *p, const char *who, const char *te
     return HZ_OK;
 }
 
+static hz_status check_fixed(const hz_params *p, const hz_param *q, const char *who, const char *text,
+                             const double *values)
+{
+    size_t bytes = (size_t)(q->length ? q->length : 1) * sizeof *values;
+    if (!q->fixed || !memcmp(values + q->at, p->standard + q->at, bytes))
+        return HZ_OK;
+    return hz_fail(HZ_EARG, "%s: %s is '%s'; needs the value that stands in the codec's name", who, q->name, text);
+}
+
 /* One "name=value", already cut out and free of spaces around it. */
 static hz_status read_one(const hz_params *p, const char *who, char *text, double *values, unsigned char *seen)
 {
@@ -84,22 +125,20 @@ static hz_status read_one(const hz_params *p, const char *who, char *text, doubl
     char *value = (char *)text_skip(equals + 1);
     for (*equals = 0; equals > text && isspace((unsigned char)equals[-1]); )
         *--equals = 0;
-    for (int i = 0; i < p->count; i++) {
-        const hz_param *q = &p->param[i];
-        if (strcmp(q->name, text))
-            continue;
-        if (seen[i]++)
-            return hz_fail(HZ_EARG, "%s: %s is given twice; needs one value", who, q->name);
-        return q->type == HZ_PARAM_ENUM ? read_choice(q, who, value, values + q->at)
-             : q->type == HZ_PARAM_BOOL ? read_bool(q, who, value, values + q->at)
-                                        : read_numbers(q, who, value, values + q->at);
-    }
-    return unknown(p, who, text);
+    const hz_param *q = param_named(p, text);
+    if (!q)
+        return unknown(p, who, text);
+    if (seen[q - p->param]++)
+        return hz_fail(HZ_EARG, "%s: %s is given twice; needs one value", who, q->name);
+    hz_status status = q->type == HZ_PARAM_ENUM ? read_choice(q, who, value, values + q->at)
+                     : q->type == HZ_PARAM_BOOL ? read_bool(q, who, value, values + q->at)
+                                                : read_numbers(q, who, value, values + q->at);
+    return status ? status : check_fixed(p, q, who, value, values);
 }
 
 static hz_status read_all(const hz_params *p, const char *who, char *text, double *values)
 {
-    unsigned char seen[PARAM_MAX] = { 0 };
+    unsigned char seen[PARAM_ALL] = { 0 };
     for (char *s = text, *next; s; s = next) {
         next = strchr(s, ';');
         if (next)

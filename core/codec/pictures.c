@@ -59,7 +59,7 @@ static int instance_of(station *s, const char *name)
     if (i == MOST_CODECS || row->api->kind != HZ_IMAGE)
         return hz_fail(HZ_EARG, "%s: reads no pictures, or is one codec too many", name), -1;
     host_listen();
-    s->instances[i] = row->api->create(row->params.standard);
+    s->instances[i] = codec_create(row, row->params.standard);
     if (!s->instances[i])
         return host_blame(name, HZ_EARG), -1;
     s->rows[i] = row;

@@ -33,6 +33,11 @@ const hz_codec_api *hz_codec_at(int i) { return i >= 0 && i < codec_count ? code
 
 const codec_row *codec_row_named(const char *name)
 {
+    return name && strpbrk(name, "|:") ? chain_row(name) : codec_row_loaded(name, NULL);
+}
+
+const codec_row *codec_row_loaded(const char *name, const char *within)
+{
     char have[512] = "";
     int skipped = 0;
     for (int i = 0; i < codec_count; i++) {
@@ -43,7 +48,8 @@ const codec_row *codec_row_named(const char *name)
     }
     for (int i = 0; i < row_count; i++)
         skipped += rows[i]->skipped != NULL;
-    hz_fail(HZ_EARG, "codec: '%s' is not loaded; have %s (see %s)", name ? name : "", *have ? have : "none",
+    hz_fail(HZ_EARG, "codec: '%s'%s%s%s is not loaded; have %s (see %s)", name ? name : "", within ? " of '" : "",
+            within ? within : "", within ? "'" : "", *have ? have : "none",
             skipped ? "why others were skipped: hz plugin list" : "plugins/README.md");
     return NULL;
 }
@@ -82,12 +88,24 @@ const hz_codec_api *hz_codec_find(const char *name)
     return row ? row->api : NULL;
 }
 
-const hz_params *hz_codec_params(const hz_codec_api *api)
+static const codec_row *row_by(const hz_codec_api *api)
 {
     for (int i = 0; i < codec_count; i++)
         if (codecs[i]->api == api)
-            return &codecs[i]->params;
-    return NULL;
+            return codecs[i];
+    return chain_row_of(api);
+}
+
+const hz_params *hz_codec_params(const hz_codec_api *api)
+{
+    const codec_row *row = row_by(api);
+    return row ? &row->params : NULL;
+}
+
+const char *hz_codec_library(const hz_codec_api *api)
+{
+    const codec_row *row = row_by(api);
+    return row ? row->library : NULL;
 }
 
 /* ---- checking: each returns HZ_OK, or a message that becomes the row's reason ---- */
@@ -167,6 +185,13 @@ static hz_status find_codec(const hz_plugin *p, codec_row *row)
     return status;
 }
 
+static hz_status check_stage(const codec_row *row)
+{
+    return !row->stage || row->stage->forward ? HZ_OK
+         : hz_fail(HZ_EFORMAT, "codec '%s' leaves forward of its hz.codec.stage/1 empty; only back may be",
+                   row->api->name);
+}
+
 static hz_status add_codec(const hz_plugin *p, void *so, hz_plugin_row *out)
 {
     codec_row row = { .plugin = p };
@@ -174,6 +199,8 @@ static hz_status add_codec(const hz_plugin *p, void *so, hz_plugin_row *out)
     if (status || !row.api)
         return status;
     status = check_codec(&row);
+    if (!status)
+        status = check_stage(&row);
     if (!status && (status = param_parse(row.api->params, &row.params)))
         hz_fail_in(status, "codec '%s': ", row.api->name);
     if (status)
@@ -184,10 +211,11 @@ static hz_status add_codec(const hz_plugin *p, void *so, hz_plugin_row *out)
         param_free(&row.params);
         return status ? status : hz_fail(HZ_EMEM, "no memory for it");
     }
+    row.library = row.api->library();
     *kept = row;
     codecs[codec_count++] = kept;
     out->codec = row.api->name;
-    out->library = row.api->library();
+    out->library = row.library;
     return HZ_OK;
 }
 

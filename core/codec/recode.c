@@ -118,7 +118,7 @@ static hz_status station_open(job *j, station *b)
     if (j->tables && !(b->tables = hz_tables_new()))
         return HZ_EMEM;
     host_listen();
-    b->instance = j->row->api->create(j->values);
+    b->instance = codec_create(j->row, j->values);
     return b->instance ? HZ_OK : host_blame(j->row->api->name, HZ_EARG);
 }
 

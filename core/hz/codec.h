@@ -29,9 +29,9 @@ const char *hz_plugin_log(void);
 
 typedef enum hz_param_type { HZ_PARAM_INT, HZ_PARAM_FLOAT, HZ_PARAM_BOOL, HZ_PARAM_ENUM } hz_param_type;
 
-/* One declared parameter (grammar: plugin.h). */
+/* One declared parameter (grammar: plugin.h); of a composed codec with its stage's name in front: "resize.size". */
 typedef struct hz_param {
-    char name[32];
+    char name[68];
     char unit[16];                   /* "" if none */
     char help[96];                   /* "" if none */
     int type;                        /* hz_param_type */
@@ -40,6 +40,7 @@ typedef struct hz_param {
     int bounded;                     /* 1: low and high hold */
     double low, high;
     int direction;                   /* +1 more bits as the value rises, -1 fewer, 0 neither */
+    int fixed;                       /* 1: the codec's name says its value, which is the default; it takes no other */
     int choices;                     /* enum: how many */
     char choice[16][24];
 } hz_param;
@@ -52,9 +53,12 @@ typedef struct hz_params {
 
 int hz_codec_count(void);
 const hz_codec_api *hz_codec_at(int i);                      /* 0 <= i < count; lent for ever */
-/* NULL with a message that names what exists. Lent for ever. [any] */
+/* A codec by its name, with values ("jpeg:10", "resize:16:filter=box"), or composed: "resize:16|jpeg" encodes what
+   resize makes of an item, and undoes after decoding what is to undo (core/codec/chain.c). NULL with a message that
+   names what exists. Lent for ever. [any] */
 const hz_codec_api *hz_codec_find(const char *name);
 const hz_params *hz_codec_params(const hz_codec_api *api);   /* lent for ever */
+const char *hz_codec_library(const hz_codec_api *api);       /* "libpng 1.6.39", "none | libpng 1.6.39"; likewise */
 
 /* ---- a codec with values for its parameters: one thread at a time ---- */
 

@@ -9,7 +9,7 @@
 --
 -- Types: int, float, string, bool. list: comma lists, for int also ranges (seed=1..5); the value is a table. also:
 -- words allowed beside the type's values. check = function(value) -> nil, or what is needed instead. A default may be
--- nil.
+-- nil. silent: it is taken, but not shown.
 -- more = function(knob) -> rows that exist for these knobs, for keys that are not among the spec's own. who = 'sweep
 -- DIR', of a verb: what its usage says; its first word begins the messages.
 -- `given` says which keys were given, a third value holds those of `more` by name. Mistakes end the script with status
@@ -118,8 +118,12 @@ end
 
 local function unknown(who, key, rows)
   local list = {}
-  for i, row in ipairs(rows) do list[i] = row[1] end
-  exit.usage("%s: '%s' is no key%s; have %s", who, key, names.meant(key, list), table.concat(list, ' '))
+  local all = {}
+  for i, row in ipairs(rows) do
+    all[i] = row[1]
+    if not row.silent then list[#list + 1] = row[1] end
+  end
+  exit.usage("%s: '%s' is no key%s; have %s", who, key, names.meant(key, all), table.concat(list, ' '))
 end
 
 -- ---- help ----
@@ -143,12 +147,13 @@ end
 function M.help(who, spec)
   local lines = { ('usage: hz %s [key=value ...]'):format(who) }
   if spec.about then table.insert(lines, 1, spec.about) end
-  local wide = { 0, 0 }
-  for _, row in ipairs(spec) do
+  local wide, shown = { 0, 0 }, {}
+  for _, row in ipairs(spec) do shown[#shown + 1] = not row.silent and row or nil end
+  for _, row in ipairs(shown) do
     wide[1], wide[2] = math.max(wide[1], #row[1]), math.max(wide[2], #M.default_text(row[2]))
   end
   local form = ('  %%-%ds = %%-%ds  %%s (%%s)'):format(wide[1], wide[2])
-  for _, row in ipairs(spec) do
+  for _, row in ipairs(shown) do
     lines[#lines + 1] = form:format(row[1], M.default_text(row[2]), row[4] or '', M.domain(row))
   end
   return table.concat(lines, '\n')
@@ -164,7 +169,7 @@ local function list_of_words(who, name, v)
 end
 local function help_text(who, _, v) return need.text(who, 'the help', v) end
 local fields = { min = need.number, max = need.number, choices = list_of_words, also = list_of_words,
-  list = need.boolean, check = need.callable, [4] = help_text }
+  list = need.boolean, silent = need.boolean, check = need.callable, [4] = help_text }
 
 -- Mistakes in the rows are the script author's: errors at the place of the call.
 local function check_rows(spec)

@@ -27,15 +27,17 @@ local function word(name, key, v)
   c.fail('%s: %s is %s; needs a number, true, false, or the name of a choice', name, key, given)
 end
 
--- What is far from all names is left to the codec to say.
-local function check_name(name, params, k)
-  local known = {}
-  for i, p in ipairs(params) do
-    known[i] = p.name
-    if p.name == k then return end
-  end
+-- The name that the codec has for a parameter. What is far from all names is left to the codec to say.
+local function name_of(name, params, k)
+  local known, found = {}, plugins.param(params, k)
+  if found then return found.name end
+  for i, p in ipairs(params) do known[i] = p.name end
+  local short = {}
+  for i, p in ipairs(params) do short[i] = p.name:match '[^.]*$' end
   local meant = names.meant(k, known)
+  if meant == '' then meant = names.meant(k, short) end
   if meant ~= '' then c.fail("%s: '%s' is no parameter%s; has %s", name, k, meant, table.concat(known, ', ')) end
+  return k
 end
 
 -- { quality = 10, weights = { 1, 2 } } as "quality=10;weights=1,2", in order of name.
@@ -43,7 +45,6 @@ local function spec(name, values, params)
   local keys, parts = {}, {}
   for k in pairs(values) do
     if type(k) ~= 'string' then c.fail('%s: the value %s has no name; needs name=value', name, tostring(values[k])) end
-    check_name(name, params, k)
     keys[#keys + 1] = k
   end
   table.sort(keys)
@@ -56,7 +57,7 @@ local function spec(name, values, params)
     else
       v = word(name, k, v)
     end
-    parts[i] = k .. '=' .. v
+    parts[i] = name_of(name, params, k) .. '=' .. v
   end
   return table.concat(parts, ';')
 end
@@ -86,7 +87,7 @@ local function make(about, values)
   for _, p in ipairs(about.params) do                -- vectors that are zeros are not in the text
     by_name[p.name], self.values[p.name] = p, p.length and { unpack(p.standard) } or p.standard
   end
-  for k, v in self.text:gmatch '([%w_]+)=([^;]*)' do self.values[k] = read_value(by_name[k], v) end
+  for k, v in self.text:gmatch '([%w_.]+)=([^;]*)' do self.values[k] = read_value(by_name[k], v) end
   return setmetatable(self, Codec)
 end
 
@@ -276,13 +277,14 @@ local function overview()
   return table.concat(lines, '\n')
 end
 
--- A codec's maker is looked up when its name is first used; an unknown name is an error that names what exists.
+-- A codec's maker is looked up when its name is first used, a composed one whenever it is; an unknown name is an error
+-- that names what exists.
 setmetatable(M, {
   __index = function(_, name)
     if type(name) == 'string' and name:find '^__' then return nil end      -- what tools ask of anything
     if type(name) ~= 'string' then c.fail('codec: %s was given; needs the name of a codec', type(name)) end
     local maker = setmetatable({ about = plugins.codec(name) }, Maker)
-    rawset(M, name, maker)
+    if not name:find '[|:]' then rawset(M, name, maker) end
     return maker
   end,
   __tostring = overview,

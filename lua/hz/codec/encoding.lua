@@ -1,6 +1,6 @@
 -- encoding.lua: an encoding is a codec with values: what images or sounds went through. The untouched data are one as
 -- well, raw.
---   name       'jpeg', 'raw'
+--   name       'jpeg', 'raw', 'resize:16|jpeg'
 --   parameter  the walked parameter that stands for the encoding, and
 --   value      its value: a number, true, false, a choice, 'a:b:c' for a vector; both nil where none is walked
 --   further    name -> value of the other walked parameters; nil without
@@ -10,6 +10,9 @@
 --   codec, id  what encodes (nil: nothing does), and what decides a result; in encodings that were made, not in those
 --              that a record tells of
 -- Equal encodings leave the same bytes: two are equal by all values where these are known, else by text.
+local c = require 'hz.c'
+local plugins = require 'hz.codec.plugins'
+
 local M, Encoding = {}, {}
 Encoding.__index = Encoding
 
@@ -70,15 +73,34 @@ function Encoding:rank(bits) return bits + (self.name == 'raw' and 1e6 or 0) end
 
 M.raw = new { name = 'raw', id = 'raw' }
 
--- Of declared parameters the one that stands for all: quality, else the first that is said to give more or fewer bits
--- as it rises, else the first. nil without parameters.
+-- Of declared parameters the one that stands for all: quality, of several stages that of the last, else the first that
+-- is said to give more or fewer bits as it rises, else the first (core/codec/chain.c goes by the same for 'jpeg:10').
+-- What a codec's name says is none of them. nil without parameters.
 function M.main(params)
-  local directed
+  local quality, directed, first
   for _, p in ipairs(params) do
-    if p.name == 'quality' then return p end
-    if not directed and p.direction ~= 0 then directed = p end
+    if not p.fixed then
+      first = first or p
+      if p.name == 'quality' or p.name:find '%.quality$' then quality = p end
+      if not directed and p.direction ~= 0 then directed = p end
+    end
   end
-  return directed or params[1]
+  return quality or directed or first
+end
+
+-- Of `asked` what a codec has and its name leaves free: 'jpeg.quality' -> the name that it was asked for by.
+local function named(about, asked)
+  local by = {}
+  for name in pairs(asked) do
+    local p = plugins.param(about.params, name)
+    local other = p and by[p.name]
+    if other then
+      c.fail('%s: %s and %s are both given; needs one of them', about.name, math.min(#name, #other) == #name and name
+        or other, math.min(#name, #other) == #name and other or name)
+    end
+    if p and not p.fixed then by[p.name] = name end
+  end
+  return by
 end
 
 -- A vector is written 'a:b:c' where commas part values.
@@ -95,23 +117,25 @@ function M.make(name, asked)
   end
   if name == 'raw' then return M.raw end
   local maker = require 'hz.codec.codec'[name]         -- lazy: it loads all plugins, and records are read without them
-  local given, walked = {}, {}
-  for _, p in ipairs(maker.about.params) do
-    if asked[p.name] ~= nil then
-      given[p.name] = for_codec(p, asked[p.name])
+  local params, by, given, walked = maker.about.params, named(maker.about, asked), {}, {}
+  for _, p in ipairs(params) do
+    if by[p.name] then
+      given[p.name] = for_codec(p, asked[by[p.name]])
       walked[#walked + 1] = p
     end
   end
   local codec, main = maker(given), M.main(walked)
-  local e = { name = name, codec = codec, values = codec.text, id = { codec = codec.fingerprint, values = codec.text } }
+  local e = { name = codec.name, codec = codec, values = codec.text,
+    id = { codec = codec.fingerprint, values = codec.text } }
   for _, p in ipairs(walked) do
     local v = codec.values[p.name]
     if type(v) == 'table' then v = value_text(v) end
+    local called = p == plugins.param(params, 'quality') and 'quality' or p.name
     if p == main then
-      e.parameter, e.value = p.name, v
+      e.parameter, e.value = called, v
     else
       e.further = e.further or {}
-      e.further[p.name] = v
+      e.further[called] = v
     end
   end
   return new(e)
@@ -147,7 +171,7 @@ end
 -- All values by name, as texts; empty for raw and where they are not known.
 function Encoding:all_values()
   local map = {}
-  for name, text in (self.values or ''):gmatch '([%w_]+)=([^;]*)' do map[name] = text end
+  for name, text in (self.values or ''):gmatch '([%w_.]+)=([^;]*)' do map[name] = text end
   return map
 end
 

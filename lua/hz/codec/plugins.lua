@@ -60,15 +60,28 @@ local function param(p, values)
     name = ffi.string(p.name), type = types[p.type], length = p.length > 0 and p.length or nil, choices = choices,
     low = p.bounded ~= 0 and p.low or nil, high = p.bounded ~= 0 and p.high or nil,
     unit = p.unit[0] ~= 0 and ffi.string(p.unit) or nil, help = p.help[0] ~= 0 and ffi.string(p.help) or nil,
-    direction = p.direction, standard = standard_of(p, values),
+    direction = p.direction, standard = standard_of(p, values), fixed = p.fixed ~= 0 or nil,
   }
+end
+
+-- The plain names in a codec's name: { 'resize', 'jpeg' } of 'resize:16|jpeg'.
+function M.stages(name)
+  local list = {}
+  for stage in (name .. '|'):gmatch '([^|]*)|' do list[#list + 1] = stage:match '^%s*([^:%s]*)' end
+  return list
 end
 
 local function describe(api)
   local list, params = C.hz_codec_params(api), {}
-  for i = 0, list.count - 1 do params[i + 1] = param(list.param[i], list.standard) end
-  return { name = ffi.string(api.name), kind = api.kind == C.HZ_AUDIO and 'audio' or 'image',
-           lossless = api.lossless ~= 0, library = ffi.string(api.library()), params = params }
+  local name = ffi.string(api.name)
+  local plain = M.stages(name)
+  for i = 0, list.count - 1 do
+    local p = param(list.param[i], list.standard)
+    p.full = p.name:find('.', 1, true) and p.name or plain[1] .. '.' .. p.name
+    params[i + 1] = p
+  end
+  return { name = name, kind = api.kind == C.HZ_AUDIO and 'audio' or 'image',
+           lossless = api.lossless ~= 0, library = ffi.string(C.hz_codec_library(api)), params = params }
 end
 
 -- Names of the loaded codecs, sorted.
@@ -80,13 +93,38 @@ function M.codecs()
   return list
 end
 
+-- What was meant by the first plain name in it that no codec has.
+local function meant(name)
+  local codecs = M.codecs()
+  for _, stage in ipairs(M.stages(name)) do
+    if stage ~= '' and C.hz_codec_find(stage) == nil then return names.meant(stage, codecs) end
+  end
+  return ''
+end
+
 -- { name, kind, lossless, library, params = { rows } }, a row { name, type, length, choices, low, high, unit, help,
--- direction, standard }; an unknown name is an error that names what exists.
+-- direction, standard, full, fixed = true where the codec's name says its value }. full: the name with that of the
+-- stage, or of the codec that is one, 'jpeg.quality'. Names as in hz/codec.h: 'jpeg', 'jpeg:10', 'resize:16|jpeg'; one
+-- that means nothing is an error that says why.
 function M.codec(name)
   load()
   local api = C.hz_codec_find(name)
-  if api == nil then c.fail('%s', c.message() .. names.meant(name, M.codecs())) end
+  if api == nil then
+    local why = c.message()
+    c.fail('%s', why .. meant(name))
+  end
   return describe(api)
+end
+
+-- The parameter of this name, full or not; of a composed codec by its name in its stage where one stage alone has it:
+-- 'quality' is 'jpeg.quality' of 'resize|jpeg'. nil: none, or several.
+function M.param(params, name)
+  local found, several
+  for _, p in ipairs(params) do
+    if p.name == name or p.full == name then return p end
+    if p.name:match '%.(.*)' == name then found, several = p, found ~= nil end
+  end
+  return not several and found or nil
 end
 
 function M.has(name)
@@ -103,9 +141,8 @@ end
 -- Parameters given as texts, { quality = '10' }, as the values that their declarations want; what is wrong with them,
 -- or unknown, is left to the codec to say.
 function M.values(about, given)
-  local by_name, values = {}, {}
-  for _, p in ipairs(about.params) do by_name[p.name] = p end
-  for key, text in pairs(given) do values[key] = value_of(by_name[key], text) end
+  local values = {}
+  for key, text in pairs(given) do values[key] = value_of(M.param(about.params, key), text) end
   return values
 end
 

@@ -1,6 +1,7 @@
 -- encodings.lua: the encodings that a sweep asks for. Each list of values is an axis, applies to the codecs that
 -- declare its parameter, and several are a product. NAME_test lists values of the test encoding alone; without it
--- training's hold.
+-- training's hold. A parameter of a stage of a composed codec is called STAGE.NAME, and NAME where one stage alone has
+-- it; one of any other codec NAME, and CODEC.NAME. What a codec's name says is no axis.
 local c = require 'hz.c'
 local names = require 'hz.base.names'
 local encoding = require 'hz.codec.encoding'
@@ -10,22 +11,6 @@ local M = {}
 
 -- ---- what the chosen codecs declare ----
 
--- Rows { name, params } of each name that one of the codecs has, in order; params: its declarations, one per codec.
-local function declared(codecs)
-  local list, by, asked = {}, {}, {}
-  for _, codec in ipairs(codecs) do
-    for _, p in ipairs(codec ~= 'raw' and not asked[codec] and plugins.codec(codec).params or {}) do
-      if not by[p.name] then
-        by[p.name] = { name = p.name, params = {} }
-        list[#list + 1] = by[p.name]
-      end
-      table.insert(by[p.name].params, p)
-    end
-    asked[codec] = true
-  end
-  return list, by
-end
-
 local function joined(a, b)
   local list = {}
   for _, part in ipairs { a, b or {} } do
@@ -34,10 +19,51 @@ local function joined(a, b)
   return list
 end
 
+-- The names that a codec's free parameters go by: { name, declaration }, those of the codec itself first.
+local function names_of(codec)
+  local own, other = {}, {}
+  local params = plugins.codec(codec).params
+  for _, p in ipairs(params) do
+    local second = p.name ~= p.full and p.full or p.name:match '%.(.*)'
+    if not p.fixed then own[#own + 1] = { p.name, p } end
+    if not p.fixed and plugins.param(params, second) == p then other[#other + 1] = { second, p } end
+  end
+  return joined(own, other)
+end
+
+-- Rows { name, params } of each name that one of the codecs has, in order; params: its declarations, one per codec.
+local function declared(codecs)
+  local list, by, asked = {}, {}, {}
+  for _, codec in ipairs(codecs) do
+    for _, one in ipairs(codec ~= 'raw' and not asked[codec] and names_of(codec) or {}) do
+      local name, p = unpack(one)
+      if not by[name] then
+        by[name] = { name = name, params = {} }
+        list[#list + 1] = by[name]
+      end
+      table.insert(by[name].params, p)
+    end
+    asked[codec] = true
+  end
+  return list, by
+end
+
 -- Whether one of these codecs has a parameter of this name.
 function M.declares(codecs, name)
   local _, by = declared(codecs)
   return by[name] ~= nil
+end
+
+-- Whether a parameter that goes by this name has values by another.
+function M.asked(codecs, name, values)
+  for _, codec in ipairs(codecs) do
+    local params = codec ~= 'raw' and plugins.codec(codec).params or {}
+    local p = plugins.param(params, name)
+    for other in pairs(p and values or {}) do
+      if other ~= name and plugins.param(params, other) == p then return true end
+    end
+  end
+  return false
 end
 
 -- What a key means: the name of a parameter, and '' or '_test'; nil if it means none.
@@ -47,9 +73,19 @@ local function meaning(by, key)
   if name and by[name] then return name, '_test' end
 end
 
+-- Whether it is nothing but a second name.
+local function is_second(declaration)
+  for _, p in ipairs(declaration.params) do
+    if p.name == declaration.name then return false end
+  end
+  return true
+end
+
 local function names_text(list)
   local names = {}
-  for i, row in ipairs(list) do names[i] = row.name end
+  for _, row in ipairs(list) do
+    if not is_second(row) then names[#names + 1] = row.name end
+  end
   return #names > 0 and table.concat(names, ' ') or 'no parameters'
 end
 
@@ -108,7 +144,7 @@ local function row_of(declaration, side, items)
   local help = (first.help or 'of the codec') .. (first.unit and ', ' .. first.unit or '')
   if side ~= '' then help = ('%s; of the test %s alone'):format(help, items) end
   return { declaration.name .. side, nil, kind, help, list = true, also = { 'raw' }, min = low, max = high,
-    choices = choices }
+    choices = choices, silent = is_second(declaration) }
 end
 
 -- Rows for hz.args: a list of values for each parameter of the codecs, and NAME_test for those of the test items'

@@ -23,6 +23,7 @@ local protocol = require 'hz.sweep.protocol'
 local recipes = require 'hz.net.models.recipes'
 local request = require 'hz.sweep.request'
 local sets = require 'hz.sweep.sets'
+local shell = require 'hz.base.shell'
 local sweeps = require 'hz.sweep.sweep'
 local training = require 'hz.net.training'
 local visible = require 'hz.base.visible'.line
@@ -222,7 +223,8 @@ local function apply(preset, rows, knob, given, values)
   end
   for key, value in pairs(preset) do
     local free = not asked and (key == 'quality' or not given.codec)
-    if key ~= 1 and not known[key] and not given[key] and (free or encodings.declares(knob.codec, key)) then
+    local wanted = key ~= 1 and not known[key] and not given[key] and not encodings.asked(knob.codec, key, values)
+    if wanted and (free or encodings.declares(knob.codec, key)) then
       (key == 'quality' and knob or values)[key] = value
       walked = true
     end
@@ -323,7 +325,9 @@ function methods:settings(...)
   o.name, o.data, o.values, o.augment = self.name, data, values, augment(knob)
   o.optimizer = function() return M.optimizer(knob) end
   local script = self.who and self.who:match '^%S+' or (rawget(_G, 'arg') or {})[0]
-  o.request = { command = table.concat({ 'hz', script, ... }, ' '), preset = preset }
+  local words = { 'hz', script, ... }
+  for i, word in ipairs(words) do words[i] = shell.quoted(tostring(word)) end
+  o.request = { command = table.concat(words, ' '), preset = preset }
   self.knob = knob
   return o, knob, given
 end

@@ -1,0 +1,1 @@
+../gray/pixels.h
