@@ -31,7 +31,7 @@ ROOMS   = tensor graph op codec measure audio camera strings device cpu \
 CORE    = $(filter-out core/main.c,$(wildcard core/*.c)) $(wildcard $(ROOMS:%=core/%/*.c))
 OBJ     = $(CORE:core/%.c=$(BUILD)/%.o)
 
-all: tools $(BUILD)/hz plugins   ## build hz, its library and the plugins whose libraries are present
+all: tools $(BUILD)/hz $(BUILD)/hz.pc plugins   ## build hz, its library and the plugins whose libraries are present
 
 include $(wildcard plugins/plugins.mk)
 plugins:
@@ -61,6 +61,11 @@ $(BUILD)/main.o: CFLAGS += $(LUAJIT_CFLAGS) -DHZ_PREFIX='"$(PREFIX)"'
 $(BUILD)/main.o: | tools
 $(BUILD)/hz: $(BUILD)/main.o $(BUILD)/libhz.so
 	$(CC) -rdynamic -o $@ $< $(SAN) $(LUAJIT_LIBS) -L$(BUILD) -lhz $(LDLIBS) -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib/hz'
+
+# For plugins that are built outside of this tree: PKG_CONFIG_PATH=BUILD.
+$(BUILD)/hz.pc: .ci/pc.sh core/base.c
+	@mkdir -p $(@D)
+	@sh .ci/pc.sh '$(CURDIR)/core' '$(abspath $(BUILD))/plugins' > $@
 
 # ---- running and testing ----
 

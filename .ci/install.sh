@@ -4,19 +4,22 @@
 set -e
 prefix=$1
 build=$2
-install -d "$prefix/bin" "$prefix/lib/hz" "$prefix/share/hz" "$prefix/include/hz"
+install -d "$prefix/bin" "$prefix/lib/hz" "$prefix/lib/pkgconfig" "$prefix/share/hz" "$prefix/include/hz"
 install -m 755 "$build/hz" "$prefix/bin/hz"
 install -m 755 "$build/libhz.so" "$prefix/lib/hz/libhz.so"
 for plugin in "$build"/plugins/*.so; do
     [ -e "$plugin" ] && install -d "$prefix/lib/hz/plugins" && install -m 755 "$plugin" "$prefix/lib/hz/plugins/"
 done
+[ -e "$build/plugins/absent.txt" ] && install -D -m 644 "$build/plugins/absent.txt" "$prefix/lib/hz/plugins/absent.txt"
 for folder in lua experiments datasets; do
     find "$folder" -type f \( -name '*.lua' -o -name '*.md' \) | while read -r file; do
         install -D -m 644 "$file" "$prefix/share/hz/$file"
     done
 done
 install -m 644 core/hz/plugin.h "$prefix/include/hz/plugin.h"
-install -D -m 644 plugins/README.md "$prefix/share/hz/plugins/README.md"
-install -D -m 644 plugins/skeleton/skeleton.c "$prefix/share/hz/plugins/skeleton/skeleton.c"
-echo "installed: $prefix/bin/hz, $prefix/lib/hz, $prefix/share/hz, $prefix/include/hz"
+sh .ci/pc.sh '${pcfiledir}/../../include' '${pcfiledir}/../hz/plugins' > "$prefix/lib/pkgconfig/hz.pc"
+for file in plugins/README.md $(find plugins/skeleton* plugins/blockdct -type f); do
+    install -D -m 644 "$file" "$prefix/share/hz/$file"
+done
+echo "installed: $prefix/bin/hz, $prefix/lib/hz, $prefix/share/hz, $prefix/include/hz, $prefix/lib/pkgconfig/hz.pc"
 echo "experiments: $prefix/share/hz/experiments; hz experiments/NAME.lua finds them from any folder"

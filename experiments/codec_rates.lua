@@ -4,13 +4,15 @@
 --   hz experiments/codec_rates.lua rate=0.5,1,2 images=1000
 --   hz experiments/codec_rates.lua codec=jpeg,webp data=camera
 local hz = require 'hz'
+local about = require 'hz.codec.about'
 local plugins = require 'hz.codec.plugins'
 local encoding = require 'hz.codec.encoding'
 local tables = require 'hz.base.table'
 
 local knob = hz.args({
   about = 'Tables bits per sample and PSNR of the codecs of images at equal bits, and without loss.',
-  { 'codec',  nil,           'string', 'codecs, separated by commas (default: all of images)', list = true },
+  { 'codec',  nil,           'string', 'codecs, separated by commas (default: all of images)', list = true,
+    tells = about.help },
   { 'rate',   { 0.5, 1, 2 }, 'float',  'bits per sample of payload that are met', min = 0.001, max = 24, list = true },
   { 'images', 1000,          'int',    'test images, the first', min = 1 },
   { 'data',   nil,           'string', 'data set: cifar10, camera (default: cifar10 if it is found, else camera)',

@@ -17,7 +17,8 @@ NEEDS_xz   = liblzma
 NEEDS_zimg = zimg
 NEEDS_zstd = libzstd
 
-PLUGINS       = $(filter-out skeleton,$(patsubst plugins/%/,%,$(sort $(dir $(wildcard plugins/*/*.c)))))
+EXAMPLES      = skeleton skeleton_audio
+PLUGINS       = $(filter-out $(EXAMPLES),$(patsubst plugins/%/,%,$(sort $(dir $(wildcard plugins/*/*.c)))))
 PLUGIN_CFLAGS = -std=gnu99 $(OPT) -g -fPIC -fvisibility=hidden $(WARN) -Icore $(SAN)
 plugin_found  = $(if $(NEEDS_$1),$(shell pkg-config --exists $(NEEDS_$1) && echo yes),yes)
 plugin_pkg    = $(if $(NEEDS_$1),$(shell pkg-config $2 $(NEEDS_$1) 2>/dev/null))
@@ -37,16 +38,23 @@ $(BUILD)/$2/$1.so: $(wildcard plugins/$1/*.c plugins/$1/*.h) core/hz/plugin.h pl
 	  $$(call plugin_pkg,$1,--libs) -lm -Wl,--no-undefined
 endef
 $(foreach p,$(PLUGINS),$(eval $(call plugin_rule,$p,plugins)))
-$(eval $(call plugin_rule,skeleton,test/plugins))
+$(foreach p,$(EXAMPLES),$(eval $(call plugin_rule,$p,test/plugins)))
 
 PLUGINS_FOUND = $(foreach p,$(PLUGINS),$(if $(call plugin_found,$p),$p))
 
+# What is not there, for `hz plugin list`: plugin, missing library, packages of Debian that bring it.
+$(BUILD)/plugins/absent.txt: FORCE
+	@mkdir -p $(@D)
+	@{ :; $(foreach p,$(filter-out $(PLUGINS_FOUND),$(PLUGINS)),$(foreach n,$(NEEDS_$p),pkg-config --exists $n || \
+	 echo $p $n $$(sed -n 's/^pc $n  *| *\([^|]*[^| ]\) *|.*/\1/p' .ci/deps.sh);)) } > $@
+
+plugins: $(BUILD)/plugins/absent.txt
 plugins: $(PLUGINS_FOUND:%=$(BUILD)/plugins/%.so)   ## build the codec plugins whose libraries are present
 	@$(foreach p,$(PLUGINS),$(if $(filter $p,$(PLUGINS_FOUND)),\
 	  echo "$p: $(foreach n,$(NEEDS_$p),$n $(shell pkg-config --modversion $n 2>/dev/null)) -> $(BUILD)/plugins/$p.so";,\
 	  echo "$p: $(NEEDS_$p) not found, skipped";))
 
-# For the tests: the skeleton, a codec of sounds, and one plugin for each thing that a plugin can do wrong (odd.c).
+# For the tests: the examples, a codec of sounds, and one plugin for each thing that a plugin can do wrong (odd.c).
 $(BUILD)/test/plugins/pcm.so: test/plugins/pcm.c core/hz/plugin.h
 	@mkdir -p $(@D)
 	$(CC) $(PLUGIN_CFLAGS) -shared -o $@ $< -lm -Wl,--no-undefined
@@ -54,4 +62,4 @@ ODD = draft short unnamed closed grammar twice account silent overrun fails shri
 $(BUILD)/test/plugins/odd_%.so: test/plugins/odd.c core/hz/plugin.h
 	@mkdir -p $(@D)
 	$(CC) $(PLUGIN_CFLAGS) -DODD_$* -shared -o $@ $< -Wl,--no-undefined
-ctests: $(BUILD)/test/plugins/skeleton.so $(BUILD)/test/plugins/pcm.so $(ODD:%=$(BUILD)/test/plugins/odd_%.so)
+ctests: $(EXAMPLES:%=$(BUILD)/test/plugins/%.so) $(BUILD)/test/plugins/pcm.so $(ODD:%=$(BUILD)/test/plugins/odd_%.so)

@@ -79,9 +79,10 @@ static hz_status run(job *j, int threads)
     if (j->n < 1 || threads < 0 || threads > 256)
         return hz_fail(HZ_EARG, "clips: %lld clips, %d threads; needs at least 1, and 0 to 256", (long long)j->n,
                        threads);
-    if (j->form && j->form->codec && !hz_codec_find(j->form->codec))
+    const codec_row *row = j->form && j->form->codec ? codec_row_named(j->form->codec) : NULL;
+    if (j->form && j->form->codec && !row)
         return HZ_EARG;
-    spread((int)min(spread_threads(threads), j->n), take_some, j);
+    spread(row && row->serial ? 1 : (int)min(spread_threads(threads), j->n), take_some, j);
     if (j->stop == HZ_ESTATE)
         return hz_fail(HZ_ESTATE, "clips: stopped by signal %d", hz_signal_pending());
     return j->stop ? hz_fail(HZ_EMEM, "clips: the system has no more memory") : HZ_OK;

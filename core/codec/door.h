@@ -17,6 +17,8 @@ typedef struct codec_row {
     const hz_codec_note *note;       /* NULL: none */
     const hz_codec_stage *stage;     /* NULL: none */
     hz_params params;
+    const char *path;                /* of the file it came from; lent for ever */
+    int serial;                      /* 1: written in Lua: only the thread that loaded it may call it */
     char origin[ORIGIN];             /* what its code is, beside its version; "" if the version says it */
     const char *library;             /* what does the work; lent for ever */
     const struct chain *chain;       /* its stages; NULL: it is no composed codec */

@@ -58,6 +58,9 @@ static int instance_of(station *s, const char *name)
         return row ? i : -1;
     if (i == MOST_CODECS || row->api->kind != HZ_IMAGE)
         return hz_fail(HZ_EARG, "%s: reads no pictures, or is one codec too many", name), -1;
+    if (row->serial)
+        return hz_fail(HZ_EARG, "%s: is written in Lua (%s), which reads no files; needs a plugin in C", name,
+                       row->path), -1;
     host_listen();
     s->instances[i] = codec_create(row, row->params.standard);
     if (!s->instances[i])

@@ -20,7 +20,9 @@ static int row_count;
 static codec_row *codecs[MAX_CODECS];
 static int codec_count;
 static const hz_resize *resize;      /* of the first plugin that offers one */
+static const char *resize_path;      /* that plugin's */
 static const hz_sound_resampler *resample;      /* likewise */
+static const char *resample_path;
 static const hz_sound_reader *readers[MAX_READERS];
 static int reader_count;
 
@@ -158,10 +160,6 @@ static hz_status check_codec(const codec_row *row)
     if (!a->params || !a->library || !a->create || !a->destroy || !a->encode || !a->decode || !a->channels ||
         (a->kind != HZ_IMAGE && a->kind != HZ_AUDIO))
         return hz_fail(HZ_EFORMAT, "codec '%s' leaves a field empty; only rates and timing may be", a->name);
-    for (int i = 0; i < codec_count; i++)
-        if (!strcmp(codecs[i]->api->name, a->name))
-            return hz_fail(HZ_EFORMAT, "codec '%s' is already loaded from plugin '%s'", a->name,
-                           codecs[i]->plugin->name);
     if (codec_count == MAX_CODECS)
         return hz_fail(HZ_EFORMAT, "%d codecs are loaded; there is room for no more", MAX_CODECS);
     return HZ_OK;
@@ -192,7 +190,42 @@ static hz_status check_stage(const codec_row *row)
                    row->api->name);
 }
 
-static hz_status add_codec(const hz_plugin *p, void *so, hz_plugin_row *out)
+/* The codec of this name that was loaded before; NULL: none. */
+static const codec_row *loaded(const char *name)
+{
+    for (int i = 0; i < codec_count; i++)
+        if (!strcmp(codecs[i]->api->name, name))
+            return codecs[i];
+    return NULL;
+}
+
+static void describe(hz_plugin_row *out, const char *kind, const char *library, const char *hidden)
+{
+    out->kind = kind;
+    out->library = library;
+    out->hidden = hidden;
+}
+
+/* so: NULL for a plugin in memory, which brings its origin. */
+static hz_status keep_codec(const codec_row *row, void *so, const char *path, const char *origin)
+{
+    codec_row *kept = malloc(sizeof *kept);
+    if (!kept)
+        return hz_fail(HZ_EMEM, "no memory for it");
+    *kept = *row;
+    kept->library = row->api->library();
+    kept->path = path;
+    kept->serial = !so;
+    snprintf(kept->origin, ORIGIN, ", %s", origin ? origin : "");
+    hz_status status = so ? origin_of(so, path, kept->origin) : HZ_OK;
+    if (status)
+        free(kept);
+    else
+        codecs[codec_count++] = kept;
+    return status;
+}
+
+static hz_status add_codec(const hz_plugin *p, void *so, const char *origin, hz_plugin_row *out)
 {
     codec_row row = { .plugin = p };
     hz_status status = find_codec(p, &row);
@@ -205,17 +238,15 @@ static hz_status add_codec(const hz_plugin *p, void *so, hz_plugin_row *out)
         hz_fail_in(status, "codec '%s': ", row.api->name);
     if (status)
         return status;
-    status = origin_of(so, out->path, row.origin);
-    codec_row *kept = status ? NULL : malloc(sizeof *kept);
-    if (!kept) {
+    const codec_row *nearer = loaded(row.api->name);
+    if (!nearer)
+        status = keep_codec(&row, so, out->path, origin);
+    if (nearer || status)
         param_free(&row.params);
-        return status ? status : hz_fail(HZ_EMEM, "no memory for it");
-    }
-    row.library = row.api->library();
-    *kept = row;
-    codecs[codec_count++] = kept;
+    if (status)
+        return status;
     out->codec = row.api->name;
-    out->library = row.library;
+    describe(out, row.api->kind == HZ_AUDIO ? "audio" : "image", row.api->library(), nearer ? nearer->path : NULL);
     return HZ_OK;
 }
 
@@ -225,8 +256,11 @@ static hz_status add_resize(const hz_plugin *p, hz_plugin_row *out)
     hz_status status = offered(p, "hz.resize/1", sizeof *r, (const void **)&r);
     if (!r || status)
         return status;
-    resize = resize ? resize : r;
-    out->library = r->library();
+    describe(out, "resizer", r->library(), resize_path);
+    if (!resize) {
+        resize = r;
+        resize_path = out->path;
+    }
     return HZ_OK;
 }
 
@@ -236,8 +270,11 @@ static hz_status add_resample(const hz_plugin *p, hz_plugin_row *out)
     hz_status status = offered(p, "hz.resample/1", sizeof *r, (const void **)&r);
     if (!r || status)
         return status;
-    resample = resample ? resample : r;
-    out->library = r->library();
+    describe(out, "resampler", r->library(), resample_path);
+    if (!resample) {
+        resample = r;
+        resample_path = out->path;
+    }
     return HZ_OK;
 }
 
@@ -250,8 +287,28 @@ static hz_status add_reader(const hz_plugin *p, hz_plugin_row *out)
     if (reader_count == MAX_READERS)
         return hz_fail(HZ_EFORMAT, "%d readers of sounds are loaded; there is room for no more", MAX_READERS);
     readers[reader_count++] = r;
-    out->library = r->library();
+    describe(out, "reader", r->library(), NULL);
     return HZ_OK;
+}
+
+/* Fills in `out`, whose path is there. */
+static hz_status add_plugin(const hz_plugin *p, void *so, const char *origin, hz_plugin_row *out)
+{
+    hz_status status = check_plugin(p);
+    if (!status)
+        status = refuse_drafts(p);
+    if (!status)
+        status = add_codec(p, so, origin, out);
+    if (!status)
+        status = add_resize(p, out);
+    if (!status)
+        status = add_resample(p, out);
+    if (!status)
+        status = add_reader(p, out);
+    out->name = p->name;
+    out->version = p->version;
+    out->about = p->about;
+    return status;
 }
 
 static hz_status open_plugin(const char *path, hz_plugin_row *out)
@@ -264,25 +321,10 @@ static hz_status open_plugin(const char *path, hz_plugin_row *out)
     if (!p)
         status = hz_fail(HZ_EFORMAT, "exports no hz_plugin_main; it is no plugin of hz");
     if (!status)
-        status = check_plugin(p);
-    if (!status)
-        status = refuse_drafts(p);
-    if (!status)
-        status = add_codec(p, so, out);
-    if (!status)
-        status = add_resize(p, out);
-    if (!status)
-        status = add_resample(p, out);
-    if (!status)
-        status = add_reader(p, out);
-    if (status) {
+        status = add_plugin(p, so, NULL, out);
+    if (status)
         dlclose(so);
-        return status;
-    }
-    out->name = p->name;
-    out->version = p->version;
-    out->about = p->about;
-    return HZ_OK;
+    return status;
 }
 
 /* The row of this path, made if there is none; NULL with the message set. */
@@ -312,6 +354,13 @@ static hz_status note_skipped(const char *path)
     return HZ_OK;
 }
 
+/* The row of this path is `found` from now on. */
+static void note_loaded(hz_plugin_row *row, const hz_plugin_row *found)
+{
+    free((char *)row->skipped);
+    *row = *found;
+}
+
 static hz_status load_file(const char *path)
 {
     hz_plugin_row *row = row_of(path);
@@ -322,9 +371,26 @@ static hz_status load_file(const char *path)
     hz_plugin_row found = { .path = row->path };
     if (open_plugin(path, &found))
         return note_skipped(path);
-    free((char *)row->skipped);
-    *row = found;
+    note_loaded(row, &found);
     return HZ_OK;
+}
+
+hz_status hz_plugin_add(const hz_plugin *p, const char *path, const char *origin)
+{
+    hz_plugin_row *row = row_of(path);
+    if (!row)
+        return HZ_EMEM;
+    hz_plugin_row found = { .path = row->path, .script = 1 };
+    if (add_plugin(p, NULL, origin, &found))
+        return note_skipped(path);
+    note_loaded(row, &found);
+    return HZ_OK;
+}
+
+hz_status hz_plugin_skip(const char *path, const char *why)
+{
+    hz_fail(HZ_EFORMAT, "%s", why);
+    return note_skipped(path);
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }

@@ -180,7 +180,7 @@ static hz_status set_up(job *j, hz_codec *c, const hz_media *items, int64_t n, v
     *j = (job){ .row = row, .values = hz_codec_values(c), .items = items, .decoded = decoded, .n = n };
     j->stride = stride;
     j->chunk = kinds[row->api->kind].chunk;
-    j->threads = (int)min(spread_threads(threads), ceil_div(n, j->chunk));
+    j->threads = row->serial ? 1 : (int)min(spread_threads(threads), ceil_div(n, j->chunk));
     hz_status status = check_places(j);
     if (status)
         return status;

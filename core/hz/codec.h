@@ -12,14 +12,22 @@ typedef struct hz_plugin_row {
     const char *path;
     const char *skipped;             /* why it was not loaded; NULL: it was, and the following are set */
     const char *name, *version, *about;
+    const char *kind;                /* "image", "audio": of its codec; "resizer", "resampler", "reader"; NULL: none */
     const char *codec;               /* name of its codec, NULL if it offers none that this host knows */
     const char *library;             /* "libpng 1.6.39" */
+    const char *hidden;              /* path of the plugin, loaded before, that is used in its place; NULL: none */
+    int script;                      /* 1: written in Lua */
 } hz_plugin_row;
 
-/* Looks at every *.so in each folder of a ':'-separated list, in order of name; a codec's name is taken by the first.
+/* Looks at every *.so in each folder of a ':'-separated list, in order of name; the first codec of a name hides others.
    Folders that cannot be read, and files that are no good, become rows with a reason; a file already loaded is passed
    over. Fails only for want of memory. [main] */
 hz_status hz_plugin_load(const char *folders);
+/* A plugin in memory, as if it stood at `path`; origin ("file DIGEST") goes into its codec's fingerprint. It is called
+   by the thread that adds it alone, and stays for ever. One that is no good becomes a row with a reason. [main] */
+hz_status hz_plugin_add(const hz_plugin *plugin, const char *path, const char *origin);
+/* A row with this reason. [main] */
+hz_status hz_plugin_skip(const char *path, const char *why);
 int hz_plugin_count(void);
 const hz_plugin_row *hz_plugin_at(int i);                    /* 0 <= i < count; lent for ever */
 /* Lines that plugins noted, newest last; lent until the next call. [main] */

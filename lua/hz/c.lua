@@ -84,6 +84,37 @@ function M.poll()
   end
 end
 
+-- ---- C that may call back into Lua ----
+-- LuaJIT ends the process when compiled code calls such C, and an error that crosses it leaves its locks taken. So it
+-- is called from here, where nothing is compiled; meanwhile no signal raises but in what C calls back, under pcall.
+
+local function left(before, ok, ...)
+  host.deferred = before
+  if not ok then error((...), 0) end
+  return ...
+end
+
+-- f(...), a function of C that may call back.
+function M.into(f, ...)
+  local before = host.deferred
+  host.deferred = before + 1
+  return left(before, pcall(f, ...))
+end
+jit.off(M.into)
+
+local function expose(f, ...)
+  host.deferred = 0
+  return f(...)
+end
+
+local function covered(before, ...)
+  host.deferred = before
+  return ...
+end
+
+-- pcall(f, ...) for what C calls back. An interrupt stays pending: it is raised where C was called.
+function M.back(f, ...) return covered(host.deferred, pcall(expose, f, ...)) end
+
 -- Every status of the core passes through here.
 function M.check(status, context)
   if C.hz_signal_pending() ~= 0 then M.poll() end        -- first: work that a signal ended early has failed, too

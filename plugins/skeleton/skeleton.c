@@ -1,5 +1,6 @@
 /* skeleton.c: the smallest codec: keeps the upper `bits` of every sample and packs them. Read it from the bottom up:
-   the door, the codec's table, then the functions in it. Copy the folder to begin a codec of your own. */
+   the door, the codec's table, then the functions in it. Casts of void * are there for those
+   who compile it as C++. */
 #include "hz/plugin.h"
 #include <string.h>
 
@@ -34,7 +35,7 @@ typedef struct quantiser { int bits; } quantiser;
 
 static void *create(const double *values)
 {
-    quantiser *q = host->alloc(sizeof *q);
+    quantiser *q = (quantiser *)host->alloc(sizeof *q);
     if (q)
         q->bits = (int)values[0];    /* values come checked, in the order of the declaration */
     return q;
@@ -46,8 +47,8 @@ static void destroy(void *instance) { host->free(instance); }
 
 static int encode(void *instance, const hz_media *in, hz_bytes *out, hz_account *account)
 {
-    const quantiser *q = instance;
-    const uint8_t *pixel = in->data;
+    const quantiser *q = (const quantiser *)instance;
+    const uint8_t *pixel = (const uint8_t *)in->data;
     int64_t n = in->height * in->width * in->channels;
     if (n > MOST)
         return host->fail("the image has %lld samples; needs at most %d", (long long)n, MOST);
@@ -75,13 +76,14 @@ static int encode(void *instance, const hz_media *in, hz_bytes *out, hz_account 
 
 static int decode(void *instance, const uint8_t *bytes, size_t count, hz_media *format, hz_bytes *out)
 {
+    (void)instance;                  /* the stream says with how many bits it was made */
     /* The stream may come from anywhere: nothing in it is believed before it was checked. */
     if (count < HEADER || memcmp(bytes, "QB", SIGNATURE))
         return host->fail("the stream does not begin as one of this codec");
     int bits = bytes[2], channels = bytes[3];
     int64_t height = get32(bytes + 4), width = get32(bytes + 8);
     if (bits < 1 || bits > 8 || (channels != 1 && channels != 3) || height < 1 || width < 1
-        || height > MOST / 3 / width)
+        || height > MOST / channels / width)
         return host->fail("the header says %d bits, [%lld,%lld,%d]; needs 1..8 bits, 1 or 3 channels, "
                           "at most %d samples", bits, (long long)height, (long long)width, channels, MOST);
     int64_t n = height * width * channels;
@@ -109,14 +111,17 @@ static const char *library(void) { return "none"; }
 static const hz_codec_api codec = {
     .size = sizeof codec,
     .kind = HZ_IMAGE,
-    .channels = 1 << 1 | 1 << 3,
+    .channels = 1 << 1 | 1 << 3,     /* grey and colour */
+    .lossless = 0,
     .name = "skeleton",
     .params = "bits:int=4[1..8](bits)+ 'kept of every sample'",
+    .rates = NULL,                   /* of sounds; as is timing */
     .library = library,
     .create = create,
     .destroy = destroy,
     .encode = encode,
     .decode = decode,
+    .timing = NULL,
 };
 
 /* ---- 0. the door ---- */

@@ -33,7 +33,6 @@ static const struct { const char *file, *reason; } refused[] = {
     { "odd_unnamed.so", "leaves a field empty; needs name" },
     { "odd_closed.so", "odd_closed: the licence server is down; needs rain" },
     { "odd_grammar.so", "codec 'odd_grammar': parameter 'x': no 'name:type'" },
-    { "odd_twice.so", "codec 'odd_account' is already loaded from plugin 'odd_account'" },
     { "text.so", "is no shared object (ELF)" },
     { "empty.so", "is no shared object (ELF)" },
     { "cut.so", "is cut short" },
@@ -64,6 +63,22 @@ START_TEST(loaded_plugins)
     ck_assert_ptr_null(hz_plugin_at(-1));
     ck_assert_ptr_null(hz_plugin_at(hz_plugin_count()));
     ck_assert_ptr_null(hz_codec_at(hz_codec_count()));
+}
+END_TEST
+
+/* The codec of a name that is found first hides others: both are listed. */
+START_TEST(hidden_plugins)
+{
+    const hz_plugin_row *row = row_named("odd_twice.so"), *nearer = row_named("odd_account.so");
+    ck_assert(row && nearer);
+    ck_assert_ptr_null(row->skipped);
+    ck_assert_str_eq(row->name, "odd_twice");
+    ck_assert_str_eq(row->codec, "odd_account");
+    ck_assert_str_eq(row->kind, "image");
+    ck_assert_ptr_nonnull(row->hidden);
+    ck_assert_str_eq(row->hidden, nearer->path);
+    ck_assert_ptr_null(nearer->hidden);
+    ck_assert(!row->script && !nearer->script);
 }
 END_TEST
 
@@ -288,7 +303,8 @@ int main(void)
     snprintf(more, sizeof more, ":%s/missing:%s", scratch, scratch);
     if (load_plugins(more))
         return 1;
-    int status = RUN_SUITE("plugin", EACH(refusals, refused), ONCE(loaded_plugins), ONCE(loading_again_adds_nothing),
+    int status = RUN_SUITE("plugin", EACH(refusals, refused), ONCE(loaded_plugins), ONCE(hidden_plugins),
+                           ONCE(loading_again_adds_nothing),
                            ONCE(unknown_codec_names_what_exists), ONCE(declarations),
                            EACH(declarations_that_are_wrong, grammar), EACH(values_that_are_wrong, messages),
                            ONCE(values_print_one_way), ONCE(zeros_go_without_saying));

@@ -212,8 +212,8 @@ t.case('values, text and printing', function()
   t.match(tostring(codec.jpeg), '\n  quality .* 75 .* 1%.%.100')
   t.match(tostring(codec), 'jpeg')
   local help = require 'hz.cli.prompt.help'
-  t.equal(help.text 'jpeg', tostring(codec.jpeg))
-  t.equal(help.text 'hz.codec.jpeg', tostring(codec.jpeg))
+  t.equal(help.text('jpeg'):sub(1, #tostring(codec.jpeg)), tostring(codec.jpeg))
+  t.equal(help.text 'hz.codec.jpeg', help.text 'jpeg')
 end)
 
 -- ---- hz plugin ----
@@ -222,7 +222,7 @@ t.case('hz plugin list and info', function()
   need 'png'
   local status, out = t.run 'plugin list'
   t.equal(status, 0)
-  t.match(out, 'png .*codec png over libpng')
+  t.match(out, '\npng +image +1 +libpng [^\n]*\n  /[^\n]*/png%.so\n')
   status, out = t.run 'plugin info png'
   t.equal(status, 0)
   t.match(out, 'level += 9 +0%.%.9')
@@ -263,19 +263,4 @@ t.case('hz plugin: mistakes', function()
   t.equal(status, 1)
   t.match(err, "no codec 'tta' is loaded; have ")
   t.equal((t.run 'plugin --help'), 0)
-end)
-
-t.case('a new plugin builds, is found and keeps its word', function()
-  if not t.tool 'cc' then t.skip 'cc is not installed' end
-  local d = t.folder()
-  local _, exe = t.sh('realpath ' .. t.quote(t.hz))
-  exe = t.quote(exe:match '[^\n]*')
-  local status, out = t.sh(('cd %s && %s plugin new tiny'):format(d, exe))
-  t.equal(status, 0)
-  t.equal((t.sh(('cd %s && %s'):format(d, out:match '\n  (cc [^\n]*)'))), 0, 'compiling')
-  status, out = t.sh(('HZ_PLUGIN_PATH=%s/tiny %s plugin check tiny bits=5'):format(d, exe))
-  t.equal(status, 0, out)
-  t.match(out, 'accounts for every byte %.%.%. yes')
-  status, out = t.sh(('cd %s && %s plugin new tiny'):format(d, exe))
-  t.equal(status, 1)
 end)

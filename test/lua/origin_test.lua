@@ -11,7 +11,7 @@ local sweeps = assert(loadfile(t.here .. 'sweeps.lua'))(t)
 local function recorded()
   local rows = {}
   for line in t.read 'plugins/sources.txt':gmatch '[^\n]+' do
-    local name, version, digest = line:match '^(%w+) (%S+) (%x+)$'
+    local name, version, digest = line:match '^([%w_]+) (%S+) (%x+)$'
     if name then rows[#rows + 1] = { name, version, digest } else t.match(line, '^#') end
   end
   return rows

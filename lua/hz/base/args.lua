@@ -10,6 +10,7 @@
 -- Types: int, float, string, bool. list: comma lists, for int also ranges (seed=1..5); the value is a table. also:
 -- words allowed beside the type's values. check = function(value) -> nil, or what is needed instead. A default may be
 -- nil. silent: it is taken, but not shown.
+-- tells = function(words) -> text: what key=...,help prints instead of running the script.
 -- more = function(knob) -> rows that exist for these knobs, for keys that are not among the spec's own. who = 'sweep
 -- DIR', of a verb: what its usage says; its first word begins the messages.
 -- `given` says which keys were given, a third value holds those of `more` by name. Mistakes end the script with status
@@ -169,7 +170,7 @@ local function list_of_words(who, name, v)
 end
 local function help_text(who, _, v) return need.text(who, 'the help', v) end
 local fields = { min = need.number, max = need.number, choices = list_of_words, also = list_of_words,
-  list = need.boolean, silent = need.boolean, check = need.callable, [4] = help_text }
+  list = need.boolean, silent = need.boolean, check = need.callable, tells = need.callable, [4] = help_text }
 
 -- Mistakes in the rows are the script author's: errors at the place of the call.
 local function check_rows(spec)
@@ -238,6 +239,13 @@ local function parse_more(who, spec, knob, pending)
   return values
 end
 
+-- Ends the script with what a row tells, where its value has the word help.
+local function tell(row, text)
+  local list = {}
+  for part in (text .. ','):gmatch '([^,]*),' do list[#list + 1] = part end
+  if among(list, 'help') then exit.stop(0, row.tells(list)) end
+end
+
 local function parse(who, spec, ...)
   local rows, knob, given, pending = check_rows(spec), {}, {}, {}
   local synopsis = spec.who or who
@@ -250,6 +258,7 @@ local function parse(who, spec, ...)
     if not key then exit.usage("%s: '%s' was given; needs key=value (--help lists the keys)", who, text) end
     if given[key] then exit.usage("%s: '%s' was given twice; needs one value", who, key) end
     given[key] = true
+    if rows[key] and rows[key].tells then tell(rows[key], given_text) end
     if rows[key] then
       knob[key] = read_value(who, rows[key], key, given_text)
     elseif spec.more then

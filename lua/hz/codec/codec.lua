@@ -71,13 +71,16 @@ local function read_value(p, text)
   return list
 end
 
+local function open(name, text) return c.into(C.hz_codec_new, name, text) end
+local function free(handle) c.into(C.hz_codec_free, handle) end
+
 -- A codec: fields name, kind ('image' or 'audio'), text (all values, "quality=10;..."), values, library, fingerprint,
 -- lossless; methods encode, decode, recode.
 local function make(about, values)
   if values ~= nil and type(values) ~= 'table' then
     c.fail('%s: %s was given; needs a table like {quality=10}', about.name, type(values))
   end
-  local handle = c.own(C.hz_codec_new, C.hz_codec_free, about.name, spec(about.name, values or {}, about.params))
+  local handle = c.own(open, free, about.name, spec(about.name, values or {}, about.params))
   local self = {
     handle = handle, about = about, name = about.name, kind = about.kind, library = about.library, values = {},
     lossless = about.lossless, text = ffi.string(C.hz_codec_text(handle)), encoded = {},
@@ -112,7 +115,7 @@ end
 function methods:encode(item, options)
   local o = names.options(self.name .. ': encode', options, 'rate')
   local one, stream = media.item(kind_of(self), self.name, item, o), ffi.new 'hz_stream'
-  c.check(C.hz_codec_encode(self.handle, one.media, stream))
+  c.check(c.into(C.hz_codec_encode, self.handle, one.media, stream))
   local bytes, account = ffi.string(stream.data, stream.bytes), account_of(stream)
   if self.kind == 'audio' then
     account.frames, account.rate = tonumber(one.media.frames), one.media.rate
@@ -139,9 +142,9 @@ function methods:decode(bytes, options)
   local m, original = ffi.new 'hz_media', original_of(self, before, options)
   if original then
     local shape = ffi.new('hz_media', { frames = original.frames, rate = original.rate })
-    c.check(C.hz_codec_decode_as(self.handle, bytes, #bytes, shape, m))
+    c.check(c.into(C.hz_codec_decode_as, self.handle, bytes, #bytes, shape, m))
   else
-    c.check(C.hz_codec_decode(self.handle, bytes, #bytes, m))
+    c.check(c.into(C.hz_codec_decode, self.handle, bytes, #bytes, m))
   end
   local item, rate = media.tensor(kind_of(self), m)
   if before and before.clip then return clip.new(item, rate) end
@@ -153,7 +156,7 @@ end
 function methods:note(options)
   local o = names.options(self.name .. ': note', options, 'rate channels')
   local text = ffi.new 'const char *[1]'
-  c.check(C.hz_codec_note_of(self.handle, media.like(kind_of(self), self.name, o), text))
+  c.check(c.into(C.hz_codec_note_of, self.handle, media.like(kind_of(self), self.name, o), text))
   return ffi.string(text[0])
 end
 
@@ -217,7 +220,7 @@ function methods:recode(items, options)
   local set = media.set(kind_of(self), self.name, items, o)
   local decoded, recoded = media.places(set), ffi.new('hz_recoded[?]', set.n)
   local seen = o.tables or c.own(C.hz_tables_new, C.hz_tables_free)
-  local status = C.hz_codec_recode(self.handle, set.media, set.n, decoded:pointer(), set.stride, recoded, seen,
+  local status = c.into(C.hz_codec_recode, self.handle, set.media, set.n, decoded:pointer(), set.stride, recoded, seen,
     o.threads or 0)
   if status ~= 0 then c.poll() end                 -- an interrupt is no mistake
   c.check(status)

@@ -1,7 +1,10 @@
--- plugins.lua: which plugins and codecs there are, as Lua tables. Looks once: beside the library, then along
--- HZ_PLUGIN_PATH.
+-- plugins.lua: which plugins and codecs there are, as Lua tables. Looks once: along HZ_PLUGIN_PATH, in the user's own
+-- folder, beside the library; of codecs that are called the same the first one is used.
 local c = require 'hz.c'
+local declared = require 'hz.codec.declared'
+local file = require 'hz.base.file'
 local names = require 'hz.base.names'
+local scripted = require 'hz.codec.scripted'
 local tables = require 'hz.base.table'
 local ffi, C = c.ffi, c.C
 
@@ -9,46 +12,61 @@ local M = {}
 
 local function text(p) return p ~= nil and ffi.string(p) or nil end
 
--- Folders that are searched, in order; an empty one beside the library is no mistake.
+-- Folders that are searched, in order: those that the user names must be there, others may.
 function M.folders()
-  local list = { (c.library:match '^(.*)/' or '.') .. '/plugins' }
+  local list, home = {}, file.data_home()
   for folder in (os.getenv 'HZ_PLUGIN_PATH' or ''):gmatch '[^:]+' do list[#list + 1] = folder end
+  for _, folder in ipairs { home and home .. '/plugins' or false, M.own() } do
+    if folder and file.exists(folder) then list[#list + 1] = folder end
+  end
   return list
 end
+
+-- The folder of hz's own plugins.
+function M.own() return (c.library:match '^(.*)/' or '.') .. '/plugins' end
 
 local loaded
 local function load()
   if loaded then return end
-  c.check(C.hz_plugin_load(table.concat(M.folders(), ':')))
-  loaded = true
+  loaded = true                    -- a codec in Lua may ask for others while it loads
+  for _, folder in ipairs(M.folders()) do
+    c.check(C.hz_plugin_load(folder))
+    scripted.load(folder)
+  end
 end
 M.load = load
 
--- Rows { path, name, version, about, codec, library } of what was loaded and { path, skipped = reason } of what was
--- not.
+-- Rows of what was loaded { path, name, version, about, kind, codec, library, script = true for one in Lua, hidden =
+-- path of the one that is used in its place, hides = paths }, and { path, skipped = reason } of what was not. kind:
+-- 'image' or 'audio' of a codec, else 'resizer', 'resampler', 'reader'.
 function M.list()
   load()
-  local rows = {}
+  local rows, by_path = {}, {}
   for i = 0, C.hz_plugin_count() - 1 do
     local r = C.hz_plugin_at(i)
-    rows[#rows + 1] = { path = text(r.path), skipped = text(r.skipped), name = text(r.name), version = text(r.version),
-                        about = text(r.about), codec = text(r.codec), library = text(r.library) }
+    local row = { path = text(r.path), skipped = text(r.skipped), name = text(r.name), version = text(r.version),
+                  about = text(r.about), kind = text(r.kind), codec = text(r.codec), library = text(r.library),
+                  hidden = text(r.hidden), script = r.script ~= 0 or nil }
+    rows[#rows + 1], by_path[row.path] = row, row
+    local nearer = by_path[row.hidden]
+    if nearer then
+      nearer.hides = nearer.hides or {}
+      table.insert(nearer.hides, row.path)
+    end
   end
   return rows
+end
+
+-- The row of the plugin whose codec is called so; nil for none.
+function M.row(name)
+  for _, r in ipairs(M.list()) do
+    if r.codec == name and not r.hidden then return r end
+  end
 end
 
 -- ---- declared parameters ----
 
 local types = { [0] = 'int', 'float', 'bool', 'enum' }
-
-local function standard_of(p, values)
-  if p.type == C.HZ_PARAM_ENUM then return ffi.string(p.choice[values[p.at]]) end
-  if p.type == C.HZ_PARAM_BOOL then return values[p.at] ~= 0 end
-  if p.length == 0 then return values[p.at] end
-  local list = {}
-  for i = 1, p.length do list[i] = values[p.at + i - 1] end
-  return list
-end
 
 local function param(p, values)
   local choices
@@ -60,7 +78,7 @@ local function param(p, values)
     name = ffi.string(p.name), type = types[p.type], length = p.length > 0 and p.length or nil, choices = choices,
     low = p.bounded ~= 0 and p.low or nil, high = p.bounded ~= 0 and p.high or nil,
     unit = p.unit[0] ~= 0 and ffi.string(p.unit) or nil, help = p.help[0] ~= 0 and ffi.string(p.help) or nil,
-    direction = p.direction, standard = standard_of(p, values), fixed = p.fixed ~= 0 or nil,
+    direction = p.direction, standard = declared.value(p, values), fixed = p.fixed ~= 0 or nil,
   }
 end
 

@@ -242,7 +242,7 @@ function M.features(list, options)
   local form, mel = form_of(who, o), mel_form(who, o.mel)
   local shape = { mel.mels, tonumber(C.hz_mel_frames(mel, form.frames)), form.channels }
   return collect(who, list, o, shape, function(clips, n, out, threads)
-    return C.hz_clips_mel(clips, n, form, mel, out, threads)
+    return c.into(C.hz_clips_mel, clips, n, form, mel, out, threads)
   end)
 end
 
@@ -253,7 +253,7 @@ function M.samples(list, options)
   local o = names.options(who, options, shared)
   local form = form_of(who, o)
   return collect(who, list, o, { tonumber(form.frames), form.channels }, function(clips, n, out, threads)
-    return C.hz_clips_read(clips, n, form, out, threads)
+    return c.into(C.hz_clips_read, clips, n, form, out, threads)
   end)
 end
 

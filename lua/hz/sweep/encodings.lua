@@ -6,6 +6,7 @@ local c = require 'hz.c'
 local names = require 'hz.base.names'
 local encoding = require 'hz.codec.encoding'
 local plugins = require 'hz.codec.plugins'
+local say = require 'hz.base.say'
 
 local M = {}
 
@@ -155,6 +156,57 @@ function M.rows(codecs, codecs_test, items)
     for _, declaration in ipairs((declared(part[2]))) do rows[#rows + 1] = row_of(declaration, part[1], items) end
   end
   return rows
+end
+
+-- ---- values where none were given ----
+
+local WALKED = 5                   -- values of a parameter that are walked
+
+local function rounded(p, v) return p.type == 'int' and math.floor(v + 0.5) or tonumber(('%.3g'):format(v)) end
+
+-- Some values from one end of a range to the other: evenly, or by factors where the ends are far apart. The default
+-- stands for the one that is next to it.
+local function within(p)
+  local less, more = p.standard / 4, p.standard * 4
+  local low, high = p.low or math.min(less, more), p.high or math.max(less, more)
+  local by_factors, list, seen, near = low > 0 and high / low > 32, {}, {}, 1
+  for i = 0, WALKED - 1 do
+    local t = i / (WALKED - 1)
+    local v = math.max(low, math.min(high, rounded(p, by_factors and low * (high / low) ^ t or low + (high - low) * t)))
+    if not seen[v] then list[#list + 1], seen[v] = v, true end
+    if math.abs(v - p.standard) < math.abs(list[near] - p.standard) then near = #list end
+  end
+  list[near] = p.standard
+  return list
+end
+
+-- nil for what cannot be walked.
+local function some_of(p)
+  if p.length then return nil end
+  return p.choices or p.type == 'bool' and { false, true } or within(p)
+end
+
+-- Puts values of the main parameter of each codec that loses something by it, and of whose parameters none is listed,
+-- into `values`, followed by 'raw'; quality: whether that is walked. True if it did. Says what it put there.
+function M.walk_main(codecs, values, quality)
+  local put = false
+  for _, name in ipairs(codecs) do
+    local about = name:find '^[%w_]+$' and name ~= 'raw' and plugins.codec(name)
+    local main, free = about and not about.lossless and encoding.main(about.params), true
+    for _, p in ipairs(about and about.params or {}) do
+      free = free and not values[p.name] and not (p.name == 'quality' and quality)
+    end
+    local list = main and main.direction ~= 0 and free and some_of(main)
+    if list then
+      list = joined(list, { 'raw' })
+      values[main.name], put = list, true
+      local texts = {}
+      for i, v in ipairs(list) do texts[i] = tostring(v) end
+      say(('no values were given: %s=%s (%s takes %s)'):format(main.name, table.concat(texts, ','), name,
+        plugins.takes(main)))
+    end
+  end
+  return put
 end
 
 -- ---- the product ----

@@ -8,6 +8,7 @@
 --   study:finish(sweep)
 -- Keys given on the command line stand above the preset, and that above the defaults of the rows. A key that is
 -- called like a field of hz.sweep, or like a setting of a training (training.lua), is passed on by its name.
+local about = require 'hz.codec.about'
 local args = require 'hz.base.args'
 local c = require 'hz.c'
 local classify = require 'hz.codec.classify'
@@ -152,10 +153,12 @@ local function first_rows(self)
     { 'preset', nil, 'string', ('defaults of the keys below (default: %s)'):format(default_preset_text(self)),
       choices = names },
     { 'data', nil, 'string', ('data set (default: %s)'):format(default_data_text(self)), list = true },
-    { 'codec', { self.codec or 'jpeg' }, 'string', ('codec of the training and test %s'):format(items), list = true },
+    { 'codec', { self.codec or 'jpeg' }, 'string', ('codec of the training and test %s; jpeg,help tells of it'):format(
+      items),
+      list = true, tells = about.help },
     { 'quality', nil, 'float', 'qualities of the codec; raw: untouched', list = true, also = { 'raw' } },
     { 'codec_test', nil, 'string', ('codec of the test %s alone (default: that of training)'):format(items),
-      list = true },
+      list = true, tells = about.help },
     { 'quality_test', nil, 'float', ('qualities of the test %s alone (default: that of training)'):format(items),
       list = true, also = { 'raw' } },
     { 'model', nil, 'string', 'networks by name, or files NAME.lua that return a net', list = true },
@@ -213,8 +216,9 @@ local function preset_named(self, name)
 end
 
 -- What a preset says holds where the command line is silent; of codecs, not where it asks for a codec's other
--- parameters and the codec has none of that name. Codecs that have none of those in the preset are taken as they are,
--- beside the untouched data. An optimiser that was asked for has a rate of its own, a schedule an end of its own.
+-- parameters and the codec has none of that name. A codec that has none of those in the preset walks some values of its
+-- main parameter, or is taken as it is, beside the untouched data. An optimiser that was asked for has a rate of its
+-- own, a schedule an end of its own.
 local function apply(preset, rows, knob, given, values)
   local known, asked, walked = {}, given.quality or next(values), false
   for _, row in ipairs(rows) do known[row[1]] = row[1] ~= 'quality' end
@@ -229,6 +233,7 @@ local function apply(preset, rows, knob, given, values)
       walked = true
     end
   end
+  if given.codec and not asked then walked = encodings.walk_main(knob.codec, values, knob.quality) or walked end
   if given.codec and not asked and not walked then table.insert(knob.codec, 'raw') end
   if given.optimizer and not given.rate then knob.rate = nil end
   for _, key in ipairs(given.schedule and { 'final', 'settle' } or {}) do

@@ -1,6 +1,7 @@
 -- help.lua: one line of help for every public function: `? name` at the prompt shows it, the test suite runs the
 -- examples. Rows stand in help/*.lua, one file a subject: { subject = '...', { 'name', 'usage', 'what it does',
 -- 'example' }, ... }.
+local about = require 'hz.codec.about'
 local names = require 'hz.base.names'
 local tables = require 'hz.base.table'
 local layers = require 'hz.net.layer'
@@ -33,7 +34,7 @@ M.others = {
     return kind and tostring(kind) .. '\n' .. tables.wrap('  ' .. kind.help, '  ')
   end,
   function(name)
-    return plugins.has(name) and tostring(require 'hz.codec.codec'[name]) or nil       -- lazy: it opens all plugins
+    return plugins.has(name) and about.text(name) or nil
   end,
 }
 
