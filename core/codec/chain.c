@@ -295,6 +295,8 @@ static hz_status join(composed *c)
     }
     chain_functions(ch, &c->api);
     c->row = (codec_row){ .api = &c->api, .note = &chain_note, .chain = ch };
+    for (int i = 0; i < ch->count; i++)
+        c->row.serial |= ch->stage[i]->serial;
     hz_status status = check_stages(c);
     if (!status)
         status = join_params(c);
