@@ -62,4 +62,19 @@ ODD = draft short unnamed closed grammar twice account silent overrun fails shri
 $(BUILD)/test/plugins/odd_%.so: test/plugins/odd.c core/hz/plugin.h
 	@mkdir -p $(@D)
 	$(CC) $(PLUGIN_CFLAGS) -DODD_$* -shared -o $@ $< -Wl,--no-undefined
+# Those that break one promise (bad.c), of images and of sounds, and one in C++ if there is a compiler for it; in a
+# folder of their own, as some of them cannot even be loaded.
+BAD       = none overrun underrun overdraws stale shared leaks drips maps leaves destroys prints floods inverted \
+            swapped exits quits loops sleeps clock rand pid garbage statics falls writes reads hangs swells \
+            tables wraps tiny ends grey symbols silent creates opens
+BAD_SOUND = sound delay clip rate
+HAVE_CXX := $(shell command -v g++ 2>/dev/null)
+$(BUILD)/test/bad/%.so: test/plugins/bad.c core/hz/plugin.h plugins/plugins.mk
+	@mkdir -p $(@D)
+	$(CC) $(PLUGIN_CFLAGS) $(if $(filter $*,$(BAD_SOUND:%=bad_%)),-DSOUND) -DNAME=$* -D$(*:bad_%=BAD_%) -shared \
+	  -o $@ $< -lm -Wl,--no-undefined
+$(BUILD)/test/bad/bad_throws.so: test/plugins/bad.cc test/plugins/bad.c core/hz/plugin.h
+	@mkdir -p $(@D)
+	g++ $(OPT) -g -fPIC -fvisibility=hidden -Icore $(SAN) -DNAME=bad_throws -shared -o $@ $< -lm
+ctests: $(patsubst %,$(BUILD)/test/bad/bad_%.so,$(BAD) $(BAD_SOUND) $(if $(HAVE_CXX),throws))
 ctests: $(EXAMPLES:%=$(BUILD)/test/plugins/%.so) $(BUILD)/test/plugins/pcm.so $(ODD:%=$(BUILD)/test/plugins/odd_%.so)

@@ -53,7 +53,7 @@ static char *describe(const codec_row *row)
 
 void *codec_create(const codec_row *row, const double *values)
 {
-    return row->chain ? chain_create(row->chain, values) : row->api->create(values);
+    return row->chain ? chain_create(row->chain, values) : guard_create(row->api, values);
 }
 
 static hz_status set_up(hz_codec *c, const char *values)
@@ -87,15 +87,23 @@ hz_codec *hz_codec_new(const char *name, const char *values)
     return NULL;
 }
 
+static void release(hz_bytes *b)
+{
+    if (b->fixed == GUARDED)
+        guard_free(b);
+    else
+        free(b->data);
+}
+
 void hz_codec_free(hz_codec *c)
 {
     if (!c)
         return;
-    c->row->api->destroy(c->instance);
+    guard_destroy(c->row->api, c->instance);
     free(c->account.segments);
     free(c->resampled.data);
-    free(c->samples.data);
-    free(c->stream.data);
+    release(&c->samples);
+    release(&c->stream);
     free(c->fingerprint);
     free(c->text);
     free(c->values);
@@ -150,7 +158,7 @@ hz_status codec_encode(const codec_row *row, void *instance, const hz_media *in,
     account->count = 0;
     memset(account->bytes, 0, sizeof account->bytes);
     host_listen();
-    if (row->api->encode(instance, &taken, out, account))
+    if (guard_encode(row->api, instance, &taken, out, account))
         return host_blame(row->api->name, HZ_EARG);
     int64_t named = account->bytes[HZ_PAYLOAD] + account->bytes[HZ_TABLES] + account->bytes[HZ_CONTAINER];
     if (named == (int64_t)out->size && out->size > 0)
@@ -173,16 +181,15 @@ hz_status codec_filled(const hz_codec_api *api, hz_media *out, const hz_bytes *s
 }
 
 /* By either of a codec's ways to decode. */
-static hz_status decode_by(int (*decode)(void *, const uint8_t *, size_t, hz_media *, hz_bytes *),
-                           const hz_codec_api *api, void *instance, const uint8_t *data, size_t bytes, hz_media *out,
-                           hz_bytes *samples)
+static hz_status decode_by(codec_decoder decode, const hz_codec_api *api, void *instance, const uint8_t *data,
+                           size_t bytes, hz_media *out, hz_bytes *samples)
 {
     if (!data || bytes == 0)
         return hz_fail(HZ_EFORMAT, "%s: the stream has 0 bytes; needs at least 1", api->name);
     samples->size = 0;
     *out = (hz_media){ .kind = api->kind };
     host_listen();
-    if (decode(instance, data, bytes, out, samples))
+    if (guard_decode(decode, instance, data, bytes, out, samples))
         return host_blame(api->name, HZ_EFORMAT);
     return codec_filled(api, out, samples);
 }
@@ -216,9 +223,46 @@ hz_status codec_account(const codec_row *row, const uint8_t *data, size_t bytes,
 
 /* ---- the handle's own instance ---- */
 
+/* Guarded memory is made anew for each call: what an earlier one asked for would hide what goes beyond. */
+static void open_room(hz_bytes *b)
+{
+    if (b->fixed == GUARDED)
+        guard_free(b);
+    if (!b->data)
+        b->fixed = guard_room();
+}
+
+static hz_status encode(hz_codec *c, const hz_media *in)
+{
+    hz_media lent = *in;
+    int64_t bytes = hz_media_bytes(c->row->api->name, in);
+    open_room(&c->stream);
+    if (bytes < 0)
+        return HZ_ESHAPE;
+    hz_status status = guard_input(&lent.data, (size_t)bytes);
+    if (status)
+        return status;
+    status = codec_encode(c->row, c->instance, &lent, &c->resampled, &c->stream, &c->account);
+    guard_input_end(lent.data);
+    return status ? status : guard_look(c->row->api->name, &c->stream);
+}
+
+static hz_status decode(hz_codec *c, const uint8_t *data, int64_t bytes, hz_media *out)
+{
+    const void *lent = data;
+    size_t n = bytes > 0 ? (size_t)bytes : 0;
+    open_room(&c->samples);
+    hz_status status = n ? guard_input(&lent, n) : HZ_OK;
+    if (status)
+        return status;
+    status = codec_decode(c->row, c->instance, lent, n, out, &c->samples);
+    guard_input_end(lent);
+    return status ? status : guard_look(c->row->api->name, &c->samples);
+}
+
 hz_status hz_codec_encode(hz_codec *c, const hz_media *in, hz_stream *out)
 {
-    hz_status status = codec_encode(c->row, c->instance, in, &c->resampled, &c->stream, &c->account);
+    hz_status status = encode(c, in);
     *out = (hz_stream){ .data = NULL };
     if (!status)
         *out = (hz_stream){ .data = c->stream.data, .bytes = (int64_t)c->stream.size, .account = c->account };
@@ -227,13 +271,13 @@ hz_status hz_codec_encode(hz_codec *c, const hz_media *in, hz_stream *out)
 
 hz_status hz_codec_decode(hz_codec *c, const uint8_t *data, int64_t bytes, hz_media *out)
 {
-    hz_status status = codec_decode(c->row, c->instance, data, bytes > 0 ? (size_t)bytes : 0, out, &c->samples);
+    hz_status status = decode(c, data, bytes, out);
     return status ? status : media_cut(c->row, c->instance, out, 0);
 }
 
 hz_status hz_codec_decode_as(hz_codec *c, const uint8_t *data, int64_t bytes, const hz_media *original, hz_media *out)
 {
-    hz_status status = codec_decode(c->row, c->instance, data, bytes > 0 ? (size_t)bytes : 0, out, &c->samples);
+    hz_status status = decode(c, data, bytes, out);
     return status ? status : rate_restore(c->row, c->instance, out, original, &c->resampled);
 }
 

@@ -60,6 +60,28 @@ hz_status host_blame(const char *who, hz_status code);
 /* A codec that is no plugin's returns what went wrong, its message set, through this: blame returns that status. */
 int host_relay(hz_status status);
 
+/* ---- a plugin that is being tried: guard.c ---- */
+
+enum { GUARDED = 2 };                 /* hz_bytes.fixed: its memory is guarded */
+typedef int (*codec_decoder)(void *, const uint8_t *, size_t, hz_media *, hz_bytes *);
+
+/* The calls of a codec. [any] */
+void *guard_create(const hz_codec_api *api, const double *values);
+void guard_destroy(const hz_codec_api *api, void *instance);
+int guard_encode(const hz_codec_api *api, void *instance, const hz_media *in, hz_bytes *out, hz_account *account);
+int guard_decode(codec_decoder decode, void *instance, const uint8_t *bytes, size_t count, hz_media *format,
+                 hz_bytes *out);
+void guard_turn(void);                /* in what the host does for a plugin: other threads get ahead [any] */
+/* For hz_bytes.fixed of a handle's memory, and then: its room; taken back. */
+int guard_room(void);
+hz_status guard_grow(hz_bytes *b, size_t room);
+void guard_free(hz_bytes *b);
+/* Has nothing been written before this memory, or other that was lent since? */
+hz_status guard_look(const char *who, const hz_bytes *b);
+/* Puts a guarded copy of a handle's input in its place, lent until the end. */
+hz_status guard_input(const void **data, size_t bytes);
+void guard_input_end(const void *data);
+
 /* ---- one call of a codec with everything checked ---- */
 
 /* An instance; NULL after host->fail. */

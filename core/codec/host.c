@@ -63,8 +63,11 @@ static void *host_alloc(size_t bytes)
 
 static int host_grow(hz_bytes *b, size_t room)
 {
+    guard_turn();
     if (room <= b->room)
         return 0;
+    if (b->fixed == GUARDED)
+        return guard_grow(b, room) ? out_of_memory(room) : 0;
     if (b->fixed)
         return host_fail("decoding needs %zu bytes; the original took %zu", room, b->room);
     size_t more = b->room + b->room / 2;
@@ -82,6 +85,7 @@ static int host_grow(hz_bytes *b, size_t room)
 
 static int host_part(hz_account *a, hz_part part, size_t bytes)
 {
+    guard_turn();
     if ((unsigned)part >= HZ_PARTS)
         return host_fail("part %d of the account is unknown; needs payload, tables or container", (int)part);
     int64_t offset = a->bytes[0] + a->bytes[1] + a->bytes[2];

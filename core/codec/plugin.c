@@ -420,6 +420,12 @@ static hz_status load_folder(const char *folder)
     return status;
 }
 
+hz_status hz_plugin_load_file(const char *path)
+{
+    char real[4096];                 /* PATH_MAX */
+    return load_file(realpath(path, real) ? real : path);
+}
+
 hz_status hz_plugin_load(const char *folders)
 {
     char *copy = strdup(folders ? folders : ""), *rest = copy, *folder;

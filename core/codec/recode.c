@@ -136,7 +136,7 @@ static void recode_work(void *arg, int worker)
     pthread_mutex_unlock(&j->lock);
     if (status)
         note(j, -1, status);
-    j->row->api->destroy(b.instance);
+    guard_destroy(j->row->api, b.instance);
     free(b.stream.data);
     free(b.samples.data);
     free(b.resampled.data);

@@ -23,6 +23,8 @@ typedef struct hz_plugin_row {
    Folders that cannot be read, and files that are no good, become rows with a reason; a file already loaded is passed
    over. Fails only for want of memory. [main] */
 hz_status hz_plugin_load(const char *folders);
+/* The same for one file. [main] */
+hz_status hz_plugin_load_file(const char *path);
 /* A plugin in memory, as if it stood at `path`; origin ("file DIGEST") goes into its codec's fingerprint. It is called
    by the thread that adds it alone, and stays for ever. One that is no good becomes a row with a reason. [main] */
 hz_status hz_plugin_add(const hz_plugin *plugin, const char *path, const char *origin);
@@ -110,6 +112,20 @@ hz_status hz_codec_decode_as(hz_codec *c, const uint8_t *data, int64_t bytes, co
 /* What becomes of items like this one (its data is not looked at) that the values do not say: another rate, another
    bitrate, a lowpass; "" for nothing. Lent until the next call with this codec. */
 hz_status hz_codec_note_of(hz_codec *c, const hz_media *like, const char **text);
+
+/* ---- plugins that are being tried ---- */
+
+typedef enum hz_guard {
+    HZ_GUARD_CALLS = 1,              /* a C++ exception that leaves a plugin ends the process, which names it */
+    HZ_GUARD_ROOM = 2,               /* what codecs write to ends at a page that nobody may touch */
+    HZ_GUARD_INPUT = 4,              /* what codecs read ends there, too, and cannot be written */
+    HZ_GUARD_TURNS = 8               /* who asks the host for something waits a little: threads overtake others */
+} hz_guard;
+
+/* From now on, in this process: what codecs are lent is guarded so (hz_guard, added up), ROOM and INPUT where they work
+   on single items. A fault in guarded memory is told to the descriptor `fd` in a line, "guard it wrote 1 byte past the
+   84 that it was lent to be written", before it ends the process. [main] */
+void hz_plugin_guard(int what, int fd);
 
 /* ---- bulk recoding ---- */
 

@@ -171,8 +171,8 @@ end)
 
 case('hz plugin check finds nothing wrong', function()
   for _, value in ipairs { '', 'bitrate=8', 'quality=5' } do
-    local status, out = t.run('plugin check mp3 ' .. value)
+    local status, out = t.run('plugin check mp3 --only again,lengths,rates,delay ' .. value)
     t.equal(status, 0, out)
-    t.match(out, 'gives sounds back where they were %.%.%. yes')
+    t.match(out, '\n  delay      ok ')
   end
 end)

@@ -55,7 +55,7 @@ for _, name in ipairs { 'zstd', 'xz' } do
   end)
 
   case(name, 'the tool hz plugin check finds nothing wrong', function()
-    local status, out = t.run('plugin check ' .. name)
+    local status, out = t.run(('plugin check %s --only again,ranges,sizes,room,inputs,truncated'):format(name))
     t.equal(status, 0, out)
   end)
 end

@@ -51,9 +51,9 @@ for name, row in pairs(values) do
   end)
 
   case(name, 'hz plugin check finds nothing wrong', function()
-    local status, out = t.run('plugin check ' .. name)
+    local status, out = t.run(('plugin check %s --only again,direction,ranges,lengths,delay,room,inputs'):format(name))
     t.equal(status, 0, out)
-    t.match(out, 'gives sounds back where they were %.%.%. yes')
+    t.match(out, '\n  delay      ok ')
   end)
 end
 

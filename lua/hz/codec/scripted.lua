@@ -270,17 +270,20 @@ end
 
 local seen = {}                    -- paths that were looked at
 
--- Loads the codecs in Lua of a folder, in order of name; what is wrong with one becomes the reason for which it is
--- skipped. A folder that cannot be read the core speaks of.
+-- Loads the codec in Lua at this path, without links; what is wrong with it becomes the reason for which it is skipped.
+function M.load_file(path)
+  if seen[path] then return end
+  seen[path] = true
+  local ok, why = c.try(load_file, path)
+  if not ok then c.check(C.hz_plugin_skip(path, reason(tostring(why)))) end
+end
+
+-- Loads those of a folder, in order of name. A folder that cannot be read the core speaks of.
 function M.load(folder)
   local there, list = c.try(file.list, folder)
   for _, name in ipairs(there and list or {}) do
     local path = name:find '%.lua$' and file.real(file.join(folder, name))
-    if path and not seen[path] then
-      seen[path] = true
-      local ok, why = c.try(load_file, path)
-      if not ok then c.check(C.hz_plugin_skip(path, reason(tostring(why)))) end
-    end
+    if path then M.load_file(path) end
   end
 end
 
