@@ -103,7 +103,9 @@ local function calls_of(s)
   local h = s.codec.handle
   local cut = bytes:sub(1, math.floor(#bytes / 2))
   return {
-    { 'create and destroy', function() c.into(C.hz_codec_free, c.into(C.hz_codec_new, s.about.name, s.codec.text)) end },
+    { 'create and destroy', function()
+      c.into(C.hz_codec_free, c.into(C.hz_codec_new, s.about.name, s.codec.text))
+    end },
     { 'encode', function() c.into(C.hz_codec_encode, h, one.media, stream) end },
     { 'decode', function() c.into(C.hz_codec_decode, h, bytes, #bytes, m) end },
     { 'refused streams', function() c.into(C.hz_codec_decode, h, cut, #cut, m) end },
