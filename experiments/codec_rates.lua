@@ -33,10 +33,12 @@ print(('%s: %d test images of %d x %d'):format(name, n, set:size(2), set:size(3)
 
 -- ---- codecs ----
 
+-- Unless they are asked for, controls are none: no library codes what they leave.
 local function names()
   local list = {}
   for _, codec in ipairs(knob.codec or plugins.codecs()) do
-    if plugins.codec(codec).kind == 'image' then list[#list + 1] = codec end
+    local about = plugins.codec(codec)
+    if about.kind == 'image' and (knob.codec or about.library ~= 'none') then list[#list + 1] = codec end
   end
   return list
 end
