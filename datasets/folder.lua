@@ -1,8 +1,8 @@
 -- folder.lua: pictures or sounds of one's own: DIR/CLASS/*, or DIR/train/CLASS/* and DIR/test/CLASS/*, the parts by
--- their usual names in any letter case. Pictures are JPEG and PNG, all of one size or made so (size=); sounds are
--- whatever the plugins read, of one rate or made so (resample=), and features of them are the items. Both are told by
--- their content. Without parts a share of the items is held out for the test by content hash: the same ones each time,
--- whatever the files are called.
+-- their usual names in any letter case. Pictures are JPEG, PNG, WebP, AVIF, JPEG XL and JPEG 2000, all of one size or
+-- made so (size=); sounds are whatever the plugins read, of one rate or made so (resample=), and features of them are
+-- the items. Both are told by their content. Without parts a share of the items is held out for the test by content
+-- hash: the same ones each time, whatever the files are called.
 local clips = require 'hz.data.clips'
 local clip_files = require 'hz.codec.clip_files'
 local contents = require 'hz.data.contents'

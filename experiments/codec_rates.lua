@@ -1,6 +1,7 @@
 -- codec_rates.lua: what each codec of images makes of the same images at equal bits: for each rate the value of its
 -- main parameter that comes nearest, found by bisection, and what it makes without loss. Bits per sample are those of
--- payload, with tables counted once per set, and of whole files.
+-- payload, with tables counted once per set, and of whole files. What coders of bytes make of the samples of all images
+-- as one stream stands at the end.
 --   hz experiments/codec_rates.lua rate=0.5,1,2 images=1000
 --   hz experiments/codec_rates.lua codec=jpeg,webp data=camera
 local hz = require 'hz'
@@ -8,6 +9,7 @@ local about = require 'hz.codec.about'
 local plugins = require 'hz.codec.plugins'
 local encoding = require 'hz.codec.encoding'
 local tables = require 'hz.base.table'
+local together = require 'hz.codec.together'
 
 local knob = hz.args({
   about = 'Tables bits per sample and PSNR of the codecs of images at equal bits, and without loss.',
@@ -31,10 +33,12 @@ print(('%s: %d test images of %d x %d'):format(name, n, set:size(2), set:size(3)
 
 -- ---- codecs ----
 
+-- Unless they are asked for, controls are none: no library codes what they leave.
 local function names()
   local list = {}
   for _, codec in ipairs(knob.codec or plugins.codecs()) do
-    if plugins.codec(codec).kind == 'image' then list[#list + 1] = codec end
+    local about = plugins.codec(codec)
+    if about.kind == 'image' and (knob.codec or about.library ~= 'none') then list[#list + 1] = codec end
   end
   return list
 end
@@ -105,6 +109,14 @@ for _, codec in ipairs(names()) do
     if p.name == 'lossless' and p.type == 'bool' then
       exact[#exact + 1] = row_of(codec, 'lossless=true', measure(codec, { lossless = true }))
     end
+  end
+end
+-- All images as one stream: payload and file are one.
+for _, codec in ipairs(names()) do
+  if codec == 'xz' or codec == 'zstd' then
+    local level = hz.codec[codec]().values.level
+    local bits = ('%.3f'):format(8 * together.bytes(codec, { { items = set } }, set:count(), level) / set:count())
+    exact[#exact + 1] = { codec, 'all as one', bits, bits, 'exact' }
   end
 end
 for _, row in ipairs(exact) do rows[#rows + 1] = row end

@@ -1,5 +1,8 @@
 -- t.lua: what a test file works with: cases, skips, comparisons that raise at the caller's line, commands
 -- and scratch folders.
+local ffi = require 'ffi'
+local posix = require 'hz.ext.posix'
+
 local here = ...
 local t = {}
 
@@ -74,11 +77,34 @@ function t.raises(part, f, ...)
   return tostring(e)
 end
 
+-- ---- what libraries print ----
+
+ffi.cdef [[
+int test_dup(int fd) __asm__("dup");
+int test_dup2(int fd, int to) __asm__("dup2");
+int test_fileno(void *file) __asm__("fileno");
+]]
+
+-- f(...) while nothing that a library prints on stderr is heard (Debian's libjxl 0.7 says what it thinks of a broken
+-- stream); what sanitizers say is.
+function t.mute(f, ...)
+  if os.getenv 'HZ_SANITIZER' then return f(...) end
+  local nothing = assert(io.open('/dev/null', 'w'))
+  local keep = ffi.C.test_dup(2)
+  ffi.C.test_dup2(ffi.C.test_fileno(nothing), 2)
+  local ok, e = pcall(f, ...)
+  ffi.C.test_dup2(keep, 2)
+  posix.close(keep)
+  nothing:close()
+  if not ok then error(e, 0) end
+  return e
+end
+
 -- ---- files and commands ----
 
 t.here = here                                            -- "test/"
 -- The executable under test, by its full path: commands run in folders of their own.
-t.hz = os.getenv 'HZ_EXE' or io.popen(('readlink -f /proc/%d/exe'):format(require 'hz.ext.posix'.pid())):read '*l'
+t.hz = os.getenv 'HZ_EXE' or io.popen(('readlink -f /proc/%d/exe'):format(posix.pid())):read '*l'
 
 function t.read(path)
   local f = io.open(path, 'rb')

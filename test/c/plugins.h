@@ -2,7 +2,9 @@
 #ifndef PLUGINS_H
 #define PLUGINS_H
 #include "hz/codec.h"
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -24,5 +26,13 @@ static inline hz_status load_plugins(const char *more)
     char folders[16000];
     snprintf(folders, sizeof folders, "%s/plugins:%s/test/plugins%s", build_folder(), build_folder(), more);
     return hz_plugin_load(folders);
+}
+/* Debian's libjxl 0.7 prints what it thinks of a broken stream, by itself: a case that feeds it some is a process
+   of its own, which may be mute. Sanitizers stay heard. */
+static inline void mute_jxl(const char *codec)
+{
+    int nothing = !strcmp(codec, "jxl") && !getenv("HZ_SANITIZER") ? open("/dev/null", O_WRONLY) : -1;
+    if (nothing >= 0)
+        dup2(nothing, STDERR_FILENO);
 }
 #endif

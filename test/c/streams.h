@@ -138,6 +138,20 @@ static inline void feed_mel(const hz_media *m, const float *samples)
     hz_mel_free(mel);
 }
 
+/* As the host reads it, by whichever reader takes it. */
+static inline void feed_clip(const uint8_t *data, size_t size)
+{
+    hz_clip clip = { .stream = data, .bytes = (int64_t)size };
+    const hz_clip_form as_it_is = { .rate = 0 };
+    hz_media shape;
+    float *samples;
+    if (hz_clip_read(&clip, &as_it_is, &shape, &samples))
+        return;
+    if (shape.frames * shape.channels <= MOST_HEARD)
+        feed_mel(&shape, samples);
+    hz_sound_release(samples);
+}
+
 static inline void feed_reader(const target *t, const uint8_t *data, size_t size)
 {
     char kind[16] = "";
@@ -149,8 +163,7 @@ static inline void feed_reader(const target *t, const uint8_t *data, size_t size
         if (!t->reader->read(data, size, &m, kind, &none)) {
             m.kind = HZ_AUDIO;
             must(hz_media_bytes("reader", &m) == (int64_t)none.size, "what was read has no proper size");
-            if (m.frames * m.channels <= MOST_HEARD && m.rate >= 1 && m.rate <= HZ_MOST_RATE)
-                feed_mel(&m, (const float *)(const void *)none.data);
+            feed_clip(data, size);
         }
     }
     free(none.data);

@@ -26,5 +26,13 @@ t.case('hz bench codec: mistakes', function()
   t.match(message 'count=none', 'count=none was given; needs a whole number, 1%.%.')
   t.match(message '--fast', "'%-%-fast' is unknown")
   t.match(message 'codec=tta', "codec: 'tta' is not loaded")
-  if plugins.has 'png' then t.match(message('codec=png', 'count=10'), 'png: its plugin offers no plain loop') end
+  if plugins.has 'flac' then t.match(message('codec=flac', 'count=10'), 'flac: ') end
+end)
+
+t.case('hz bench codec: every codec of images has the plain loop of its library', function()
+  for _, name in ipairs { 'avif', 'jpeg', 'jpeg2000', 'jxl', 'png', 'webp', 'xz', 'zstd' } do
+    if plugins.has(name) then
+      t.match(t.ok(run { 'codec=' .. name, 'count=4', 'rounds=1', 'threads=1' }), 'time +[%d.]+ of the plain loop')
+    end
+  end
 end)

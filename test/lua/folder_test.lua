@@ -99,7 +99,7 @@ t.case('what is odd is named', function()
     { function() return merged(pngs('', two, 2, 0), { ['dog/wide.png'] = (stream('png', 1, 8, 9)) }) end,
       '/dog/wide.png is 9x8, ' },
     { function() return merged(pngs('', two, 2, 0), { ['dog/x.webp'] = 'RIFF' }) end,
-      '/dog/x.webp is WEBP; needs JPEG or PNG' },
+      '/dog/x.webp is no WEBP inside; needs JPEG or PNG' },
     { function() return merged(pngs('', two, 2, 0), { ['dog/x.png'] = 'text' }) end,
       '/dog/x.png is neither JPEG nor PNG inside' },
     { function() return merged(pngs('', two, 2, 0), { ['dog/x.png'] = (stream('png', 1)):sub(1, 60) }) end,

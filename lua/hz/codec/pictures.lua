@@ -13,6 +13,10 @@ local ffi, C = c.ffi, c.C
 
 local M = {}
 
+-- What decodes a kind of file, where it is not called so; and kinds of which more than 8 bits may be converted.
+local codecs = { JP2 = 'jpeg2000' }
+local deep = names.set 'PNG AVIF JXL JP2'
+
 local EACH = 64                    -- pictures of a portion for each thread; progress is shown between portions
 
 -- ---- what heads tell ----
@@ -21,8 +25,8 @@ local CMYK = 4
 
 -- Why a file cannot be decoded, and whether convert=true could.
 local function unfit(h, convert)
-  if h.bits and h.bits > 8 and not (convert and h.kind == 'PNG' and h.bits == 16) then
-    return ('has %d bits a sample; needs 8'):format(h.bits), h.kind == 'PNG'
+  if h.bits and h.bits > 8 and not (convert and deep[h.kind] and h.bits <= 16) then
+    return ('has %d bits a sample; needs 8'):format(h.bits), deep[h.kind] and h.bits <= 16
   end
   if h.channels == CMYK and convert and h.kind == 'JPEG' then return end
   if h.channels ~= 1 and h.channels ~= 3 then
@@ -64,12 +68,15 @@ end
 
 local fits = { crop = C.HZ_FIT_CROP, pad = C.HZ_FIT_PAD, stretch = C.HZ_FIT_STRETCH }
 
+local function codec_of(f) return codecs[f.head.kind] or f.head.kind:lower() end
+
 local function check_codecs(files)
   local known = {}
   for _, f in ipairs(files) do
-    local name = f.head.kind:lower()
+    local name = codec_of(f)
     if not known[name] and not plugins.has(name) then
-      c.fail('folder: %s: the codec %s is not here; hz plugin list says why', f.path, name)
+      c.fail('folder: %s: the codec %s is not here; needs its plugin (make deps; hz plugin list says why)', f.path,
+        name)
     end
     known[name] = true
   end
@@ -81,7 +88,7 @@ local function portion(files, from, to, orient)
   own.pictures = ffi.new('hz_picture[?]', own.n)
   for i = from, to do
     local p, f = own.pictures[i - from], files[i]
-    local path, codec = f.path, f.head.kind:lower()
+    local path, codec = f.path, codec_of(f)
     own[#own + 1], own[#own + 2] = path, codec
     p.path, p.codec, p.orientation = path, codec, orient and f.head.orientation or 1
   end

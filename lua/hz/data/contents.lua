@@ -11,7 +11,8 @@ local M = {}
 local HEAD = 65536                 -- bytes that most heads fit into
 
 -- What is read, in words.
-M.wanted = { images = 'JPEG or PNG', sounds = 'WAV, AIFF, FLAC, Ogg Vorbis, Opus or MP3' }
+M.wanted = { images = 'JPEG or PNG (or WebP, AVIF, JPEG XL, JPEG 2000)',
+  sounds = 'WAV, AIFF, FLAC, Ogg Vorbis, Opus or MP3' }
 
 -- Endings of pictures and sounds: a file that is called so and is none is bad.
 local promises = {}
@@ -19,7 +20,8 @@ local function promise(of, list)
   for ending, kind in list:gmatch '(%w+)=(%w+)' do promises[ending] = { of = of, kind = kind } end
 end
 promise('images', 'jpg=JPEG jpeg=JPEG jpe=JPEG jfif=JPEG jfi=JPEG jif=JPEG png=PNG gif=GIF webp=WEBP bmp=BMP tif=TIFF '
-  .. 'tiff=TIFF ppm=PNM pgm=PNM pbm=PNM pnm=PNM heic=HEIC heif=HEIC avif=AVIF jxl=JXL jp2=JP2 psd=PSD')
+  .. 'tiff=TIFF ppm=PNM pgm=PNM pbm=PNM pnm=PNM heic=HEIC heif=HEIC avif=AVIF jxl=JXL jp2=JP2 j2k=JP2 j2c=JP2 jpc=JP2 '
+  .. 'psd=PSD')
 promise('sounds', 'wav=WAV wave=WAV rf64=WAV aif=AIFF aiff=AIFF aifc=AIFF flac=FLAC ogg=Ogg oga=Ogg opus=Opus mp3=MP3 '
   .. 'au=AU snd=AU caf=CAF w64=W64 m4a=M4A aac=AAC wma=WMA amr=AMR mid=MIDI midi=MIDI ape=APE wv=WavPack')
 
@@ -60,7 +62,9 @@ local function trouble_of(found, of, promised, bytes)
   if of then return nil end
   if bytes == 0 then return (' is empty; needs %s'):format(wanted) end
   if not readable[promised.of][promised.kind] then return (' is %s; needs %s'):format(promised.kind, wanted) end
-  return promised.of == 'images' and ' is neither JPEG nor PNG inside' or ' is no sound inside; needs ' .. wanted
+  if promised.of == 'sounds' then return ' is no sound inside; needs ' .. wanted end
+  local plain = promised.kind == 'JPEG' or promised.kind == 'PNG'
+  return plain and ' is neither JPEG nor PNG inside' or (' is no %s inside; needs %s'):format(promised.kind, wanted)
 end
 
 -- What a file is: { of = 'images', 'sounds', nil: nobody's, head, reason (of a bad one), ending ('.txt', or words) }.

@@ -31,7 +31,7 @@ local function compressed(files)
     local h = f.head
     local what = h.kind == 'JPEG' and ('JPEG of %s%s'):format(
       h.quality and ('quality %s%d'):format(h.exact and '' or '~', h.quality) or 'unknown quality',
-      h.subsampling and ', ' .. h.subsampling or '') or h.kind
+      h.subsampling and ', ' .. h.subsampling or '') or h.kind .. (h.lossless and ' without loss' or '')
     counts[what] = (counts[what] or 0) + 1
   end
   for what, n in pairs(counts) do list[#list + 1] = { n, what } end
@@ -44,7 +44,7 @@ end
 local function check_source(facts, items)
   if not facts.lossy then return row('source', true, '%s', source.long(facts)) end
   return row('source', nil, "%s: 'raw' are the decoded %s of these, what %s took is gone", source.long(facts),
-    items == 'images' and 'pixels' or 'samples', items == 'images' and 'JPEG' or 'their codec')
+    items == 'images' and 'pixels' or 'samples', items == 'images' and facts.took or 'their codec')
 end
 
 -- All rows. options: of the set.

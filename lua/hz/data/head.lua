@@ -1,11 +1,14 @@
 -- head.lua: what a picture's file says before it is decoded, by its content, never by its name:
---   kind         'JPEG', 'PNG'; of what hz does not decode 'GIF', 'WEBP', ...; nil for anything that is no picture
+--   kind         'JPEG', 'PNG', 'WEBP', 'AVIF', 'JXL', 'JP2'; of what hz does not decode 'GIF', ...; nil for anything
+--                that is no picture
 --   width, height, channels (as it is decoded: 1 grey, 3 colour; 4 CMYK), bits (a sample), alpha (may have one)
 --   orientation  1..8, how EXIF says the stored pixels are to be turned for the eye; 1: not
 --   subsampling  of a JPEG in colour: '4:4:4', '4:2:0', ..., how much coarser colour is kept than brightness
 --   quality      of a JPEG: 1..100 that would give its luminance quantisers in libjpeg, and whether they are `exact`ly
 --                those: others are near them
+--   lossless     true of a WebP that says so
 -- Nothing that a file says is believed: whatever cannot be followed is a field that is missing.
+local box_head = require 'hz.data.box_head'
 local names = require 'hz.base.names'
 
 local M = {}
@@ -215,7 +218,10 @@ end
 
 -- ---- all ----
 
-local readers = { JPEG = read_jpeg, PNG = read_png }
+local function read_webp(s, out) return box_head.webp(s, out, M.orientation) end
+
+local readers = { JPEG = read_jpeg, PNG = read_png, WEBP = read_webp, AVIF = box_head.avif, JXL = box_head.jxl,
+  JP2 = box_head.jpeg2000 }
 
 -- The head of a file by its first bytes. Returns it, and whether more bytes could tell more of it.
 function M.read(s)

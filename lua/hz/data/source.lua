@@ -1,12 +1,13 @@
 -- source.lua: what the files of a folder of pictures or sounds are, in numbers and words: formats, the quality of
--- JPEGs, what is stored turned, what their bytes are for. Pixels that were once a JPEG are not raw, whatever becomes of
--- them.
+-- JPEGs, what is stored turned, what their bytes are for. Pixels that were once a JPEG, or of another kind that loses
+-- something, are not raw, whatever becomes of them.
 local names = require 'hz.base.names'
 local tensor = require 'hz.tensor.tensor'
 
 local M = {}
 
-local lossy = { JPEG = true, MP3 = true, Ogg = true, Opus = true }
+-- Of some nobody can tell: they count as lossy unless the head says otherwise.
+local lossy = names.set 'JPEG WEBP AVIF JXL JP2 MP3 Ogg Opus'
 
 -- '75', '~60', '~60..95'; nil where no file tells.
 local function quality_text(low, high, exact)
@@ -15,21 +16,21 @@ local function quality_text(low, high, exact)
 end
 
 -- What files (scan.lua) are: { count, kinds = { JPEG = 60 }, quality = '75', turned = how many EXIF turns or mirrors,
--- lossy }.
+-- lossy, took = the lossy kinds in words }.
 function M.facts(files)
-  local out = { count = #files, kinds = {}, turned = 0, lossy = false }
+  local out, took = { count = #files, kinds = {}, turned = 0, lossy = false }, {}
   local low, high, exact = nil, nil, true
   for _, f in ipairs(files) do
     local h = f.head
     out.kinds[h.kind] = (out.kinds[h.kind] or 0) + 1
-    out.lossy = out.lossy or lossy[h.kind] or false
+    if lossy[h.kind] and not h.lossless then out.lossy, took[h.kind] = true, true end
     if h.orientation and h.orientation > 1 then out.turned = out.turned + 1 end
     if h.quality then
       low, high = math.min(low or 100, h.quality), math.max(high or 1, h.quality)
       exact = exact and h.exact
     end
   end
-  out.quality = quality_text(low, high, exact)
+  out.quality, out.took = quality_text(low, high, exact), table.concat(names.sorted(took), ', ')
   return out
 end
 

@@ -28,6 +28,7 @@ hz_archive *archive_write_new(void);
 int archive_write_free(hz_archive *a);
 int archive_write_set_format_raw(hz_archive *a);
 int archive_write_add_filter_by_name(hz_archive *a, const char *name);
+int archive_write_set_filter_option(hz_archive *a, const char *filter, const char *option, const char *value);
 int archive_write_set_bytes_per_block(hz_archive *a, int bytes);
 int archive_write_open_memory(hz_archive *a, void *buffer, size_t bytes, size_t *used);
 int archive_write_header(hz_archive *a, hz_archive_entry *e);
@@ -102,11 +103,12 @@ end
 
 local PIECE = 2 ^ 20               -- bytes between two looks for Ctrl-C
 
-local function begin(lib, filter, buffer, room, used)
+local function begin(lib, filter, buffer, room, used, level)
   local a = ffi.gc(lib.archive_write_new(), lib.archive_write_free)
   local entry = ffi.gc(lib.archive_entry_new(), lib.archive_entry_free)
   lib.archive_entry_set_filetype(entry, 0x8000)
   for _, status in ipairs { lib.archive_write_set_format_raw(a), lib.archive_write_add_filter_by_name(a, filter),
+    level and lib.archive_write_set_filter_option(a, filter, 'compression-level', tostring(level)) or 0,
     lib.archive_write_set_bytes_per_block(a, 0), lib.archive_write_open_memory(a, buffer, room, used),
     lib.archive_write_header(a, entry) } do
     if status ~= 0 then c.fail('pack: %s: %s', filter, why(lib, a)) end
@@ -122,19 +124,19 @@ local function put(lib, a, filter, p, bytes)
   end
 end
 
-local function pack(filter, total, each)
+local function pack(filter, total, each, level)
   local lib = open()
   local room = total + math.ceil(total / 8) + 65536    -- what cannot be packed grows a little
   local buffer, used = ffi.new('uint8_t[?]', room), ffi.new 'size_t[1]'
-  local a = begin(lib, filter, buffer, room, used)
+  local a = begin(lib, filter, buffer, room, used, level)
   each(function(p, bytes) put(lib, a, filter, ffi.cast('const uint8_t *', p), bytes) end)
   if lib.archive_write_close(a) ~= 0 then c.fail('pack: %s: %s', filter, why(lib, a)) end
   return buffer, tonumber(used[0])
 end
 
 -- How many bytes a stream comes to by a filter of libarchive ('xz', 'zstd'). total: its bytes; each(add) calls
--- add(pointer, bytes) for its pieces, in order.
-function M.packed(filter, total, each) return select(2, pack(filter, total, each)) end
+-- add(pointer, bytes) for its pieces, in order. level: of the filter, nil for its own.
+function M.packed(filter, total, each, level) return select(2, pack(filter, total, each, level)) end
 
 -- The packed stream itself, as a string.
 function M.pack(filter, total, each) return ffi.string(pack(filter, total, each)) end

@@ -2,7 +2,6 @@
 -- the best of them. The codec of the house (png, flac) codes each item, as lossy codecs do; xz codes the samples of all
 -- items as one stream. Tables count once for the set in the payload, with each file in `file`; xz has one file.
 -- Coding the items once is enough: what came out is kept in the cache by content, and may be deleted at any time.
-local archive = require 'hz.ext.archive'
 local c = require 'hz.c'
 local crypto = require 'hz.ext.crypto'
 local encoding = require 'hz.codec.encoding'
@@ -12,7 +11,7 @@ local json = require 'hz.base.json'
 local progress = require 'hz.base.progress'
 local recode = require 'hz.codec.recode'
 local say = require 'hz.base.say'
-local ffi = c.ffi
+local together = require 'hz.codec.together'
 
 local M = {}
 
@@ -20,45 +19,8 @@ local SCHEMA = 1
 
 -- ---- the coders: f(sets) -> bytes of payload, bytes of files, what coded ----
 
--- Calls add(pointer, bytes) with the samples of images.
-local function each_image(sets, add)
-  for _, set in ipairs(sets) do
-    local items = set.items:contiguous()
-    add(items:pointer 'read', items:count())
-  end
-end
-
--- Samples of one sound from f32 to whole numbers of `bytes` bytes, the lowest first.
-local function whole(x, count, bytes, out)
-  local scale = 2 ^ (8 * bytes - 1)
-  for i = 0, count - 1 do
-    local v = math.floor(x[i] * scale + 0.5) % (2 * scale)
-    for k = 0, bytes - 1 do
-      out[bytes * i + k] = v % 256
-      v = math.floor(v / 256)
-    end
-  end
-end
-
-local function each_sound(sets, add)
-  for _, set in ipairs(sets) do
-    local clips = set.sounds
-    local row, bytes = clips.length * clips.channels, clips.bits / 8
-    local out = ffi.new('uint8_t[?]', math.max(1, row * bytes))
-    clips:portions(clips:numbers(set.clips), 'packing sounds', function(samples, frames)
-      local x = samples:pointer 'read'
-      for i, n in ipairs(frames) do
-        whole(x + (i - 1) * row, n * clips.channels, bytes, out)
-        add(out, n * clips.channels * bytes)
-      end
-    end)
-  end
-end
-
 local function xz(sets, total)
-  local bytes = archive.packed('xz', total, function(add)
-    return (sets[1].sounds and each_sound or each_image)(sets, add)
-  end)
+  local bytes = together.bytes('xz', sets, total)
   return bytes, bytes, 'xz, all items'
 end
 
