@@ -217,7 +217,8 @@ START_TEST(stage_refuses)
 {
     uint8_t *p = picture(4, 4, 3);
     float x[16] = { 0 };
-    hz_media in = image_of(p, 4, 4, 3), sound = { .kind = HZ_AUDIO, .channels = 1, .frames = 16, .rate = 8000, .data = x };
+    hz_media in = image_of(p, 4, 4, 3);
+    hz_media sound = { .kind = HZ_AUDIO, .channels = 1, .frames = 16, .rate = 8000, .data = x };
     hz_stream s;
     hz_codec *c = hz_codec_new("gray|odd_fails", "");
     memset(p, 255, 3);
