@@ -8,7 +8,7 @@ return {
   { 'codec', 'hz.codec, hz.codec.NAME', 'the loaded codecs with their parameters; ? NAME shows those of one',
     'print(hz.codec)' },
   { 'codec.NAME', 'hz.codec.NAME{parameter=value, ...}',
-    "a codec with these values, else its defaults; hz.codec['resize:16|jpeg'] encodes what resize makes of items, and undoes it",
+    "a codec with these values; hz.codec['resize:16|jpeg'] encodes what resize makes of items, and undoes it",
     "for name, make in pairs(hz.codec) do print(make().text, hz.codec[name .. '|' .. name].name) end" },
   { 'codec:encode', 'c:encode(item, {rate=})',
     'the stream as a string, and its account: bytes, payload, tables, container, segments; rate: of a tensor of sound',
