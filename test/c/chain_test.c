@@ -197,7 +197,8 @@ static const struct { uint8_t bytes[12]; size_t n; const char *message; } stream
     { { 0x80, 0x80, 0x80 }, 3, "does not begin with the shapes" },
     { { 5, 5, 0, 1, 2, 3 }, 6, "does not begin with the shapes" },
     { { 0, 5, 3, 1, 2, 3 }, 6, "what went forward: the image is [0,5,3]; needs" },
-    { { 0xff, 0xff, 0xff, 0xff, 0x0f, 5, 3, 1 }, 8, "needs at most 1073741824 to be undone" },
+    { { 0xff, 0xff, 0xff, 0xff, 0x0f, 5, 3, 1 }, 8, "needs at most 134217728 to be undone" },
+    { { 5, 5, 2, 'Q', 'B' }, 5, "gray: the item has 2 channels; needs 1 or 3" },
     { { 5, 5, 3 }, 3, "skeleton: the stream has 0 bytes" },
     { { 5, 5, 3, 'Q' }, 4, "skeleton: the stream does not begin as one of this codec" },
 };
