@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST = 1 << 30, SHAPE = 32, NOTE = 256 };     /* bytes of an item that is undone, of its shape, of a note */
+enum { MOST = 1 << 27, SHAPE = 32, NOTE = 256 };     /* bytes of an item that is undone, of its shape, of a note */
 
 /* What one stage works with; memory grows to the largest item. */
 typedef struct station {
@@ -193,8 +193,12 @@ static hz_status read_shapes(line *l, const uint8_t **p, const uint8_t *end)
 {
     hz_status status = HZ_OK;
     for (int i = 0; !status && i < l->chain->count; i++)
-        if (has_shape(l->chain, i))
-            status = get_shape(p, end, l->chain->stage[i]->api->kind, &l->at[i].in);
+        if (has_shape(l->chain, i)) {
+            const hz_codec_api *api = l->chain->stage[i]->api;
+            status = get_shape(p, end, api->kind, &l->at[i].in);
+            if (!status && media_takes(api, &l->at[i].in))
+                status = HZ_EFORMAT;
+        }
     return status;
 }
 

@@ -80,7 +80,7 @@ static const hz_codec_api codec = {
     .kind = HZ_IMAGE,
     .channels = 1 << 1 | 1 << 3,
     .name = "gray",
-    .params = "channels:enum=1|3+ 'of the grey image; 3: for a stage behind it that takes colour alone'",
+    .params = "channels:enum=1|3 'of the grey image; 3: for a stage behind it that takes colour alone'",
     .library = library,
     .create = create,
     .destroy = destroy,

@@ -6,7 +6,7 @@
 #include "hz/plugin.h"
 #include <string.h>
 
-enum { PIXELS_MOST = 1 << 28, PIXELS_HEADER = 2 + 2 * 3 * 5 };
+enum { PIXELS_MOST = 1 << 27, PIXELS_HEADER = 2 + 2 * 3 * 5 };
 
 /* What an instance begins with. */
 typedef struct pixels {

@@ -31,12 +31,11 @@ static int scale(resize *r, const hz_media *in, int64_t height, int64_t width, h
     if (failed)
         return failed;
     if (width != in->width) {
-        scale_lines(r->filter, x, in->width, width, channels, in->height, in->width * channels, width * channels,
-                    r->rows.data, r->room.data);
+        scale_lines(r->filter, x, in->width, width, channels, in->height, r->rows.data, r->room.data);
         x = r->rows.data;
     }
     if (height != in->height)
-        scale_lines(r->filter, x, in->height, height, width * channels, 1, 0, 0, out->data, r->room.data);
+        scale_lines(r->filter, x, in->height, height, width * channels, 1, out->data, r->room.data);
     else
         memcpy(out->data, x, out->size);
     return 0;

@@ -52,25 +52,40 @@ static uint8_t level(int64_t v)
     return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
 }
 
-size_t scale_room(int filter, int64_t from, int64_t to)
+/* One pixel of a line; in: the line, out: its pixel. */
+static void put(const place *p, const uint8_t *in, int64_t step, uint8_t *out)
 {
-    return (size_t)taps(filter, from, to) * (sizeof(double) + sizeof(int32_t));
+    in += p->first * step;
+    for (int64_t c = 0; c < step; c++) {
+        int64_t sum = (int64_t)1 << (PLACES - 1);
+        for (int64_t k = 0; k < p->count; k++)
+            sum += (int64_t)in[k * step + c] * p->weight[k];
+        out[c] = level(sum);
+    }
 }
 
-void scale_lines(int filter, const uint8_t *in, int64_t from, int64_t to, int64_t step, int64_t lines, int64_t next,
-                 int64_t next_out, uint8_t *out, void *room)
+/* Places are taken in blocks, whose weights serve all lines while these are read in the order in which they lie. */
+enum { BLOCK = 64 };
+
+size_t scale_room(int filter, int64_t from, int64_t to)
 {
+    size_t places = (size_t)(to < BLOCK ? to : BLOCK);
+    return (size_t)taps(filter, from, to) * (sizeof(double) + places * sizeof(int32_t));
+}
+
+void scale_lines(int filter, const uint8_t *in, int64_t from, int64_t to, int64_t step, int64_t lines, uint8_t *out,
+                 void *room)
+{
+    int64_t most = taps(filter, from, to);
     double *exact = room;
-    int32_t *weight = (int32_t *)(void *)(exact + taps(filter, from, to));
-    for (int64_t i = 0; i < to; i++) {
-        place p = place_of(filter, from, to, i, exact, weight);
+    int32_t *weight = (int32_t *)(void *)(exact + most);
+    place block[BLOCK];
+    for (int64_t at = 0; at < to; at += BLOCK) {
+        int64_t n = to - at < BLOCK ? to - at : BLOCK;
+        for (int64_t i = 0; i < n; i++)
+            block[i] = place_of(filter, from, to, at + i, exact, weight + i * most);
         for (int64_t l = 0; l < lines; l++)
-            for (int64_t c = 0; c < step; c++) {
-                const uint8_t *x = in + l * next + p.first * step + c;
-                int64_t sum = (int64_t)1 << (PLACES - 1);
-                for (int64_t k = 0; k < p.count; k++)
-                    sum += (int64_t)x[k * step] * p.weight[k];
-                out[l * next_out + i * step + c] = level(sum);
-            }
+            for (int64_t i = 0; i < n; i++)
+                put(&block[i], in + l * from * step, step, out + (l * to + at + i) * step);
     }
 }

@@ -11,8 +11,8 @@
 #include <dirent.h>
 
 static const char *const targets[] = {
-    "params", "avif", "flac", "jpeg", "jpeg2000", "jxl", "mp3", "mpg123", "opus", "png", "skeleton", "sndfile",
-    "vorbis", "webp", "xz", "zstd",
+    "params", "chain", "avif", "blur", "depth", "depth_audio", "flac", "gray", "jpeg", "jpeg2000", "jxl", "mp3",
+    "mpg123", "noise", "opus", "png", "resize", "skeleton", "sndfile", "vorbis", "webp", "xz", "zstd",
 };
 
 static char at_work[4096 + 400];

@@ -11,7 +11,9 @@ static const struct { const char *name, *values; } specs[] = {
     { "mp3", "" }, { "mp3", "bitrate=8" }, { "mp3", "bitrate=32;effort=9" }, { "mp3", "bitrate=320" },
     { "mp3", "quality=2" }, { "mp3", "quality=9.5" }, { "vorbis", "" }, { "vorbis", "quality=-1" },
     { "vorbis", "quality=10" }, { "opus", "" }, { "opus", "bitrate=6;effort=0" }, { "opus", "bitrate=510" },
-    { "flac", "" }, { "flac", "level=0" }, { "flac", "level=8" },
+    { "flac", "" }, { "flac", "level=0" }, { "flac", "level=8" }, { "flac|mp3", "" }, { "mp3:32|opus", "" },
+    { "halver|pcm", "" }, { "halver|mp3", "bitrate=32" }, { "opus|halver|halver:rest=3|vorbis", "" }, { "mp3|pcm", "" },
+    { "depth_audio", "bits=1" }, { "depth_audio", "" }, { "depth_audio", "bits=16" }, { "mp3|depth_audio:13|flac", "" },
 };
 static const int lengths[] = { 1, 2, 575, 576, 1105, 1152, 1153, 5000 };
 static const double rates[] = { 8000, 11025, 22050, 44100, 48000, 96000 };

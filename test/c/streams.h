@@ -26,9 +26,12 @@ static inline void must(int holds, const char *what)
 
 /* ---- codecs ---- */
 
+/* The target "chain", for what the core reads of streams. */
+#define STREAMS_CHAIN "resize:5|gray|skeleton:3"
+
 /* A codec with the interfaces that fuzzing needs beside hz/codec.h. */
 typedef struct target {
-    const hz_codec_api *api;         /* NULL: a plugin without codec */
+    const hz_codec_api *api;         /* NULL: a plugin without codec, and a composed codec, of which that is all */
     const hz_codec_file *file;       /* NULL: none */
     const hz_sound_reader *reader;   /* NULL: none */
     hz_codec *codec;
@@ -37,6 +40,8 @@ typedef struct target {
 /* The target of this plugin; 0 where it is not loaded. */
 static inline int target_open(target *t, const char *name)
 {
+    if (!strcmp(name, "chain"))
+        return (t->codec = hz_codec_new(STREAMS_CHAIN, "")) != NULL;
     for (int i = 0; i < hz_plugin_count(); i++) {
         const hz_plugin_row *row = hz_plugin_at(i);
         void *so = row->name && !strcmp(row->name, name) ? dlopen(row->path, RTLD_NOW) : NULL;
@@ -114,6 +119,18 @@ static inline void feed_codec(const target *t, const uint8_t *data, size_t size)
     t->api->destroy(instance);
     if (taken)
         feed_encode(t, &m);
+}
+
+static inline void feed_chain(const target *t, const uint8_t *data, size_t size)
+{
+    hz_media m, again;
+    hz_stream stream;
+    if (hz_codec_decode(t->codec, data, (int64_t)size, &m) || m.height * m.width > MOST_ENCODED)
+        return;
+    int64_t height = m.height, width = m.width, channels = m.channels;
+    must(!hz_codec_encode(t->codec, &m, &stream), "what was decoded is not encoded");
+    must(!hz_codec_decode(t->codec, stream.data, stream.bytes, &again), "what was encoded is not decoded");
+    must(again.height == height && again.width == width && again.channels == channels, "another size");
 }
 
 /* ---- readers of files of sound ---- */
@@ -222,8 +239,10 @@ static inline int streams_open(target *t, const char *name)
 
 static inline void streams_feed(const target *t, const uint8_t *data, size_t size)
 {
-    if (!t->api && !t->reader)
+    if (!t->api && !t->reader && !t->codec)
         feed_params(data, size);
+    else if (size && !t->api && !t->reader)
+        feed_chain(t, data, size);
     else if (size && t->api)
         feed_codec(t, data, size);
     else if (size)

@@ -8,7 +8,7 @@ FUZZ_WATCHED = $(filter core/codec/% core/text.c,$(CORE))
 FUZZ_CORE    = $(FUZZ_WATCHED:core/%.c=$(FUZZ_BUILD)/%.o) \
                $(patsubst core/%.c,$(BUILD)/%.o,$(filter-out $(FUZZ_WATCHED),$(CORE)))
 FUZZ_PLUGINS = $(EXAMPLES) $(PLUGINS_FOUND)
-FUZZ_TARGETS = $(or $(TARGET),params $(filter-out soxr zimg,$(FUZZ_PLUGINS)))
+FUZZ_TARGETS = $(or $(TARGET),params chain $(filter-out soxr zimg,$(FUZZ_PLUGINS)))
 FUZZ_RUN     = -max_total_time=$(or $(SECONDS),60) -timeout=30 -rss_limit_mb=3000 -max_len=4096 -close_fd_mask=1
 # libsndfile leaks of broken Ogg files what libvorbis holds.
 FUZZ_LEAKS   = $(if $(filter sndfile,$1),0,1)

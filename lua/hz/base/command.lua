@@ -142,7 +142,7 @@ local function take_dashed(who, row, o, seen, list, i)
 end
 
 local function take_keyed(who, row, o, seen, text)
-  local key, value = text:match '^([%w_]+)=(.*)$'
+  local key, value = text:match '^([%w_.]+)=(.*)$'
   local option = find(row, key .. '=')
   if option then return set(who, o, seen, option, value, text) end
   if not row.open then unknown(who, row, text) end
@@ -167,7 +167,7 @@ local function parse(who, row, list, from)
   while list[i] do
     local text = list[i]
     if text:sub(1, 1) == '-' then i = take_dashed(who, row, o, seen, list, i)
-    elseif text:find '^[%w_]+=' then take_keyed(who, row, o, seen, text)
+    elseif text:find '^[%w_.]+=' then take_keyed(who, row, o, seen, text)
     elseif not row.words then unknown(who, row, text)
     else o.words[#o.words + 1] = text end
     i = i + 1

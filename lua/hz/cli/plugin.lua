@@ -1,5 +1,6 @@
 -- plugin.lua: hz plugin list|info|check|new: what was found and skipped, what a codec takes, whether it keeps its word,
 -- a new one.
+local c = require 'hz.c'
 local absent = require 'hz.codec.absent'
 local checked = require 'hz.cli.check.check'
 local command = require 'hz.base.command'
@@ -12,8 +13,11 @@ local questions = require 'hz.cli.check.questions'
 
 local function named(verb, o)
   local name = o.words[1]
-  if not plugins.has(name) then
-    local have, why = table.concat(plugins.codecs(), ', '), ''
+  local known, why = c.try(plugins.codec, name)
+  if not known and name:find '[|:]' then exit.stop(1, ('plugin %s: %s'):format(verb, why)) end
+  if not known then
+    local have = table.concat(plugins.codecs(), ', ')
+    why = ''
     for _, row in ipairs(absent.rows(plugins.own())) do
       if row.name == name then why = ('; it was %s'):format(absent.reason(row)) end
     end

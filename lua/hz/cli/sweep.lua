@@ -22,7 +22,7 @@ local TRAINS = 0.72                -- of a folder without parts: what is held ou
 local function split(list)
   local given, words = {}, {}
   for _, text in ipairs(list) do
-    local key, value = text:match '^([%w_]+)=(.*)$'
+    local key, value = text:match '^([%w_.]+)=(.*)$'
     if key and file.exists(text) ~= 'folder' then given[key] = value else words[#words + 1] = text end
   end
   return given, words

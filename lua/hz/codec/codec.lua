@@ -29,13 +29,14 @@ end
 
 -- The name that the codec has for a parameter. What is far from all names is left to the codec to say.
 local function name_of(name, params, k)
-  local known, found = {}, plugins.param(params, k)
+  local known, own, found = {}, {}, plugins.param(params, k)
   if found then return found.name end
-  for i, p in ipairs(params) do known[i] = p.name end
-  local short = {}
-  for i, p in ipairs(params) do short[i] = p.name:match '[^.]*$' end
+  for i, p in ipairs(params) do
+    known[i], own[i] = p.name, p.name:match '[^.]*$'
+    if own[i] == k then return k end                     -- of several stages
+  end
   local meant = names.meant(k, known)
-  if meant == '' then meant = names.meant(k, short) end
+  if meant == '' then meant = names.meant(k, own) end
   if meant ~= '' then c.fail("%s: '%s' is no parameter%s; has %s", name, k, meant, table.concat(known, ', ')) end
   return k
 end

@@ -110,12 +110,15 @@ function M.rows_of(name)
   return list
 end
 
+-- 'net:plan' names a method, 'resize:16' and 'resize|jpeg' codecs.
+local function is_codec(name) return name:find '[|=]' ~= nil or name:find ':%d' ~= nil end
+
 local function text_of(name)
   local parts = {}
   for i, r in ipairs(M.rows_of(name)) do parts[i] = row_text(r) end
   local last = name:match '[^%.:]*$'
-  for _, other in ipairs(name:find ':' and {} or M.others) do
-    parts[#parts + 1] = other(last)
+  for _, other in ipairs(name:find ':' and not is_codec(name) and {} or M.others) do
+    parts[#parts + 1] = other(is_codec(name) and name or last)
   end
   return #parts > 0 and table.concat(parts, '\n') or nil
 end
