@@ -1,6 +1,5 @@
 -- plugin.lua: hz plugin list|info|check|new: what was found and skipped, what a codec takes, whether it keeps its word,
 -- a new one.
-local absent = require 'hz.codec.absent'
 local command = require 'hz.base.command'
 local exit = require 'hz.exit'
 local info = require 'hz.cli.plugin.info'
@@ -12,12 +11,9 @@ local plugins = require 'hz.codec.plugins'
 local function named(verb, o)
   local name = o.words[1]
   if not plugins.has(name) then
-    local have, why = table.concat(plugins.codecs(), ', '), ''
-    for _, row in ipairs(absent.rows(plugins.own())) do
-      if row.name == name then why = ('; it was %s'):format(absent.reason(row)) end
-    end
+    local have = table.concat(plugins.codecs(), ', ')
     exit.stop(1, ("plugin %s: no codec '%s' is loaded; have %s (hz plugin list says what was skipped)%s"):format(verb,
-      name, have, why))
+      name, have, plugins.unbuilt { name }))
   end
   return name
 end
