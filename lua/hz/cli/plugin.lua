@@ -1,7 +1,6 @@
 -- plugin.lua: hz plugin list|info|check|new: what was found and skipped, what a codec takes, whether it keeps its word,
 -- a new one.
 local c = require 'hz.c'
-local absent = require 'hz.codec.absent'
 local checked = require 'hz.cli.check.check'
 local command = require 'hz.base.command'
 local exit = require 'hz.exit'
@@ -17,12 +16,8 @@ local function named(verb, o)
   if not known and name:find '[|:]' then exit.stop(1, ('plugin %s: %s'):format(verb, why)) end
   if not known then
     local have = table.concat(plugins.codecs(), ', ')
-    why = ''
-    for _, row in ipairs(absent.rows(plugins.own())) do
-      if row.name == name then why = ('; it was %s'):format(absent.reason(row)) end
-    end
     exit.stop(1, ("plugin %s: no codec '%s' is loaded; have %s (hz plugin list says what was skipped)%s"):format(verb,
-      name, have, why))
+      name, have, plugins.unbuilt { name }))
   end
   return name
 end

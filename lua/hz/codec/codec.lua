@@ -9,6 +9,7 @@ local need = require 'hz.base.need'
 local measure = require 'hz.codec.measure'
 local media = require 'hz.codec.media'
 local plugins = require 'hz.codec.plugins'
+local say = require 'hz.base.say'
 local tables = require 'hz.base.table'
 local tensor = require 'hz.tensor.tensor'
 local visible = require 'hz.base.visible'.text
@@ -209,6 +210,13 @@ local function summarise(account, seen)
   return account
 end
 
+local said = {}                    -- names of codecs
+local function say_once(self)
+  local row = not said[self.name] and plugins.row(self.name)
+  said[self.name] = true
+  if row and row.script then say(self.name .. ' is written in Lua: it recodes on one thread, slower than C') end
+end
+
 -- Encodes and decodes every item of a set on all cores (threads=n: on so many): images
 -- (images,height,width[,channels]), or sounds (sounds,frames[,channels]) with rate=, and frames={...} where they are
 -- shorter than their places. Gives the decoded set and its account: bytes_payload, bytes_tables, bytes_container (means
@@ -217,6 +225,7 @@ end
 -- hz_tables) that earlier calls counted; this one counts on.
 function methods:recode(items, options)
   local o = names.options(self.name .. ': recode', options, 'rate frames threads tables')
+  say_once(self)
   if o.threads ~= nil then need.count(self.name, 'threads', o.threads) end
   local set = media.set(kind_of(self), self.name, items, o)
   local decoded, recoded = media.places(set), ffi.new('hz_recoded[?]', set.n)

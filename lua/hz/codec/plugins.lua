@@ -1,5 +1,6 @@
 -- plugins.lua: which plugins and codecs there are, as Lua tables. Looks once: along HZ_PLUGIN_PATH, in the user's own
 -- folder, beside the library; of codecs that are called the same the first one is used.
+local absent = require 'hz.codec.absent'
 local c = require 'hz.c'
 local declared = require 'hz.codec.declared'
 local file = require 'hz.base.file'
@@ -57,6 +58,14 @@ function M.list()
   return rows
 end
 
+-- Lines that plugins noted for whoever reads a list.
+function M.notes()
+  load()
+  local list = {}
+  for line in ffi.string(C.hz_plugin_log()):gmatch '[^\n]+' do list[#list + 1] = line end
+  return list
+end
+
 -- The row of the plugin whose codec is called so; nil for none.
 function M.row(name)
   for _, r in ipairs(M.list()) do
@@ -111,6 +120,16 @@ function M.codecs()
   return list
 end
 
+-- "; mp3 was not built, for want of lame (Debian: ...)" of those names; '' where none is.
+function M.unbuilt(list)
+  local text, asked = '', {}
+  for _, name in ipairs(list) do asked[name] = C.hz_codec_find(name) == nil end
+  for _, row in ipairs(absent.rows(M.own())) do
+    if asked[row.name] then text = ('%s; %s was %s'):format(text, row.name, absent.reason(row)) end
+  end
+  return text
+end
+
 -- What was meant by the first plain name in it that no codec has.
 local function meant(name)
   local codecs = M.codecs()
@@ -129,7 +148,7 @@ function M.codec(name)
   local api = C.hz_codec_find(name)
   if api == nil then
     local why = c.message()
-    c.fail('%s', why .. meant(name))
+    c.fail('%s', why .. meant(name) .. M.unbuilt(M.stages(name)))
   end
   return describe(api)
 end

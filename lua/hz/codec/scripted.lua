@@ -47,12 +47,17 @@ local function is_kind(who, v)
 end
 
 local function is_text(who, v, name) need.text(who, name, v) end
+local function is_name(who, v)
+  if type(v) ~= 'string' or not v:find '^%a[%w_]*$' or #v > 31 then
+    need.fail(who, 'name', v, 'at most 31 letters, digits and _')
+  end
+end
 local function is_function(who, v, name) need.callable(who, name, v) end
 local function is_boolean(who, v, name) need.boolean(who, name, v) end
 
 -- Fields, each with its check; a field may be absent where it has a default, or `free`.
 local fields = {
-  name = { is_text }, version = { is_text }, about = { is_text }, kind = { is_kind }, encode = { is_function },
+  name = { is_name }, version = { is_text }, about = { is_text }, kind = { is_kind }, encode = { is_function },
   decode = { is_function }, params = { is_text, default = '' }, library = { is_text, default = jit.version },
   lossless = { is_boolean, default = false }, channels = { is_channels, free = true },
   rates = { is_rates, free = true },

@@ -50,6 +50,7 @@ local function text_of(rows)
   for _, r in ipairs(missing(rows)) do
     lines[#lines + 1] = ('absent   %s\n%s'):format(visible(r.name), wrapped(absent.reason(r)))
   end
+  for _, line in ipairs(plugins.notes()) do lines[#lines + 1] = wrapped(line):gsub('^%s+', 'noted    ') end
   local searched = wrapped(table.concat(plugins.folders(), ', ')):gsub('^%s+', 'searched ')
   if #shown > 0 then table.insert(lines, 1, used(shown)) else table.insert(lines, 1, 'no plugin was found') end
   lines[#lines + 1] = searched
