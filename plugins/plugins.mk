@@ -54,12 +54,14 @@ plugins: $(PLUGINS_FOUND:%=$(BUILD)/plugins/%.so)   ## build the codec plugins w
 	  echo "$p: $(foreach n,$(NEEDS_$p),$n $(shell pkg-config --modversion $n 2>/dev/null)) -> $(BUILD)/plugins/$p.so";,\
 	  echo "$p: $(NEEDS_$p) not found, skipped";))
 
-# For the tests: the examples, a codec of sounds, and one plugin for each thing that a plugin can do wrong (odd.c).
-$(BUILD)/test/plugins/pcm.so: test/plugins/pcm.c core/hz/plugin.h
+# For the tests: the examples, a codec of sounds, one that ruins its process (wild.c), and one plugin for each thing that
+# a plugin can do wrong otherwise (odd.c).
+SOLE = $(BUILD)/test/plugins/pcm.so $(BUILD)/test/plugins/wild.so
+$(SOLE): $(BUILD)/test/plugins/%.so: test/plugins/%.c core/hz/plugin.h
 	@mkdir -p $(@D)
 	$(CC) $(PLUGIN_CFLAGS) -shared -o $@ $< -lm -Wl,--no-undefined
 ODD = draft short unnamed closed grammar twice account silent overrun fails shrinks vector
 $(BUILD)/test/plugins/odd_%.so: test/plugins/odd.c core/hz/plugin.h
 	@mkdir -p $(@D)
 	$(CC) $(PLUGIN_CFLAGS) -DODD_$* -shared -o $@ $< -Wl,--no-undefined
-ctests: $(EXAMPLES:%=$(BUILD)/test/plugins/%.so) $(BUILD)/test/plugins/pcm.so $(ODD:%=$(BUILD)/test/plugins/odd_%.so)
+ctests: $(EXAMPLES:%=$(BUILD)/test/plugins/%.so) $(SOLE) $(ODD:%=$(BUILD)/test/plugins/odd_%.so)
