@@ -54,9 +54,10 @@ plugins: $(PLUGINS_FOUND:%=$(BUILD)/plugins/%.so)   ## build the codec plugins w
 	  echo "$p: $(foreach n,$(NEEDS_$p),$n $(shell pkg-config --modversion $n 2>/dev/null)) -> $(BUILD)/plugins/$p.so";,\
 	  echo "$p: $(NEEDS_$p) not found, skipped";))
 
-# For the tests: the examples, codecs of sounds, and one plugin for each thing that a plugin can do wrong (odd.c).
-$(BUILD)/test/plugins/pcm.so $(BUILD)/test/plugins/halver.so: $(BUILD)/test/plugins/%.so: test/plugins/%.c \
-                                                             core/hz/plugin.h
+# For the tests: the examples, codecs of sounds, one that ruins its process (wild.c), and one plugin for each thing that
+# a plugin can do wrong otherwise (odd.c).
+SOLE = $(patsubst %,$(BUILD)/test/plugins/%.so,pcm halver wild)
+$(SOLE): $(BUILD)/test/plugins/%.so: test/plugins/%.c core/hz/plugin.h
 	@mkdir -p $(@D)
 	$(CC) $(PLUGIN_CFLAGS) -shared -o $@ $< -lm -Wl,--no-undefined
 ODD = draft short unnamed closed grammar twice account silent overrun fails shrinks vector
@@ -78,4 +79,4 @@ $(BUILD)/test/bad/bad_throws.so: test/plugins/bad.cc test/plugins/bad.c core/hz/
 	@mkdir -p $(@D)
 	g++ $(OPT) -g -fPIC -fvisibility=hidden -Icore $(SAN) -DNAME=bad_throws -shared -o $@ $< -lm
 ctests: $(patsubst %,$(BUILD)/test/bad/bad_%.so,$(BAD) $(BAD_SOUND) $(if $(HAVE_CXX),throws))
-ctests: $(patsubst %,$(BUILD)/test/plugins/%.so,$(EXAMPLES) pcm halver) $(ODD:%=$(BUILD)/test/plugins/odd_%.so)
+ctests: $(EXAMPLES:%=$(BUILD)/test/plugins/%.so) $(SOLE) $(ODD:%=$(BUILD)/test/plugins/odd_%.so)

@@ -131,5 +131,8 @@ hz_status rate_restore(const codec_row *row, void *instance, hz_media *m, const 
 
 hz_status tables_add(hz_tables *t, const uint8_t *data, int64_t bytes);
 hz_status tables_merge(hz_tables *t, const hz_tables *from);
+/* All of them to a file, and into a set from one, whoever wrote it. */
+hz_status tables_write(const hz_tables *t, int fd);
+hz_status tables_read(hz_tables *t, int fd);
 
 #endif

@@ -2,11 +2,9 @@
    Items go out in chunks taken in rising order, so when item i fails every lower one is with some thread already and is
    finished: the lowest failing item is the same for any number of threads. Decoders of images write straight into the
    result; sounds are cut to their original's length on the way there. */
-#include "codec/door.h"
+#include "codec/job.h"
 #include "bounds.h"
 #include "spread.h"
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,20 +15,7 @@ static const struct { const char *name; int chunk; } kinds[] = {
     [HZ_AUDIO] = { "sound", 1 },
 };
 
-typedef struct job {
-    const codec_row *row;
-    const double *values;
-    const hz_media *items;           /* (n) */
-    uint8_t *decoded;                /* n places, `stride` bytes from one to the next */
-    int64_t n, stride;
-    hz_recoded *out;                 /* (n) or NULL */
-    hz_tables *tables;               /* or NULL; guarded by lock */
-    int threads, chunk;
-    atomic_llong next, failed;       /* first item not yet handed out; lowest that failed, n: none */
-    pthread_mutex_t lock;
-    hz_status code;                  /* of `failed`, with its message; guarded by lock */
-    char message[1024];
-} job;
+const char *job_item(const job *j) { return kinds[j->row->api->kind].name; }
 
 /* What one thread works with. */
 typedef struct station {
@@ -38,7 +23,14 @@ typedef struct station {
     hz_bytes stream, samples, resampled;
     hz_account account;
     hz_tables *tables;
+    atomic_llong *at;                /* what it is at work on (job.h), NULL if nobody looks */
 } station;
+
+static void say_at(const station *b, int64_t i)
+{
+    if (b->at)
+        atomic_store(b->at, i);
+}
 
 /* Notes the calling thread's failure at item i, -1 for one that concerns none. */
 static void note(job *j, int64_t i, hz_status code)
@@ -97,13 +89,14 @@ static hz_status recode_one(job *j, station *b, int64_t i)
 static void recode_chunks(job *j, station *b)
 {
     int64_t from;
-    while ((from = atomic_fetch_add(&j->next, j->chunk)) < j->n) {
-        int64_t to = from + j->chunk < j->n ? from + j->chunk : j->n;
+    while ((from = atomic_fetch_add(&j->next, j->chunk)) < j->end) {
+        int64_t to = from + j->chunk < j->end ? from + j->chunk : j->end;
         if (hz_signal_pending()) {
             note(j, -1, hz_fail(HZ_ESTATE, "recode: stopped by signal %d", hz_signal_pending()));
             return;
         }
         for (int64_t i = from; i < to && i < atomic_load(&j->failed); i++) {
+            say_at(b, i);
             hz_status status = recode_one(j, b, i);
             if (status) {
                 note(j, i, status);
@@ -122,15 +115,16 @@ static hz_status station_open(job *j, station *b)
     return b->instance ? HZ_OK : host_blame(j->row->api->name, HZ_EARG);
 }
 
-static void recode_work(void *arg, int worker)
+void job_work(void *arg, int worker)
 {
     job *j = arg;
-    station b = { .instance = NULL };
+    station b = { .at = j->at ? &j->at[worker] : NULL };
     hz_status status = station_open(j, &b);
     if (status)
         note(j, -1, status);
     else
         recode_chunks(j, &b);
+    say_at(&b, AT_END);
     pthread_mutex_lock(&j->lock);
     status = !status && j->tables ? tables_merge(j->tables, b.tables) : HZ_OK;
     pthread_mutex_unlock(&j->lock);
@@ -166,8 +160,7 @@ static hz_status check_places(const job *j)
     return HZ_OK;
 }
 
-static hz_status set_up(job *j, hz_codec *c, const hz_media *items, int64_t n, void *decoded, int64_t stride,
-                        int threads)
+hz_status job_set_up(job *j, hz_codec *c, const hz_media *items, int64_t n, void *decoded, int64_t stride, int threads)
 {
     const codec_row *row = codec_row_of(c);
     const char *name = row->api->name;
@@ -177,7 +170,8 @@ static hz_status set_up(job *j, hz_codec *c, const hz_media *items, int64_t n, v
                        (long long)n, (long long)stride);
     if (threads < 0 || threads > 256)
         return hz_fail(HZ_EARG, "%s: threads is %d; needs 0 (all cores) .. 256", name, threads);
-    *j = (job){ .row = row, .values = hz_codec_values(c), .items = items, .decoded = decoded, .n = n };
+    *j = (job){ .row = row, .values = hz_codec_values(c), .items = items, .decoded = decoded, .n = n,
+                .end = n };
     j->stride = stride;
     j->chunk = kinds[row->api->kind].chunk;
     j->threads = row->serial ? 1 : (int)min(spread_threads(threads), ceil_div(n, j->chunk));
@@ -189,7 +183,7 @@ static hz_status set_up(job *j, hz_codec *c, const hz_media *items, int64_t n, v
     return HZ_OK;
 }
 
-static hz_status finish(job *j)
+hz_status job_finish(job *j)
 {
     int64_t at = atomic_load(&j->failed);
     pthread_mutex_destroy(&j->lock);
@@ -197,7 +191,7 @@ static hz_status finish(job *j)
         return HZ_OK;
     if (at < 0)
         return hz_fail(j->code, "%s", j->message);
-    return hz_fail(j->code, "recode: %s %lld of %lld: %s", kinds[j->row->api->kind].name, (long long)at,
+    return hz_fail(j->code, "recode: %s %lld of %lld: %s", job_item(j), (long long)at,
                    (long long)j->n, j->message);
 }
 
@@ -205,13 +199,13 @@ hz_status hz_codec_recode(hz_codec *c, const hz_media *items, int64_t n, void *d
                           hz_tables *tables, int threads)
 {
     job j;
-    hz_status status = set_up(&j, c, items, n, decoded, stride, threads);
+    hz_status status = job_set_up(&j, c, items, n, decoded, stride, threads);
     if (status)
         return status;
     j.out = out;
     j.tables = tables;
-    spread(j.threads, recode_work, &j);
-    return finish(&j);
+    spread(j.threads, job_work, &j);
+    return job_finish(&j);
 }
 
 /* ---- the library's plain loop over images, for comparison ---- */
@@ -258,13 +252,13 @@ static hz_status race(hz_codec *c, const field *f, int64_t n, uint8_t *decoded, 
                       double *recode, double *plain)
 {
     job j;
-    hz_status status = set_up(&j, c, f->items, n, decoded, bytes, threads);
+    hz_status status = job_set_up(&j, c, f->items, n, decoded, bytes, threads);
     if (status)
         return status;
     double start = hz_seconds();
     spread(j.threads, plain_work, &j);
     *plain = hz_seconds() - start;
-    if ((status = finish(&j)))
+    if ((status = job_finish(&j)))
         return status;
     start = hz_seconds();
     status = hz_codec_recode(c, f->items, n, decoded, bytes, f->out, f->tables, threads);

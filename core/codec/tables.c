@@ -1,8 +1,13 @@
 /* tables.c: a set of table segments, so that a set of files counts byte-identical ones once.
    A segment is kept as its length and its digest. */
+#define _GNU_SOURCE
 #include "codec/door.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+static const int64_t MOST = (int64_t)1 << 48;      /* bytes of a segment */
 
 typedef struct entry {
     uint64_t a, b;
@@ -117,6 +122,37 @@ hz_status tables_merge(hz_tables *t, const hz_tables *from)
             return HZ_EMEM;
     return HZ_OK;
 }
+
+/* ---- to another process ---- */
+
+hz_status tables_write(const hz_tables *t, int fd)
+{
+    FILE *f = fdopen(dup(fd), "wb");
+    int bad = !f;
+    for (int64_t i = 0; !bad && i < t->slots; i++)
+        bad = t->slot[i].bytes && fwrite(&t->slot[i], sizeof t->slot[i], 1, f) != 1;
+    if (f)
+        bad |= fclose(f) != 0;
+    return bad ? hz_fail(HZ_EMEM, "tables: no memory to pass on %lld segments", (long long)t->count) : HZ_OK;
+}
+
+hz_status tables_read(hz_tables *t, int fd)
+{
+    int copy = dup(fd);
+    FILE *f = copy >= 0 && lseek(copy, 0, SEEK_SET) == 0 ? fdopen(copy, "rb") : NULL;
+    hz_status status = f ? HZ_OK : hz_fail(HZ_EMEM, "tables: no memory to take segments");
+    for (entry e; !status && fread(&e, sizeof e, 1, f) == 1;)
+        status = e.bytes < 1 || e.bytes > MOST ? hz_fail(HZ_ESTATE, "tables: a segment of %lld bytes was passed on",
+                                                         (long long)e.bytes)
+               : add(t, &e);
+    if (f)
+        fclose(f);
+    else if (copy >= 0)
+        close(copy);
+    return status;
+}
+
+/* ---- making and asking ---- */
 
 hz_tables *hz_tables_new(void)
 {

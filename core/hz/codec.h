@@ -3,6 +3,7 @@
 #define HZ_CODEC_H
 #include "hz/base.h"
 #include "hz/plugin.h"
+#include "hz/tensor.h"
 #pragma GCC visibility push(default)
 
 /* ---- plugins ---- */
@@ -153,6 +154,16 @@ typedef struct hz_recoded {
    count. [main] */
 hz_status hz_codec_recode(hz_codec *c, const hz_media *items, int64_t n, void *decoded, int64_t stride, hz_recoded *out,
                           hz_tables *tables, int threads);
+
+/* Zeros to decode into by hz_codec_recode_apart, between pages that nobody may touch. new: hz_tensor_free; NULL on
+   failure. */
+hz_tensor *hz_codec_places(int dtype, int ndim, const int64_t *shape);
+
+/* The very same in a process of its own, a fork that ends with the call, for codecs that may crash, hang, exit, print
+   or write where they should not: all of that costs this call alone, and the message names the item. `decoded` is all
+   of hz_codec_places; seconds, > 0: how long an item may take. [main] */
+hz_status hz_codec_recode_apart(hz_codec *c, const hz_media *items, int64_t n, void *decoded, int64_t stride,
+                                hz_recoded *out, hz_tables *tables, int threads, double seconds);
 
 /* Seconds for the same work (encode, decode, all pixels written) by hz_codec_recode and by the library's plain loop,
    one loop per thread over an equal share. pixels, decoded: uint8_t (n,height,width,channels). Fails if the codec

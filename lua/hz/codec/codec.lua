@@ -4,6 +4,7 @@ local c = require 'hz.c'
 local clip = require 'hz.codec.clip'
 local crypto = require 'hz.ext.crypto'
 local isa = require 'hz.isa'
+local isolate = require 'hz.codec.isolate'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
 local measure = require 'hz.codec.measure'
@@ -222,15 +223,17 @@ end
 -- shorter than their places. Gives the decoded set and its account: bytes_payload, bytes_tables, bytes_container (means
 -- per stand-alone file), tables_once, bits_per_sample (payload, and tables counted once for the set),
 -- bits_per_sample_file, psnr or snr (nil when exact), and payload() ... squared_error() per item. tables: those (an
--- hz_tables) that earlier calls counted; this one counts on.
+-- hz_tables) that earlier calls counted; this one counts on. isolate=true: in a process of its own (isolate.lua).
 function methods:recode(items, options)
-  local o = names.options(self.name .. ': recode', options, 'rate frames threads tables')
+  local o = names.options(self.name .. ': recode', options, 'rate frames threads tables isolate')
   say_once(self)
   if o.threads ~= nil then need.count(self.name, 'threads', o.threads) end
+  if o.isolate ~= nil then need.boolean(self.name, 'isolate', o.isolate) end
   local set = media.set(kind_of(self), self.name, items, o)
-  local decoded, recoded = media.places(set), ffi.new('hz_recoded[?]', set.n)
-  local seen = o.tables or c.own(C.hz_tables_new, C.hz_tables_free)
-  local status = c.into(C.hz_codec_recode, self.handle, set.media, set.n, decoded:pointer(), set.stride, recoded, seen,
+  local decoded = o.isolate and isolate.places(set) or media.places(set)
+  local recoded, seen = ffi.new('hz_recoded[?]', set.n), o.tables or c.own(C.hz_tables_new, C.hz_tables_free)
+  local recode = o.isolate and isolate.recode or C.hz_codec_recode
+  local status = c.into(recode, self.handle, set.media, set.n, decoded:pointer(), set.stride, recoded, seen,
     o.threads or 0)
   if status ~= 0 then c.poll() end                 -- an interrupt is no mistake
   c.check(status)

@@ -6,6 +6,7 @@ local c = require 'hz.c'
 local crypto = require 'hz.ext.crypto'
 local fields = require 'hz.base.fields'
 local file = require 'hz.base.file'
+local isolate = require 'hz.codec.isolate'
 local json = require 'hz.base.json'
 local measure = require 'hz.codec.measure'
 local media = require 'hz.codec.media'
@@ -110,10 +111,10 @@ local function joined(parts)
   return all
 end
 
-local function make(parts, codec, kind)
-  if kind == 'audio' then return resound.make(parts, codec, columns(kind)) end
+local function make(parts, codec, kind, apart)
+  if kind == 'audio' then return resound.make(parts, codec, columns(kind), apart) end
   local items = joined(parts)
-  local decoded, account = codec:recode(items)
+  local decoded, account = codec:recode(items, { isolate = apart })
   local entry = { samples = items:count() / #items, tables_once = account.tables_once, tensors = { items = decoded } }
   for _, name in ipairs(columns(kind)) do entry.tensors[name] = account[name](account) end
   return entry
@@ -160,8 +161,17 @@ local function remember(key, entry)
   end
 end
 
+-- What a codec has ended in its own process, by key: it would again, in each cell that needs it.
+local failures = {}
+
+-- Lets what has failed be tried again.
+function M.retry() failures = {} end
+
 -- Forgets what is in memory (not on disk).
-function M.forget() memory, order = {}, {} end
+function M.forget()
+  memory, order = {}, {}
+  M.retry()
+end
 
 -- Removes the oldest entries until at most `cap` bytes remain; `spare` is never removed.
 local function prune(folder, cap, spare)
@@ -223,7 +233,17 @@ local function store_entry(path, key, entry)
   prune(file.folder_of(path), M.cap, path)
 end
 
-local function fetch(parts, codec, kind, key, note)
+-- Makes an entry; apart: in a process of its own.
+local function made(parts, codec, kind, key, apart)
+  if not apart then return make(parts, codec, kind, false) end
+  local ok, entry = true, nil
+  if not failures[key] then ok, entry = c.try(make, parts, codec, kind, true) end
+  if not ok then failures[key] = tostring(entry) end
+  if failures[key] then error(failures[key], 0) end
+  return entry
+end
+
+local function fetch(parts, codec, kind, key, note, apart)
   if memory[key] then used(key) return memory[key] end
   local folder, entry = M.folder(), nil
   local path = folder and file.join(folder, key:sub(1, 40) .. '.safetensors')
@@ -231,7 +251,7 @@ local function fetch(parts, codec, kind, key, note)
     entry = attempt(note, 'recode: %s; the cache entry is made anew', load_entry, path, key, parts, kind)
   end
   if not entry then
-    entry = make(parts, codec, kind)
+    entry = made(parts, codec, kind, key, apart)
     if path then attempt(note, 'recode: %s; going on without the cache on disk', store_entry, path, key, entry) end
   end
   remember(key, entry)
@@ -267,11 +287,12 @@ end
 -- them raw. Returns { sets (in the order of `parts`, hashes and labels those of the originals), account, parts (an
 -- account each; their tables_once is 0, it belongs to the whole) }. note(text) takes messages about the cache (default:
 -- stderr).
-function M.group(parts, codec, note)
+function M.group(parts, codec, note, mode)
   check(parts, codec)
   local kind = parts[1].sounds and 'audio' or 'image'
   if not codec and kind == 'image' then return raw(parts) end
-  local entry = fetch(parts, codec, kind, key_of(parts, codec), note or say)
+  local apart = codec ~= nil and isolate.wanted(mode or 'auto', codec)
+  local entry = fetch(parts, codec, kind, key_of(parts, codec), note or say, apart)
   local how = codec and ('%s{%s}'):format(codec.name, codec.text)
   local out, at = { sets = {}, parts = {}, account = M.no_account(kind) }, 0
   for i, set in ipairs(parts) do

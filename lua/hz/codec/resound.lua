@@ -50,11 +50,12 @@ local function put(column, at, n, value)
 end
 
 -- One portion: its features into the entry's items, its account into the columns, both from place `at` on.
-local function take(entry, clips, codec, seen, samples, frames, at)
+local function take(entry, clips, codec, how, samples, frames, at)
   local decoded, column = samples, nil
   if codec then
     local account
-    decoded, account = codec:recode(samples, { rate = clips.rate, frames = frames, tables = seen })
+    decoded, account = codec:recode(samples,
+      { rate = clips.rate, frames = frames, tables = how.seen, isolate = how.apart })
     column = function(name) return account[name](account) end
     entry.tables_once = account.tables_once
   else
@@ -73,18 +74,18 @@ local function take(entry, clips, codec, seen, samples, frames, at)
 end
 
 -- The entry of several sets (recode.lua): items, their features, and columns by name. codec: nil leaves them as they
--- are.
-function M.make(parts, codec, columns)
+-- are. apart: a process of its own recodes.
+function M.make(parts, codec, columns, apart)
   local n, at = 0, 0
   for _, set in ipairs(parts) do n = n + #set.labels end
   local entry = { tables_once = 0, tensors = { items = parts[1].sounds:places(n) } }
   for _, name in ipairs(columns) do entry.tensors[name] = tensor.empty({ n }, 'f64') end
-  local seen = codec and c.own(C.hz_tables_new, C.hz_tables_free)
+  local how = { seen = codec and c.own(C.hz_tables_new, C.hz_tables_free), apart = apart }
   local what = codec and ('%s{%s}'):format(codec.name, codec.text) or 'listening to sounds'
   for _, set in ipairs(parts) do
     local clips, base = set.sounds, at
     clips:portions(clips:numbers(set.clips), what, function(samples, frames, from)
-      take(entry, clips, codec, seen, samples, frames, base + from)
+      take(entry, clips, codec, how, samples, frames, base + from)
     end)
     at = at + #set.labels
   end

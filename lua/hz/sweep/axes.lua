@@ -105,7 +105,7 @@ end
 local function open_sets(o, p)
   local e, test = p.encoding, p.damage and controls.damaged(p.test, p.damage) or p.test
   if o.epochs == 0 then
-    local g = recode.group({ test }, e.test.codec)
+    local g = recode.group({ test }, e.test.codec, nil, o.isolate)
     return { test = g.sets[1], accounts = { all = g.account, test = g.parts[1] } }
   end
   local with_train, roles = { p.train }, { 'train' }
@@ -118,8 +118,8 @@ local function open_sets(o, p)
     end
     out.accounts.all = recode.add(out.accounts.all or recode.no_account(), g.account)
   end
-  take(recode.group(with_train, e.train.codec), roles)
-  if e.train ~= e.test then take(recode.group({ test }, e.test.codec), { 'test' }) end
+  take(recode.group(with_train, e.train.codec, nil, o.isolate), roles)
+  if e.train ~= e.test then take(recode.group({ test }, e.test.codec, nil, o.isolate), { 'test' }) end
   out.watch = out.watch or out.test
   return out
 end
@@ -260,6 +260,7 @@ end
 -- (of models: nets.lua), the encodings as encodings.lua takes them, protocol, controls (true or false), train, test
 -- (counts or nil), weights, and the settings of a training: dtype one or a list, optimizer() makes one.
 function M.jobs(o)
+  recode.retry()
   local jobs, list, all = {}, encodings.pairs(o), split_all(o)
   local add = collector(o, jobs)
   o.weights_digest = o.weights and weights_digest(o.weights)

@@ -3,6 +3,7 @@ local c = require 'hz.c'
 local dataset = require 'hz.data.dataset'
 local encodings = require 'hz.sweep.encodings'
 local file = require 'hz.base.file'
+local isolate = require 'hz.codec.isolate'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
 local plans = require 'hz.net.plan'
@@ -15,11 +16,11 @@ local M = {}
 -- Fields of a sweep: its own, and every setting that decides what comes of a training.
 local settings = training.names('', 'decides', 'no')
 M.known = training.names([[name runs request dry foretell parallel tune data codec quality codec_test quality_test model
-  weights norm width protocol train test values margin alpha force controls matrix hours]], 'decides', 'no')
+  weights norm width protocol train test values margin alpha force controls matrix hours isolate]], 'decides', 'no')
 local standard = { name = 'sweep', codec = { 'jpeg' }, protocol = 'strict', seed = { 1 }, parallel = 1,
   controls = false, matrix = false, force = false }
 
-local unasked = names.set 'data optimizer runs dry foretell parallel weights_digest margin alpha force hours'
+local unasked = names.set 'data optimizer runs dry foretell parallel weights_digest margin alpha force hours isolate'
 
 -- What was asked for, in plain values: two sweeps of the same request differ only in what the world has become since.
 function M.of(o)
@@ -100,6 +101,7 @@ function M.check(o)
   check_kinds(o)
   encodings.take(o, M.known)
   take_adaptive(o)
+  o.isolate = isolate.mode('sweep', o.isolate)
   local raw = false                                    -- among the codecs: the others are taken as they are
   for _, codec in ipairs(o.codec) do raw = raw or codec == 'raw' end
   for _, k in ipairs { 'data', 'quality', 'model', 'epochs', 'optimizer' } do

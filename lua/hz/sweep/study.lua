@@ -14,6 +14,7 @@ local c = require 'hz.c'
 local classify = require 'hz.codec.classify'
 local fields = require 'hz.base.fields'
 local isa = require 'hz.isa'
+local isolate = require 'hz.codec.isolate'
 local metrics = require 'hz.net.metrics'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
@@ -182,6 +183,8 @@ local last_rows = {
   protocol.asked[1], protocol.asked[2], protocol.force,
   { 'controls', false, 'bool', 'with two seeds or more also raw with fresh seeds, and raw with known damage' },
   { 'matrix', false, 'bool', 'test every trained net on every encoding' },
+  { 'isolate', 'auto', 'string', 'recode in a process of its own, so that a crash costs its cells alone; auto: codecs '
+    .. 'of plugins from elsewhere', choices = isolate.modes },
   { 'hours', nil, 'float', 'begin no cell after so many; the same command goes on', min = 0.0001 },
   { 'tune', false, 'bool', 'choose kernels by trial, once for all cells; remembered for this machine' },
   { 'dry', false, 'bool', 'say how many cells and how long, and stop' },

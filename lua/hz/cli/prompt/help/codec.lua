@@ -16,8 +16,10 @@ return {
   { 'codec:decode', 'c:decode(bytes, {frames=, rate=})',
     'the image, u8 (height,width,channels), or the sound; frames, rate: of its original, where another codec made it',
     sounds .. 'print(c:decode((c:encode(hz.sound.new(hz.zeros{4000}, 8000))))) end end' },
-  { 'codec:recode', 'c:recode(set, {rate=, frames={}, threads=n})',
-    'the set encoded and decoded on all cores, and its account: bytes, bits per sample, PSNR or SNR',
+  { 'codec:recode', 'c:recode(set, {rate=, frames={}, threads=n, isolate=true})',
+    'the set encoded and decoded on all cores, and its account: bytes, bits per sample, PSNR or SNR; isolate: in a '
+    .. 'process of its own, so that a codec that crashes, hangs or exits is an error that names the item (an item may '
+    .. 'take a minute, or HZ_ITEM_SECONDS)',
     images .. 'print((select(2, c:recode(hz.zeros({3,8,8,3}, "u8"))))) end end' },
   { 'codec:note', 'c:note{rate=, channels=}',
     'what a codec does to sounds of this rate beyond its values: another rate, another bitrate, a lowpass',

@@ -5,6 +5,7 @@ return {
     'trains every cell of a table of axes, or carries on where it was stopped; parameters of the codecs are axes, too '
     .. "(subsampling={'420', '444'}; in values={...} if the sweep has a key of that name); "
     .. "seed='adaptive' looks at 5, 10, 20 seeds; matrix=true tests every net on every encoding; "
+    .. "isolate='auto', 'always', 'never': recode in a process of its own; "
     .. "see experiments/cifar_sweep.lua",
     'print(type(hz.sweep))' },
   { 'study',
