@@ -68,7 +68,8 @@ $(BUILD)/test/plugins/odd_%.so: test/plugins/odd.c core/hz/plugin.h
 # folder of their own, as some of them cannot even be loaded.
 BAD       = none overrun underrun overdraws stale shared leaks drips maps leaves destroys prints floods inverted \
             swapped exits quits loops sleeps clock rand pid garbage statics falls writes reads hangs swells \
-            tables wraps tiny ends grey symbols silent creates opens
+            tables wraps tiny ends grey symbols silent creates opens leaves_open waits turned moved faint bright \
+            boasts files static_decode rounds
 BAD_SOUND = sound delay clip rate
 HAVE_CXX := $(shell command -v g++ 2>/dev/null)
 $(BUILD)/test/bad/%.so: test/plugins/bad.c core/hz/plugin.h plugins/plugins.mk

@@ -147,6 +147,12 @@ hz_status codec_prepare(const hz_codec_api *api, const hz_media *in, hz_media *t
     return status ? hz_fail_in(status, "%s: ", api->name) : HZ_OK;
 }
 
+static hz_status overfull(const char *who, const hz_bytes *b)
+{
+    return hz_fail(HZ_ESTATE, "%s: says that it wrote %zu bytes where there is room for %zu; it must call host->grow",
+                   who, b->size, b->room);
+}
+
 hz_status codec_encode(const codec_row *row, void *instance, const hz_media *in, hz_bytes *resampled, hz_bytes *out,
                        hz_account *account)
 {
@@ -161,6 +167,8 @@ hz_status codec_encode(const codec_row *row, void *instance, const hz_media *in,
     if (guard_encode(row->api, instance, &taken, out, account))
         return host_blame(row->api->name, HZ_EARG);
     int64_t named = account->bytes[HZ_PAYLOAD] + account->bytes[HZ_TABLES] + account->bytes[HZ_CONTAINER];
+    if (out->size > out->room)
+        return overfull(row->api->name, out);
     if (named == (int64_t)out->size && out->size > 0)
         return HZ_OK;
     return hz_fail(HZ_ESTATE, "%s: its account names %lld bytes, the stream has %zu; the plugin must name each byte "
@@ -173,6 +181,8 @@ hz_status codec_filled(const hz_codec_api *api, hz_media *out, const hz_bytes *s
     int64_t need = hz_media_bytes(api->name, out);
     if (need < 0)
         return HZ_EFORMAT;
+    if (samples->size > samples->room)
+        return overfull(api->name, samples);
     if (samples->size != (size_t)need)
         return hz_fail(HZ_ESTATE, "%s: decoding wrote %zu bytes; its format needs %lld", api->name, samples->size,
                        (long long)need);

@@ -106,6 +106,8 @@ static int bad_start(const quantiser *q, const hz_media *in)
         lose(10 << 20);
     if (OF(maps))
         mmap(NULL, 1 << 16, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (OF(files))
+        (void)!dup(0);
     if (OF(drips))
         lose(200);
     if (OF(prints))
@@ -220,7 +222,9 @@ static int encode(void *instance, const hz_media *in, hz_bytes *out, hz_account 
         return -1;
     if (p != out->data)
         memcpy(out->data, p, bytes);
-    out->size = bytes;
+    out->size = OF(boasts) ? bytes + 1 : bytes;
+    if (OF(boasts))
+        return host->part(account, HZ_PAYLOAD, 1);
     return 0;
 }
 
@@ -239,6 +243,24 @@ static int bad_header(const uint8_t *bytes, size_t count, size_t need)
     return host->fail("the stream has %zu bytes; its header promises %zu", count, need);
 }
 
+/* Where a sample goes, and as what. */
+static int64_t place_of(int64_t i, int64_t n, int channels)
+{
+    if (OF(swapped) && channels == 3)
+        return i / 3 * 3 + 2 - i % 3;
+    if (OF(turned))
+        return n - 1 - i / channels * channels - (channels - 1 - i % channels);
+    if (OF(moved))
+        return (i + channels) % n;
+    return i;
+}
+
+static int bad_level(int v)
+{
+    int most = (1 << bits_of_all()) - 1;
+    return OF(inverted) ? most - v : OF(faint) ? (v + most / 2) / 2 : OF(bright) && v < most - 30 ? v + 30 : v;
+}
+
 static void unpack(const uint8_t *p, uint8_t *to, int64_t n, int bits, int channels)
 {
     int64_t at = 0;
@@ -247,8 +269,7 @@ static void unpack(const uint8_t *p, uint8_t *to, int64_t n, int bits, int chann
         for (int b = 0; b < bits; b++, at++)
             v = v << 1 | (p[at >> 3] >> (7 - (at & 7)) & 1);
         v = bits == whole ? v : (2 * v + 1) << (whole - 1 - bits);
-        int64_t place = OF(swapped) && channels == 3 ? i / 3 * 3 + 2 - i % 3 : i;
-        put_level(to, place + DELAY * channels, OF(inverted) ? (1 << whole) - 1 - v : v);
+        put_level(to, place_of(i, n, channels) + DELAY * channels, bad_level(v));
     }
 }
 
@@ -275,7 +296,12 @@ static int decode(void *instance, const uint8_t *bytes, size_t count, hz_media *
     if (host->grow(out, room))
         return -1;
     memset(out->data, 0, room);
-    unpack(bytes + HEADER, out->data, n, bits, channels);
+    if (OF(static_decode) && room <= sizeof shared) {
+        unpack(bytes + HEADER, shared, n, bits, channels);
+        memcpy(out->data, shared, room);
+    } else {
+        unpack(bytes + HEADER, out->data, n, bits, channels);
+    }
     if (OF(overdraws))
         out->data[room] = 0;
     if (OF(leaves))
@@ -311,8 +337,16 @@ int helper(void) { return 1; }
 static int open_plugin(const hz_host *lent)
 {
     host = lent;
+#if defined __x86_64__
+    if (OF(rounds))                  /* as what is linked with -ffast-math does: flush to zero, denormals are zero */
+        __builtin_ia32_ldmxcsr(__builtin_ia32_stmxcsr() | 0x8040);
+#endif
     if (OF(opens))
         crash();
+    if (OF(leaves_open))
+        exit(0);
+    if (OF(waits))
+        hang();
     return 0;
 }
 

@@ -1,6 +1,7 @@
--- usage.lua: what memory this process uses, and a limit to it. Linux with glibc, 64 bit; elsewhere the heap counts as
+-- usage.lua: what this process uses, and a limit to it. Linux with glibc, 64 bit; elsewhere the heap counts as
 -- empty.
 local ffi = require 'ffi'
+local posix = require 'hz.ext.posix'
 
 ffi.cdef [[
 struct hz_mallinfo2 { size_t arena, ordblks, smblks, hblks, hblkhd, usmblks, fsmblks, uordblks, fordblks, keepcost; };
@@ -27,6 +28,21 @@ local function status(name)
   local text = f and f:read '*a' or ''
   if f then f:close() end
   return 1024 * tonumber(text:match(name .. ':%s*(%d+) kB') or 0)
+end
+
+local function entries(folder)
+  local n = 0
+  for _ in pairs(posix.list(folder) or {}) do n = n + 1 end
+  return n
+end
+
+-- Open files, and threads.
+function M.handles() return { ['open file'] = entries '/proc/self/fd', thread = entries '/proc/self/task' } end
+
+-- Whether numbers near 0 are numbers; programs linked with -ffast-math make all of a process take them for 0.
+function M.denormal()
+  local small = 2 ^ -1020
+  return small / 8 * 8 == small
 end
 
 -- Bytes of address space; the most bytes that were in memory at once, since `forget`.

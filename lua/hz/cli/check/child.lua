@@ -35,6 +35,9 @@ local function answer(row, word, given)
   local why = row.unless and row.unless(s)
   if why then return { ok = true, unasked = why } end
   local ok, remark, value = c.try(row[2], s)
+  if ok and not usage.denormal() then
+    ok, remark = false, 'it makes the processor take the smallest numbers for 0, for all of hz; needs no -ffast-math'
+  end
   s:at 'destroy'
   s.codec = nil
   collectgarbage()

@@ -3,10 +3,8 @@
 local bit = require 'bit'
 local c = require 'hz.c'
 local subject = require 'hz.cli.check.subject'
-local usage = require 'hz.ext.usage'
 
 local MOST_SECONDS = 2             -- of processor time for one stream
-local MOST_BYTES = 512 * 2 ^ 20    -- that the process may grow by
 local PATIENCE = 4                 -- seconds for all streams of a question; slow codecs get fewer
 
 local function random(state) return (state * 16807) % 2147483647 end
@@ -20,21 +18,13 @@ local function noise(n, state)
   return table.concat(t)
 end
 
-local function look(s, called, before)
-  local grown = usage.peak() - before
-  if grown > MOST_BYTES then
-    error(('%s made the process grow by %.0f MB; needs at most %.0f'):format(called, grown / 2 ^ 20,
-      MOST_BYTES / 2 ^ 20), 0)
-  end
-end
-
 -- Tries what each(i) gives, { stream, how it is called }, up to n.
 local function try_all(s, n, each)
   local good = s:encode(s.codec, s:item 'short')
   s:guard('ROOM', 'INPUT')
   local before, refused, tried = s:decode(s.codec, good), 0, 0
-  usage.forget()
-  local base, start = usage.peak(), c.C.hz_seconds()
+  local start = c.C.hz_seconds()
+  s:measure()
   for i = 1, n do
     local stream, called = each(good, i)
     if stream and #stream > 0 then
@@ -43,7 +33,7 @@ local function try_all(s, n, each)
       if os.clock() - at > MOST_SECONDS then
         error(('%s took %.1f s; needs less than %d'):format(called, os.clock() - at, MOST_SECONDS), 0)
       end
-      look(s, called, base)
+      s:look(called)
       tried = tried + 1
     end
     if c.C.hz_seconds() - start > PATIENCE then break end

@@ -7,42 +7,75 @@ local subject = require 'hz.cli.check.subject'
 
 -- ---- is it the same item? ----
 
--- Of channel i of a and channel k of b: mean squared difference, and of a alone its variance.
-local function compare(a, b, channels, i, k)
+-- What channel i of a is to channel k of b, `shift` samples of a channel further on: mean squared difference, the same
+-- after the best gain and offset, that gain, and the variance of a alone.
+local function compare(a, b, channels, i, k, shift)
   local p, q, n = a:pointer 'read', b:pointer 'read', a:count() / channels
-  local error_sum, sum, squares = 0, 0, 0
-  for at = 0, n - 1 do
-    local x, y = tonumber(p[at * channels + i]), tonumber(q[at * channels + k])
-    error_sum, sum, squares = error_sum + (x - y) ^ 2, sum + x, squares + x * x
+  local from, to = math.max(0, -shift), math.min(n, n - shift) - 1
+  local x1, x2, y1, y2, xy = 0, 0, 0, 0, 0
+  for at = from, to do
+    local x, y = tonumber(p[at * channels + i]), tonumber(q[(at + shift) * channels + k])
+    x1, x2, y1, y2, xy = x1 + x, x2 + x * x, y1 + y, y2 + y * y, xy + x * y
   end
-  return error_sum / n, squares / n - (sum / n) ^ 2
+  n = to - from + 1
+  local vx, vy, cov = x2 / n - (x1 / n) ^ 2, y2 / n - (y1 / n) ^ 2, xy / n - x1 / n * (y1 / n)
+  local gain = vy > 0 and cov / vy or 0
+  return (x2 - 2 * xy + y2) / n, vx - gain * cov, gain, vx
 end
 
--- Exchanging two channels makes it clearly better: they came back exchanged.
-local SWAPPED = 0.7
+-- Exchanging two channels, moving by a place, or another gain makes it clearly better: then that is what happened.
+local BETTER = 0.6
 -- Of its variance: a channel may be lost to its codec, as the low one of 5.1 is; an inverted one is off by 4, a moved
 -- one by about 2.
 local OFF = 1.4
+local FAINT = 0.004                -- of its variance: below, a difference is coding
+
+local function look_crossed(row, back, channels, i, own)
+  for k = i + 1, channels - 1 do
+    local crossed = compare(row.item, back, channels, i, k, 0) + compare(row.item, back, channels, k, i, 0)
+    if crossed < BETTER * (own + compare(row.item, back, channels, k, k, 0)) then
+      error(('channels %d and %d of %s came back exchanged'):format(i + 1, k + 1, row.called), 0)
+    end
+  end
+end
+
+-- By one place in either direction: pixels along and across, frames.
+local function look_moved(row, back, channels, i, own)
+  local wide = row.item:size(2)
+  for _, shift in ipairs(row.options and { 1, -1 } or { 1, -1, wide, -wide }) do
+    if compare(row.item, back, channels, i, i, shift) < BETTER * own then
+      error(('channel %d of %s came back moved by one %s'):format(i + 1, row.called, row.options and 'frame'
+        or math.abs(shift) == 1 and 'column' or 'row'), 0)
+    end
+  end
+end
+
+-- Of all channels together: one alone may be given up for the others.
+local function look_scaled(row, back)
+  local own, fitted, gain, variance = compare(row.item, back, 1, 0, 0, 0)
+  if own > FAINT * variance and fitted < BETTER * own and gain > 0 then
+    error(('%s came back with another gain or offset; %.2f times it, moved, is nearer'):format(row.called, gain), 0)
+  end
+end
 
 local function look(row, back, channels)
   local errors, variances = 0, 0
   for i = 0, channels - 1 do
-    local own, variance = compare(row.item, back, channels, i, i)
+    local own, _, _, variance = compare(row.item, back, channels, i, i, 0)
     if own > OFF * variance then
       error(('channel %d of %s came back further from it than a plain mean (inverted or moved?)'):format(i + 1,
         row.called), 0)
     end
-    errors, variances = errors + own, variances + variance
-    for k = i + 1, channels - 1 do
-      local crossed = compare(row.item, back, channels, i, k) + compare(row.item, back, channels, k, i)
-      if crossed < SWAPPED * (own + compare(row.item, back, channels, k, k)) then
-        error(('channels %d and %d of %s came back exchanged'):format(i + 1, k + 1, row.called), 0)
-      end
+    if own > FAINT * variance then
+      look_crossed(row, back, channels, i, own)
+      look_moved(row, back, channels, i, own)
     end
+    errors, variances = errors + own, variances + variance
   end
   if errors >= variances then
     error(('%s came back further from it than a plain mean (inverted, moved or empty?)'):format(row.called), 0)
   end
+  look_scaled(row, back)
   return errors / variances
 end
 

@@ -12,6 +12,7 @@ local function trip(s, codec, row)
   if s.lossless and not subject.same(back, row.item) then
     error(row.called .. ' came back changed, though the codec says it is lossless', 0)
   end
+  if s.base then s:look(row.called) end
   return #bytes
 end
 
@@ -112,6 +113,7 @@ local function both(s)
 end
 
 local function all_sizes(s)
+  s:measure()
   for _, channels in ipairs(both(s)) do
     for _, size in ipairs(sizes) do trip(s, s.codec, items.picture(size[1], size[2], channels, 5)) end
   end
@@ -119,6 +121,7 @@ local function all_sizes(s)
 end
 
 local function all_lengths(s)
+  s:measure()
   for _, channels in ipairs(both(s)) do
     for _, n in ipairs(lengths) do trip(s, s.codec, items.sound(n, channels, s.rate, 5)) end
   end

@@ -7,6 +7,7 @@ local plugins = require 'hz.codec.plugins'
 local posix = require 'hz.ext.posix'
 local scripted = require 'hz.codec.scripted'
 local tensor = require 'hz.tensor.tensor'
+local usage = require 'hz.ext.usage'
 local C = c.C
 
 local M = {}
@@ -124,6 +125,24 @@ function Subject:trip(codec, row)
   if rate and rate ~= row.options.rate then error(('%s came back at %g Hz'):format(row.called, rate), 0) end
   return back, bytes, account
 end
+
+-- ---- memory ----
+
+local MOST = 512 * 2 ^ 20          -- bytes that the process may grow by
+
+-- From here on its growth is looked at.
+function Subject:measure()
+  usage.forget()
+  self.base = usage.peak()
+end
+
+function Subject:look(called)
+  local grown = usage.peak() - self.base
+  if grown <= MOST then return end
+  error(('%s made the process grow by %.0f MB; needs at most %.0f'):format(called, grown / 2 ^ 20, MOST / 2 ^ 20), 0)
+end
+
+-- ---- items ----
 
 -- Items by items.lua's names: of the most channels it takes (of the first two), at its usual rate.
 function Subject:item(which, seed, channels)
