@@ -10,7 +10,6 @@ local need = require 'hz.base.need'
 local measure = require 'hz.codec.measure'
 local media = require 'hz.codec.media'
 local plugins = require 'hz.codec.plugins'
-local say = require 'hz.base.say'
 local tables = require 'hz.base.table'
 local tensor = require 'hz.tensor.tensor'
 local visible = require 'hz.base.visible'.text
@@ -211,13 +210,6 @@ local function summarise(account, seen)
   return account
 end
 
-local said = {}                    -- names of codecs
-local function say_once(self)
-  local row = not said[self.name] and plugins.row(self.name)
-  said[self.name] = true
-  if row and row.script then say(self.name .. ' is written in Lua: it recodes on one thread, slower than C') end
-end
-
 -- Encodes and decodes every item of a set on all cores (threads=n: on so many): images
 -- (images,height,width[,channels]), or sounds (sounds,frames[,channels]) with rate=, and frames={...} where they are
 -- shorter than their places. Gives the decoded set and its account: bytes_payload, bytes_tables, bytes_container (means
@@ -226,7 +218,6 @@ end
 -- hz_tables) that earlier calls counted; this one counts on. isolate=true: in a process of its own (isolate.lua).
 function methods:recode(items, options)
   local o = names.options(self.name .. ': recode', options, 'rate frames threads tables isolate')
-  say_once(self)
   if o.threads ~= nil then need.count(self.name, 'threads', o.threads) end
   if o.isolate ~= nil then need.boolean(self.name, 'isolate', o.isolate) end
   local set = media.set(kind_of(self), self.name, items, o)

@@ -10,6 +10,7 @@ local isolate = require 'hz.codec.isolate'
 local json = require 'hz.base.json'
 local measure = require 'hz.codec.measure'
 local media = require 'hz.codec.media'
+local plugins = require 'hz.codec.plugins'
 local resound = require 'hz.codec.resound'
 local say = require 'hz.base.say'
 local safetensors = require 'hz.tensor.safetensors'
@@ -210,6 +211,18 @@ local function shape_of(set)
   return shape
 end
 
+local told = {}                    -- names of codecs
+
+-- Says once of a codec that it will take its time.
+local function tell_slow(codec, note)
+  if told[codec.name] then return end
+  told[codec.name] = true
+  for _, stage in ipairs(plugins.stages(codec.name)) do
+    local row = plugins.row(stage)
+    if row and row.script then note(stage .. ' is written in Lua: it recodes on one thread, slower than C') end
+  end
+end
+
 -- An entry that was made for these sets: its items are shaped as they are.
 local function load_entry(path, key, parts, kind)
   local tensors, _, head = safetensors.read_own(path, 'hz.recode', 'recoded set')
@@ -247,6 +260,7 @@ local function fetch(parts, codec, kind, key, note, apart)
   if memory[key] then used(key) return memory[key] end
   local folder, entry = M.folder(), nil
   local path = folder and file.join(folder, key:sub(1, 40) .. '.safetensors')
+  if codec and not (path and file.exists(path)) then tell_slow(codec, note) end
   if path and file.exists(path) then
     entry = attempt(note, 'recode: %s; the cache entry is made anew', load_entry, path, key, parts, kind)
   end
