@@ -1,6 +1,6 @@
--- files.lua: one damaged file at a time of those that hz reads in Lua: JSON, safetensors (with a checksum and without),
--- a binary of CIFAR-10, heads of pictures and sounds. It is read, or refused with a message that names it; what was read
--- is written and read again as the same.
+-- files.lua: one damaged file at a time of those that hz reads in Lua: JSON, safetensors (with a checksum and
+-- without), a binary of CIFAR-10, heads of pictures and sounds. It is read, or refused with a message that names it;
+-- what was read is written and read again as the same.
 local _, _, count, scratch, damage = ...
 local c = require 'hz.c'
 local codec = require 'hz.codec.codec'
