@@ -14,8 +14,10 @@ NEEDS_soxr = soxr
 NEEDS_vorbis = vorbisenc vorbis ogg
 NEEDS_webp = libwebp
 NEEDS_xz   = liblzma
+NEEDS_xz_audio = liblzma
 NEEDS_zimg = zimg
 NEEDS_zstd = libzstd
+NEEDS_zstd_audio = libzstd
 
 EXAMPLES      = skeleton skeleton_audio
 PLUGINS       = $(filter-out $(EXAMPLES),$(patsubst plugins/%/,%,$(sort $(dir $(wildcard plugins/*/*.c)))))

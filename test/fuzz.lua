@@ -1,5 +1,5 @@
 -- fuzz.lua: random ops and nets against the plain loops in double, wrong calls of all that is public, damaged files of
--- sound.
+-- sound, of data and of pictures' heads.
 --   hz test/fuzz.lua seed=1 seconds=60        cases in turn until the time is over
 --   hz test/fuzz.lua seed=1 ops=40 nets=20    so many of each (surface=: of one function or method, 40 calls)
 --   hz test/fuzz.lua seed=1 case=ops:17       that one alone
@@ -12,19 +12,20 @@ local posix = require 'hz.ext.posix'
 require 'hz.strict'
 
 local here = arg[0]:match '^(.*/)' or './'
-local kinds = { 'ops', 'nets', 'surface', 'sounds' }
+local kinds = { 'ops', 'nets', 'surface', 'sounds', 'files' }
 
 local MOST = 3                     -- failures of a case that are printed: one fault shows on every level
 
 local knob = hz.args({
-  about = 'Random ops and nets against the plain loops in double, wrong calls, damaged files of sound.',
+  about = 'Random ops and nets against the plain loops in double, wrong calls, damaged files.',
   { 'seed', 1, 'int', 'of all that is drawn', min = 0 },
   { 'seconds', 0, 'float', 'cases in turn for so long', min = 0 },
   { 'ops', 0, 'int', 'cases with one op', min = 0 },
   { 'nets', 0, 'int', 'cases with a net', min = 0 },
   { 'surface', 0, 'int', 'cases with a public function or method', min = 0 },
   { 'sounds', 0, 'int', 'cases with a file of sound', min = 0 },
-  { 'case', '', 'string', 'one case: ops:N, nets:N, surface:N or sounds:N' },
+  { 'files', 0, 'int', 'cases with a file of data or a head of a picture', min = 0 },
+  { 'case', '', 'string', 'one case: ops:N, nets:N, surface:N, sounds:N or files:N' },
   { 'at', '', 'string', 'file that holds the case at work; set by the process that watches' },
   { 'ratios', false, 'bool', 'print which values used most of their tolerance' },
 }, ...)
@@ -61,11 +62,12 @@ end
 local graphs = assert(loadfile(here .. 'graph.lua'))()
 local near = assert(loadfile(here .. 'fuzz/near.lua'))(graphs, require 'hz.tensor.tensor')
 local draw = assert(loadfile(here .. 'fuzz/draw.lua'))()
+local damage = assert(loadfile(here .. 'fuzz/damage.lua'))()
 local modules, scratch = {}, os.tmpname()
 os.remove(scratch)
 hz.file.mkdir(scratch)
 for _, kind in ipairs(kinds) do
-  modules[kind] = assert(loadfile(here .. 'fuzz/' .. kind .. '.lua'))(graphs, near, counter(kind), scratch)
+  modules[kind] = assert(loadfile(here .. 'fuzz/' .. kind .. '.lua'))(graphs, near, counter(kind), scratch, damage)
 end
 
 modules.nets.levels = modules.ops.levels
@@ -91,7 +93,8 @@ local threads, level = c.C.hz_cpu_threads(), c.ffi.string(c.C.hz_cpu_isa())
 
 -- The stream of a case's numbers.
 local stream_of = { ops = function(n) return 2 * n end, nets = function(n) return 2 * n + 1 end,
-  surface = function(n) return 2 ^ 23 + n end, sounds = function(n) return 2 ^ 23 + 2 ^ 22 + n end }
+  surface = function(n) return 2 ^ 23 + n end, sounds = function(n) return 2 ^ 23 + 2 ^ 22 + n end,
+  files = function(n) return 2 ^ 23 + 2 ^ 21 + n end }
 
 local function run(kind, number)
   local case = kind .. ':' .. number
@@ -115,7 +118,7 @@ local function run(kind, number)
   collectgarbage 'step'
 end
 
-local done = { ops = 0, nets = 0, surface = 0, sounds = 0 }
+local done = { ops = 0, nets = 0, surface = 0, sounds = 0, files = 0 }
 local function next_of(kind)
   done[kind] = done[kind] + 1
   run(kind, done[kind])
@@ -129,7 +132,7 @@ if knob.case ~= '' then
   run(kind, tonumber(number))
 end
 -- All kinds get the same time, or so many cases as were asked for.
-local spent = { ops = 0, nets = 0, surface = 0, sounds = 0 }
+local spent = { ops = 0, nets = 0, surface = 0, sounds = 0, files = 0 }
 while true do
   local timed = c.C.hz_seconds() - started < knob.seconds
   local kind

@@ -160,13 +160,23 @@ static int give(const opj_image_t *image, hz_media *format, hz_bytes *out)
     return 0;
 }
 
-static int decode_with(coder *c, opj_codec_t *codec, opj_stream_t *stream, opj_image_t **image, int convert)
+/* Before the work: a few bytes can be a large picture, for which the host may have no room. */
+static int make_room(const opj_image_t *image, hz_bytes *out)
+{
+    size_t pixels = (size_t)image->comps[0].w * image->comps[0].h;
+    return jpeg2000_host->grow(out, pixels * (image->numcomps < RGB ? 1 : RGB));
+}
+
+static int decode_with(coder *c, opj_codec_t *codec, opj_stream_t *stream, opj_image_t **image, hz_bytes *out,
+                       int convert)
 {
     opj_dparameters_t parameters;
     opj_set_default_decoder_parameters(&parameters);
     listen_to(codec, c);
     if (!opj_setup_decoder(codec, &parameters) || !opj_read_header(stream, codec, image))
         return explain(c);
+    if (make_room(*image, out))
+        return -1;
     if (!opj_decode(codec, stream, *image) || !opj_end_decompress(codec, stream))
         return explain(c);
     return check_image(*image, convert);
@@ -180,7 +190,7 @@ static int decode_as(coder *c, const uint8_t *bytes, size_t count, hz_media *for
         return -1;
     opj_codec_t *codec = opj_create_decompress(jpeg2000_is_file(bytes, count) ? OPJ_CODEC_JP2 : OPJ_CODEC_J2K);
     opj_stream_t *stream = stream_from(&from);
-    int status = codec && stream ? decode_with(c, codec, stream, &image, convert)
+    int status = codec && stream ? decode_with(c, codec, stream, &image, out, convert)
                                  : jpeg2000_host->fail("OpenJPEG could not begin; memory may be short");
     if (!status)
         status = give(image, format, out);

@@ -12,7 +12,8 @@
 
 static const char *const targets[] = {
     "params", "chain", "avif", "blur", "depth", "depth_audio", "flac", "gray", "jpeg", "jpeg2000", "jxl", "mp3",
-    "mpg123", "noise", "opus", "png", "resize", "skeleton", "sndfile", "vorbis", "webp", "xz", "zstd",
+    "mpg123", "noise", "opus", "png", "resize", "skeleton", "sndfile", "vorbis", "webp", "xz",
+    "xz_audio", "zstd", "zstd_audio",
 };
 
 static char at_work[4096 + 400];

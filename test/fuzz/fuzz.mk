@@ -9,13 +9,13 @@ FUZZ_CORE    = $(FUZZ_WATCHED:core/%.c=$(FUZZ_BUILD)/%.o) \
                $(patsubst core/%.c,$(BUILD)/%.o,$(filter-out $(FUZZ_WATCHED),$(CORE)))
 FUZZ_PLUGINS = $(EXAMPLES) $(PLUGINS_FOUND)
 FUZZ_TARGETS = $(or $(TARGET),params chain $(filter-out soxr zimg,$(FUZZ_PLUGINS)))
-FUZZ_RUN     = -max_total_time=$(or $(SECONDS),60) -timeout=30 -rss_limit_mb=3000 -max_len=4096 -close_fd_mask=1
+FUZZ_RUN     = -max_total_time=$(or $(SECONDS),60) -timeout=120 -rss_limit_mb=3000 -max_len=4096 -close_fd_mask=1
 # libsndfile leaks of broken Ogg files what libvorbis holds.
 FUZZ_LEAKS   = $(if $(filter sndfile,$1),0,1)
 
 $(FUZZ_BUILD)/%.o: core/%.c $(BUILD)/cdef.inc $(BUILD)/commit.inc
 	@mkdir -p $(@D)
-	$(FUZZ_CC) -std=c11 $(FUZZ_FLAGS) -fvisibility=hidden -c -o $@ $<
+	$(FUZZ_CC) -std=c11 $(FUZZ_FLAGS) -fvisibility=hidden -MMD -MP -c -o $@ $<
 define fuzz_plugin
 $(FUZZ_BUILD)/plugins/$1.so: $(wildcard plugins/$1/*.c plugins/$1/*.h) core/hz/plugin.h
 	@mkdir -p $$(@D)
@@ -40,3 +40,4 @@ fuzz-%: $(FUZZ_BUILD)/streams
 fuzz-streams:  ## libFuzzer (clang) over every parser of streams, SECONDS=60 each; TARGET=jpeg alone
 	@$(MAKE) --no-print-directory -j1 $(FUZZ_TARGETS:%=fuzz-%)
 .PHONY: fuzz-streams
+-include $(FUZZ_WATCHED:core/%.c=$(FUZZ_BUILD)/%.d)

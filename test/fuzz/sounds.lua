@@ -1,7 +1,7 @@
 -- sounds.lua: one damaged file of sound at a time: a good file of some kind with bytes changed, lost, doubled, cut, or
 -- mixed with those of another. It is read, or refused with a message; what was read is finite and of some length, and a
 -- scan never tells of a sound that reading refuses for its shape.
-local _, _, count = ...
+local _, _, count, _, damage = ...
 local c = require 'hz.c'
 local codec = require 'hz.codec.codec'
 local hz = require 'hz'
@@ -56,45 +56,6 @@ local function make_seeds()
   table.sort(seeds, function(x, y) return x.name < y.name end)
 end
 
--- ---- damage ----
-
-local extremes = { '\0\0\0\0', '\255\255\255\255', '\255\255\255\127', '\127\255\255\255', '\0\0\0\128', '\1\0\0\0',
-  '\0\0\192\127', '\0\0\128\127', '\128\150\152\0', '\0\152\150\128' }
-
--- Where to: heads are short and matter.
-local function place(d, s) return d:whole(1, d:chance(0.6) and math.min(#s, 80) or math.max(1, #s)) end
-
-local damages = {
-  flip = function(d, s)
-    local at = place(d, s)
-    return s:sub(1, at - 1) .. string.char(d:whole(0, 255)) .. s:sub(at + 1)
-  end,
-  extreme = function(d, s)
-    local at = place(d, s)
-    return s:sub(1, at - 1) .. d:of(extremes) .. s:sub(at + 4)
-  end,
-  cut = function(d, s) return s:sub(1, d:whole(0, #s)) end,
-  lose = function(d, s)
-    local at = place(d, s)
-    return s:sub(1, at - 1) .. s:sub(at + d:whole(1, 40))
-  end,
-  double = function(d, s)
-    local at = place(d, s)
-    return s:sub(1, at + d:whole(1, 200)) .. s:sub(at)
-  end,
-  mix = function(d, s)
-    local other = d:of(seeds).bytes
-    return s:sub(1, place(d, s)) .. other:sub(place(d, other))
-  end,
-  append = function(d, s) return s .. d:of(seeds).bytes end,
-}
-local names = { 'flip', 'flip', 'flip', 'extreme', 'extreme', 'cut', 'lose', 'double', 'mix', 'append' }
-
-local function damaged(d, s)
-  for _ = 1, d:whole(1, 4) do s = damages[d:of(names)](d, s) end
-  return s
-end
-
 -- ---- one case ----
 
 local function check(a, fail)
@@ -112,7 +73,7 @@ function M.case(d, fail)
   if not seeds then return count('left out: sndfile is not installed') end
   local from = d:of(seeds)
   M.title = from.name
-  local file = { bytes = damaged(d, from.bytes) }
+  local file = { bytes = damage.some(d, from.bytes, seeds) }
   local ok, a = pcall(sound.load, file)
   if not ok and c.is_interrupt(a) then error(a, 0) end
   count(ok and 'read' or 'refused')

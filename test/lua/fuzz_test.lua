@@ -22,6 +22,13 @@ t.case('damaged sounds are read or refused', function()
   t.match(out, ', 0 failures')
 end)
 
+t.case('damaged files of data are read or refused', function()
+  local status, out, err = t.run(('%sfuzz.lua seed=2026 files=%d'):format(t.here, sanitizer and 300 or 3000))
+  t.equal(status, 0, out .. err)
+  t.match(out, 'fuzz files: ' .. (sanitizer and 300 or 3000) .. ' cases')
+  t.match(out, ', 0 failures')
+end)
+
 t.case('kills, full disks, disks in error and failing allocations lose nothing', function()
   if sanitizer then t.skip('the %s sanitizer has an allocator of its own', sanitizer) end
   local library = t.hz:match '^(.*/)' .. 'test/faults.so'

@@ -151,6 +151,7 @@ end
 local function read_siz(s, at, out)
   if s:sub(at, at + 3) ~= '\255\79\255\81' or not big(s, at + 42, 1) then return end
   local right, bottom, left, top = big(s, at + 8, 4), big(s, at + 12, 4), big(s, at + 16, 4), big(s, at + 20, 4)
+  if right <= left or bottom <= top then return end
   out.width, out.height, out.channels = right - left, bottom - top, big(s, at + 40, 2)
   out.bits = s:byte(at + 42) % 128 + 1
 end

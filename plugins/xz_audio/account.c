@@ -1,0 +1,1 @@
+../xz/account.c

@@ -1,0 +1,1 @@
+../zstd_audio/pcm.h

@@ -1,0 +1,1 @@
+../zstd/account.c

@@ -1,0 +1,1 @@
+../zstd/zstd.h
