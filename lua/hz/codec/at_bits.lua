@@ -47,26 +47,44 @@ end
 
 -- ---- the search ----
 
-local function between(p, low, high)
-  local middle = (low + high) / 2
-  return p.type == 'int' and math.floor(middle) or tonumber(('%.4g'):format(middle))
+-- The first value that is taken from v on, in steps of a whole number; nil without one before `stop`, which counts.
+local function next_taken(p, takes, v, step, stop)
+  while (stop - v) * step >= 0 do
+    if takes(v) then return v end
+    if p.type ~= 'int' then return nil end
+    v = v + step
+  end
 end
 
+-- A value between two others, nil where there is none.
+local function between(p, takes, low, high)
+  local middle = (low + high) / 2
+  middle = p.type == 'int' and math.floor(middle) or tonumber(('%.4g'):format(middle))
+  if middle == low or middle == high then return nil end
+  if p.type ~= 'int' then return takes(middle) and middle or nil end
+  local step = low < high and 1 or -1
+  return next_taken(p, takes, middle, step, high - step) or next_taken(p, takes, middle, -step, low + step)
+end
+
+local function any() return true end
+
 -- The value of a parameter (a row of plugins.lua) at which bits_of(value), which follows its direction, comes nearest
--- to `wanted`, and these bits. A value with fractions has four digits.
-function M.nearest(bits_of, p, wanted)
+-- to `wanted`, and these bits. A value with fractions has four digits. takes(value): whether the codec takes it (nil:
+-- all of the range).
+function M.nearest(bits_of, p, wanted, takes)
+  takes = takes or any
   local best, bits
   local function try(v)
     local b = bits_of(v)
     if not best or math.abs(b - wanted) < math.abs(bits - wanted) then best, bits = v, b end
     return b
   end
-  local low, high = p.low, p.high                      -- of few bits, of many
-  if p.direction < 0 then low, high = high, low end
+  local low, high = next_taken(p, takes, p.low, 1, p.high) or p.low, next_taken(p, takes, p.high, -1, p.low) or p.high
+  if p.direction < 0 then low, high = high, low end    -- of few bits, of many
   if try(low) >= wanted or try(high) <= wanted then return best, bits end
   while math.abs(bits - wanted) > CLOSE * wanted do
-    local middle = between(p, low, high)
-    if middle == low or middle == high then break end
+    local middle = between(p, takes, low, high)
+    if not middle then break end
     if try(middle) < wanted then low = middle else high = middle end
   end
   return best, bits
@@ -138,23 +156,32 @@ local function key_of(set, codec, p)
     made = set.sounds and set.sounds.made, codec = codec.fingerprint, others = others, parameter = p and p.name })
 end
 
--- A function(value, step) -> bits per sample, of every step-th item; value nil: the codec as it is.
+local function with(asked, p, v)
+  local values = {}
+  for k, x in pairs(asked) do values[k] = x end
+  if p then values[p.name] = v end
+  return values
+end
+
+-- function(value, step) -> bits per sample, of every step-th item (value nil: the codec as it is), and
+-- function(value) -> whether the codec takes it.
 local function scale(set, name, asked, p, mode)
   local codec = encoding.make(name, asked).codec
   local key = key_of(set, codec, p)
   local path, weigh = path_of(key), set.sounds and bits_of_sounds or bits_of_images
   local known = recall(path, key)
-  return function(v, step)
-    local what = ('%s %s'):format(step > 1 and 'some' or 'all', v == nil and '' or ('%.17g'):format(v))
+  local function place(v, step) return (step > 1 and 'some ' or 'all ') .. (v == nil and '' or ('%.17g'):format(v)) end
+  local function bits(v, step)
+    local what = place(v, step)
     if not known[what] then
-      local with = {}
-      for k, x in pairs(asked) do with[k] = x end
-      if p then with[p.name] = v end
-      local one = encoding.make(name, with).codec
+      local one = encoding.make(name, with(asked, p, v)).codec
       known[what] = weigh(set, one, step, isolate.wanted(mode, one))
       keep(path, key, known)
     end
     return known[what]
+  end
+  return bits, function(v)
+    return known[place(v, 1)] or known[place(v, 2)] or (c.try(encoding.make, name, with(asked, p, v)))
   end
 end
 
@@ -167,15 +194,21 @@ end
 local function nearer(a, b) return math.abs(a.bits - a.wanted) < math.abs(b.bits - b.wanted) and a or b end
 
 -- The value beside a whole one, on the side of what is wanted.
-local function beside(p, one)
-  local v = one.value + (one.bits < one.wanted and 1 or -1) * p.direction
-  return p.type == 'int' and v >= p.low and v <= p.high and v or nil
+local function beside(p, takes, one)
+  local way = (one.bits < one.wanted and 1 or -1) * p.direction
+  return p.type == 'int' and next_taken(p, takes, one.value + way, way, way > 0 and p.high or p.low) or nil
 end
 
-local function search(p, bits, step, wanted)
+-- Whether there is nothing nearer to what is wanted because the range ends, or the codec has no parameter.
+local function is_last(p, takes, one)
+  if not p or p.type == 'int' then return not p or not beside(p, takes, one) end
+  return one.value == p.low or one.value == p.high
+end
+
+local function search(p, bits, takes, step, wanted)
   local best, target, tried = nil, wanted, {}
   for _ = 1, AGAIN do
-    local v = M.nearest(function(v) return bits(v, step) end, p, target)
+    local v = M.nearest(function(v) return bits(v, step) end, p, target, takes)
     if tried[v] then break end
     tried[v] = true
     local one = found(p, v, bits(v, 1), wanted)
@@ -183,7 +216,7 @@ local function search(p, bits, step, wanted)
     if step == 1 or math.abs(one.bits - wanted) <= NEAR * wanted then break end
     target = target * wanted / one.bits
   end
-  local v = step > 1 and beside(p, best)
+  local v = step > 1 and beside(p, takes, best)
   return v and not tried[v] and nearer(best, found(p, v, bits(v, 1), wanted)) or best
 end
 
@@ -195,15 +228,14 @@ function M.find(set, name, asked, wanted, mode)
   local about = plugins.codec(name)
   local p = not about.lossless and M.parameter(about.params) or nil
   local step = math.ceil(#set.labels / SOME)
-  local bits, shown = scale(set, name, asked, p, mode), progress.new()
+  local shown, bits, takes = progress.new(), scale(set, name, asked, p, mode)
   shown:show(('%s at %.4g bits per sample'):format(name, wanted))
   local ok, one = pcall(function()
-    return p and search(p, bits, step, wanted) or found(nil, nil, bits(nil, 1), wanted)
+    return p and search(p, bits, takes, step, wanted) or found(nil, nil, bits(nil, 1), wanted)
   end)
   shown:clear()
   if not ok then error(one, 0) end
-  local is_end = not p or one.value == p.low or one.value == p.high
-  one.reached = not is_end or math.abs(one.bits - wanted) <= REACHED * wanted
+  one.reached = not is_last(p, takes, one) or math.abs(one.bits - wanted) <= REACHED * wanted
   one.most, one.lossless = one.bits < wanted, about.lossless
   return one
 end
