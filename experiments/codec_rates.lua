@@ -6,8 +6,8 @@
 --   hz experiments/codec_rates.lua codec=jpeg,webp data=camera
 local hz = require 'hz'
 local about = require 'hz.codec.about'
+local at_bits = require 'hz.codec.at_bits'
 local plugins = require 'hz.codec.plugins'
-local encoding = require 'hz.codec.encoding'
 local tables = require 'hz.base.table'
 local together = require 'hz.codec.together'
 
@@ -20,8 +20,6 @@ local knob = hz.args({
   { 'data',   nil,           'string', 'data set: cifar10, camera (default: cifar10 if it is found, else camera)',
     choices = { 'cifar10', 'camera' } },
 }, ...)
-
-local STEPS = 7                      -- of a bisection over a range without steps of its own
 
 -- ---- data ----
 
@@ -50,24 +48,6 @@ local function measure(codec, values)
   return account
 end
 
--- f rises from low to high: the value at which it comes nearest to `wanted`; whole numbers where step is 1.
-local function meet(f, low, high, step, wanted)
-  local best
-  local function try(v)
-    local at = f(v)
-    if not best or math.abs(at - wanted) < math.abs(f(best) - wanted) then best = v end
-    return at
-  end
-  try(low)
-  try(high)
-  for _ = 1, STEPS do
-    local middle = step == 1 and math.floor((low + high) / 2) or (low + high) / 2
-    if middle == low or middle == high then break end
-    if try(middle) < wanted then low = middle else high = middle end
-  end
-  return best
-end
-
 -- The accounts of a codec by value of its main parameter, each computed once.
 local function accounts_of(codec, parameter)
   local known = {}
@@ -84,12 +64,9 @@ end
 
 local function at_rates(rows, codec, parameter)
   local account = accounts_of(codec, parameter)
-  local sign = parameter.direction
-  local function bits(v) return account(sign * v).bits_per_sample end
-  local low, high = math.min(sign * parameter.low, sign * parameter.high), math.max(sign * parameter.low,
-    sign * parameter.high)
+  local function bits(v) return account(v).bits_per_sample end
   for _, rate in ipairs(knob.rate) do
-    local v = sign * meet(bits, low, high, parameter.type == 'int' and 1 or 0, rate)
+    local v = at_bits.nearest(bits, parameter, rate)
     rows[#rows + 1] = row_of(codec, ('%s=%.4g'):format(parameter.name, v), account(v))
   end
 end
@@ -99,10 +76,10 @@ end
 local rows, exact = {}, {}
 for _, codec in ipairs(names()) do
   local about = plugins.codec(codec)
-  local main = encoding.main(about.params)
+  local main = at_bits.parameter(about.params)
   if about.lossless then
     exact[#exact + 1] = row_of(codec, '', measure(codec, {}))
-  elseif main and main.low and main.direction ~= 0 and not main.length then
+  elseif main then
     at_rates(rows, codec, main)
   end
   for _, p in ipairs(about.params) do

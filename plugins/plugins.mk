@@ -56,8 +56,8 @@ plugins: $(PLUGINS_FOUND:%=$(BUILD)/plugins/%.so)   ## build the codec plugins w
 	  echo "$p: $(foreach n,$(NEEDS_$p),$n $(shell pkg-config --modversion $n 2>/dev/null)) -> $(BUILD)/plugins/$p.so";,\
 	  echo "$p: $(NEEDS_$p) not found, skipped";))
 
-# For the tests: the examples, codecs of sounds, one that ruins its process (wild.c), and one plugin for each thing that
-# a plugin can do wrong otherwise (odd.c).
+# For the tests: the examples, codecs of sounds, one that ruins its process (wild.c), and one plugin for each thing
+# that a plugin can do wrong otherwise (odd.c).
 SOLE = $(patsubst %,$(BUILD)/test/plugins/%.so,pcm halver wild)
 $(SOLE): $(BUILD)/test/plugins/%.so: test/plugins/%.c core/hz/plugin.h
 	@mkdir -p $(@D)

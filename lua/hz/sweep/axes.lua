@@ -6,6 +6,7 @@ local cell = require 'hz.sweep.cell'
 local controls = require 'hz.sweep.controls'
 local crypto = require 'hz.ext.crypto'
 local encodings = require 'hz.sweep.encodings'
+local equal = require 'hz.sweep.equal'
 local media = require 'hz.codec.media'
 local nets = require 'hz.net.models.nets'
 local protocols = require 'hz.sweep.protocol'
@@ -259,13 +260,16 @@ end
 -- controls of a model behind its others. o: data (list of { name, train, test }), model, seed (lists), norm and width
 -- (of models: nets.lua), the encodings as encodings.lua takes them, protocol, controls (true or false), train, test
 -- (counts or nil), weights, and the settings of a training: dtype one or a list, optimizer() makes one.
+-- Also returns what was found and missed of the bits that were asked for (equal.lua).
 function M.jobs(o)
   recode.retry()
-  local jobs, list, all = {}, encodings.pairs(o), split_all(o)
+  local asked, bits = equal.asked(o), { found = {}, missed = {} }
+  local jobs, list, all = {}, not asked and encodings.pairs(o) or nil, split_all(o)
   local add = collector(o, jobs)
   o.weights_digest = o.weights and weights_digest(o.weights)
   o.batch = o.batch or default_batch(o, all)
   for _, data in ipairs(all) do
+    if asked then list = encodings.pairs(o, equal.finder(o, data, bits)) end
     check_kinds(data, list)
     if o.epochs > 0 and o.batch > #data.train.labels then
       c.fail('batch=%d was given; %d items train', o.batch, #data.train.labels)
@@ -276,7 +280,7 @@ function M.jobs(o)
       if wants_controls(o, list) then add_controls(o, data, what, list, add) end
     end
   end
-  return jobs
+  return jobs, bits
 end
 
 return M

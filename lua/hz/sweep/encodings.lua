@@ -103,10 +103,30 @@ local function collect(o, known)
   return next(values) ~= nil and values or nil
 end
 
+-- Whether all of these codecs have a parameter of this name.
+local function all_declare(codecs, name)
+  local some = false
+  for _, codec in ipairs(codecs) do
+    if codec ~= 'raw' and not M.declares({ codec }, name) then return false end
+    some = some or codec ~= 'raw'
+  end
+  return some
+end
+
+-- The keys bits and bits_test are a parameter where all codecs have one of that name, else equal bits (equal.lua).
+local function settle_bits(o, codecs)
+  if not (o.bits or o.bits_test) or not all_declare(codecs, 'bits') then return end
+  local values = {}
+  for k, v in pairs(o.values or {}) do values[k] = v end
+  for _, key in ipairs { 'bits', 'bits_test' } do values[key], o[key] = values[key] or o[key], nil end
+  o.values = values
+end
+
 -- Moves those keys of o that are not `known` to o.values (lists by parameter; nil without), and checks what is there.
 function M.take(o, known)
-  o.values = collect(o, known)
   local codecs = joined(o.codec, o.codec_test)
+  o.values = collect(o, known)
+  settle_bits(o, codecs)
   local list, by = declared(o.values and codecs or {})
   for k, v in pairs(o.values or {}) do
     if type(k) ~= 'string' or not meaning(by, k) then
@@ -211,6 +231,8 @@ end
 
 -- ---- the product ----
 
+local EQUAL = '= bits'             -- among names of parameters; none is called so
+
 -- All ways to give the names values: each one of its list, or what `base` has. The first name varies slowest.
 local function product(names, lists, base)
   local ways = { {} }
@@ -241,7 +263,9 @@ local function axes(o)
     if o[key] then put(key, o[key]) end
   end
   for key, v in pairs(o.values or {}) do put(key, v) end
-  if listed.quality then names[1] = 'quality' end
+  lists[''][EQUAL], lists._test[EQUAL] = o.bits, o.bits_test
+  if o.bits or o.bits_test then names[1] = EQUAL end
+  if listed.quality then names[#names + 1] = 'quality' end
   for _, row in ipairs(list) do
     if listed[row.name] and row.name ~= 'quality' then names[#names + 1] = row.name end
   end
@@ -262,20 +286,35 @@ end
 
 -- What says of test items what matrix=true says of them already.
 local function check_matrix(o)
-  local other = o.codec_test and 'codec_test' or o.quality_test and 'quality_test'
+  local other = o.codec_test and 'codec_test' or o.quality_test and 'quality_test' or o.bits_test and 'bits_test'
   for key in pairs(o.values or {}) do other = other or key:find '_test$' and key end
   if other then c.fail('sweep: matrix=true tests on every encoding, and %s was given; needs one of both', other) end
 end
 
+-- The encoding of a codec at what was asked for, bits among it; nil where it cannot have these.
+local function met(name, asked, find)
+  local wanted, others = asked[EQUAL], {}
+  if wanted == nil or wanted == 'raw' or name == 'raw' then return encoding.make(name, asked) end
+  for k, v in pairs(asked) do
+    if v == 'raw' then return encoding.raw end
+    if k ~= EQUAL then others[k] = v end
+  end
+  local one = find(name, others, wanted)
+  if one and one.parameter then others[one.parameter] = one.value end
+  return one and encoding.make(name, others)
+end
+
 -- Pairs { train, test } of encodings, each once; with o.matrix all of those for training with each other. Test codec
 -- and values follow those of training unless they are given. o: codec (list), codec_test (list or nil), quality,
--- quality_test, values (lists by name; each may be nil).
-function M.pairs(o)
+-- quality_test, bits, bits_test, values (lists by name; each may be nil). find(name, asked, bits) gives what meets
+-- bits, { parameter, value }, nil for nothing (equal.lua).
+function M.pairs(o, find)
   if o.matrix then check_matrix(o) end
   local names, train, test = axes(o)
   local list, made = {}, {}
   local function make(name, asked)
-    local e = encoding.make(name, asked)
+    local e = met(name, asked, find)
+    if not e then return nil end
     made[e.text] = made[e.text] or e
     return made[e.text]
   end
@@ -285,9 +324,9 @@ function M.pairs(o)
       for _, test_name in ipairs(o.codec_test or { name }) do
         for _, test_asked in ipairs(product(names, test, asked)) do
           local pair = { train = make(name, asked), test = make(test_name, test_asked) }
-          local key = pair.train.text .. '\0' .. pair.test.text
-          if not seen[key] then list[#list + 1] = pair end
-          seen[key] = true
+          local key = pair.train and pair.test and pair.train.text .. '\0' .. pair.test.text
+          if key and not seen[key] then list[#list + 1] = pair end
+          if key then seen[key] = true end
         end
       end
     end

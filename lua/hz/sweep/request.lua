@@ -2,6 +2,7 @@
 local c = require 'hz.c'
 local dataset = require 'hz.data.dataset'
 local encodings = require 'hz.sweep.encodings'
+local equal = require 'hz.sweep.equal'
 local file = require 'hz.base.file'
 local isolate = require 'hz.codec.isolate'
 local names = require 'hz.base.names'
@@ -16,7 +17,8 @@ local M = {}
 -- Fields of a sweep: its own, and every setting that decides what comes of a training.
 local settings = training.names('', 'decides', 'no')
 M.known = training.names([[name runs request dry foretell parallel tune data codec quality codec_test quality_test model
-  weights norm width protocol train test values margin alpha force controls matrix hours isolate]], 'decides', 'no')
+  weights norm width protocol train test values margin alpha force controls matrix hours isolate
+  bits bits_test]], 'decides', 'no')
 local standard = { name = 'sweep', codec = { 'jpeg' }, protocol = 'strict', seed = { 1 }, parallel = 1,
   controls = false, matrix = false, force = false }
 
@@ -95,17 +97,18 @@ function M.check(o)
   end
   o.device = o.device or plans.default_device()
   need_list(o, 'codec')
-  for _, k in ipairs { 'data', 'model', 'codec_test' } do
+  for _, k in ipairs { 'data', 'model', 'codec_test', 'bits', 'bits_test' } do
     if o[k] ~= nil then need_list(o, k) end
   end
   check_kinds(o)
   encodings.take(o, M.known)
+  equal.check(o)
   take_adaptive(o)
   o.isolate = isolate.mode('sweep', o.isolate)
   local raw = false                                    -- among the codecs: the others are taken as they are
   for _, codec in ipairs(o.codec) do raw = raw or codec == 'raw' end
   for _, k in ipairs { 'data', 'quality', 'model', 'epochs', 'optimizer' } do
-    if o[k] == nil and not (k == 'quality' and (o.values or raw)) then
+    if o[k] == nil and not (k == 'quality' and (o.values or raw or equal.asked(o))) then
       c.fail('sweep: %s is missing; '
         .. 'needs data, quality (or another parameter of the codec), model, epochs and optimizer', k)
     end

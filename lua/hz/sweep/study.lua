@@ -19,6 +19,7 @@ local metrics = require 'hz.net.metrics'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
 local encodings = require 'hz.sweep.encodings'
+local equal = require 'hz.sweep.equal'
 local optim = require 'hz.net.optim'
 local plans = require 'hz.net.plan'
 local protocol = require 'hz.sweep.protocol'
@@ -158,8 +159,12 @@ local function first_rows(self)
       items),
       list = true, tells = about.help },
     { 'quality', nil, 'float', 'qualities of the codec; raw: untouched', list = true, also = { 'raw' } },
+    { 'bits', nil, 'float', 'equal bits per sample: the value of each codec that meets them is found; raw: untouched',
+      list = true, also = { 'raw' } },
     { 'codec_test', nil, 'string', ('codec of the test %s alone (default: that of training)'):format(items),
       list = true, tells = about.help },
+    { 'bits_test', nil, 'float', ('equal bits of the test %s alone (default: that of training)'):format(items),
+      list = true, also = { 'raw' } },
     { 'quality_test', nil, 'float', ('qualities of the test %s alone (default: that of training)'):format(items),
       list = true, also = { 'raw' } },
     { 'model', nil, 'string', 'networks by name, or files NAME.lua that return a net', list = true },
@@ -223,7 +228,7 @@ end
 -- main parameter, or is taken as it is, beside the untouched data. An optimiser that was asked for has a rate of its
 -- own, a schedule an end of its own.
 local function apply(preset, rows, knob, given, values)
-  local known, asked, walked = {}, given.quality or next(values), false
+  local known, asked, walked = {}, given.quality or given.bits or next(values), false
   for _, row in ipairs(rows) do known[row[1]] = row[1] ~= 'quality' end
   for key, value in pairs(preset) do
     if known[key] and not given[key] then knob[key] = value end
@@ -231,6 +236,7 @@ local function apply(preset, rows, knob, given, values)
   for key, value in pairs(preset) do
     local free = not asked and (key == 'quality' or not given.codec)
     local wanted = key ~= 1 and not known[key] and not given[key] and not encodings.asked(knob.codec, key, values)
+      and not (given.bits and (key == 'quality' or equal.finds(knob.codec, key)))
     if wanted and (free or encodings.declares(knob.codec, key)) then
       (key == 'quality' and knob or values)[key] = value
       walked = true

@@ -4,6 +4,7 @@
 local c = require 'hz.c'
 local axes = require 'hz.sweep.axes'
 local cell = require 'hz.sweep.cell'
+local equal = require 'hz.sweep.equal'
 local isa = require 'hz.isa'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
@@ -306,7 +307,8 @@ end
 function M.run(o, hooks)
   local start = os.clock()                             -- what a process needs to get here
   request.check(o)
-  local jobs = axes.jobs(o)
+  local jobs, bits = axes.jobs(o)
+  equal.show(bits)
   local chosen = o.tune and kernels.choose(o, jobs)     -- before the sweep has its id, which follows from them
   local self = setmetatable({ id = manifest.id(o.name, jobs), runs = manifest.runs(o.runs), jobs = jobs, records = {},
     known = {}, failed = {}, progress = progress.new(), processes = 1, kernels = chosen,

@@ -6,6 +6,7 @@ return {
     .. "(subsampling={'420', '444'}; in values={...} if the sweep has a key of that name); "
     .. "seed='adaptive' looks at 5, 10, 20 seeds; matrix=true tests every net on every encoding; "
     .. "isolate='auto', 'always', 'never': recode in a process of its own; "
+    .. "bits={0.2, 0.5, 'raw'} in place of quality: codecs at equal bits per sample; "
     .. "see experiments/cifar_sweep.lua",
     'print(type(hz.sweep))' },
   { 'study',
