@@ -173,7 +173,7 @@ t.case('what is no plugin, or no codec, says why and fails', function()
   t.match(err, 'needs one of symbols, runs, again, ')
 end)
 
-t.case('a codec in Lua is checked by its file, a composed one is not', function()
+t.case('a codec in Lua is checked by its file, a composed one by its name', function()
   local d = t.folder()
   local _, exe = t.sh('realpath ' .. t.quote(t.hz))
   t.equal((t.sh(('cd %s && %s plugin new mine --lua'):format(d, t.quote(exe:match '[^\n]*')))), 0)
@@ -184,9 +184,11 @@ t.case('a codec in Lua is checked by its file, a composed one is not', function(
   one = certificate(d .. '/broken.lua')
   t.match(one.questions[1].finding, 'it returns number; needs a table')
   if not plugins.has 'png' then return end
-  local status, _, err = check 'png|png'
+  one, rows = certificate('png|png', '--only symbols,sizes,roundtrip,truncated,room')
+  t.equal({ one.ok, one.codec, one.plugin, rows.symbols.asked }, { true, 'png|png', nil, false })
+  local status, _, err = check 'png|'
   t.equal(status, 1)
-  t.match(err, "'png|png' is made of codecs that are checked one by one")
+  t.match(err, "codec: 'png|' has no codec at stage 2")
 end)
 
 t.case('a file is checked though its name is taken', function()

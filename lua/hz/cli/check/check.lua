@@ -77,9 +77,9 @@ local function wrapped(text, indent) return tables.wrap(visible(text), indent) e
 local function print_title(self)
   local h = self.head
   if not h then return print(visible(self.word)) end
-  print(wrapped(('%s %s: %s'):format(h.plugin, h.version, h.about), '  '))
+  if h.plugin then print(wrapped(('%s %s: %s'):format(h.plugin, h.version, h.about), '  ')) end
   print(wrapped(('hz.codec/1, codec %s, %s, %s'):format(h.codec, h.kind, h.library), '  '))
-  print(visible(h.path))
+  if h.path then print(visible(h.path)) end
   if h.values and h.values ~= '' then print(wrapped(h.values:gsub(';', '; '), '  ')) end
 end
 

@@ -35,14 +35,15 @@ local function row_of_file(path)
   return row
 end
 
+-- Of a composed codec there is no plugin; its name stands for it.
 local function row_of_name(name)
-  if not plugins.has(name) then
-    stop("no codec '%s' is loaded; have %s, or the path of a plugin (hz plugin list says what was skipped)", name,
-      table.concat(plugins.codecs(), ', '))
+  local ok, about = c.try(plugins.codec, name)
+  if not ok and name:find '[|:]' then stop('%s', tostring(about)) end
+  if not ok then
+    stop("no codec '%s' is loaded; have %s, or the path of a plugin (hz plugin list says what was skipped)%s", name,
+      table.concat(plugins.codecs(), ', '), plugins.unbuilt { name })
   end
-  local row = plugins.row(name)
-  if not row then stop("'%s' is made of codecs that are checked one by one; needs the name of one", name) end
-  return row
+  return plugins.row(name) or { codec = name, library = about.library, composed = true }
 end
 
 local function load_file(path)

@@ -19,9 +19,11 @@ local function numbers(p, n)
   return list
 end
 
--- Rising values of a parameter: n of a range, all choices, false and true; nil for one without a range.
+-- Rising values of a parameter: n of a range, all choices, false and true; nil for one without a range, and
+-- for one whose value the codec's name says.
 function M.steps(p, n)
   local list
+  if p.fixed then return nil end
   if p.choices then return p.choices end
   if p.type == 'bool' then return { false, true } end
   if not p.low or p.low == p.high then return nil end
