@@ -253,6 +253,7 @@ static int open_plugin(const hz_host *lent)
 {
     unsigned v = JxlEncoderVersion();
     jxl_host = lent;
+    jxl_quiet();
     snprintf(library_text, sizeof library_text, "libjxl %u.%u.%u", v / 1000000, v / 1000 % 1000, v % 1000);
     return 0;
 }

@@ -44,6 +44,8 @@ int jxl_account(const uint8_t *p, size_t bytes, hz_account *account);
 /* Tells the encoder, which was reset, all about one picture, by the options; non-zero: it gave up. */
 int jxl_begin(JxlEncoder *enc, const double *options, const hz_media *in);
 
+void jxl_quiet(void);                                        /* libjxl prints nothing from now on, if that can be */
+
 extern const hz_codec_bench jxl_bench;
 
 #endif

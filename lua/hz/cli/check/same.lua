@@ -110,11 +110,12 @@ local function threads(s)
   return ('%s, on %d threads as on one; %d rounds'):format(s:count(set:size(1)), THREADS, rounds)
 end
 
-local function is_composed(s) return s.row.composed and 'it is composed of codecs that are checked by themselves' end
+local function is_composed(s) return s.row.composed and 'it is made of codecs that are asked by themselves' end
 local function is_serial(s) return s.row.script and 'a codec in Lua runs on one thread' end
 
 return {
-  { 'symbols', symbols, unless = is_composed, asks = 'exports hz_plugin_main alone, links nothing of hz, names its library' },
+  { 'symbols', symbols, unless = is_composed,
+    asks = 'exports hz_plugin_main alone, links nothing of hz, names its library' },
   { 'runs', runs, twice = true, asks = 'another process makes the same streams' },
   { 'again', again, asks = 'the same item gives the same stream, from any instance, beside others' },
   { 'threads', threads, unless = is_serial, asks = 'many threads at once make what one makes' },
