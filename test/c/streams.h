@@ -121,11 +121,28 @@ static inline void feed_codec(const target *t, const uint8_t *data, size_t size)
         feed_encode(t, &m);
 }
 
+/* Samples of the original, which the stream begins with: what is undone grows with them, not with the stream. */
+static inline double said(const uint8_t *data, size_t size)
+{
+    double samples = 1, number = 0, unit = 1;
+    for (size_t i = 0, n = 0; i < size && n < 3; i++) {
+        number += unit * (data[i] & 127);
+        unit *= 128;
+        if (data[i] < 128) {
+            samples *= number;
+            number = 0, unit = 1;
+            n++;
+        }
+    }
+    return samples;
+}
+
 static inline void feed_chain(const target *t, const uint8_t *data, size_t size)
 {
     hz_media m, again;
     hz_stream stream;
-    if (hz_codec_decode(t->codec, data, (int64_t)size, &m) || m.height * m.width > MOST_ENCODED)
+    if (said(data, size) > MOST_BYTES || hz_codec_decode(t->codec, data, (int64_t)size, &m) ||
+        m.height * m.width > MOST_ENCODED)
         return;
     int64_t height = m.height, width = m.width, channels = m.channels;
     must(!hz_codec_encode(t->codec, &m, &stream), "what was decoded is not encoded");
