@@ -157,6 +157,36 @@ t.case('a codec of sounds in Lua comes back in time, and its delay is cut', func
   end
 end)
 
+t.case('a stage in Lua: what goes forward, and back', function()
+  local d = t.folder()
+  t.write(d .. '/pad.lua', [[-- hz.codec/1
+    local hz, ffi = require 'hz', require 'ffi'
+    local function cut(image, h, w) return image:slice(1, 1, h):slice(2, 1, w):contiguous() end
+    return { name = 'pad', version = '1', about = 'adds rows and columns', kind = 'image', params = 'by:int=8[1..99]',
+      encode = function() error('it is no last stage', 0) end, decode = function() error('nor this', 0) end,
+      forward = function(self, image)
+        local size = image:size()
+        local more = hz.zeros({ size[1] + self.by, size[2] + self.by, size[3] }, 'u8')
+        more:slice(1, 1, size[1]):slice(2, 1, size[2]):copy(image)
+        if self.by == 99 then return 5 end
+        return more
+      end,
+      back = function(_, image, original) return cut(image, original.height, original.width) end }]])
+  t.write(d .. '/half.lua', [[-- hz.codec/1
+    return { name = 'half', version = '1', about = 'x', kind = 'image', encode = print, decode = print,
+      back = print }]])
+  local status, out, err = run(d, [[local set = (hz.rand { 5, 16, 24, 3 } * 255):to 'u8'
+    local back, account = hz.codec['pad:4|png']():recode(set)
+    print(back:ne(set):sum(), account.bytes_container > 0)
+    print(pcall(function() return hz.codec['pad:99|png']():recode(set) end))
+    print(pcall(function() return hz.codec.pad():recode(set) end))]])
+  t.equal(status, 0, err)
+  t.match(out, '^0\ttrue\nfalse\t[^\n]*pad:99: [^\n]*/pad%.lua:6: forward returned number; needs a tensor')
+  t.match(out, 'pad: it is no last stage\n$')
+  local _, listed = t.sh(('HZ_PLUGIN_PATH=%s %s plugin list'):format(d, t.quote(t.hz)))
+  t.match(listed, 'half%.lua\n +half%.lua: it has back and no forward')
+end)
+
 t.case('Ctrl-C ends a codec in Lua that does not return, and the prompt goes on', function()
   local d = t.folder()
   t.sh(('cp test/plugins/odd.lua %s/'):format(d))

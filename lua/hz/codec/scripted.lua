@@ -11,6 +11,8 @@
 --                           is payload without them
 --   decode(self, bytes) -> item, rate
 --   timing(self, rate) -> frames of delay, of tail
+--   forward(self, item, rate) -> item, rate; back(self, item, original, rate) -> item, rate: as hz_codec_stage, for a
+--                           codec that is an earlier stage of a composed one; original: its extents, by name
 -- Items are tensors: u8 (height,width,channels), f32 (frames,channels). The core calls these functions as it calls
 -- those of a plugin in C, but on the Lua thread alone. No error crosses C: each call is under pcall, and what went
 -- wrong is what the codec failed of.
@@ -61,6 +63,7 @@ local fields = {
   decode = { is_function }, params = { is_text, default = '' }, library = { is_text, default = jit.version },
   lossless = { is_boolean, default = false }, channels = { is_channels, free = true },
   rates = { is_rates, free = true },
+  forward = { is_function, free = true }, back = { is_function, free = true },
   create = { is_function, free = true }, destroy = { is_function, free = true }, timing = { is_function, free = true },
 }
 
@@ -77,6 +80,9 @@ local function checked(who, o)
   codec.channels = codec.channels or (codec.kind == 'image' and { 1, 3 } or { 1, 2 })
   if codec.kind == 'image' and (codec.rates or codec.timing) then
     c.fail('%s: a codec of images has rates or timing; needs neither', who)
+  end
+  if codec.back and not codec.forward then
+    c.fail('%s: it has back and no forward; needs both, or forward alone', who)
   end
   return codec
 end
@@ -146,23 +152,46 @@ local function is_item(kind, t)
   return tensor.is(t) and t:type() == kind.dtype and (t.ndim == kind.dims or t.ndim == kind.dims + 1) and t:count() > 0
 end
 
-local function decode(pointer, data, bytes, format, out)
-  local codec, self = of(pointer)
+-- Writes what the codec's function `name` returned to format and out.
+local function put_item(codec, name, format, out, item, rate)
   local kind = kinds[codec.kind]
-  local item, rate = codec.decode(self, ffi.string(data, bytes))
   if not is_item(kind, item) then
     local given = tensor.is(item) and ('a tensor %s %s'):format(item:type(), tensor.shape_text(item)) or type(item)
-    misfit(codec.decode, 'decode returned %s; needs a tensor of %s, %s', given, kind.dtype, kind.one)
+    misfit(codec[name], '%s returned %s; needs a tensor of %s, %s', name, given, kind.dtype, kind.one)
   end
   if codec.kind == 'audio' and (type(rate) ~= 'number' or rate % 1 ~= 0 or rate < 1 or rate >= 2 ^ 31) then
-    misfit(codec.decode, 'decode returned a sound at %s frames per second; needs a whole number', need.shown(rate))
+    misfit(codec[name], '%s returned a sound at %s frames per second; needs a whole number', name, need.shown(rate))
   end
-  local one = media.item(kind, 'decode', item, { rate = rate })
+  local one = media.item(kind, name, item, { rate = rate })
   format.channels, format.height, format.width = one.media.channels, one.media.height, one.media.width
   format.frames, format.rate = one.media.frames, one.media.rate
   reserve(out, item:count() * kind.bytes)
   ffi.copy(out.data, one.media.data, item:count() * kind.bytes)
   return 0
+end
+
+local function decode(pointer, data, bytes, format, out)
+  local codec, self = of(pointer)
+  return put_item(codec, 'decode', format, out, codec.decode(self, ffi.string(data, bytes)))
+end
+
+local function forward(pointer, item, format, out)
+  local codec, self = of(pointer)
+  return put_item(codec, 'forward', format, out, codec.forward(self, media.tensor(kinds[codec.kind], item)))
+end
+
+local function extents(m)
+  local e = { channels = m.channels }
+  for _, name in ipairs { 'height', 'width', 'frames', 'rate' } do
+    e[name] = m[name] > 0 and tonumber(m[name]) or nil
+  end
+  return e
+end
+
+local function back(pointer, item, original, format, out)
+  local codec, self = of(pointer)
+  local given, rate = media.tensor(kinds[codec.kind], item)
+  return put_item(codec, 'back', format, out, codec.back(self, given, extents(original), rate))
 end
 
 local function timing(pointer, rate, delay, tail)
@@ -211,6 +240,12 @@ local function callbacks()
     decode = ffi.cast('int (*)(void *, const uint8_t *, size_t, hz_media *, hz_bytes *)', function(...)
       return answer(-1, c.back(decode, ...))
     end),
+    forward = ffi.cast('int (*)(void *, const hz_media *, hz_media *, hz_bytes *)', function(...)
+      return answer(-1, c.back(forward, ...))
+    end),
+    back = ffi.cast('int (*)(void *, const hz_media *, const hz_media *, hz_media *, hz_bytes *)', function(...)
+      return answer(-1, c.back(back, ...))
+    end),
     timing = ffi.cast('int (*)(void *, double, int64_t *, int64_t *)', function(...)
       return answer(-1, c.back(timing, ...)) or -1
     end),
@@ -241,8 +276,14 @@ local function add(path, codec, digest)
   local keep = { codec = codec }
   keep.api = api_of(codec, keep)
   kept[#kept + 1] = keep
+  if codec.forward then
+    keep.stage = ffi.new('hz_codec_stage', { size = ffi.sizeof 'hz_codec_stage', forward = callbacks().forward,
+      back = codec.back and callbacks().back })
+  end
+  local offers = { [MARK] = keep.api, ['hz.codec.stage/1'] = keep.stage }
   keep.interface = ffi.cast('const void *(*)(const char *)', function(id)
-    return ffi.string(id) == MARK and ffi.cast('const void *', keep.api) or nil
+    local offer = offers[ffi.string(id)]
+    return offer and ffi.cast('const void *', offer) or nil
   end)
   keep.plugin = ffi.new('hz_plugin', { size = ffi.sizeof 'hz_plugin', name = codec.name, version = codec.version,
     about = codec.about, open = callbacks().open, interface = keep.interface })
