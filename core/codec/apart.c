@@ -70,6 +70,7 @@ typedef struct watch {
     size_t bytes;                    /* of the board */
     double seconds;                  /* that an item may take */
     int threads;                     /* of the child */
+    int ruined;                      /* what failed was not the codec's refusal */
     int pid, words, tables;
     int64_t seen[WORKERS];           /* what each worker was at when last looked at */
     double idle[WORKERS];            /* seconds since that changed */
@@ -259,7 +260,7 @@ static hz_status attempt(watch *w, int64_t from, int64_t end, int threads, endin
 /* ---- all of it ---- */
 
 /* Sets the message of the lowest item that has failed, and what that was: `*item`, which only sinks. */
-static hz_status judge(const watch *w, const ending *e, int64_t *item, hz_status before, char message[1024])
+static hz_status judge(watch *w, const ending *e, int64_t *item, hz_status before, char message[1024])
 {
     job heard = *w->job;
     hz_status status = before;
@@ -272,6 +273,7 @@ static hz_status judge(const watch *w, const ending *e, int64_t *item, hz_status
     } else if (!e->done && (before == HZ_OK || e->last <= *item)) {
         *item = e->last;
         status = blame(w, e);
+        w->ruined = 1;
     } else {
         return before;
     }
@@ -329,11 +331,14 @@ typedef struct pages {
 
 static hz_status share(watch *w, pages *p)
 {
-    p->fd = memfd_create("hz decoded", MFD_CLOEXEC);
+    p->fd = p->room ? memfd_create("hz decoded", MFD_CLOEXEC) : -1;
     w->tables = memfd_create("hz tables", MFD_CLOEXEC);
     w->board = mmap(NULL, w->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (p->fd >= 0 && w->tables >= 0 && w->board != MAP_FAILED && !ftruncate(p->fd, (off_t)p->room) &&
-        mmap(p->decoded, p->room, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, p->fd, 0) != MAP_FAILED)
+    int there = w->tables >= 0 && w->board != MAP_FAILED;
+    if (there && p->room)
+        there = p->fd >= 0 && !ftruncate(p->fd, (off_t)p->room) &&
+                mmap(p->decoded, p->room, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, p->fd, 0) != MAP_FAILED;
+    if (there)
         return HZ_OK;
     return hz_fail(HZ_EMEM, "recode: no %zu bytes to share with a process of its own: %s", p->room, strerror(errno));
 }
@@ -354,6 +359,30 @@ static hz_status keep(watch *w, pages *p)
     return status;
 }
 
+static hz_status run(watch *w, pages *p)
+{
+    hz_status status = share(w, p);
+    if (!status)
+        status = recode_all(w);
+    if (!status)
+        status = take_rows(w);
+    if (!status && w->job->tables)
+        status = tables_read(w->job->tables, w->tables);
+    if (keep(w, p) && !status)
+        status = hz_fail(HZ_EMEM, "recode: no memory to keep %zu bytes of decoded items", p->room);
+    return status;
+}
+
+/* A job of no items makes an instance and destroys it. */
+hz_status apart_try(const hz_codec *c, double seconds)
+{
+    job j = { .row = codec_row_of(c), .values = hz_codec_values(c), .threads = 1, .chunk = 1 };
+    watch w = { .job = &j, .bytes = sizeof *w.board, .seconds = seconds };
+    pages p = { .decoded = NULL };
+    hz_status status = run(&w, &p);
+    return w.ruined || hz_signal_pending() ? HZ_OK : status;
+}
+
 hz_status hz_codec_recode_apart(hz_codec *c, const hz_media *items, int64_t n, void *decoded, int64_t stride,
                                 hz_recoded *out, hz_tables *tables, int threads, double seconds)
 {
@@ -367,13 +396,5 @@ hz_status hz_codec_recode_apart(hz_codec *c, const hz_media *items, int64_t n, v
         return hz_fail(HZ_EARG, "recode: in a process of its own it needs places of hz_codec_places, and seconds > 0");
     watch w = { .job = &j, .bytes = sizeof *w.board + (size_t)n * sizeof *out, .seconds = seconds };
     pages p = { .decoded = decoded, .room = whole_pages((size_t)(n * stride)) };
-    if (!(status = share(&w, &p)))
-        status = recode_all(&w);
-    if (!status)
-        status = take_rows(&w);
-    if (!status && tables)
-        status = tables_read(tables, w.tables);
-    if (keep(&w, &p) && !status)
-        status = hz_fail(HZ_EMEM, "recode: no memory to keep %zu bytes of decoded items", p.room);
-    return status;
+    return run(&w, &p);
 }

@@ -17,7 +17,7 @@ struct hz_codec {
     const codec_row *row;
     double *values;
     char *text, *fingerprint;
-    void *instance;
+    void *instance;                  /* NULL: made when it is first needed */
     hz_bytes stream, samples;        /* lent to the caller until the next call */
     hz_bytes resampled;              /* either way */
     char note[NOTE];
@@ -65,14 +65,21 @@ static hz_status set_up(hz_codec *c, const char *values)
     hz_status status = param_read(&c->row->params, name, values, c->values);
     if (status)
         return status;
-    if (!(c->text = param_print(&c->row->params, c->values)) || !(c->fingerprint = describe(c->row)))
-        return HZ_EMEM;
-    host_listen();
-    c->instance = codec_create(c->row, c->values);
-    return c->instance ? HZ_OK : host_blame(name, HZ_EARG);
+    c->text = param_print(&c->row->params, c->values);
+    return c->text && (c->fingerprint = describe(c->row)) ? HZ_OK : HZ_EMEM;
 }
 
-hz_codec *hz_codec_new(const char *name, const char *values)
+static hz_status have_instance(hz_codec *c)
+{
+    if (c->instance)
+        return HZ_OK;
+    host_listen();
+    c->instance = codec_create(c->row, c->values);
+    return c->instance ? HZ_OK : host_blame(c->row->api->name, HZ_EARG);
+}
+
+/* seconds > 0: the plugin makes its instance in a process of its own. */
+static hz_codec *make(const char *name, const char *values, double seconds)
 {
     const codec_row *row = codec_row_named(name);
     hz_codec *c = row ? calloc(1, sizeof *c) : NULL;
@@ -81,9 +88,22 @@ hz_codec *hz_codec_new(const char *name, const char *values)
     if (!c)
         return NULL;
     c->row = row;
-    if (!set_up(c, values))
+    hz_status status = set_up(c, values);
+    if (!status)
+        status = seconds > 0 ? apart_try(c, seconds) : have_instance(c);
+    if (!status)
         return c;
     hz_codec_free(c);
+    return NULL;
+}
+
+hz_codec *hz_codec_new(const char *name, const char *values) { return make(name, values, 0); }
+
+hz_codec *hz_codec_new_apart(const char *name, const char *values, double seconds)
+{
+    if (seconds > 0)
+        return make(name, values, seconds);
+    hz_fail(HZ_EARG, "codec: it may take %g seconds; needs more than 0", seconds);
     return NULL;
 }
 
@@ -99,7 +119,8 @@ void hz_codec_free(hz_codec *c)
 {
     if (!c)
         return;
-    guard_destroy(c->row->api, c->instance);
+    if (c->instance)
+        guard_destroy(c->row->api, c->instance);
     free(c->account.segments);
     free(c->resampled.data);
     release(&c->samples);
@@ -249,7 +270,9 @@ static hz_status encode(hz_codec *c, const hz_media *in)
     open_room(&c->stream);
     if (bytes < 0)
         return HZ_ESHAPE;
-    hz_status status = guard_input(&lent.data, (size_t)bytes);
+    hz_status status = have_instance(c);
+    if (!status)
+        status = guard_input(&lent.data, (size_t)bytes);
     if (status)
         return status;
     status = codec_encode(c->row, c->instance, &lent, &c->resampled, &c->stream, &c->account);
@@ -262,7 +285,9 @@ static hz_status decode(hz_codec *c, const uint8_t *data, int64_t bytes, hz_medi
     const void *lent = data;
     size_t n = bytes > 0 ? (size_t)bytes : 0;
     open_room(&c->samples);
-    hz_status status = n ? guard_input(&lent, n) : HZ_OK;
+    hz_status status = have_instance(c);
+    if (!status && n)
+        status = guard_input(&lent, n);
     if (status)
         return status;
     status = codec_decode(c->row, c->instance, lent, n, out, &c->samples);
@@ -313,6 +338,8 @@ hz_status codec_note(const codec_row *row, void *instance, const hz_media *like,
 hz_status hz_codec_note_of(hz_codec *c, const hz_media *like, const char **text)
 {
     hz_status status = media_takes(c->row->api, like);
+    if (!status && c->row->note)
+        status = have_instance(c);
     *text = c->note;
     return status ? status : codec_note(c->row, c->instance, like, c->note, NOTE);
 }

@@ -41,6 +41,10 @@ const hz_sound_resampler *sound_resampler(void);
 /* The readers of files of sound, in order; NULL past the end. [any] */
 const hz_sound_reader *sound_reader(int i);
 
+/* Has the plugin make and destroy an instance for these values in a process of its own: what it refuses is the message.
+   What ruins that process is no failure here: whoever recodes with the handle meets it. */
+hz_status apart_try(const hz_codec *c, double seconds);
+
 /* The row a handle was made from. */
 const codec_row *codec_row_of(const hz_codec *c);
 

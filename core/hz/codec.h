@@ -78,6 +78,10 @@ typedef struct hz_codec hz_codec;
 /* values: "quality=10; subsampling=444", "" or NULL for the defaults; vectors as "1,2,3". new: hz_codec_free; NULL on
    failure. [any] */
 hz_codec *hz_codec_new(const char *name, const char *values);
+/* The same, but the plugin makes its instance in a process of its own, in at most so many seconds, > 0, and here when
+   an item or a note first needs it. What it refuses is a failure; what ruins that process hz_codec_recode_apart
+   meets. */
+hz_codec *hz_codec_new_apart(const char *name, const char *values, double seconds);
 void hz_codec_free(hz_codec *c);                             /* taken; NULL is fine */
 const char *hz_codec_name(const hz_codec *c);                /* lent with c */
 /* All values in declared order, "quality=10;subsampling=420", but for vectors that are declared as zeros and are: the

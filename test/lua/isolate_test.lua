@@ -4,6 +4,7 @@ local t = ...
 local c = require 'hz.c'
 local codec = require 'hz.codec.codec'
 local dataset = require 'hz.data.dataset'
+local encoding = require 'hz.codec.encoding'
 local ffi = require 'ffi'
 local file = require 'hz.base.file'
 local isolate = require 'hz.codec.isolate'
@@ -37,7 +38,7 @@ end
 
 -- Images whose first samples count them, up to 255.
 local function numbered(n)
-  local items = tensor.rand({ n, 9, 7, 3 }, 0, 255.99, { seed = 1 }):floor():to 'u8'
+  local items = tensor.rand({ n, 9, 7, 3 }, 0, 255.99, { seed = 1, stream = 1 }):floor():to 'u8'
   for i = 0, n - 1 do items:pointer()[i * 9 * 7 * 3] = i end
   return items
 end
@@ -151,6 +152,20 @@ t.case('what is printed by the megabyte reaches neither output nor stderr', func
   t.equal(err, '')
 end)
 
+case('an instance that ruins its process is met by whoever recodes with it, and one that is refused is refused',
+  function(wild)
+    for start, message in pairs { crash = 'signal 11 (SIGSEGV) before its first image; ',
+        overflow = 'signal 11 (SIGSEGV) before', stop = 'signal 6 (SIGABRT) before',
+        leave = 'it ended its process with status 0 before its first image' } do
+      local e = encoding.make('wild', { start = start }, 'auto')
+      t.match(e.text, '^wild start=')
+      t.raises('wild: ' .. message, function() e.codec:recode(numbered(5), { isolate = true }) end)
+    end
+    t.raises('wild: start is refused; needs another', encoding.make, 'wild', { start = 'refused' }, 'auto')
+    local e, one = encoding.make('wild', { level = 3 }, 'auto'), numbered(1)[1]
+    t.equal((e.codec:encode(one)), (wild { level = 3 }:encode(one)), 'made when it is needed')
+  end)
+
 -- ---- which codecs ----
 
 case('auto: codecs of plugins from elsewhere, and composed ones with such a stage', function(wild)
@@ -205,11 +220,13 @@ local script = [[
 local hz = require 'hz'
 local knob = hz.args({ { 'how', { 'well', 'crash', 'leave', 'hang' }, 'string', '', list = true },
   { 'parallel', 1, 'int', '' }, { 'isolate', nil, 'string', '' }, { 'runs', 'runs', 'string', '' },
-  { 'seed', { 1, 2 }, 'int', '', list = true } }, ...)
+  { 'seed', { 1, 2 }, 'int', '', list = true }, { 'start', nil, 'string', '', list = true },
+  { 'level', { 3, 'raw' }, 'int', '', list = true, also = { 'raw' } } }, ...)
 local train, test = hz.data('camera', { size = 8, train = 160, test = 40 })
 local l = hz.layers
 local sweep = hz.sweep { name = 'wild', data = { { name = 'camera', train = train, test = test } }, codec = { 'wild' },
-  level = { 3, 'raw' }, how = knob.how, model = { 'net.lua' }, seed = knob.seed, epochs = 2, batch = 16, train = 60,
+  level = knob.level, how = knob.how, start = knob.start, model = { 'net.lua' }, seed = knob.seed, epochs = 2,
+  batch = 16, train = 60,
   parallel = knob.parallel, isolate = knob.isolate, runs = knob.runs,
   optimizer = function() return hz.adam { rate = 0.01 } end }
 print(sweep)
@@ -252,6 +269,13 @@ t.case('in a sweep it costs its cells, which are named, tried again, and may the
     if mode ~= 'always' then sweeps.same_cells(dir .. '/always', dir .. '/' .. mode) end
     t.sh('rm -r ' .. dir .. '/cache/recoded')
   end
+  status, out, err = run 'runs=started how=well start=well,crash seed=1 level=2'
+  t.equal(status, 3, err)
+  t.match(out, '2 cells')
+  t.match(out, 'failed: cell 2, wild level=2 how=well start=crash, net, seed 1: [^\n]*SIGSEGV%) before its first image')
+  status, out, err = run 'runs=started start=refused'
+  t.equal(status, 1, out)
+  t.match(err, 'wild: start is refused; needs another')
   status, out, err = run 'isolate=sometimes'
   t.equal(status, 1, out)
   t.match(err, "sweep: isolate is 'sometimes'; needs auto, always, never")

@@ -67,11 +67,21 @@ static void (*const ways[])(const hz_media *) = { well, crash, stop, overflow, l
 #define WAYS "well|crash|stop|overflow|leave|vanish|die|hang|chatter|rant|scribble|linger|refuse"
 enum { REFUSE = sizeof ways / sizeof *ways };
 
+/* The same when an instance is made. */
+#define STARTS "well|crash|stop|overflow|leave|refused"
+enum { REFUSED = 5 };
+
 /* ---- the codec ---- */
 
 static void *create(const double *values)
 {
     coder *c = host->alloc(sizeof *c);
+    if (values[3] == REFUSED) {
+        host->free(c);
+        host->fail("start is refused; needs another");
+        return NULL;
+    }
+    ways[(int)values[3]](NULL);
     if (c)
         *c = (coder){ (int)values[0], (int)values[1], (int)values[2] };
     return c;
@@ -143,7 +153,7 @@ static const hz_codec_api codec = {
     .kind = HZ_IMAGE,
     .channels = 1 << 1 | 1 << 3,
     .name = "wild",
-    .params = "level:int=4[1..8]+; how:enum=" WAYS "; mark:int=-1[-1..255]",
+    .params = "level:int=4[1..8]+; how:enum=" WAYS "; mark:int=-1[-1..255]; start:enum=" STARTS,
     .library = library,
     .create = create,
     .destroy = destroy,

@@ -166,7 +166,7 @@ end
 -- function(value, step) -> bits per sample, of every step-th item (value nil: the codec as it is), and
 -- function(value) -> whether the codec takes it.
 local function scale(set, name, asked, p, mode)
-  local codec = encoding.make(name, asked).codec
+  local codec = encoding.make(name, asked, mode).codec
   local key = key_of(set, codec, p)
   local path, weigh = path_of(key), set.sounds and bits_of_sounds or bits_of_images
   local known = recall(path, key)
@@ -174,14 +174,14 @@ local function scale(set, name, asked, p, mode)
   local function bits(v, step)
     local what = place(v, step)
     if not known[what] then
-      local one = encoding.make(name, with(asked, p, v)).codec
+      local one = encoding.make(name, with(asked, p, v), mode).codec
       known[what] = weigh(set, one, step, isolate.wanted(mode, one))
       keep(path, key, known)
     end
     return known[what]
   end
   return bits, function(v)
-    return known[place(v, 1)] or known[place(v, 2)] or (c.try(encoding.make, name, with(asked, p, v)))
+    return known[place(v, 1)] or known[place(v, 2)] or (c.try(encoding.make, name, with(asked, p, v), mode))
   end
 end
 

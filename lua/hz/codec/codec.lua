@@ -74,15 +74,16 @@ local function read_value(p, text)
 end
 
 local function open(name, text) return c.into(C.hz_codec_new, name, text) end
+local function open_apart(name, text) return c.into(isolate.open, name, text) end
 local function free(handle) c.into(C.hz_codec_free, handle) end
 
 -- A codec: fields name, kind ('image' or 'audio'), text (all values, "quality=10;..."), values, library, fingerprint,
--- lossless; methods encode, decode, recode.
-local function make(about, values)
+-- lossless; methods encode, decode, recode. apart: its plugin makes its instance in a process of its own.
+local function make(about, values, apart)
   if values ~= nil and type(values) ~= 'table' then
     c.fail('%s: %s was given; needs a table like {quality=10}', about.name, type(values))
   end
-  local handle = c.own(open, free, about.name, spec(about.name, values or {}, about.params))
+  local handle = c.own(apart and open_apart or open, free, about.name, spec(about.name, values or {}, about.params))
   local self = {
     handle = handle, about = about, name = about.name, kind = about.kind, library = about.library, values = {},
     lossless = about.lossless, text = ffi.string(C.hz_codec_text(handle)), encoded = {},
@@ -270,7 +271,7 @@ function Codec:__tostring() return full(short(self), self.about, self.values) en
 
 local Maker = {
   __index = names.index('codec', {}),
-  __call = function(maker, values) return make(maker.about, values) end,
+  __call = function(maker, values, apart) return make(maker.about, values, apart == true) end,
   __tostring = function(maker) return full(maker.about.name, maker.about) end,
 }
 

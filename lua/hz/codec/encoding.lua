@@ -11,6 +11,7 @@
 --              that a record tells of
 -- Equal encodings leave the same bytes: two are equal by all values where these are known, else by text.
 local c = require 'hz.c'
+local isolate = require 'hz.codec.isolate'
 local plugins = require 'hz.codec.plugins'
 
 local M, Encoding = {}, {}
@@ -110,8 +111,9 @@ local function for_codec(p, v)
 end
 
 -- The encoding of a codec at `asked` (name -> value). Parameters that the codec does not have are nothing to it; the
--- value 'raw', of whichever, means the untouched data. Values that the codec refuses are errors.
-function M.make(name, asked)
+-- value 'raw', of whichever, means the untouched data. Values that the codec refuses are errors. mode: which codecs are
+-- made in a process of their own (isolate.lua); nil: none.
+function M.make(name, asked, mode)
   for _, v in pairs(asked) do
     if v == 'raw' then return M.raw end
   end
@@ -124,7 +126,7 @@ function M.make(name, asked)
       walked[#walked + 1] = p
     end
   end
-  local codec, main = maker(given), M.main(walked)
+  local codec, main = maker(given, mode and isolate.wanted(mode, maker.about)), M.main(walked)
   local e = { name = codec.name, codec = codec, values = codec.text,
     id = { codec = codec.fingerprint, values = codec.text } }
   for _, p in ipairs(walked) do

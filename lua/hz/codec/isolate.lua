@@ -42,6 +42,9 @@ local function seconds()
   return n
 end
 
+-- As hz_codec_new.
+function M.open(name, text) return C.hz_codec_new_apart(name, text, seconds()) end
+
 -- Places for the decoded items of a set (media.lua), which the other process can write to: zeros.
 function M.places(set)
   local t = set.tensor

@@ -292,28 +292,30 @@ local function check_matrix(o)
 end
 
 -- The encoding of a codec at what was asked for, bits among it; nil where it cannot have these.
-local function met(name, asked, find)
+local function met(name, asked, mode, find)
   local wanted, others = asked[EQUAL], {}
-  if wanted == nil or wanted == 'raw' or name == 'raw' then return encoding.make(name, asked) end
+  if wanted == nil or wanted == 'raw' or name == 'raw' then
+    return encoding.make(name, asked, mode)
+  end
   for k, v in pairs(asked) do
     if v == 'raw' then return encoding.raw end
     if k ~= EQUAL then others[k] = v end
   end
   local one = find(name, others, wanted)
   if one and one.parameter then others[one.parameter] = one.value end
-  return one and encoding.make(name, others)
+  return one and encoding.make(name, others, mode)
 end
 
 -- Pairs { train, test } of encodings, each once; with o.matrix all of those for training with each other. Test codec
 -- and values follow those of training unless they are given. o: codec (list), codec_test (list or nil), quality,
--- quality_test, bits, bits_test, values (lists by name; each may be nil). find(name, asked, bits) gives what meets
--- bits, { parameter, value }, nil for nothing (equal.lua).
+-- quality_test, bits, bits_test, values (lists by name), isolate; each may be nil. find(name, asked, bits) gives what
+-- meets bits, { parameter, value }, nil for nothing (equal.lua).
 function M.pairs(o, find)
   if o.matrix then check_matrix(o) end
   local names, train, test = axes(o)
   local list, made = {}, {}
   local function make(name, asked)
-    local e = met(name, asked, find)
+    local e = met(name, asked, o.isolate, find)
     if not e then return nil end
     made[e.text] = made[e.text] or e
     return made[e.text]

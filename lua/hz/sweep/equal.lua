@@ -94,7 +94,7 @@ end
 function M.finder(o, data, all)
   local seen = {}
   return function(name, asked, wanted)
-    local base = encoding.make(name, asked)
+    local base = encoding.make(name, asked, o.isolate)
     if (base.codec.kind == 'audio') ~= (data.train.sounds ~= nil) then return {} end      -- axes.lua says so
     local key = ('%s\0%s\0%.17g'):format(base.name, base.values, wanted)
     if seen[key] == nil then

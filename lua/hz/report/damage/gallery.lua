@@ -15,6 +15,7 @@ local c = require 'hz.c'
 local codecs = require 'hz.codec.codec'
 local colour = require 'hz.codec.palette'
 local crypto = require 'hz.ext.crypto'
+local isolate = require 'hz.codec.isolate'
 local items = require 'hz.report.damage.items'
 local kept = require 'hz.report.damage.kept'
 local outcomes = require 'hz.report.outcomes'
@@ -57,7 +58,9 @@ end
 local function draw_image(set, codec, i)
   local t = set.items[i]:contiguous()
   if t:type() ~= 'u8' or t.ndim ~= 3 or t:size(3) ~= 1 and t:size(3) ~= 3 then return nil end
-  return picture(t, WIDE), picture(codec:decode((codec:encode(t))), WIDE)
+  local one = t:reshape { 1, t:size(1), t:size(2), t:size(3) }
+  local decoded = codec:recode(one, { isolate = isolate.wanted('auto', codec) })
+  return picture(t, WIDE), picture(decoded[1], WIDE)
 end
 
 -- ---- sounds ----
@@ -106,7 +109,8 @@ end
 local function draw_sound(set, codec, i)
   local samples, frames = set.sounds:read { set.sounds:numbers(set.clips)[i] }
   local before, top = heard(set, samples, frames[1])
-  local decoded = codec:recode(samples, { rate = set.rate, frames = frames })
+  local decoded = codec:recode(samples,
+    { rate = set.rate, frames = frames, isolate = isolate.wanted('auto', codec) })
   return before, (heard(set, decoded, frames[1], top))
 end
 
