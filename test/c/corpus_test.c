@@ -60,7 +60,7 @@ START_TEST(kept_streams_hold)
         }
     closedir(dir);
     ck_assert_msg(fed > 0, "%s is empty", folder);
-    hz_codec_free(t.codec);
+    target_close(&t);
 }
 END_TEST
 
