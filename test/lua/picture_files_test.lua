@@ -152,6 +152,30 @@ local function written(tool, command, h, w, channels)
   return head.read(found), found
 end
 
+t.case('files of avifenc: turned, of 10 bits', function()
+  need 'avif'
+  if not t.tool 'avifenc' then t.skip 'avifenc is not installed' end
+  local d = t.folder()
+  t.write(d .. '/a.png', (need 'png' ():encode(image(40, 60, 3, 1))))
+  for options, wanted in pairs { [''] = { 8, 1, 3 }, ['-d 10'] = { 10, 1, 3 }, ['--irot 1'] = { 8, 8, 3 },
+    ['--irot 2'] = { 8, 3, 3 }, ['-y 400'] = { 8, 1, 1 } } do
+    local status, _, err = t.sh(('avifenc -s 9 %s %s/a.png %s/b.avif'):format(options, d, d))
+    t.equal(status, 0, err)
+    local h = head.read(t.read(d .. '/b.avif'))
+    t.equal({ h.width, h.height, h.bits, h.orientation, h.channels }, { 60, 40, unpack(wanted) })
+  end
+end)
+
+t.case('more than 8 bits are converted where that is asked for', function()
+  need 'avif'
+  if not t.tool 'avifenc' then t.skip 'avifenc is not installed' end
+  local d = folder('png', 5, function(k) return (need 'png' ():encode(image(20, 20, 3, k))) end)
+  t.sh(('avifenc -s 9 -d 10 %s/odd/1.png %s/odd/x.avif'):format(d, d))
+  t.raises('/odd/x.avif has 10 bits a sample; needs 8 (or convert=true)', dataset, 'folder', { path = d })
+  local train, test = dataset('folder', { path = d, convert = true })
+  t.equal(#train + #test, 11)
+end)
+
 local foreign = {
   { 'webp', 'cwebp', 'cwebp -quiet %d/a.ppm -o %d/b', 50, 70 },
   { 'webp', 'cwebp', 'cwebp -quiet -lossless %d/a.ppm -o %d/b', 50, 70 },

@@ -154,6 +154,7 @@ local function read_siz(s, at, out)
   if right <= left or bottom <= top then return end
   out.width, out.height, out.channels = right - left, bottom - top, big(s, at + 40, 2)
   out.bits = s:byte(at + 42) % 128 + 1
+  if out.channels == 2 or out.channels == 4 then out.channels, out.alpha = out.channels - 1, true end
 end
 
 function M.jpeg2000(s, out)
