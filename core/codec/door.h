@@ -69,7 +69,9 @@ int host_relay(hz_status status);
 enum { GUARDED = 2 };                 /* hz_bytes.fixed: its memory is guarded */
 typedef int (*codec_decoder)(void *, const uint8_t *, size_t, hz_media *, hz_bytes *);
 
-/* The calls of a codec. [any] */
+/* The calls of a plugin, of its codec. [any] */
+int guard_open(const hz_plugin *p, const hz_host *host);
+int guard_timing(const hz_codec_api *api, void *instance, double rate, int64_t *delay, int64_t *tail);
 void *guard_create(const hz_codec_api *api, const double *values);
 void guard_destroy(const hz_codec_api *api, void *instance);
 int guard_encode(const hz_codec_api *api, void *instance, const hz_media *in, hz_bytes *out, hz_account *account);

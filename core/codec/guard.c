@@ -59,6 +59,33 @@ LAST int last_decode(codec_decoder decode, void *instance, const uint8_t *bytes,
     return failed;
 }
 
+LAST int last_open(const hz_plugin *p, const hz_host *host)
+{
+    END_OF_STACK;
+    int failed = p->open(host);
+    __asm__ volatile("" ::: "memory");
+    return failed;
+}
+
+LAST int last_timing(const hz_codec_api *api, void *instance, double rate, int64_t *delay, int64_t *tail)
+{
+    END_OF_STACK;
+    int failed = api->timing(instance, rate, delay, tail);
+    __asm__ volatile("" ::: "memory");
+    return failed;
+}
+
+int guard_open(const hz_plugin *p, const hz_host *host)
+{
+    return mode & HZ_GUARD_CALLS ? last_open(p, host) : p->open(host);
+}
+
+int guard_timing(const hz_codec_api *api, void *instance, double rate, int64_t *delay, int64_t *tail)
+{
+    return mode & HZ_GUARD_CALLS ? last_timing(api, instance, rate, delay, tail)
+                                 : api->timing(instance, rate, delay, tail);
+}
+
 void *guard_create(const hz_codec_api *api, const double *values)
 {
     return mode & HZ_GUARD_CALLS ? last_create(api, values) : api->create(values);

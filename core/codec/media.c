@@ -87,7 +87,7 @@ hz_status media_cut(const codec_row *row, void *instance, hz_media *m, int64_t f
     if (m->kind != HZ_AUDIO)
         return HZ_OK;
     host_listen();
-    if (row->api->timing && row->api->timing(instance, m->rate, &delay, &tail))
+    if (row->api->timing && guard_timing(row->api, instance, m->rate, &delay, &tail))
         return host_blame(name, HZ_ESTATE);
     if (delay < 0 || tail < 0)
         return hz_fail(HZ_ESTATE, "%s: declares a delay of %lld frames and a tail of %lld; needs 0 or more", name,

@@ -130,7 +130,7 @@ static hz_status check_plugin(const hz_plugin *p)
         return hz_fail(HZ_EFORMAT, "its hz_plugin_main leaves a field empty; needs name (letters, digits, _), version, "
                        "about, open, interface");
     host_listen();
-    return p->open(host_table()) ? host_blame(p->name, HZ_EFORMAT) : HZ_OK;
+    return guard_open(p, host_table()) ? host_blame(p->name, HZ_EFORMAT) : HZ_OK;
 }
 
 /* What the plugin offers by this id, whose struct begins with its size; *found is NULL if it offers none. */

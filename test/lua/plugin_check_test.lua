@@ -53,6 +53,13 @@ t.case('an object for programs tells the same', function()
   t.ok(rows.leaks.seconds > 0 and rows.leaks.asks ~= nil)
 end)
 
+t.case('plugins/README.md tells all questions', function()
+  local one = certificate(there(bad 'none'))
+  local lines = {}
+  for i, row in ipairs(one.questions) do lines[i] = ('    %-10s %s\n'):format(row.question, row.asks) end
+  t.ok(t.read 'plugins/README.md':find('\n\n' .. table.concat(lines) .. '\n', 1, true), table.concat(lines))
+end)
+
 for _, name in ipairs { 'jpeg', 'flac' } do
   t.case(name .. ' passes all of it', function()
     if not plugins.has(name) then t.skip('the plugin %s is not built', name) end

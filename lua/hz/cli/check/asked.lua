@@ -63,7 +63,7 @@ end
 local function filled(byte) return { MALLOC_PERTURB_ = tostring(byte) } end
 
 -- The first time it hangs it is given long; then it is known to.
-local LATE = 1.5
+local LATE = 2
 
 -- self: { word, given = { key = text }, patience = seconds }. See once.
 function M.ask(self, row)

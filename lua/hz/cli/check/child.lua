@@ -29,7 +29,6 @@ local function answer(row, word, given)
   if row.kind and row.kind ~= s.kind then
     return { ok = true, unasked = row.kind == 'audio' and 'it takes pictures' or 'it takes sounds' }
   end
-  s:guard()
   s:open()
   head(s)
   local why = row.unless and row.unless(s)

@@ -10,9 +10,9 @@ local C = c.C
 -- ---- what is lent ----
 
 local function guarded(s)
-  local list = { s:item 'usual', s:item 'short', s:item 'small' }
+  local list = { s:item 'usual', s:item 'short', s:item 'small', s:item 'large' }
   if s.kind == 'image' then
-    for _, size in ipairs { { 1, 1 }, { 7, 5 }, { 31, 33 } } do
+    for _, size in ipairs { { 1, 1 }, { 7, 5 }, { 31, 33 }, { 1, 700 }, { 700, 1 } } do
       list[#list + 1] = items.picture(size[1], size[2], s.channels[1], 2)
     end
   else

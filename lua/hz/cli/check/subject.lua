@@ -16,6 +16,13 @@ local M = {}
 local function stop(text, ...) error({ stop = text:format(...) }, 0) end
 function M.is_stop(e) return type(e) == 'table' and rawget(e, 'stop') end
 
+-- From now on what plugins are lent is guarded in these ways, too (names of hz_guard).
+local function guard(...)
+  local sum = tonumber(C.HZ_GUARD_CALLS)
+  for _, name in ipairs { ... } do sum = sum + tonumber(C['HZ_GUARD_' .. name]) end
+  C.hz_plugin_guard(sum, confine.SAYS)
+end
+
 -- ---- which one ----
 
 local function row_where(fits)
@@ -55,6 +62,7 @@ end
 -- The file comes before all others: nothing hides it.
 function M.load(word)
   confine.say('at loading ' .. word)
+  guard()
   if M.is_path(word) then load_file(word) end
   plugins.load()
 end
@@ -86,12 +94,7 @@ Subject.__index = Subject
 local function at(text, ...) confine.say('at ' .. text:format(...)) end
 Subject.at = function(_, text, ...) at(text, ...) end
 
--- From now on what plugins are lent is guarded in these ways, too (names of hz_guard).
-function Subject:guard(...)
-  local sum = tonumber(C.HZ_GUARD_CALLS)
-  for _, name in ipairs { ... } do sum = sum + tonumber(C['HZ_GUARD_' .. name]) end
-  C.hz_plugin_guard(sum, confine.SAYS)
-end
+Subject.guard = function(_, ...) guard(...) end
 
 -- A codec with some values besides those that were given.
 function Subject:make(values)
