@@ -180,6 +180,23 @@ t.case('plugins that were not built are listed with what they lack', function()
   t.match(err, "'mp3' is not loaded; .*; mp3 was not built, for want of lame")
 end)
 
+t.case('hz plugin info of a file: nothing hides it, and what is no codec is said', function()
+  local so = build .. '/test/plugins/skeleton.so'
+  for path, part in pairs { [so] = so,
+      ['plugins/blockdct/blockdct.lua'] = 'written in Lua: slower than C, on one thread' } do
+    local status, out, err = t.run { 'plugin', 'info', path }
+    t.equal({ status, err }, { 0, '' }, path)
+    t.ok(out:find('\n' .. part .. '\n', 1, true), out)
+  end
+  for path, part in pairs { ['none.so'] = 'none.so is no file; needs a plugin', ['/'] = '/ is no file',
+      ['Makefile.lua'] = 'is no file', ['test/t.lua'] = 'its first line does not name hz.codec/1',
+      [build .. '/test/plugins/odd_draft.so'] = "offers hz.codec/0, a draft" } do
+    local status, _, err = t.run { 'plugin', 'info', path }
+    t.equal(status, 1, path)
+    t.ok(err:find(part, 1, true), err)
+  end
+end)
+
 t.case('hz plugin info, ? and codec=NAME,help tell the same', function()
   local function told(command)
     local status, out, err = t.sh(('HZ_PLUGIN_PATH=%s/test/plugins %s %s'):format(build, t.quote(t.hz), command))

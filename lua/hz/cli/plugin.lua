@@ -22,7 +22,10 @@ local function named(verb, o)
   return name
 end
 
-local function show(o) return info(named('info', o), o) end
+local function show(o)
+  local word = o.words[1]
+  return info.run(info.is_file(word) and info.codec_of(word) or named('info', o), o)
+end
 
 -- ---- check ----
 
@@ -40,7 +43,8 @@ return command.new('plugin', {
   about = "Plugins are looked for in the folders of HZ_PLUGIN_PATH (separated by ':'), in the user's own\n"
     .. "(~/.local/share/hz/plugins), and beside hz's library; of codecs that are called the same the first is used.",
   { 'list', list, 'every plugin, what hides another, files skipped and why', { array } },
-  { 'info', show, 'a codec: its library, parameters and plugin', { object }, words = codec },
+  { 'info', show, 'a codec: its library, parameters and plugin', { object },
+    words = { 'NAME', 1, 1, plugins.codecs, text = 'NAME|FILE' } },
   { 'check', check, 'asks whether a codec keeps the promises of the interface, each question in a process of its own',
     { object, only, limit }, words = { 'NAME', 1, 1, plugins.codecs, text = 'NAME|FILE' },
     open = 'parameter=value' },

@@ -5,6 +5,7 @@ local exit = require 'hz.exit'
 local file = require 'hz.base.file'
 local plugins = require 'hz.codec.plugins'
 local posix = require 'hz.ext.posix'
+local shell = require 'hz.base.shell'
 local visible = require 'hz.base.visible'.line
 
 -- By what was asked for: the skeleton; the folder that has its Makefile and README, and that of its test; the
@@ -100,7 +101,7 @@ return function(o)
   for i, row in ipairs(rows) do list[i] = row[1] end
   print(('%s/: %s. To try it:'):format(name, table.concat(list, ', ')))
   print(('\n  cd %s\n  make check'):format(name))
-  print(('  HZ_PLUGIN_PATH=. %s experiments/%s.lua codec=%s'):format(hz, form.sweep, name))
+  print(('  HZ_PLUGIN_PATH=. %s experiments/%s.lua codec=%s'):format(shell.quoted(hz), form.sweep, name))
   if plugins.has(name) then
     print(("\n%s is the name of a codec that hz has: found by HZ_PLUGIN_PATH, the new one hides it"):format(name))
   end
