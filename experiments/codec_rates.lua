@@ -76,7 +76,7 @@ end
 local rows, exact = {}, {}
 for _, codec in ipairs(names()) do
   local about = plugins.codec(codec)
-  local main = at_bits.parameter(about.params)
+  local main = at_bits.parameter(about)
   if about.lossless then
     exact[#exact + 1] = row_of(codec, '', measure(codec, {}))
   elseif main then

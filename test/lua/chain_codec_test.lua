@@ -213,7 +213,7 @@ t.case('chain: sweeps refuse before the first step', function()
     { 'codec=gray|webp', 'gray|webp: webp: the item has 1 channels; needs 3' },
     { 'codec=flac|opus', 'sweep: flac|opus takes sounds; camera holds images' },
     { 'codec=resize:4|depth', "'resize.size' is no key", 'resize.size=8' },
-    { 'codec=depth|depth', "'bits' is no key", 'bits=8' },
+    { 'codec=noise|noise', "'sd' is no key", 'sd=8' },
     { 'codec=gray|depth', 'bits=9 was given; needs 1..8 or raw', 'bits=9' },
     { 'codec=gray|depth', 'gray|depth: bits and depth.bits are both given; needs one of them', 'bits=2',
       'depth.bits=3' },

@@ -71,11 +71,15 @@ end)
 t.case('the parameter: the main one, or another where that may be off or has no direction', function()
   for name, wanted in pairs { jpeg = 'quality', webp = 'quality', mp3 = 'bitrate', opus = 'bitrate', vorbis = 'quality',
       depth = 'bits', ['resize:8|jpeg'] = 'jpeg.quality' } do
-    if plugins.has(name) then t.equal(at_bits.parameter(plugins.codec(name).params).name, wanted, name) end
+    if plugins.has(name) then t.equal(at_bits.parameter(plugins.codec(name)).name, wanted, name) end
   end
-  t.equal(at_bits.parameter {}, nil)
-  t.equal(at_bits.parameter { { name = 'x', type = 'int', direction = 1 }, { name = 'y', type = 'bool', direction = 1 },
-    { name = 'z', type = 'float', low = 0, high = 1, standard = 0.5, direction = 0 } }, nil)
+  for _, name in ipairs { 'png', 'flac', 'blur:2|png' } do
+    if plugins.has(name) then t.equal(at_bits.parameter(plugins.codec(name)), nil, name) end
+  end
+  t.equal(at_bits.parameter { params = {} }, nil)
+  t.equal(at_bits.parameter { params = { { name = 'x', type = 'int', direction = 1 },
+    { name = 'y', type = 'bool', direction = 1 },
+    { name = 'z', type = 'float', low = 0, high = 1, standard = 0.5, direction = 0 } } }, nil)
 end)
 
 -- ---- sets ----
@@ -294,10 +298,12 @@ t.case('what cannot be is told before the first step', function()
   end
 end)
 
-t.case('bits is a parameter where all codecs have one of that name', function()
-  need('depth', 'jpeg')
+t.case('bits is a parameter where a codec has one of that name, and no other a value to be found', function()
+  need('depth', 'jpeg', 'png')
   local run = place()
   local _, out = run "sweep { dry = true, codec = { 'depth', 'raw' }, bits = { 2, 4 } }"
+  t.match(out, '^sweep %S+: 3 cells')
+  _, out = run "sweep { dry = true, codec = { 'resize:4|depth', 'blur:2|png' }, bits = { 2, 4 } }"
   t.match(out, '^sweep %S+: 3 cells')
   _, out = run "sweep { dry = true, codec = { 'depth', 'jpeg' }, bits = { 2, 4 } }"
   t.match(out, '\ndepth +2 +bits=%d .*\njpeg +2 +quality=%d.*sweep %S+: 4 cells')

@@ -33,9 +33,20 @@ end
 -- One whose default is an end of its range may be off there, as the quality of mp3.
 local function is_inside(p) return p.standard > p.low and p.standard < p.high end
 
--- Of declared parameters the one that bits are met by: the main one, or the first that has a range and a direction
--- where the main one has none, or may be off. nil without.
-function M.parameter(params)
+-- Whether it is of a stage that loses nothing: its effort.
+local function is_of_lossless(p)
+  local stage = p.name:match '^([^.]+)%.'
+  return stage ~= nil and plugins.has(stage) and plugins.codec(stage).lossless
+end
+
+-- Of a codec's parameters (plugins.codec) the one that bits are met by: the main one, or the first that has a range and
+-- a direction where the main one has none, or may be off. nil without, and for a codec without loss.
+function M.parameter(about)
+  if about.lossless then return nil end
+  local params = {}
+  for _, p in ipairs(about.params) do
+    if not is_of_lossless(p) then params[#params + 1] = p end
+  end
   local list = { encoding.main(params) }
   for _, p in ipairs(params) do list[#list + 1] = p end
   for _, test in ipairs { function(p) return has_range(p) and is_inside(p) end, has_range } do
@@ -226,7 +237,7 @@ end
 -- codec that fails raises.
 function M.find(set, name, asked, wanted, mode)
   local about = plugins.codec(name)
-  local p = not about.lossless and M.parameter(about.params) or nil
+  local p = M.parameter(about)
   local step = math.ceil(#set.labels / SOME)
   local shown, bits, takes = progress.new(), scale(set, name, asked, p, mode)
   shown:show(('%s at %.4g bits per sample'):format(name, wanted))

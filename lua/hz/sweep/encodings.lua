@@ -2,6 +2,7 @@
 -- declare its parameter, and several are a product. NAME_test lists values of the test encoding alone; without it
 -- training's hold. A parameter of a stage of a composed codec is called STAGE.NAME, and NAME where one stage alone has
 -- it; one of any other codec NAME, and CODEC.NAME. What a codec's name says is no axis.
+local at_bits = require 'hz.codec.at_bits'
 local c = require 'hz.c'
 local names = require 'hz.base.names'
 local encoding = require 'hz.codec.encoding'
@@ -103,23 +104,25 @@ local function collect(o, known)
   return next(values) ~= nil and values or nil
 end
 
--- Whether all of these codecs have a parameter of this name.
-local function all_declare(codecs, name)
-  local some = false
-  for _, codec in ipairs(codecs) do
-    if codec ~= 'raw' and not M.declares({ codec }, name) then return false end
-    some = some or codec ~= 'raw'
+-- Whether the key bits is a parameter: one of the codecs has one of that name, and no other has a value that bits could
+-- find. Else it asks for equal bits (equal.lua).
+function M.owns_bits(codec_list, codec_test)
+  local owned = false
+  for _, codec in ipairs(joined(codec_list, codec_test)) do
+    local owns = codec ~= 'raw' and M.declares({ codec }, 'bits')
+    if codec ~= 'raw' and not owns and at_bits.parameter(plugins.codec(codec)) then return false end
+    owned = owned or owns
   end
-  return some
+  return owned
 end
 
--- The keys bits and bits_test are a parameter where all codecs have one of that name, else equal bits (equal.lua).
+local BITS = { 'bits', 'bits_test' }
+
+-- Puts the keys bits and bits_test among the values, or beside them, where they belong.
 local function settle_bits(o, codecs)
-  if not (o.bits or o.bits_test) or not all_declare(codecs, 'bits') then return end
-  local values = {}
-  for k, v in pairs(o.values or {}) do values[k] = v end
-  for _, key in ipairs { 'bits', 'bits_test' } do values[key], o[key] = values[key] or o[key], nil end
-  o.values = values
+  if not (o.bits or o.bits_test) or not M.owns_bits(codecs) then return end
+  o.values = o.values or {}                            -- collect made it
+  for _, key in ipairs(BITS) do o.values[key], o[key] = o.values[key] or o[key], nil end
 end
 
 -- Moves those keys of o that are not `known` to o.values (lists by parameter; nil without), and checks what is there.
@@ -168,12 +171,21 @@ local function row_of(declaration, side, items)
     choices = choices, silent = is_second(declaration) }
 end
 
+local bits_rows = {
+  { 'bits', 'equal bits per sample: the value of each codec that meets them is found; raw: untouched' },
+  { 'bits_test', 'equal bits per sample of the test codec alone (default: those of training)' },
+}
+
 -- Rows for hz.args: a list of values for each parameter of the codecs, and NAME_test for those of the test items'
--- codecs. items: what these are, in the plural.
+-- codecs; bits and bits_test, where these ask for equal bits. items: what these are, in the plural.
 function M.rows(codecs, codecs_test, items)
   local rows = {}
   for _, part in ipairs { { '', joined(codecs, codecs_test) }, { '_test', codecs_test or codecs } } do
     for _, declaration in ipairs((declared(part[2]))) do rows[#rows + 1] = row_of(declaration, part[1], items) end
+  end
+  if M.owns_bits(codecs, codecs_test) then return rows end
+  for _, row in ipairs(bits_rows) do
+    rows[#rows + 1] = { row[1], nil, 'float', row[2], list = true, also = { 'raw' } }
   end
   return rows
 end

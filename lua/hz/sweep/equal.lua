@@ -27,9 +27,9 @@ end
 -- Whether a key names the parameter that bits of one of these codecs are met by.
 function M.finds(codecs, key)
   for _, name in ipairs(codecs or {}) do
-    local params = name ~= 'raw' and plugins.codec(name).params or {}
-    local p = at_bits.parameter(params)
-    if p and plugins.param(params, key) == p then return true end
+    local about = name ~= 'raw' and plugins.codec(name)
+    local p = about and at_bits.parameter(about)
+    if p and plugins.param(about.params, key) == p then return true end
   end
   return false
 end

@@ -159,12 +159,8 @@ local function first_rows(self)
       items),
       list = true, tells = about.help },
     { 'quality', nil, 'float', 'qualities of the codec; raw: untouched', list = true, also = { 'raw' } },
-    { 'bits', nil, 'float', 'equal bits per sample: the value of each codec that meets them is found; raw: untouched',
-      list = true, also = { 'raw' } },
     { 'codec_test', nil, 'string', ('codec of the test %s alone (default: that of training)'):format(items),
       list = true, tells = about.help },
-    { 'bits_test', nil, 'float', ('equal bits of the test %s alone (default: that of training)'):format(items),
-      list = true, also = { 'raw' } },
     { 'quality_test', nil, 'float', ('qualities of the test %s alone (default: that of training)'):format(items),
       list = true, also = { 'raw' } },
     { 'model', nil, 'string', 'networks by name, or files NAME.lua that return a net', list = true },
@@ -336,6 +332,9 @@ function methods:settings(...)
   for i, name in ipairs(names) do data[i] = sets.load(self, name, knob, given) end
   sets.fit(data, knob, given)
   for name in pairs(request.known) do o[name] = knob[name] end
+  if not encodings.owns_bits(knob.codec, knob.codec_test) then
+    o.bits, o.bits_test, values.bits, values.bits_test = values.bits, values.bits_test, nil, nil
+  end
   o.name, o.data, o.values, o.augment = self.name, data, values, augment(knob)
   o.optimizer = function() return M.optimizer(knob) end
   local script = self.who and self.who:match '^%S+' or (rawget(_G, 'arg') or {})[0]
