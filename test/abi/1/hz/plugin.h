@@ -191,7 +191,7 @@ typedef struct hz_resize {
     int (*resize)(const hz_media *in, const double part[4], int64_t height, int64_t width, uint8_t *out);
 } hz_resize;
 
-/* ---- a reader of files of sound, id "hz.sound/1"; in order of the plugins' names, the first that takes a file ---- */
+/* ---- a reader of files of sound, id "hz.sound/1"; the first that is loaded and takes a file is used ---- */
 
 typedef struct hz_sound_reader {
     size_t size;                                    /* sizeof(hz_sound_reader) */
