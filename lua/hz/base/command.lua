@@ -18,6 +18,7 @@
 local args = require 'hz.base.args'
 local exit = require 'hz.exit'
 local names = require 'hz.base.names'
+local tables = require 'hz.base.table'
 
 local M = {}
 
@@ -58,12 +59,22 @@ local function synopsis(name, row)
   return text .. (#text + #options <= longest_synopsis and options or ' [options]')
 end
 
--- Rows of { left, right } as lines with the right sides below each other.
+local most_left = 24                 -- columns of what stands left, for the right to stand beside it
+
+-- Rows of { left, right } as lines, the right sides below each other; where they do not fit there and the left ones are
+-- wide, each right side below its own.
 local function aligned(rows, opening, indent)
-  local wide, lines = 0, {}
-  for _, r in ipairs(rows) do wide = math.max(wide, #r[1]) end
+  local wide, right, lines = 0, 0, {}
+  for _, r in ipairs(rows) do wide, right = math.max(wide, #r[1]), math.max(right, #r[2]) end
+  local fits = #indent + wide + 2 + right <= tables.width
   for i, r in ipairs(rows) do
-    lines[i] = (i == 1 and opening or indent) .. r[1] .. (' '):rep(wide - #r[1] + 2) .. r[2]
+    local left, at = (i == 1 and opening or indent) .. r[1], #indent + wide + 2
+    if fits or wide <= most_left then
+      lines[i] = tables.wrap(left .. (' '):rep(at - #left) .. r[2], (' '):rep(at))
+    else
+      at = #indent + 4
+      lines[i] = tables.wrap(left, (' '):rep(at + 2)) .. '\n' .. tables.wrap((' '):rep(at) .. r[2], (' '):rep(at))
+    end
   end
   return lines
 end
@@ -71,6 +82,7 @@ end
 local function option_text(row)
   if row[3] == 'bool' and not row[2] then return row[4] end
   local domain = args.domain(row)
+  if #domain > most_left then domain = domain:gsub('|', ', ') end        -- so that it can be wrapped
   local notes = { domain ~= 'string' and domain or nil }
   if row[2] ~= nil then notes[#notes + 1] = 'default ' .. args.default_text(row[2]) end
   return #notes > 0 and ('%s (%s)'):format(row[4], table.concat(notes, '; ')) or row[4]
