@@ -200,7 +200,7 @@ t.case('chain: a sweep of composed codecs is reported, exported, asked and found
     q = hz.query 'select codec, "depth.bits" as b, "resize.size" as s from cells where "depth.bits" = 3'
     print(#q, q[1].codec, q[1].b, q[1].s)]=])), '8\t2\t2\n2\tresize:4|depth\t3\t4\n')
   -- the same streams by another name are the same cells, and as many as are new are computed
-  status, out = hz('study.lua', 'codec=resize|depth,noise:5|png', 'resize.size=4', 'bits=1,3,5', 'dry=true')
+  status, out = hz('study.lua', 'codec=resize|depth,noise:5|png', 'resize.size=4', 'depth.bits=1,3,5', 'dry=true')
   t.equal(status, 0)
   t.match(out, ': 8 cells, 6 of them finished')
 end)
@@ -217,6 +217,8 @@ t.case('chain: sweeps refuse before the first step', function()
     { 'codec=gray|depth', 'bits=9 was given; needs 1..8 or raw', 'bits=9' },
     { 'codec=gray|depth', 'gray|depth: bits and depth.bits are both given; needs one of them', 'bits=2',
       'depth.bits=3' },
+    { 'codec=gray|noise', 'sd=129 was given; needs 0..128 or raw', 'sd=129' },
+    { 'codec=gray|noise', 'gray|noise: sd and noise.sd are both given; needs one of them', 'sd=2', 'noise.sd=3' },
   } do
     local status, out, err = hz('study.lua', case[1], case[3] or 'train=60', case[4] or 'test=40')
     t.ok(status ~= 0, case[1])
