@@ -9,6 +9,7 @@ LDLIBS    = -lm -lpthread -ldl
 
 # A file's name decides its compiler flags: the same algorithm text is compiled once per vector width.
 FLAGS_measure/image  = -O3
+FLAGS_codec/apart_child = -fno-asynchronous-unwind-tables -fno-unwind-tables
 FLAGS_cpu/isa/portable = -O3 -ffp-contract=fast
 FLAGS_cpu/isa/avx2 = -O3 -ffp-contract=fast -mavx2 -mfma -mf16c
 FLAGS_cpu/isa/avx512 = -O3 -ffp-contract=fast -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512

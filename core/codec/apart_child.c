@@ -1,5 +1,6 @@
 /* apart_child.c: the process that recodes for another one, a fork of it. It starts threads of its own and never comes
-   back: it ends here, or by whatever a plugin does to it, and then the board says where that was. */
+   back: it ends here, or by whatever a plugin does to it, and then the board says where that was. The file is compiled
+   without tables for unwinding, so that no exception of C++ finds its way to who called, which is a pcall of Lua. */
 #define _GNU_SOURCE
 #include "codec/apart.h"
 #include "spread.h"

@@ -166,6 +166,20 @@ case('an instance that ruins its process is met by whoever recodes with it, and 
     t.equal((e.codec:encode(one)), (wild { level = 3 }:encode(one)), 'made when it is needed')
   end)
 
+t.case('an exception of C++ ends its process, and says what it was', function()
+  local plugin = c.library:match '^(.*)/' .. '/test/bad/bad_throws.so'
+  if not file.exists(plugin) then t.skip('%s is not built (make ctests)', plugin) end
+  local dir = t.folder()
+  t.sh(('cp %s %s/'):format(t.quote(plugin), dir))
+  t.write(dir .. '/throw.lua', [[
+    local hz = require 'hz'
+    print(pcall(function() hz.codec.bad_throws():recode(hz.zeros({ 3, 8, 8, 3 }, 'u8'), { isolate = true }) end))
+  ]])
+  local status, out, err = t.sh(('HZ_PLUGIN_PATH=%s %s %s/throw.lua'):format(dir, t.quote(t.hz), dir))
+  t.equal(status, 0, err)
+  t.match(out, "^false\t[^\n]*bad_throws: signal 6 %(SIGABRT%) at image 0 of 3, having printed '[^\n]+'; needs")
+end)
+
 -- ---- which codecs ----
 
 case('auto: codecs of plugins from elsewhere, and composed ones with such a stage', function(wild)
