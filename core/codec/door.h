@@ -48,6 +48,11 @@ hz_status apart_try(const hz_codec *c, double seconds);
 /* The row a handle was made from. */
 const codec_row *codec_row_of(const hz_codec *c);
 
+/* Opens the shared object and takes what it offers; `out` is filled in. A failure is why it is no good. [main] */
+hz_status plugin_open(const char *path, hz_plugin_row *out);
+/* The same in a process of its own, of which nothing stays: would it end or hold up this one? [main] */
+hz_status plugin_try(const char *path);
+
 /* ", sources DIGEST" or ", file DIGEST" of a shared object that was opened from `path`. [main] */
 hz_status origin_of(void *so, const char *path, char origin[ORIGIN]);
 

@@ -311,7 +311,7 @@ static hz_status add_plugin(const hz_plugin *p, void *so, const char *origin, hz
     return status;
 }
 
-static hz_status open_plugin(const char *path, hz_plugin_row *out)
+hz_status plugin_open(const char *path, hz_plugin_row *out)
 {
     hz_status status = HZ_OK;
     void *so = shared_open(path);
@@ -361,7 +361,7 @@ static void note_loaded(hz_plugin_row *row, const hz_plugin_row *found)
     *row = *found;
 }
 
-static hz_status load_file(const char *path)
+static hz_status load_file(const char *path, int apart)
 {
     hz_plugin_row *row = row_of(path);
     if (!row)
@@ -369,7 +369,7 @@ static hz_status load_file(const char *path)
     if (row->name)
         return HZ_OK;
     hz_plugin_row found = { .path = row->path };
-    if (open_plugin(path, &found))
+    if ((apart && plugin_try(path)) || plugin_open(path, &found))
         return note_skipped(path);
     note_loaded(row, &found);
     return HZ_OK;
@@ -401,7 +401,7 @@ static int is_shared_object(const struct dirent *d)
     return n > 3 && !strcmp(d->d_name + n - 3, ".so");
 }
 
-static hz_status load_folder(const char *folder)
+static hz_status load_folder(const char *folder, int apart)
 {
     struct dirent **list;
     char path[4096], real[4096];     /* PATH_MAX */
@@ -413,26 +413,26 @@ static hz_status load_folder(const char *folder)
     }
     for (int i = 0; i < n; i++) {
         if (!status && (size_t)snprintf(path, sizeof path, "%s/%s", folder, list[i]->d_name) < sizeof path)
-            status = load_file(realpath(path, real) ? real : path);
+            status = load_file(realpath(path, real) ? real : path, apart);
         free(list[i]);
     }
     free(list);
     return status;
 }
 
-hz_status hz_plugin_load_file(const char *path)
+hz_status hz_plugin_load_file(const char *path, int apart)
 {
     char real[4096];                 /* PATH_MAX */
-    return load_file(realpath(path, real) ? real : path);
+    return load_file(realpath(path, real) ? real : path, apart);
 }
 
-hz_status hz_plugin_load(const char *folders)
+hz_status hz_plugin_load(const char *folders, int apart)
 {
     char *copy = strdup(folders ? folders : ""), *rest = copy, *folder;
     hz_status status = copy ? HZ_OK : hz_fail(HZ_EMEM, "plugins: no memory for the list of folders");
     while (!status && (folder = strsep(&rest, ":")))
         if (*folder)
-            status = load_folder(folder);
+            status = load_folder(folder, apart);
     free(copy);
     return status;
 }

@@ -22,10 +22,11 @@ typedef struct hz_plugin_row {
 
 /* Looks at every *.so in each folder of a ':'-separated list, in order of name; the first codec of a name hides others.
    Folders that cannot be read, and files that are no good, become rows with a reason; a file already loaded is passed
-   over. Fails only for want of memory. [main] */
-hz_status hz_plugin_load(const char *folders);
+   over. apart: each is first opened in a process of its own, so that one that crashes, ends its process or hangs there
+   is no good either. Fails only for want of memory. [main] */
+hz_status hz_plugin_load(const char *folders, int apart);
 /* The same for one file. [main] */
-hz_status hz_plugin_load_file(const char *path);
+hz_status hz_plugin_load_file(const char *path, int apart);
 /* A plugin in memory, as if it stood at `path`; origin ("file DIGEST") goes into its codec's fingerprint. It is called
    by the thread that adds it alone, and stays for ever. One that is no good becomes a row with a reason. [main] */
 hz_status hz_plugin_add(const hz_plugin *plugin, const char *path, const char *origin);

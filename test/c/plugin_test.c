@@ -87,9 +87,9 @@ START_TEST(loading_again_adds_nothing)
     int rows = hz_plugin_count(), codecs = hz_codec_count();
     char folders[9000];
     snprintf(folders, sizeof folders, ":%s/test/plugins::%s/plugins:", build_folder(), build_folder());
-    ck_assert_int_eq(hz_plugin_load(folders), HZ_OK);
-    ck_assert_int_eq(hz_plugin_load(""), HZ_OK);
-    ck_assert_int_eq(hz_plugin_load(NULL), HZ_OK);
+    ck_assert_int_eq(hz_plugin_load(folders, 1), HZ_OK);
+    ck_assert_int_eq(hz_plugin_load("", 1), HZ_OK);
+    ck_assert_int_eq(hz_plugin_load(NULL, 0), HZ_OK);
     ck_assert_int_eq(hz_plugin_count(), rows);
     ck_assert_int_eq(hz_codec_count(), codecs);
 }
@@ -186,7 +186,7 @@ START_TEST(declarations_that_are_wrong)
     const hz_plugin_row *row = row_named("odd_grammar.so");
     snprintf(folder, sizeof folder, "%s/test/plugins", build_folder());
     setenv("ODD_PARAMS", grammar[_i].text, 1);
-    ck_assert_int_eq(hz_plugin_load(folder), HZ_OK);
+    ck_assert_int_eq(hz_plugin_load(folder, 1), HZ_OK);
     if (grammar[_i].reason)
         need_part(row->skipped, grammar[_i].reason);
     else

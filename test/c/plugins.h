@@ -25,7 +25,7 @@ static inline hz_status load_plugins(const char *more)
 {
     char folders[16000];
     snprintf(folders, sizeof folders, "%s/plugins:%s/test/plugins%s", build_folder(), build_folder(), more);
-    return hz_plugin_load(folders);
+    return hz_plugin_load(folders, 0);
 }
 /* Debian's libjxl 0.7 prints what it thinks of a broken stream, by itself: a case that feeds it some is a process
    of its own, which may be mute. Sanitizers stay heard. */

@@ -17,7 +17,7 @@ static void streams_broken(const char *what)
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     const char *name = getenv("HZ_FUZZ_TARGET");
-    hz_plugin_load(getenv("HZ_PLUGIN_PATH"));
+    hz_plugin_load(getenv("HZ_PLUGIN_PATH"), 0);
     if (name && streams_open(&at_work, name))
         return 0;
     fprintf(stderr, "HZ_FUZZ_TARGET is '%s'; needs params or a plugin in HZ_PLUGIN_PATH: %s\n", name ? name : "",

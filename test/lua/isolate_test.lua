@@ -29,7 +29,7 @@ end
 local function case(title, f, name)
   t.case(title, function()
     name = name or 'wild'
-    c.check(c.C.hz_plugin_load(folder_with(name)))
+    c.check(c.C.hz_plugin_load(folder_with(name), 0))
     local ok, e = pcall(f, codec[name])
     rawset(codec, name, nil)
     if not ok then error(e, 0) end
@@ -329,4 +329,19 @@ t.case('a signal ends both at once; a process that is killed leaves none behind'
     t.equal(await(function() return tonumber(t.read(d .. '/status') or '') end), ending[2], t.read(d .. '/err'))
     t.ok(await(function() return not posix.alive(child) end), ending[1])
   end
+end)
+
+t.case('a plugin that ruins its process as it is loaded is skipped, and hz lives', function()
+  if sanitizer == 'thread' then t.skip 'the thread sanitizer bears no fork' end
+  local from, dir = c.library:match '^(.*)/' .. '/test/bad/bad_', t.folder()
+  if not file.exists(from .. 'opens.so') then t.skip 'test/bad is not built (make ctests)' end
+  for _, name in ipairs { 'opens', 'leaves_open', 'waits', 'none' } do
+    file.write(('%s/%s.so'):format(dir, name), file.read_all(from .. name .. '.so'))
+  end
+  local status, out, err = t.sh(('HZ_PLUGIN_PATH=%s %s plugin list'):format(dir, t.quote(t.hz)))
+  t.equal({ status, err }, { 0, '' })
+  t.match(out, 'skipped  [^\n]*/opens.so\n +it crashes as it is loaded: signal %d+ %(SIG%u+%)')
+  t.match(out, 'skipped  [^\n]*/leaves_open.so\n +it ends its process as it is loaded, with status 0')
+  t.match(out, 'skipped  [^\n]*/waits.so\n +it hangs as it is loaded: nothing for %d+ s')
+  t.match(out, '\nbad_none +image ')
 end)

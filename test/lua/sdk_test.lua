@@ -6,9 +6,10 @@ local json = require 'hz.base.json'
 local build = t.hz:match '^(.*)/[^/]*$'
 
 -- Runs a command with this hz in front, as the shell finds it; variables are set before it.
+-- What make tells the make's below it is not for these.
 local function with_hz(folder, variables, command)
-  return t.sh(('cd %s && PATH=%s:$PATH HZ_RUNS=%s/runs %s sh -c %s'):format(folder, t.quote(build), folder, variables,
-    t.quote(command)))
+  return t.sh(('cd %s && unset MAKEFLAGS MFLAGS MAKELEVEL && PATH=%s:$PATH HZ_RUNS=%s/runs %s sh -c %s'):format(folder,
+    t.quote(build), folder, variables, t.quote(command)))
 end
 
 local function need_compiler()

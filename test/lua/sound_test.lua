@@ -18,7 +18,7 @@ local function with_pcm(f)
     if not file.exists(plugin) then t.skip('%s is not built (make ctests)', plugin) end
     local folder = t.folder()
     t.sh(('ln -s %s %s/'):format(t.quote(plugin:sub(1, 1) == '/' and plugin or '$PWD/' .. plugin), folder))
-    c.check(c.C.hz_plugin_load(folder))
+    c.check(c.C.hz_plugin_load(folder, 0))
     local ok, e = pcall(f, codec.pcm)
     rawset(codec, 'pcm', nil)
     if not ok then error(e, 0) end

@@ -31,7 +31,7 @@ local function load()
   if loaded then return end
   loaded = true                    -- a codec in Lua may ask for others while it loads
   for _, folder in ipairs(M.folders()) do
-    c.check(C.hz_plugin_load(folder))
+    c.check(C.hz_plugin_load(folder, folder == M.own() and 0 or 1))
     scripted.load(folder)
   end
 end

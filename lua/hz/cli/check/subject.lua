@@ -56,7 +56,7 @@ end
 local function load_file(path)
   local real, why = posix.realpath(path)
   if not real then stop('%s cannot be read: %s', path, why) end
-  if path:find '%.lua$' then scripted.load_file(real) else c.check(C.hz_plugin_load_file(path)) end
+  if path:find '%.lua$' then scripted.load_file(real) else c.check(C.hz_plugin_load_file(path, 0)) end
 end
 
 -- The file comes before all others: nothing hides it.

@@ -16,7 +16,7 @@ function M.is_file(word) return (word:find('/', 1, true) or word:find '%.so$' or
 function M.codec_of(path)
   local real = file.real(path)
   if file.exists(path) ~= 'file' then exit.stop(1, ('plugin info: %s is no file; needs a plugin'):format(path)) end
-  if path:find '%.lua$' then scripted.load_file(real) else c.check(c.C.hz_plugin_load_file(path)) end
+  if path:find '%.lua$' then scripted.load_file(real) else c.check(c.C.hz_plugin_load_file(path, 1)) end
   for _, row in ipairs(plugins.list()) do
     if row.path == real and row.codec then return row.codec end
     if row.path == real then

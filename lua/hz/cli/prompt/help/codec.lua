@@ -9,7 +9,7 @@ return {
     'print(hz.codec)' },
   { 'codec.NAME', 'hz.codec.NAME{parameter=value, ...}',
     "a codec with these values; hz.codec['resize:16|jpeg'] encodes what resize makes of items, and undoes it",
-    "for name, make in pairs(hz.codec) do print(make().text, hz.codec[name .. '|' .. name].name) end" },
+    "c = hz.codec['resize:16|depth']{bits=3}; print(c.text, #c:encode(hz.zeros({32,32,3}, 'u8')))" },
   { 'codec:encode', 'c:encode(item, {rate=})',
     'the stream as a string, and its account: bytes, payload, tables, container, segments; rate: of a tensor of sound',
     images .. 'bytes, a = c:encode(hz.zeros({4,4,3}, "u8")); print(#bytes, a.payload) end end' },
