@@ -15,12 +15,14 @@
 enum { SECONDS = 5, LOOK = 50 };     /* what opening may take; ms between looks at signals */
 
 /* Never comes back. One byte says that the plugin has. */
-static void open_here(const char *path, int report)
+static void open_here(const char *path, int parent, int report)
 {
     hz_plugin_row row = { .path = path };
     const struct rlimit none = { 0, 0 };
     int nothing = open("/dev/null", O_RDWR);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(1);
     signal(SIGINT, SIG_IGN);         /* Ctrl-C reaches both; the parent decides */
     signal(SIGTERM, SIG_DFL);
     setrlimit(RLIMIT_CORE, &none);
@@ -63,12 +65,12 @@ hz_status plugin_try(const char *path)
     (void)path;                      /* the thread sanitizer bears no fork */
     return HZ_OK;
 #else
-    int ends[2], status = 0, reported;
+    int ends[2], status = 0, reported, parent = getpid();
     if (pipe2(ends, O_CLOEXEC))
         return hz_fail(HZ_EIO, "it was not tried in a process of its own: %s", strerror(errno));
     pid_t pid = fork();
     if (pid == 0)
-        open_here(path, ends[1]);
+        open_here(path, parent, ends[1]);
     close(ends[1]);
     reported = pid > 0 ? await(ends[0]) : 0;
     close(ends[0]);
