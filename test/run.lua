@@ -82,6 +82,7 @@ for _, name in ipairs(test_files()) do
     local title = file .. ': ' .. case.name
     if matches(title) then run_case(title, case) end
   end
+  jit.on()                         -- a file may have turned it off for itself
   collectgarbage()
 end
 
