@@ -209,13 +209,16 @@ static hz_status undo(const codec_row *row, station *s, hz_media *m)
     if (!chain_undoes(row))
         return HZ_OK;
     codec_shape(row->api, &s->in, &original);
+    hz_status status = check_shape(&original);      /* at the codec's rate it may be larger */
+    if (status)
+        return status;
     original.data = NULL;
     *m = (hz_media){ .kind = row->api->kind };
     s->samples.size = 0;
     host_listen();
     if (row->stage->back(s->instance, &got, &original, m, &s->samples))
         return host_blame(row->api->name, HZ_EFORMAT);
-    hz_status status = codec_filled(row->api, m, &s->samples);
+    status = codec_filled(row->api, m, &s->samples);
     return status ? status : media_alike(row->api->name, m, &original);
 }
 

@@ -19,12 +19,14 @@ static void open_here(const char *path, int parent, int report)
 {
     hz_plugin_row row = { .path = path };
     const struct rlimit none = { 0, 0 };
+    static const int ends[] = { SIGTERM, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
     int nothing = open("/dev/null", O_RDWR);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(1);
     signal(SIGINT, SIG_IGN);         /* Ctrl-C reaches both; the parent decides */
-    signal(SIGTERM, SIG_DFL);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        signal(ends[i], SIG_DFL);
     setrlimit(RLIMIT_CORE, &none);
     for (int fd = 0; fd < 3; fd++)
         dup2(nothing, fd);

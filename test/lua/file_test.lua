@@ -76,6 +76,24 @@ t.case('a full disk leaves the old file', function()
   if not ok then error(e, 0) end
 end)
 
+t.case('a process that has ended is not alive, even where nobody has asked about it yet', function()
+  local posix = require 'hz.ext.posix'
+  local p = io.popen 'sleep 0 & echo $!; exec sleep 3'          -- which never waits for the first
+  local pid = tonumber(p:read '*l')
+  local state
+  for _ = 1, 200 do
+    local f = io.open(('/proc/%d/stat'):format(pid))
+    state = f and f:read '*a':match '.*%) (%u)'
+    if f then f:close() end
+    if state == 'Z' then break end
+    os.execute 'sleep 0.01'
+  end
+  t.equal(state, 'Z', 'a zombie')
+  t.equal(posix.alive(pid), false)
+  p:close()
+  t.equal(posix.alive(posix.pid()), true)
+end)
+
 t.case('temporary files of dead processes are swept away', function()
   local d = t.folder()
   local posix = require 'hz.ext.posix'

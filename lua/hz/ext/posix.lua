@@ -183,14 +183,19 @@ end
 function M.sleep(seconds) C.usleep(math.min(seconds, 0.99) * 1e6) end
 
 function M.pid() return C.getpid() end
--- Whether a process of this machine lives (also one of another user's).
-function M.alive(pid) return C.kill(pid, 0) == 0 or ffi.errno() == EPERM end
 
 local function read(path)
   local f = io.open(path)
   local text = f and f:read '*a' or ''
   if f then f:close() end
   return text
+end
+
+-- Whether a process of this machine lives (also one of another user's). One that has ended and that nobody has asked
+-- about yet, a zombie, does not.
+function M.alive(pid)
+  if C.kill(pid, 0) ~= 0 and ffi.errno() ~= EPERM then return false end
+  return not read(('/proc/%d/stat'):format(pid)):find '^%d+ %(.*%) [ZX] [^)]*$'
 end
 
 local TICKS = 100                                      -- a second, in /proc, on every Linux
