@@ -27,6 +27,7 @@ typedef struct coder {
     uint8_t *spare;                  /* new, of the running call: RGBA or grey with alpha */
     uint8_t *best;                   /* new: the shortest stream so far */
     size_t best_size, best_room;
+    pool pool;
 } coder;
 
 /* ---- libpng's way to fail: come back to the setjmp of the running call ---- */
@@ -101,7 +102,8 @@ static void write_image(png_structp png, png_infop info, coder *c, const hz_medi
 
 static int encode_with(coder *c, const hz_media *in, int filter)
 {
-    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, c, on_error, on_warning);
+    png_structp png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, c, on_error, on_warning, &c->pool,
+                                                pool_take, pool_give);
     png_infop info = png ? png_create_info_struct(png) : NULL;
     if (!info) {
         png_destroy_write_struct(&png, NULL);
@@ -251,7 +253,8 @@ static int read_image(png_structp png, png_infop info, coder *c, hz_media *forma
 
 static int decode_as(coder *c, const uint8_t *bytes, size_t count, hz_media *format, hz_bytes *out, int convert)
 {
-    png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, c, on_error, on_warning);
+    png_structp png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, c, on_error, on_warning, &c->pool,
+                                               pool_take, pool_give);
     png_infop info = png ? png_create_info_struct(png) : NULL;
     if (!info) {
         png_destroy_read_struct(&png, NULL, NULL);
@@ -297,8 +300,10 @@ static void *create(const double *values)
 static void destroy(void *instance)
 {
     coder *c = instance;
-    if (c)
+    if (c) {
         host->free(c->best);
+        pool_empty(&c->pool);
+    }
     host->free(c);
 }
 
