@@ -78,8 +78,7 @@ hz_status plugin_try(const char *path)
     close(ends[0]);
     if (pid < 0)
         return hz_fail(HZ_EIO, "it was not tried in a process of its own: %s", strerror(errno));
-    if (reported)
-        kill(pid, SIGKILL);
+    kill(pid, SIGKILL);              /* it may be at it still, with the pipe closed; if it has ended, that stands */
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
     return judge(reported, status);
 #endif

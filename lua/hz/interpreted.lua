@@ -2,9 +2,11 @@
 -- that modules, scripts and the prompt see these globals alone. Loops inside such a loop are compiled as ever.
 --
 --   next, pairs   On x64 the two results of lj_vm_next may have to change places, and ra_destpair() in lj_asm.c (up to
---                 2.1.0-beta3) writes the exchange for 32 bits: half a pointer, and a crash, in about one of a hundred
---                 runs of whatever loops over pairs.
+--                 2.1.0-beta3) writes the exchange for 32 bits: half a pointer, and now and then a crash.
 --   getmetatable  of an io file: recff_getmetatable() in lj_ffrecord.c takes a metatable that was never looked up.
+--
+-- Not mended: where compiled code makes NaN a new key of a table, the error may end the process, as its place is looked
+-- for in a frame that is not there.
 local raw_next, raw_pairs, raw_getmetatable = next, pairs, getmetatable
 local type = type
 
@@ -25,7 +27,7 @@ end
 function pairs(...)
   local t = ...
   if type(t) ~= 'table' then
-    -- A cdata may have a __pairs of its own; what has none is told so below.
+    -- A cdata may have a __pairs of its own; one that has none is refused as ever.
     if type(t) == 'cdata' then return raw_pairs(t) end
     needs_table('pairs', select('#', ...) == 0 and 'no value' or type(t))
   end
