@@ -3,6 +3,7 @@
    of threads yields the same bits. */
 #ifndef CPU_H
 #define CPU_H
+#include "batch.h"
 #include "bounds.h"
 #include "hz/cpu.h"
 
@@ -70,7 +71,6 @@ int64_t cpu_rows(const hz_work *w, const cpu_call *c);
 int64_t cpu_count(const hz_arg *a, const cpu_call *c);
 int64_t cpu_size(const hz_arg *a, int from, int to);                  /* product of dimensions from .. to-1 */
 float cpu_rate(const hz_work *w, const cpu_call *c);                  /* of an update: this step's, its group's */
-double cpu_flops(const hz_work *w);                                   /* of the plain algorithm, full batch */
 int cpu_all(const hz_work *w, int dtype);                             /* every present float argument has this dtype */
 /* How the node stores its activations, HZ_F32 or HZ_BF16, where all other floats are f32; else -1. */
 int cpu_storage(const hz_work *w);
@@ -100,24 +100,17 @@ void cpu_tail_begin(const hz_work *w, void *slots, int task);
 void cpu_tail_run(const hz_work *w, const cpu_call *c, void *slots, int task, cpu_rect r, void *near, int64_t pitch);
 void cpu_tail_end(const hz_work *w, void *slots, int tasks);          /* when all tasks have run */
 
-/* Muon (Jordan et al. 2024): a step of Newton-Schulz makes a singular value x a*x + b*x^3 + c*x^5. */
-#define MUON_A 3.4445
-#define MUON_B -4.7750
-#define MUON_C 2.0315
-
 /* --- head.c: what fusion put before a node --- */
 int cpu_head_fits(const hz_work *w);
 /* Makes rows from..to-1 of in[of], counted over all images, at `out`, which need not be zero. Returns where row 0 would
    lie, as if all of it were stored. */
 void *cpu_head_run(const hz_work *w, const cpu_call *c, int64_t from, int64_t to, void *out);
 
-/* Sliding window over an image, from input to output: strides filled in, TensorFlow's padding before the
-   first row and column. */
-typedef struct cpu_window {
-    int64_t h, w, oh, ow;     /* of the image and of the output */
-    int64_t kh, kw, sh, sw, top, left;
-} cpu_window;
-cpu_window cpu_window_of(const hz_window *a, const hz_arg *image, const hz_arg *output);
+typedef slide cpu_window;
+static inline cpu_window cpu_window_of(const hz_window *a, const hz_arg *image, const hz_arg *output)
+{
+    return slide_of(a, image, output);
+}
 
 /* Neither do windows meet each other nor the edge before the first row and column. */
 static inline int cpu_windows_apart(const cpu_window *v)
@@ -130,29 +123,8 @@ static inline int cpu_windows_apart(const cpu_window *v)
 typedef struct cpu_axis { int64_t outer, n, inner; } cpu_axis;
 cpu_axis cpu_axis_of(const hz_work *w, const cpu_call *c, int arg);
 
-/* What the input node does, defaults filled in. Data that are not (N,H,W,C) count as (N,1,1,rest) and are
-   not augmented. */
-typedef struct cpu_batch {
-    const hz_step *step;
-    int64_t rows, items, h, w, c;
-    int u8;                   /* data are bytes, else f32 */
-    int shift_y, shift_x, flip, fill, shuffle;
-    int seen;                 /* 1: all items as the step says, in place of what they would be shifted and flipped */
-    float scale, mean[4], deviation[4];
-} cpu_batch;
-typedef struct cpu_item {
-    int64_t item;
-    int dy, dx, flip;         /* x[oy][ox] = data[inside(oy+dy)][inside(mirror(ox)+dx)] */
-} cpu_item;
-/* Where a place of -n < x < 2n-1 that may be beyond the edges of n pixels is filled from. */
-static inline int64_t cpu_inside(int64_t x, int64_t n, int fill)
-{
-    if (x >= 0 && x < n)
-        return x;
-    return fill == HZ_REFLECT ? (x < 0 ? -x : 2 * n - 2 - x) : x < 0 ? 0 : n - 1;
-}
-hz_status cpu_batch_of(const hz_work *w, const cpu_call *c, cpu_batch *out);
-cpu_item cpu_item_of(const cpu_batch *b, int64_t row);
+/* The batch of this step; HZ_EARG, message set, where the data do not hold it. */
+hz_status cpu_batch_of(const hz_work *w, const cpu_call *c, batch *out);
 /* HZ_EARG, message set, if a label of the rows in use is no class. */
 hz_status cpu_check_labels(const hz_work *w, const int32_t *label, int64_t rows, int64_t classes);
 

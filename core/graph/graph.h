@@ -10,7 +10,7 @@ struct hz_graph {
     int32_t *gradient;        /* per value: value of its gradient, -1 if none */
     int32_t *parameter;       /* per value: 1 if its gradient is wanted */
     int nnodes, nvalues, node_room, value_room;
-    int exact;                /* of hz_plan_options */
+    int exact, tf32;          /* of hz_plan_options */
 };
 
 /* Shape of an output, as infer gives it. */

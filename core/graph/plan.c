@@ -48,6 +48,7 @@ static hz_status build(hz_plan *p, const hz_plan_options *o)
     if (!p->backend)
         return HZ_EDEVICE;
     p->graph->exact = o && o->exact;
+    p->graph->tf32 = o && o->tf32;
     hz_status status = o && (o->no_fuse || o->keep) ? HZ_OK : graph_fuse(p->graph, p->backend);
     status = status ? status : arena_place(p->graph, o && o->keep, &p->map);
     if (status)

@@ -6,7 +6,7 @@
 hz_work work_of(const hz_graph *g, const hz_node *n)
 {
     hz_work w = { .op = n->op, .nin = n->nin, .nout = n->nout, .name = n->name, .attr = n->attr, .exact = g->exact,
-                  .tails = n->tails, .head = n->head };
+                  .tf32 = g->tf32, .tails = n->tails, .head = n->head };
     memcpy(w.tail, n->tail, sizeof w.tail);
     for (int k = 0; k < n->nin + n->nout; k++) {
         int v = k < n->nin ? n->in[k] : n->out[k - n->nin];

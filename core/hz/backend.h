@@ -36,6 +36,7 @@ typedef struct hz_work {
     const char *name;
     hz_attr attr;
     int32_t exact;            /* 1: numbers are rounded to bf16 as they are stored or multiplied, not in between */
+    int32_t tf32;             /* 1: factors of products over f32 may be rounded to 10 bits (an NVIDIA card's TF32) */
     int32_t tails;
     hz_tail tail[HZ_TAILS];
     hz_head head;             /* its in[of] has no data */
@@ -43,12 +44,15 @@ typedef struct hz_work {
     hz_arg in[HZ_MAXIN], out[HZ_MAXOUT];
 } hz_work;
 
+/* Multiply-adds times two of the plain algorithm, for a full batch; 0 for nodes without products. */
+double hz_work_flops(const hz_work *w);
+
 typedef struct hz_program hz_program;     /* private to each backend */
 
 typedef struct hz_node_stat {
     const char *kernel;   /* lent with the program */
     double ms;            /* of the last timed run */
-    double flops;         /* multiply-adds times two of the plain algorithm, for a full batch */
+    double flops;         /* hz_work_flops */
 } hz_node_stat;
 
 /* How long a kernel takes for a node: the median of its runs. */
@@ -69,11 +73,13 @@ typedef struct hz_backend {
        NULL, message set */
     hz_program *(*program_new)(const hz_work *works, int count, int train);
     void (*program_free)(hz_program *p);
-    /* Runs works from..to-1 in order. timed: fill the statistics. In memory that is not the host's it may return before
+    /* Runs works from..to-1 in order. timed: fill the statistics, 1: where that costs nothing, 2: also where it slows
+       the run down. In memory that is not the host's it may return before
        they are done: memory->synchronise waits. */
     hz_status (*run)(hz_program *p, int from, int to, const hz_step *s, int timed);
-    /* From now on works from `from` on do nothing while `number`, a float of one of the works before them, is not
-       finite: the device looks for itself, the host learns it when it reads the number. */
+    /* From now on works from `from` on change nothing of the caller's once `number`, a float of one of the works
+       before them, was not finite when they began: the device looks for itself, the host learns it when it reads the
+       number, and opens the gate by calling this again. */
     void (*gate)(hz_program *p, int from, const hz_arg *number);
     hz_status (*stat)(const hz_program *p, int i, hz_node_stat *out);
     /* Kernels that run work i, each timed `repeats` times over the work's own memory, whose outputs are spoilt;
@@ -82,6 +88,8 @@ typedef struct hz_backend {
     int (*trials)(const hz_program *p, int i, const hz_step *s, int repeats, hz_trial out[HZ_TRIALS]);
     /* Work i runs by this kernel from now on, unless HZ_KERNEL names another. HZ_EARG if the kernel does not run it */
     hz_status (*use)(hz_program *p, int i, const char *kernel);
+    /* Bytes of its memory that are free, and all. NULL: it has none of its own */
+    hz_status (*room)(size_t *unused, size_t *all);
 } hz_backend;
 
 /* --- devices by name --- */
@@ -95,13 +103,16 @@ const char *hz_backend_name(int i);
 
 /* --- devices in shared objects --- */
 /* Raised by every change of the structs above. */
-enum { HZ_BACKEND_DRAFT = 1 };
+enum { HZ_BACKEND_DRAFT = 2 };
 
 /* What the core lends to a device that links nothing of hz; lent for ever. */
 typedef struct hz_core {
     uint32_t size;                        /* sizeof *this */
     /* hz_fail */
     hz_status (*fail)(hz_status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+    const hz_act_attr *(*epilogue)(int op, const hz_attr *attr);           /* hz_epilogue */
+    const char *(*op_name)(int op);                                         /* hz_op_name */
+    double (*flops)(const hz_work *w);                                      /* hz_work_flops */
 } hz_core;
 
 /* The one symbol of libhz_NAME.so, hz_device_main. A device belongs to one build of the core: nothing

@@ -88,6 +88,11 @@ typedef struct hz_optim {
     int32_t renormalise;  /* muon: 1: the weights are scaled to the norm sqrt(filters) before each step */
 } hz_optim;
 
+/* Muon (Jordan et al. 2024): a step of Newton-Schulz makes a singular value x a*x + b*x^3 + c*x^5. */
+#define MUON_A 3.4445
+#define MUON_B -4.7750
+#define MUON_C 2.0315
+
 /* mean = keep*mean + (1-keep)*p, keep that of the step (hz_step) */
 typedef struct hz_average {
     int32_t back;         /* 1: then p = mean (Lookahead) */

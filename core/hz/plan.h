@@ -12,6 +12,7 @@ typedef struct hz_plan_options {
     int32_t keep;             /* 1: no memory is reused, every value can be peeked after a run */
     int32_t no_fuse;          /* 1: leave the graph as it was described */
     int32_t exact;            /* 1: no kernel that rounds in between (hz_work) */
+    int32_t tf32;             /* 1: f32 plans may round factors of products to 10 bits (hz_work); the CPU does not */
 } hz_plan_options;
 
 /* new; takes the graph, also on failure. NULL, message set. [main] */

@@ -198,7 +198,7 @@ static double cost(const hz_work *w, const cpu_micro *m)
         || (inputs > CHANNELS && (w->op == OP_conv2d || inputs % m->lanes == 0)))
         return -1;
     conv c = conv_of(w, m);
-    return 1e-6 + cpu_flops(w) * (double)c.pitch / (double)c.O / (0.55 * 118e9);
+    return 1e-6 + hz_work_flops(w) * (double)c.pitch / (double)c.O / (0.55 * 118e9);
 }
 
 static size_t scratch(const hz_work *w, const cpu_micro *m)

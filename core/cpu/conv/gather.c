@@ -185,7 +185,7 @@ static double cost(const hz_work *w, const cpu_micro *m)
         return -1;
     /* short rows of taps: half as fast */
     double each = is_conv(w) && last(&w->in[0]) <= 8 && a->kh * a->kw > 1 ? 2e-11 : 1e-11;
-    return cpu_all(w, HZ_F32) ? 1e-6 + cpu_flops(w) * each : -1;
+    return cpu_all(w, HZ_F32) ? 1e-6 + hz_work_flops(w) * each : -1;
 }
 
 /* Floats of packed weights; the bias stands behind them. */

@@ -252,7 +252,7 @@ static grad shape_of(const hz_work *w, const cpu_micro *m)
 /* 100 GFLOP/s on a nominal core, a third of it with copies. */
 static double cost(const hz_work *w, const cpu_micro *m)
 {
-    return cpu_all(w, HZ_F32) ? 1e-6 + cpu_flops(w) * (shape_of(w, m).copy ? 3e-11 : 1e-11) : -1;
+    return cpu_all(w, HZ_F32) ? 1e-6 + hz_work_flops(w) * (shape_of(w, m).copy ? 3e-11 : 1e-11) : -1;
 }
 
 static size_t memory(const hz_work *w, const cpu_micro *m)

@@ -7,7 +7,7 @@
 typedef struct gathering {
     const hz_work *w;
     const cpu_call *c;
-    cpu_batch b;
+    batch b;
     float *a, *shift;         /* (w*c): y = x*a + shift */
 } gathering;
 
@@ -31,18 +31,18 @@ static void mirror(char *to, const char *from, int64_t count, size_t size)
 }
 
 /* Output columns low..high-1 of a row of b->w pixels, which ask for columns first + step*ox: beyond the edges, too. */
-static void fill(const cpu_batch *b, char *to, const char *row, int64_t low, int64_t high, int64_t first, int64_t step,
+static void fill(const batch *b, char *to, const char *row, int64_t low, int64_t high, int64_t first, int64_t step,
                  size_t size)
 {
     for (int64_t ox = low; ox < high; ox++)
-        memcpy(to + (size_t)ox * size, row + (size_t)cpu_inside(first + step * ox, b->w, b->fill) * size, size);
+        memcpy(to + (size_t)ox * size, row + (size_t)batch_inside(first + step * ox, b->w, b->fill) * size, size);
 }
 
 static int64_t within(int64_t x, int64_t low, int64_t high) { return x < low ? low : x > high ? high : x; }
 
 /* One row of the image, moved: output column ox comes from column ox + dx, or w-1-ox + dx when mirrored. Columns inside
    the row go over in one piece, before and behind them those beyond the edges are filled. Pixels of `size` bytes. */
-static void gather_row(const cpu_batch *b, const cpu_item *it, const char *row, char *to, size_t size)
+static void gather_row(const batch *b, const batch_item *it, const char *row, char *to, size_t size)
 {
     /* column that output column 0 asks for */
     int64_t first = it->flip ? b->w - 1 + it->dx : it->dx, step = it->flip ? -1 : 1;
@@ -59,16 +59,16 @@ static void gather_row(const cpu_batch *b, const cpu_item *it, const char *row, 
 static void task(void *arg, int r, int worker)
 {
     const gathering *g = arg;
-    const cpu_batch *b = &g->b;
+    const batch *b = &g->b;
     const hz_work *w = g->w;
     const cpu_stored *s = cpu_stored_of(w, g->c->micro);
-    cpu_item it = cpu_item_of(b, r);
+    batch_item it = batch_item_of(b, r);
     size_t pixel = (size_t)b->c * (b->u8 ? 1 : sizeof(float));
     int64_t width = b->w * b->c;
     char *moved = g->c->scratch + g->c->scratch_stride * (size_t)worker;
     for (int64_t oy = 0; oy < b->h; oy++) {
         void *x = cpu_at(&w->out[0], (r * b->h + oy) * width);
-        int64_t iy = cpu_inside(oy + it.dy, b->h, b->fill);
+        int64_t iy = batch_inside(oy + it.dy, b->h, b->fill);
         const char *row = (const char *)w->in[0].data + (size_t)((it.item * b->h + iy) * b->w) * pixel;
         if (it.flip || it.dx) {
             gather_row(b, &it, row, moved, pixel);

@@ -266,7 +266,7 @@ static hz_status stat(const hz_program *p, int i, hz_node_stat *out)
     if (i < 0 || i >= p->count)
         return hz_fail(HZ_EARG, "cpu: node %d was asked for; the program has %d", i, p->count);
     const node *n = &p->nodes[i];
-    *out = (hz_node_stat){ .kernel = n->label, .ms = n->ms, .flops = cpu_flops(&n->work) };
+    *out = (hz_node_stat){ .kernel = n->label, .ms = n->ms, .flops = hz_work_flops(&n->work) };
     return HZ_OK;
 }
 

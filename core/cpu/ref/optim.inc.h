@@ -4,20 +4,20 @@
 /* data (N,H,W,C) or (N,...) u8 or f32, labels (N) i32 -> x (B,...), y (B) i32, item (B) i32. */
 static hz_status F(input)(const hz_work *w, const cpu_call *c)
 {
-    cpu_batch b;
+    batch b;
     if (cpu_batch_of(w, c, &b))
         return HZ_EARG;
     const uint8_t *bytes = w->in[0].data;
     const float *floats = w->in[0].data;
     T *x = OUT(0);
     for (int64_t r = 0; r < b.rows; r++) {
-        cpu_item it = cpu_item_of(&b, r);
+        batch_item it = batch_item_of(&b, r);
         for (int64_t oy = 0; oy < b.h; oy++)
         for (int64_t ox = 0; ox < b.w; ox++)
         for (int64_t ch = 0; ch < b.c; ch++) {
             int64_t iy = oy + it.dy, ix = (it.flip ? b.w - 1 - ox : ox) + it.dx;
-            iy = cpu_inside(iy, b.h, b.fill);
-            ix = cpu_inside(ix, b.w, b.fill);
+            iy = batch_inside(iy, b.h, b.fill);
+            ix = batch_inside(ix, b.w, b.fill);
             int64_t at = ((it.item * b.h + iy) * b.w + ix) * b.c + ch;
             T value = b.u8 ? (T)bytes[at] : (T)floats[at];
             x[((r * b.h + oy) * b.w + ox) * b.c + ch] = (value * (T)b.scale - (T)b.mean[ch % 4])

@@ -178,9 +178,9 @@ static hz_status F(norm_update)(const hz_work *w, const cpu_call *c)
     T momentum = (T)w->attr.norm.momentum;
     for (int i = 0; i < 2; i++) {
         T *running = w->in[i].data;
-        const T *batch = IN(2 + i);
+        const T *moved = IN(2 + i);
         for (int64_t k = 0; k < w->in[i].shape[0]; k++)
-            running[k] = momentum * running[k] + (1 - momentum) * batch[k];
+            running[k] = momentum * running[k] + (1 - momentum) * moved[k];
     }
     return HZ_OK;
 }
