@@ -44,6 +44,10 @@ typedef struct cuda_kernel {
 } cuda_kernel;
 
 enum { CUDA_KERNELS = 4 };                            /* rows of a list at most */
+/* kern/: one "plain" kernel for each op that has any, which every other is judged by. */
+#define OP(name, ...) extern const cuda_kernel plain_##name;
+#include "hz/op.def"
+#undef OP
 const cuda_kernel *const *cuda_kernels(int op);       /* the first that accepts a node runs it; ends with NULL */
 
 extern const hz_core *cuda_core;                      /* what the core lends: messages, questions about works */
