@@ -32,7 +32,7 @@ ROOMS   = tensor graph op codec measure audio camera strings device cpu \
 CORE    = $(filter-out core/main.c,$(wildcard core/*.c)) $(wildcard $(ROOMS:%=core/%/*.c))
 OBJ     = $(CORE:core/%.c=$(BUILD)/%.o)
 
-all: tools $(BUILD)/hz $(BUILD)/hz.pc plugins devices   ## build hz, its library and the plugins whose libraries are present
+all: tools $(BUILD)/hz $(BUILD)/hz.pc plugins devices  ## build hz and the plugins and devices whose libraries are here
 
 include $(wildcard plugins/plugins.mk)
 plugins:

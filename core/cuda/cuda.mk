@@ -13,7 +13,34 @@ EMU_OBJ  = $(EMU_C:core/cuda/%.c=$(BUILD)/emu/%.o) $(CARD_CU:core/cuda/%.cu=$(BU
 EMU_FLAGS = -std=c++17 $(OPT) -g -fPIC -fvisibility=hidden -ffp-contract=off -fno-exceptions -fno-rtti -Wall -Wextra \
             -Wno-unused-parameter -Wno-missing-field-initializers -Icore -I$(BUILD) $(SAN)
 
-devices: $(if $(HAVE_CXX),$(BUILD)/libhz_emu.so)
+devices: $(if $(HAVE_CXX),$(BUILD)/libhz_emu.so,no-emu) $(if $(NVCC),$(BUILD)/libhz_cuda.so,no-cuda)
+no-emu:
+	@echo "devices: no emu (it needs a C++ compiler, CXX=$(CXX))"
+no-cuda:
+	@echo "devices: no cuda (it needs nvcc, NVCC=FILE)"
+
+# ---- cuda: PTX of the last for cards that come later ----
+CUDA_ARCHS ?= 75 80 90 100 120
+CUDA_LAST   = $(lastword $(CUDA_ARCHS))
+CUDA_ARCH   = $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) \
+              -gencode arch=compute_$(CUDA_LAST),code=compute_$(CUDA_LAST)
+CUDA_OBJ    = $(CARD_C:core/cuda/%.c=$(BUILD)/cuda/%.o) $(CARD_CU:core/cuda/%.cu=$(BUILD)/cuda/%.o)
+# Without these flags nvcc's host code wants libstdc++; with them the shared object needs libc alone.
+CUDA_HOST   = -fPIC,-fvisibility=hidden,-fno-threadsafe-statics,-fno-exceptions,-fno-rtti
+
+$(BUILD)/cuda/device.o: $(BUILD)/commit.inc
+$(BUILD)/cuda/%.o: core/cuda/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -isystem $(CUDA_HOME)/include -MMD -MP -c -o $@ $<
+$(BUILD)/cuda/%.o: core/cuda/%.cu
+	@mkdir -p $(@D)
+	$(NVCC) -std=c++17 -O3 $(CUDA_ARCH) -t2 -Icore -I$(BUILD) -Xcompiler $(CUDA_HOST) -Xptxas -v -MMD -MP -c -o $@ $< \
+	  2> $@.log || { cat $@.log; exit 1; }
+$(BUILD)/libhz_cuda.so: $(CUDA_OBJ)
+	$(CC) -shared -o $@ $^ -L$(CUDA_HOME)/lib64 -L$(CUDA_HOME)/lib -lcudart_static -lculibos -lrt -lpthread -ldl \
+	  -Wl,--no-undefined,--exclude-libs,ALL
+
+# ---- emu ----
 
 $(BUILD)/emu/device.o: $(BUILD)/commit.inc
 $(BUILD)/emu/%.o: core/cuda/%.c
@@ -28,5 +55,5 @@ $(BUILD)/emu/%.o: core/cuda/%.cc
 $(BUILD)/libhz_emu.so: $(EMU_OBJ)
 	$(CXX) -shared -o $@ $^ $(SAN) -Wl,--no-undefined
 
--include $(EMU_OBJ:.o=.d)
-.PHONY: devices
+-include $(EMU_OBJ:.o=.d) $(CUDA_OBJ:.o=.d)
+.PHONY: devices no-emu no-cuda

@@ -5,7 +5,6 @@
    count. So one recorded program serves short batches, too. */
 #ifndef CUDA_KERNEL_H
 #define CUDA_KERNEL_H
-#include "bounds.h"
 #include "hz/backend.h"
 
 #ifdef __cplusplus

@@ -83,6 +83,8 @@ template <class T> T exchanged(T v, unsigned lane)
 }
 }
 
+template <class T> static inline T min(T a, T b) { return b < a ? b : a; }
+template <class T> static inline T max(T a, T b) { return a < b ? b : a; }
 static inline void __syncthreads() { emu::barrier(); }
 static inline void __syncwarp(unsigned mask = ~0u) { emu::warp_barrier(); }
 template <class T> static inline T __shfl_sync(unsigned mask, T v, int lane) { return emu::exchanged(v, lane & 31); }
