@@ -55,5 +55,15 @@ $(BUILD)/emu/%.o: core/cuda/%.cc
 $(BUILD)/libhz_emu.so: $(EMU_OBJ)
 	$(CXX) -shared -o $@ $^ $(SAN) -Wl,--no-undefined
 
+# ---- tests: faults that the emulation must find, and the same under sanitizers ----
+PLANTED_SRC = test/cuda/planted.cu core/cuda/emu/shim.cc core/cuda/emu/runtime.cc
+ctests: $(if $(HAVE_CXX),$(BUILD)/test/planted $(if $(SAN),,$(BUILD)/test/planted-asan))
+$(BUILD)/test/planted: $(PLANTED_SRC) $(wildcard core/cuda/*.h core/cuda/emu/*.h)
+	@mkdir -p $(@D)
+	$(CXX) $(EMU_FLAGS) -x c++ -o $@ $(PLANTED_SRC)
+$(BUILD)/test/planted-asan: $(PLANTED_SRC) $(wildcard core/cuda/*.h core/cuda/emu/*.h)
+	@mkdir -p $(@D)
+	$(CXX) $(EMU_FLAGS) -fsanitize=address,undefined -fno-sanitize-recover=undefined -x c++ -o $@ $(PLANTED_SRC)
+
 -include $(EMU_OBJ:.o=.d) $(CUDA_OBJ:.o=.d)
 .PHONY: devices no-emu no-cuda

@@ -12,6 +12,14 @@
 #include <vector>
 
 enum { PAGE = 4096, LINE = 256, LATE = 1 << 14 };       /* LATE: entries of the queue at most */
+#if defined(__SANITIZE_ADDRESS__)
+extern "C" void __asan_poison_memory_region(void const volatile *, size_t);
+extern "C" void __asan_unpoison_memory_region(void const volatile *, size_t);
+#else
+static void __asan_poison_memory_region(void const volatile *, size_t) {}
+static void __asan_unpoison_memory_region(void const volatile *, size_t) {}
+#endif
+
 static const size_t MEMORY = (size_t)16 << 30;
 
 const char *const runtime_name = "emu";
@@ -68,7 +76,9 @@ void *runtime_alloc(size_t bytes)
     }
     blocks.push_back({ (char *)pages, room });
     used += bytes;
-    return (char *)pages + room - lines;
+    char *p = (char *)pages + room - lines;
+    __asan_poison_memory_region(p + bytes, lines - bytes);
+    return p;
 }
 
 static block *find(const void *p)
@@ -85,6 +95,7 @@ static void unmap(char *pages, size_t bytes)
         if (blocks[i].pages == pages) {
             blocks[i] = blocks.back();
             blocks.pop_back();
+            __asan_unpoison_memory_region(pages, bytes);
             munmap(pages, bytes + PAGE);
             return;
         }

@@ -1,0 +1,57 @@
+-- emu_test.lua: what the emulated card must find in kernels, by faults planted into some (test/cuda/planted.cu), and
+-- what it must let pass.
+local t = ...
+
+local function planted(name, program)
+  local path = t.hz:match '^(.*)/' .. '/test/' .. program
+  if not t.read(path) then t.skip('%s was not built; it needs a C++ compiler', program) end
+  local status, out, err = t.sh(t.quote(path) .. ' ' .. name)
+  return status, out:gsub('%s+$', ''), err
+end
+
+local DIED = 128 + 6                                     -- by abort
+
+t.case('right kernels pass, in any order of warps and blocks', function()
+  for _, program in ipairs { 'planted', 'planted-asan' } do
+    for _, name in ipairs { 'sum', 'replayed', 'copies-recorded' } do
+      local status, out, err = planted(name, program)
+      t.equal({ status, out }, { 0, 'right' }, name .. ': ' .. err)
+    end
+  end
+end)
+
+t.case('a missing barrier, and a block that needs another', function()
+  for _, name in ipairs { 'missing-barrier', 'one-barrier', 'early', 'neighbour' } do
+    local status, out = planted(name, 'planted')
+    t.equal({ status, out }, { 0, 'wrong' }, name)
+  end
+end)
+
+t.case('barriers that not all reach, launches that no card makes', function()
+  for name, message in pairs {
+    divided = 'emu: __syncthreads was reached by 40 of 64 threads',
+    ['torn-warp'] = 'emu: a shuffle or warp barrier was reached by 16 of 32 threads of a warp',
+    flat = 'emu: __syncthreads in a kernel that was launched as one without barriers',
+    ['too-wide'] = 'emu: copy_kernel was launched as (1,1,1) blocks of (2048,1,1) threads with 0 bytes',
+  } do
+    local status, _, err = planted(name, 'planted')
+    t.equal(status, DIED, name)
+    t.ok(err:find(message, 1, true), err)
+  end
+end)
+
+t.case("the host's memory is out of a kernel's reach, and the card's out of the host's", function()
+  local status, _, err = planted('of-the-host', 'planted')
+  t.equal(status, DIED)
+  t.match(err, '^emu: argument 1 of copy_kernel is %S+, which is not the device\'s memory')
+  t.equal((planted('peeped', 'planted')), 128 + 11)
+  t.equal((planted('beyond-page', 'planted')), 128 + 11)
+end)
+
+t.case('the address sanitizer sees what reaches beyond its memory', function()
+  for name, message in pairs { beyond = 'AddressSanitizer: use-after-poison', ['beyond-shared'] = 'out of bounds' } do
+    local status, _, err = planted(name, 'planted-asan')
+    t.ok(status ~= 0, name)
+    t.ok(err:find(message, 1, true) or err:find('AddressSanitizer: global-buffer-overflow', 1, true), err)
+  end
+end)
