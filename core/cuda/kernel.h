@@ -27,6 +27,9 @@ typedef struct cuda_call {
     void *memory;             /* the node's own, as many bytes as memory() said, 256-byte aligned; zero at first */
     void *workspace;          /* shared by all nodes, contents do not last */
     void *state;              /* on the host: what prepare() made */
+    /* NULL, or one f32 per channel: of a node that yields_sums, where it also puts the sums of out[0] over all axes but
+       the last; of conv2d_dw, where those of dy lie, which are its db. */
+    float *sums;
 } cuda_call;
 
 typedef struct cuda_kernel {
@@ -37,6 +40,7 @@ typedef struct cuda_kernel {
     /* Host state of a node, made once, before anything runs: plans of a library. *out may stay NULL. NULL: none */
     hz_status (*prepare)(const hz_work *w, void **out);
     void (*discard)(void *state);
+    int (*yields_sums)(const hz_work *w, const void *state);    /* NULL: it does not */
     /* Launches; it neither waits nor allocates, and reads nothing that changes from step to step: a run of nodes is
        recorded once and replayed. */
     hz_status (*run)(const hz_work *w, const cuda_call *c);

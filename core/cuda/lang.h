@@ -56,5 +56,5 @@ static inline unsigned blocks_of(int64_t n) { return (unsigned)((n + BLOCK - 1) 
     }
 #define PLAIN_KERNEL(op) \
     PLAIN_RUN(op) \
-    const cuda_kernel plain_##op = { "plain", cuda_plain_accepts, 0, 0, 0, 0, op##_run };
+    const cuda_kernel plain_##op = { "plain", cuda_plain_accepts, 0, 0, 0, 0, 0, op##_run };
 #endif

@@ -9,6 +9,8 @@ typedef struct node {
     const cuda_kernel *kernel;
     void *memory, *state;
     size_t bytes;
+    float *sums;
+    size_t sums_bytes;                /* of the node that yields them */
     double ms;
 } node;
 
@@ -97,6 +99,7 @@ void program_free(hz_program *p)
         if (n->state)
             n->kernel->discard(n->state);
         runtime_free(n->memory, n->bytes);
+        runtime_free(n->sums_bytes ? n->sums : NULL, n->sums_bytes);
     }
     runtime_free(p->workspace, p->workspace_bytes);
     runtime_free(p->step, sizeof *p->step);
@@ -104,6 +107,35 @@ void program_free(hz_program *p)
     runtime_clock_free(p->clock);
     free(p->nodes);
     free(p);
+}
+
+/* Who made what lies at `data` before node `to`; NULL: nobody here. */
+static node *maker(hz_program *p, const void *data, int to)
+{
+    for (int i = to - 1; i >= 0; i--)
+        for (int k = 0; k < p->nodes[i].work.nout; k++)
+            if (p->nodes[i].work.out[k].data == data)
+                return k == 0 ? &p->nodes[i] : NULL;
+    return NULL;
+}
+
+/* A bias's gradient is summed up by the kernel that makes what is to be summed, where it can. */
+static hz_status share_sums(hz_program *p)
+{
+    for (int i = 0; i < p->count; i++) {
+        node *n = &p->nodes[i];
+        if (n->work.op != OP_conv2d_dw || n->work.nout < 2 || !n->work.out[1].data)
+            continue;
+        node *by = maker(p, n->work.in[1].data, i);
+        if (!by || !by->kernel->yields_sums || !by->kernel->yields_sums(&by->work, by->state))
+            continue;
+        by->sums_bytes = (size_t)n->work.out[1].shape[0] * sizeof *by->sums;
+        if (!(n->sums = by->sums = zeroed(by->sums_bytes))) {
+            by->sums_bytes = 0;
+            return HZ_EMEM;
+        }
+    }
+    return HZ_OK;
 }
 
 hz_program *program_new(const hz_work *works, int count, int train)
@@ -122,6 +154,7 @@ hz_program *program_new(const hz_work *works, int count, int train)
     hz_status status = HZ_OK;
     for (int i = 0; i < count && !status; i++)
         status = prepare(p, &nodes[i], &works[i]);
+    status = status ? status : share_sums(p);
     size_t workspace = p->workspace_bytes;
     p->workspace_bytes = 0;
     if (!status && workspace && (p->workspace = zeroed(workspace)))
@@ -175,7 +208,7 @@ static hz_status run_node(hz_program *p, int i)
 {
     node *n = &p->nodes[i];
     cuda_call call = { .step = p->step, .shut = p->shut, .stream = runtime_stream(), .memory = n->memory,
-                       .workspace = p->workspace, .state = n->state };
+                       .workspace = p->workspace, .state = n->state, .sums = n->sums };
     return n->kernel->run(&n->work, &call);
 }
 

@@ -149,8 +149,13 @@ static int flat(void) { HZ_LAUNCH_FLAT(sum_kernel<0>, 1, BLOCK, 0, runtime_strea
 static int beyond(void) { HZ_LAUNCH_FLAT(beyond_kernel, 1, 1, 0, runtime_stream(), x, (int)N); return 1; }
 static int beyond_page(void) { HZ_LAUNCH_FLAT(beyond_kernel, 1, 1, 0, runtime_stream(), x, N + 64); return 1; }
 static int beyond_shared(void) { HZ_LAUNCH(shared_beyond_kernel, 1, 64, 0, runtime_stream(), out); return 1; }
-static int of_the_host(void) { HZ_LAUNCH_FLAT(copy_kernel, 4, BLOCK, 0, runtime_stream(), host, out, (int)N); return 1; }
-static int too_wide(void) { HZ_LAUNCH_FLAT(copy_kernel, 1, 2048, 0, runtime_stream(), x, out, (int)N); return 1; }
+static int copied(const float *from, unsigned threads)
+{
+    HZ_LAUNCH_FLAT(copy_kernel, 4, threads, 0, runtime_stream(), from, out, (int)N);
+    return 1;
+}
+static int of_the_host(void) { return copied(host, BLOCK); }
+static int too_wide(void) { return copied(x, 2048); }
 static int peeped(void) { return out[0] == 0; }
 
 static int copies_recorded(void)

@@ -37,7 +37,8 @@ t.case('kernels of every generation keep all they hold in registers', function()
   for arch in logs:gmatch "Compiling entry function '[^']+' for 'sm_(%d+)'" do
     compiled[arch] = (compiled[arch] or 0) + 1
   end
-  for stack, stores, loads in logs:gmatch '(%d+) bytes stack frame, (%d+) bytes spill stores, (%d+) bytes spill loads' do
+  local held = '(%d+) bytes stack frame, (%d+) bytes spill stores, (%d+) bytes spill loads'
+  for stack, stores, loads in logs:gmatch(held) do
     t.equal({ stack, stores, loads }, { '0', '0', '0' }, 'a stack frame or spills in ' .. logs)
     kernels = kernels + 1
   end

@@ -32,7 +32,7 @@ t.case('barriers that not all reach, launches that no card makes', function()
     divided = 'emu: __syncthreads was reached by 40 of 64 threads',
     ['torn-warp'] = 'emu: a shuffle or warp barrier was reached by 16 of 32 threads of a warp',
     flat = 'emu: __syncthreads in a kernel that was launched as one without barriers',
-    ['too-wide'] = 'emu: copy_kernel was launched as (1,1,1) blocks of (2048,1,1) threads with 0 bytes',
+    ['too-wide'] = 'emu: copy_kernel was launched as (4,1,1) blocks of (2048,1,1) threads with 0 bytes',
   } do
     local status, _, err = planted(name, 'planted')
     t.equal(status, DIED, name)
