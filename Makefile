@@ -116,6 +116,8 @@ test-hard: all ctests  ## the tests with unused memory full of NaN and fences be
 	@HZ_HARD=1 sh test/all.sh $(BUILD)
 test-far: all ctests  ## the tests on a device whose memory the host cannot touch (core/device/far.c)
 	@HZ_DEVICE=far sh test/all.sh $(BUILD)
+test-emu: all ctests  ## the tests on the emulated card (core/cuda)
+	@HZ_DEVICE=emu sh test/all.sh $(BUILD)
 fuzz: all  ## random ops and nets against f64, wrong calls, for SECONDS=300 from SEED=n on; CASE=ops:17 alone
 	@$(BUILD)/hz test/fuzz.lua seed=$(or $(SEED),$(shell date +%s)) $(if $(CASE),case=$(CASE),seconds=$(or $(SECONDS),300))
 include $(wildcard test/fuzz/fuzz.mk)
@@ -154,7 +156,7 @@ help:  ## this list
 clean:  ## remove what was built
 	rm -rf build build-*
 FORCE:
-.PHONY: all plugins tools ctests deps run repl test check test-isa test-hard test-far fuzz faults lint asan tsan peers \
+.PHONY: all plugins tools ctests deps run repl test check test-isa test-hard test-far test-emu fuzz faults lint asan tsan peers \
         bench-peers loc install help clean FORCE
 
 -include $(OBJ:.o=.d) $(BUILD)/main.d $(CTEST:=.d)

@@ -7,6 +7,7 @@ table='
 cmd gcc           | gcc libc6-dev      | gcc                  | gcc            | needed | compiles the core
 cmd make          | make               | make                 | make           | needed | builds
 cmd pkg-config    | pkg-config         | pkgconf              | pkgconf        | needed | finds libraries
+cmd g++           | g++                | gcc-c++              | gcc            | useful | the emulated card
 cmd git           | git                | git                  | git            | useful | commits in records; make lint
 pc luajit         | libluajit-5.1-dev  | luajit-devel         | luajit         | needed | the language
 pc libjpeg        | libjpeg-dev        | libjpeg-turbo-devel  | libjpeg-turbo  | useful | the JPEG codec

@@ -36,7 +36,7 @@ local rules = {
   { where = '^lua/', what = 'require', never = '^experiments', why = 'lua/hz knows no experiment' },
   { where = '^[^t]', what = 'require', never = '^test', why = 'nothing requires test/' },
   -- house rules
-  { where = '%.[ch]u?$', what = 'text', never = '\t', why = 'C is indented with spaces' },
+  { where = '%.[ch][uc]?$', what = 'text', never = '\t', why = 'C is indented with spaces' },
   { where = '%.lua$', what = 'text', never = '\t', why = 'Lua is indented with spaces' },
   { where = '.', except = '^test/lint%.lua$', what = 'text', never = '[^%w.]/work/', why = 'a path of one machine' },
   { where = '.', except = '^test/lint%.lua$', what = 'text', never = '[^%w.]/root/', why = 'a path of one machine' },
@@ -49,7 +49,7 @@ local rules = {
 local longest = 450        -- lines of a source file
 local widest = 120         -- columns of a line, in all texts but data that programs write
 local data = { bin = true, svg = true, txt = true }
-local headed = { c = '^/%*', h = '^/%*', lua = '^%-%-' }      -- a file opens with what it is for
+local headed = { c = '^/%*', h = '^/%*', cu = '^/%*', cc = '^/%*', lua = '^%-%-' }      -- a file opens with what it is for
 
 local breaches, files = 0, 0
 local function breach(path, line, why)
