@@ -152,11 +152,11 @@ install: all  ## copy hz to PREFIX (bin, lib/hz, share/hz)
 	@sh .ci/install.sh "$(DESTDIR)$(PREFIX)" $(BUILD)
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' Makefile test/fuzz/fuzz.mk | sed -E 's/:.*##/\t/' | sort | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' Makefile test/fuzz/fuzz.mk core/cuda/*.mk | sed -E 's/:.*##/\t/' | sort | expand -t 16
 clean:  ## remove what was built
 	rm -rf build build-*
 FORCE:
-.PHONY: all plugins tools ctests deps run repl test check test-isa test-hard test-far test-emu fuzz faults lint asan tsan peers \
-        bench-peers loc install help clean FORCE
+.PHONY: all plugins tools ctests deps run repl test check test-isa test-hard test-far test-emu fuzz faults lint asan \
+        tsan peers bench-peers loc install help clean FORCE
 
 -include $(OBJ:.o=.d) $(BUILD)/main.d $(CTEST:=.d)

@@ -7,6 +7,9 @@ build=$2
 install -d "$prefix/bin" "$prefix/lib/hz" "$prefix/lib/pkgconfig" "$prefix/share/hz" "$prefix/include/hz"
 install -m 755 "$build/hz" "$prefix/bin/hz"
 install -m 755 "$build/libhz.so" "$prefix/lib/hz/libhz.so"
+for device in "$build"/libhz_*.so; do
+    [ -e "$device" ] && install -m 755 "$device" "$prefix/lib/hz/"
+done
 for plugin in "$build"/plugins/*.so; do
     [ -e "$plugin" ] && install -d "$prefix/lib/hz/plugins" && install -m 755 "$plugin" "$prefix/lib/hz/plugins/"
 done

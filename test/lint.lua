@@ -49,7 +49,7 @@ local rules = {
 local longest = 450        -- lines of a source file
 local widest = 120         -- columns of a line, in all texts but data that programs write
 local data = { bin = true, svg = true, txt = true }
-local headed = { c = '^/%*', h = '^/%*', cu = '^/%*', cc = '^/%*', lua = '^%-%-' }      -- a file opens with what it is for
+local headed = { c = '^/%*', h = '^/%*', cu = '^/%*', cc = '^/%*', lua = '^%-%-' }  -- a file opens with what it is for
 
 local breaches, files = 0, 0
 local function breach(path, line, why)
