@@ -154,8 +154,8 @@ template <class T> static hz_status backward(const hz_work *w, const cuda_call *
 
 /* ---- sums over slices and over rows ---- */
 
-enum { SLICE = 32, SLICES = 1024 };            /* rows of a slice at least, slices at most */
-static const int64_t SUMS = 1 << 20;           /* that many sums at a time are enough for a card */
+/* Rows of a slice at least, slices at most; that many sums at a time keep a card busy. */
+static const int64_t SLICE = 32, SLICES = 1024, SUMS = 1 << 20;
 
 static int slices_of(int64_t rows, int64_t sums)
 {
@@ -200,10 +200,11 @@ template <class W> static __global__ void add_slices(const W *sums, W *out, int6
 template <class T> static void sum_rows(const hz_arg *dy, const hz_arg *db, const cuda_call *c)
 {
     int64_t columns = db->shape[0], rows = cuda_elements(dy) / columns;
-    int slices = slices_of(rows, columns);
-    wide<T> *sums = (wide<T> *)c->workspace;
-    HZ_LAUNCH_FLAT(column_sums<T>, blocks_of(columns * slices), BLOCK, 0, c->stream, (const T *)dy->data, sums, rows,
-                   columns, slices);
+    int slices = c->sums ? 1 : slices_of(rows, columns);
+    wide<T> *sums = (wide<T> *)(c->sums ? (void *)c->sums : c->workspace);
+    if (!c->sums)
+        HZ_LAUNCH_FLAT(column_sums<T>, blocks_of(columns * slices), BLOCK, 0, c->stream, (const T *)dy->data, sums, rows,
+                       columns, slices);
     HZ_LAUNCH_FLAT(add_slices<wide<T>>, blocks_of(columns), BLOCK, 0, c->stream, (const wide<T> *)sums,
                    (wide<T> *)db->data, columns, slices);
 }
@@ -270,10 +271,12 @@ PLAIN_RUN(forward)
 PLAIN_RUN(backward)
 PLAIN_RUN(weights)
 PLAIN_RUN(bias_grad)
-const cuda_kernel plain_conv2d = { "plain", cuda_plain_accepts, 0, 0, 0, 0, forward_run };
-const cuda_kernel plain_conv2d_dx = { "plain", cuda_plain_accepts, 0, 0, 0, 0, backward_run };
-const cuda_kernel plain_conv2d_dw = { "plain", cuda_plain_accepts, 0, weights_workspace, 0, 0, weights_run };
-const cuda_kernel plain_dense = { "plain", cuda_plain_accepts, 0, 0, 0, 0, forward_run };
-const cuda_kernel plain_dense_dx = { "plain", cuda_plain_accepts, 0, 0, 0, 0, backward_run };
-const cuda_kernel plain_dense_dw = { "plain", cuda_plain_accepts, 0, weights_workspace, 0, 0, weights_run };
-const cuda_kernel plain_bias_grad = { "plain", cuda_plain_accepts, 0, bias_grad_workspace, 0, 0, bias_grad_run };
+#define ROW(op, workspace, run) \
+    const cuda_kernel plain_##op = { "plain", cuda_plain_accepts, 0, workspace, 0, 0, 0, run##_run };
+ROW(conv2d, 0, forward)
+ROW(conv2d_dx, 0, backward)
+ROW(conv2d_dw, weights_workspace, weights)
+ROW(dense, 0, forward)
+ROW(dense_dx, 0, backward)
+ROW(dense_dw, weights_workspace, weights)
+ROW(bias_grad, bias_grad_workspace, bias_grad)
