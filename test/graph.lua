@@ -156,8 +156,8 @@ function Bench:gradient(y)
   end
 end
 
--- o: dtype, batch (default: the row's), grad, fuse (default true), keep, rounded (numbers as a bf16 plan has
--- them; bf16 implies it).
+-- o: device (default: HZ_DEVICE's), dtype, batch (default: the row's), grad, fuse (default true), keep, rounded
+-- (numbers as a bf16 plan has them; bf16 implies it).
 function M.bench(row, o)
   local self = setmetatable({ row = row, dtype = o.dtype or 'f32', rounded = o.rounded or o.dtype == 'bf16',
     batch = o.batch or row.batch, entries = {}, bound = {}, wrt = {}, outputs = {} }, Bench)
@@ -189,7 +189,8 @@ end
 -- What the plan shows of a value: outputs and entries are fetched once, as views.
 function Bench:plan(o)
   local po = ffi.new('hz_plan_options',
-    { device = DEVICE, train = o.grad and 1 or 0, keep = o.keep and 1 or 0, no_fuse = o.fuse == false and 1 or 0 })
+    { device = o.device or DEVICE, train = o.grad and 1 or 0, keep = o.keep and 1 or 0,
+      no_fuse = o.fuse == false and 1 or 0 })
   local graph = ffi.gc(self.graph, nil)
   self.graph = nil
   self.handle = c.own_taking(C.hz_plan_new, C.hz_plan_free, graph, po)

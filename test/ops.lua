@@ -22,6 +22,9 @@ M.tolerance = {
   other = { 1e-6, 'a few roundings of f32 (6e-8 each), or polynomial approximations good to that' },
 }
 
+-- In f64 plans on a card; on the CPU those are the plain loops.
+M.tolerance_f64 = { 1e-12, 'sums in another order, and polynomials of polynomials' }
+
 -- In bf16 plans: relative L2 error against the plain loops in double over the same numbers, activations and weights
 -- rounded to bf16 beforehand. A result that stays f32 and sees no rounded one is held to the f32 tolerance above.
 -- Kernel winopairs multiplies planes of which both factors are rounded. F(4x4,3x3) makes 4.76 of that error: the sum

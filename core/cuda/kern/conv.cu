@@ -1,0 +1,282 @@
+/* conv.cu: conv2d x (B,H,W,I), w (O,KH,KW,I) -> y (B,OH,OW,O), dense x (B,K), w (O,K) -> y (B,O), their gradients,
+   and sums of gradients over pixels, for biases. A dense layer is a convolution by a window of one pixel: its rows lie
+   as pixels in lines of LINE. */
+#include "cuda/kern/product.h"
+#include "slide.h"
+
+enum { LINE = 64 };
+
+typedef struct geometry {
+    int h, w, oh, ow, kh, kw, sh, sw, top, left;
+    int inputs, outputs;                       /* channels */
+    int64_t images, image_pixels, pixels;      /* image_pixels: rows of x as a matrix; pixels: of y */
+} geometry;
+
+/* One pixel of the output sees one of the image, in order: any division into lines will do. */
+static void as_lines(geometry *g)
+{
+    g->images = 1;
+    g->w = g->ow = LINE;
+    g->h = g->oh = (int)((g->pixels + LINE - 1) / LINE);
+}
+
+static geometry geometry_of(const hz_work *w, const hz_arg *image, const hz_arg *output)
+{
+    geometry g = { 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, (int)image->shape[image->ndim - 1],
+                   (int)output->shape[output->ndim - 1], image->shape[0], image->shape[0], output->shape[0] };
+    if (image->ndim == 4) {
+        slide v = slide_of(&w->attr.window, image, output);
+        g.h = (int)v.h, g.w = (int)v.w, g.oh = (int)v.oh, g.ow = (int)v.ow;
+        g.kh = (int)v.kh, g.kw = (int)v.kw, g.sh = (int)v.sh, g.sw = (int)v.sw;
+        g.top = (int)v.top, g.left = (int)v.left;
+        g.image_pixels = g.images * v.h * v.w;
+        g.pixels = g.images * v.oh * v.ow;
+    }
+    if (g.kh * g.kw == 1 && g.sh * g.sw == 1)
+        as_lines(&g);
+    return g;
+}
+
+/* ---- sides ---- */
+
+struct pixel { int64_t image; int y, x; };
+
+/* x under the window of output pixel `index`: a tap is a pixel of the window, k a channel. */
+struct window_side {
+    geometry g;
+    typedef pixel place;
+    __device__ __forceinline__ place find(int64_t index) const
+    {
+        int64_t line = index / g.ow, image = line / g.oh;
+        return pixel{ image, (int)(line - image * g.oh) * g.sh - g.top, (int)(index - line * g.ow) * g.sw - g.left };
+    }
+    __device__ __forceinline__ stretch at(place p, int tap) const
+    {
+        int ky = tap / g.kw, y = p.y + ky, x = p.x + tap - ky * g.kw;
+        int inside = y >= 0 && y < g.h && x >= 0 && x < g.w;
+        return stretch{ ((p.image * g.h + y) * g.w + x) * g.inputs, 1, 0, inside ? g.inputs : 0 };
+    }
+};
+
+/* dy at the output pixel that sees input pixel `index` by that pixel of its window; k is its channel. */
+struct seen_side {
+    geometry g;
+    typedef pixel place;
+    __device__ __forceinline__ place find(int64_t index) const
+    {
+        int64_t line = index / g.w, image = line / g.h;
+        return pixel{ image, (int)(line - image * g.h) + g.top, (int)(index - line * g.w) + g.left };
+    }
+    __device__ __forceinline__ stretch at(place p, int tap) const
+    {
+        int ky = tap / g.kw, y = p.y - ky, x = p.x - (tap - ky * g.kw), oy = y / g.sh, ox = x / g.sw;
+        int seen = y >= 0 && x >= 0 && oy * g.sh == y && ox * g.sw == x && oy < g.oh && ox < g.ow;
+        return stretch{ ((p.image * g.oh + oy) * g.ow + ox) * g.outputs, 1, 0, seen ? g.outputs : 0 };
+    }
+};
+
+struct tap_channel { int y, x, channel; };
+
+/* x, as dy's lines see it by one pixel of the window and one channel: a tap is a line of the output, k a pixel. */
+struct line_side {
+    geometry g;
+    typedef tap_channel place;
+    __device__ __forceinline__ place find(int64_t index) const
+    {
+        int tap = (int)(index / g.inputs), y = tap / g.kw;
+        return tap_channel{ y - g.top, tap - y * g.kw - g.left, (int)(index - (int64_t)tap * g.inputs) };
+    }
+    __device__ __forceinline__ stretch at(place p, int line) const
+    {
+        int image = line / g.oh, y = (line - image * g.oh) * g.sh + p.y;
+        if (y < 0 || y >= g.h)
+            return stretch{ 0, 0, 0, 0 };
+        int lo = p.x < 0 ? (g.sw - 1 - p.x) / g.sw : 0, hi = p.x < g.w ? (g.w - 1 - p.x) / g.sw + 1 : 0;
+        int64_t left = g.pixels - (int64_t)line * g.ow;
+        hi = hi < g.ow ? hi : g.ow;
+        return stretch{ (((int64_t)image * g.h + y) * g.w + p.x) * g.inputs + p.channel, g.sw * g.inputs, lo,
+                        hi < left ? hi : (int)left };
+    }
+};
+
+/* ---- ends ---- */
+
+/* y = act(sum + bias) */
+struct bias_end {
+    hz_act_attr act;
+    template <class W, class DC>
+    __device__ __forceinline__ void put(const W *bias, DC *y, int64_t i, int64_t column, W sum) const
+    {
+        store(y, i, activate(bias ? sum + bias[column] : sum, act));
+    }
+};
+
+/* dx = sum * slope(y) */
+struct slope_end {
+    hz_act_attr act;
+    template <class W, class T>
+    __device__ __forceinline__ void put(const T *y, T *dx, int64_t i, int64_t column, W sum) const
+    {
+        store(dx, i, y ? sum * slope((W)load(y, i), act) : sum);
+    }
+};
+
+struct sum_end {
+    template <class W>
+    __device__ __forceinline__ void put(const W *none, W *out, int64_t i, int64_t column, W sum) const { out[i] = sum; }
+};
+
+/* ---- forward and the gradient of the image ---- */
+
+template <class T> static hz_status forward(const hz_work *w, const cuda_call *c)
+{
+    geometry g = geometry_of(w, &w->in[0], &w->out[0]);
+    int taps = g.kh * g.kw;
+    extent e = { g.pixels, g.outputs, taps, g.inputs, 1 };
+    even_side filters = { (int64_t)taps * g.inputs, g.inputs, 1, (int64_t)taps * g.inputs, g.inputs };
+    launch_product<wide<T>>(c->stream, e, window_side{ g }, filters, bias_end{ epilogue_of(w) },
+                            (const T *)w->in[0].data, (const wide<T> *)w->in[1].data,
+                            (const wide<T> *)(w->nin > 2 ? w->in[2].data : 0), (T *)w->out[0].data);
+    return HZ_OK;
+}
+
+template <class T> static hz_status backward(const hz_work *w, const cuda_call *c)
+{
+    geometry g = geometry_of(w, &w->out[0], &w->in[0]);
+    int taps = g.kh * g.kw;
+    extent e = { g.image_pixels, g.inputs, taps, g.outputs, 1 };
+    even_side filters = { 1, g.inputs, taps * g.inputs, (int64_t)taps * g.outputs, g.outputs };
+    launch_product<wide<T>>(c->stream, e, seen_side{ g }, filters, slope_end{ epilogue_of(w) },
+                            (const T *)w->in[0].data, (const wide<T> *)w->in[1].data,
+                            (const T *)(w->nin > 2 ? w->in[2].data : 0), (T *)w->out[0].data);
+    return HZ_OK;
+}
+
+/* ---- sums over slices and over rows ---- */
+
+/* Rows of a slice at least, slices at most; that many sums at a time keep a card busy. */
+static const int64_t SLICE = 32, SLICES = 1024, SUMS = 1 << 20;
+
+static int slices_of(int64_t rows, int64_t sums)
+{
+    int64_t n = (SUMS + sums - 1) / sums, most = (rows + SLICE - 1) / SLICE;
+    n = n < most ? n : most;
+    return (int)(n < SLICES ? n : SLICES);
+}
+
+/* sums[slice][column] of dy (rows, columns). */
+template <class T>
+static __global__ void column_sums(const T *dy, wide<T> *sums, int64_t rows, int64_t columns, int slices)
+{
+    int64_t i = thread_number(), slice = i / columns, column = i % columns;
+    if (slice >= slices)
+        return;
+    wide<T> sum = 0;
+    for (int64_t from = rows * slice / slices, last = rows * (slice + 1) / slices; from < last; from += PART) {
+        int64_t to = from + PART < last ? from + PART : last;
+        wide<T> part = 0;
+        for (int64_t r = from; r < to; r++)
+            part += load(dy, r * columns + column);
+        sum += part;
+    }
+    sums[i] = sum;
+}
+
+template <class W> static __global__ void add_slices(const W *sums, W *out, int64_t columns, int slices)
+{
+    int64_t i = thread_number();
+    if (i >= columns)
+        return;
+    W sum = 0;
+    for (int from = 0; from < slices; from += PART) {
+        W part = 0;
+        for (int s = from; s < slices && s < from + PART; s++)
+            part += sums[s * columns + i];
+        sum += part;
+    }
+    out[i] = sum;
+}
+
+template <class T> static void sum_rows(const hz_arg *dy, const hz_arg *db, const cuda_call *c)
+{
+    int64_t columns = db->shape[0], rows = cuda_elements(dy) / columns;
+    int slices = c->sums ? 1 : slices_of(rows, columns);
+    wide<T> *sums = (wide<T> *)(c->sums ? (void *)c->sums : c->workspace);
+    if (!c->sums)
+        HZ_LAUNCH_FLAT(column_sums<T>, blocks_of(columns * slices), BLOCK, 0, c->stream, (const T *)dy->data, sums, rows,
+                       columns, slices);
+    HZ_LAUNCH_FLAT(add_slices<wide<T>>, blocks_of(columns), BLOCK, 0, c->stream, (const wide<T> *)sums,
+                   (wide<T> *)db->data, columns, slices);
+}
+
+static size_t sum_rows_bytes(const hz_work *w, const hz_arg *dy, const hz_arg *db)
+{
+    int64_t columns = db->shape[0];
+    return (size_t)(columns * slices_of(cuda_elements(dy) / columns, columns))
+           * (cuda_storage(w) == HZ_F64 ? sizeof(double) : sizeof(float));
+}
+
+template <class T> static hz_status bias_grad(const hz_work *w, const cuda_call *c)
+{
+    sum_rows<T>(&w->in[0], &w->out[0], c);
+    return HZ_OK;
+}
+
+static size_t bias_grad_workspace(const hz_work *w, const void *state)
+{
+    return sum_rows_bytes(w, &w->in[0], &w->out[0]);
+}
+
+/* ---- the gradient of the weights ---- */
+
+static extent weights_extent(const geometry *g)
+{
+    int64_t lines = g->images * g->oh, columns = (int64_t)g->kh * g->kw * g->inputs;
+    extent e = { g->outputs, columns, (int)lines, g->ow, 1 };
+    int slices = slices_of(g->pixels, g->outputs * columns);
+    e.slices = slices < lines ? slices : (int)lines;
+    return e;
+}
+
+template <class T> static hz_status weights(const hz_work *w, const cuda_call *c)
+{
+    geometry g = geometry_of(w, &w->in[0], &w->in[1]);
+    extent e = weights_extent(&g);
+    even_side dy = { 1, (int64_t)g.ow * g.outputs, g.outputs, g.pixels, g.ow };
+    wide<T> *sums = (wide<T> *)c->workspace, *dw = (wide<T> *)w->out[0].data;
+    int64_t all = e.rows * e.columns;
+    if (dw) {
+        launch_product<wide<T>>(c->stream, e, dy, line_side{ g }, sum_end{}, (const T *)w->in[1].data,
+                                (const T *)w->in[0].data, (const wide<T> *)0, e.slices > 1 ? sums : dw);
+        if (e.slices > 1)
+            HZ_LAUNCH_FLAT(add_slices<wide<T>>, blocks_of(all), BLOCK, 0, c->stream, (const wide<T> *)sums, dw, all,
+                           e.slices);
+    }
+    if (w->nout > 1 && w->out[1].data)
+        sum_rows<T>(&w->in[1], &w->out[1], c);
+    return HZ_OK;
+}
+
+static size_t weights_workspace(const hz_work *w, const void *state)
+{
+    geometry g = geometry_of(w, &w->in[0], &w->in[1]);
+    extent e = weights_extent(&g);
+    size_t sum = cuda_storage(w) == HZ_F64 ? sizeof(double) : sizeof(float);
+    size_t dw = e.slices > 1 ? (size_t)(e.rows * e.columns * e.slices) * sum : 0;
+    size_t db = w->nout > 1 ? sum_rows_bytes(w, &w->in[1], &w->out[1]) : 0;
+    return dw > db ? dw : db;
+}
+
+PLAIN_RUN(forward)
+PLAIN_RUN(backward)
+PLAIN_RUN(weights)
+PLAIN_RUN(bias_grad)
+#define ROW(op, workspace, run) \
+    const cuda_kernel plain_##op = { "plain", cuda_plain_accepts, 0, workspace, 0, 0, 0, run##_run };
+ROW(conv2d, 0, forward)
+ROW(conv2d_dx, 0, backward)
+ROW(conv2d_dw, weights_workspace, weights)
+ROW(dense, 0, forward)
+ROW(dense_dx, 0, backward)
+ROW(dense_dw, weights_workspace, weights)
+ROW(bias_grad, bias_grad_workspace, bias_grad)

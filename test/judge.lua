@@ -1,0 +1,85 @@
+-- judge.lua: rows of ops.lua against the plain loops in double: what is right, and how far from it a kernel may be.
+-- Loaded with the helpers of t.lua, ops.lua and graph.lua, whose rows it judges.
+local t, ops, G = ...
+local M = {}
+
+function M.each_row(f)
+  for _, row in ipairs(ops.rows) do
+    if not (os.getenv 'HZ_TEST_ROW') or row.title:find(os.getenv 'HZ_TEST_ROW', 1, true) then f(row) end
+  end
+end
+
+-- ---- the truth: plain loops in double ----
+
+local kinked = { relu = true, leaky = true, elu = true }
+
+-- An activation with a kink must see no pre-activation near it, or a rounding turns a whole gradient: another
+-- stream of numbers then.
+function M.away_from_kinks(row)
+  local act = row.act or row.op == 'act' and row.attr.act
+  if not kinked[act] then return end
+  for attempt = 1, 50 do
+    local near = false
+    for _, rounded in ipairs { false, true } do
+      local b = G.bench(row, { device = 'cpu', dtype = 'f64', keep = true, rounded = rounded })
+      b:run()
+      local x = row.act and G.value(b, b.pre) or G.value(b, b.wrt[1].value)
+      near = near or x:abs():min() <= 2e-5 * math.sqrt((x * x):mean())
+    end
+    if not near then return end
+    row.stream = row.stream + 1000
+    if attempt == 50 then error(row.title .. ': no numbers without a pre-activation near zero; needs a smaller row') end
+  end
+end
+
+local truths = { f32 = {}, bf16 = {}, f64 = {} }
+-- Results in double of the row at a batch and count, with gradients, over the numbers that a plan of this storage has.
+function M.truth(row, storage, batch)
+  batch = batch or row.batch
+  local known = truths[storage]
+  known[row] = known[row] or {}
+  if not known[row][batch] then
+    local b = G.bench(row,
+      { device = 'cpu', dtype = 'f64', rounded = storage == 'bf16', batch = batch, grad = not row.no_grad,
+        fuse = false })
+    b:run()
+    known[row][batch] = b:results(batch)
+  end
+  return known[row][batch]
+end
+
+-- How far a result made by op `maker` may be from the truth. used: op -> kernel; n: numbers that an activation behind
+-- the row's op sees.
+local function limit(row, maker, storage, dtype, used, n)
+  if storage == 'f64' then return ops.tolerance_f64[1] end
+  local forward, planes = maker == 'conv2d' or maker == 'act', ops.tolerance_bf16.planes[1]
+  if row.act and not forward and used.conv2d == 'winopairs' then return math.max(ops.behind_planes(n), planes) end
+  if used[maker] == 'winopairs' or forward and used.conv2d == 'winopairs' then return planes end
+  if storage == 'bf16' and (row.act or maker == 'act_grad') then return ops.tolerance_bf16.behind[1] end
+  if dtype == 'bf16' then return ops.tolerance_bf16.once[1] end
+  return (ops.tolerance[maker] or ops.tolerance.other)[1]
+end
+
+-- Every result of a bench within its tolerance of the truth; n: rows in use.
+function M.close(row, storage, bench, n, wanted, how)
+  local used, seen = {}, row.act and wanted['then.y'].tensor:count()
+  for _, k in ipairs(bench:kernels()) do used[k.op] = k.kernel end
+  for name, r in pairs(bench:results(n)) do
+    local d = G.distance(r.tensor, wanted[name].tensor)
+    local maker = wanted[name].maker
+    local most = limit(row, maker, storage, r.tensor:type(), used, seen)
+    if not (d <= most) then
+      t.ok(false, ('%s, %s, %s: %s (made by %s) is off by %.3g; at most %.3g'):format(row.title, storage, how, name,
+        maker, d, most))
+    end
+  end
+end
+
+-- f(row, storage) for every row, activations stored as f32 and as bf16. Rows of updates have no activations.
+function M.each_storage(f)
+  for _, storage in ipairs { 'f32', 'bf16' } do
+    M.each_row(function(row) if storage == 'f32' or not row.update then f(row, storage) end end)
+  end
+end
+
+return M
