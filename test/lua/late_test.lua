@@ -1,5 +1,5 @@
--- late_test.lua: on a device that answers late ("far") a training asks for steps ahead of their losses: the same losses,
--- weights and counters as on the CPU, in order; a loss that is not finite stops it where it stops there.
+-- late_test.lua: on a device that answers late ("far") a training asks for steps whose losses it reads later: the same
+-- losses, weights and counters as on the CPU, in order; one that is not finite stops it where it stops there.
 local t = ...
 local c = require 'hz.c'
 local hz = require 'hz'

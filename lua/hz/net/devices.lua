@@ -90,21 +90,20 @@ local function auto(asked)
   local built = is_built()
   if built and C.hz_backend_named(CARD) ~= nil then
     chosen = CARD
-  elseif built or asked then
+  elseif (built or asked) and not os.getenv 'HZ_SWEEP_WORKER' then      -- of a sweep's processes the first has said it
     say(('no card computes, but the CPU: %s'):format(built and c.message()
       or ("this build has no device '%s', for want of nvcc when it was made"):format(CARD)))
   end
   return chosen
 end
 
--- The devices that an option (nil: HZ_DEVICE) names, in order; at least one. In a process of a sweep those that it
--- shares with others are one, its own.
+-- The devices that an option (nil: HZ_DEVICE) names, in order; at least one. In a process of a sweep the one that it
+-- was given, where that is among them.
 function M.list(v, who)
-  local asked = v == nil and os.getenv 'HZ_DEVICE' or nil
-  if v == nil then v, who = asked, 'HZ_DEVICE' end
-  if v == nil or v == '' and asked then v = 'auto' else check(v, who or 'device') end
+  if v == nil then v, who = os.getenv 'HZ_DEVICE' or '', 'HZ_DEVICE' end
+  if v == 'auto' or v == '' and who == 'HZ_DEVICE' then return { auto(v == 'auto') } end
+  check(v, who or 'device')
   local own, list = os.getenv 'HZ_SWEEP_DEVICE', {}
-  if v == 'auto' then return { own or auto(asked == 'auto') } end
   for name in v:gmatch '[^,]+' do
     if name == own then return { own } end
     list[#list + 1] = name

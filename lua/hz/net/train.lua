@@ -100,7 +100,8 @@ local function read_point(path, key, items)
   end
   for i, row in ipairs(state.curve) do fields.check(path, row, row_form, ('curve[%d]'):format(i)) end
   if state.kernels then
-    fields.check(path, state.kernels, { machine = 'string?', isa = 'string?', vendor = 'string?', nodes = 'words?' },
+    fields.check(path, state.kernels, { machine = 'string?', device = 'string?', isa = 'string?', vendor = 'string?',
+      nodes = 'words?' },
       'kernels')
   end
   if state.offset >= items or state.epoch ~= #state.curve then
