@@ -25,7 +25,7 @@ local spec = {
   { 'test',      nil,        'int',    'test sounds (default: all)', min = 1 },
   row('batch', 32), row('dtype', 'f32'), row('exact', false), row('optimizer', 'adam'),
   row('rate', nil, { help = 'learning rate (default: adam and adamw 0.001, sgd 0.01, adadelta 1)' }),
-  row('schedule', 'cosine'), row('smoothing', 0.005), row 'norm', row('seed', 1),
+  row('schedule', 'cosine'), row('smoothing', 0.005), row 'norm', row('seed', 1), row 'device',
   { 'out',       nil,        'string',
     'folder for log and parameters (default: a folder under runs/train named after the settings)' },
   { 'fresh',     false,      'bool',   'start anew even if the folder holds a training' },

@@ -16,7 +16,7 @@ local knob, given = hz.args({
   { 'width',     1,          'float',  'of the net: its channels times this', min = 0.05, max = 16 },
   row('epochs', 8, { min = 1 }),
   row('seed', { 1, 2, 3 }, { list = true }),
-  row('dtype', 'bf16'),
+  row('dtype', 'bf16'), row 'device',
   { 'optimizer', 'muon',     'string', "the recipe's: of its Muon version, or of its first",
     choices = hz.recipes.optimizers },
   row('batch', nil, { help = 'images per step (default: 2000, of sgd 1024)' }),
@@ -46,7 +46,7 @@ local function train_once(seed)
   local net = hz.model(knob.model, { classes = #train.classes, input = input,
     width = given.width and knob.width or nil })
   net:init { seed = seed, input = input }
-  recipe.dtype, recipe.seed = knob.dtype, seed
+  recipe.dtype, recipe.seed, recipe.device = knob.dtype, seed, knob.device
   local run = hz.run { kind = 'speedrun', fresh = knob.fresh,
     settings = { data = name, digest = train.digest, test_digest = test.digest, model = knob.model,
       layers = tostring(net), epochs = recipe.epochs, batch = recipe.batch, dtype = knob.dtype, seed = seed,

@@ -16,7 +16,7 @@ local knob, given = hz.args({
   row('batch', 64), row('dtype', 'f32'), row('exact', false), row('optimizer', 'adam'),
   row('rate', nil, { help = 'learning rate (default: adam and adamw 0.001, sgd 0.01, adadelta 1)' }),
   row('schedule', 'cosine'), row('shift', 3), row('flip', true), row 'fill', row 'smoothing', row 'views',
-  row 'width', row('seed', 1),
+  row 'width', row('seed', 1), row 'device',
   { 'out',       nil,        'string',
     'folder for log and parameters (default: a folder under runs/train named after the settings)' },
   { 'fresh',     false,      'bool',   'start anew even if the folder holds a training' },

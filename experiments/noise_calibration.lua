@@ -31,6 +31,7 @@ local knob, given = hz.args({
   { 'train',    nil,     'int',    'images that train', min = 10 },
   { 'test',     nil,     'int',    'test images', min = 10 },
   row('epochs', nil, { min = 2 }), row('batch', 200), row('dtype', 'bf16'),
+  hz.study.device,
   { 'controls', true,    'bool',   'low bits, shuffled labels, a weaker and a stronger classifier' },
   { 'margin',   nil,     'float',  'a loss of accuracy that does no harm', min = 0.0001, max = 0.5 },
   { 'alpha',    0.05,    'float',  'of the verdicts, one-sided', min = 0.0001, max = 0.4 },
@@ -92,6 +93,7 @@ local function sweep(name, data, dry, more)
       return hz.study.optimizer { optimizer = 'muon', epochs = knob.epochs, batch = knob.batch }
     end,
     smoothing = 0.2, augment = { shift = 2, flip = 'alternating', fill = 'reflect' }, parallel = knob.parallel,
+    device = knob.device,
     margin = knob.margin, alpha = knob.alpha, dry = dry }
   table.insert(o.quality, 'raw')
   for k, v in pairs(more or {}) do o[k] = v end

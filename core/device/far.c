@@ -1,14 +1,17 @@
 /* far.c: the "far" device runs the CPU's kernels over pages that nobody may touch between calls, as if they were on
    a card: whoever reads or writes them past hz_memory dies at once. What is copied out arrives only when it is waited
    for. So all that plans, training and mirrors do on a device with memory of its own is proved without one, to the
-   same bits as on the CPU. A block is followed by a page that is never opened. */
+   same bits as on the CPU. A block is followed by a page that is never opened. HZ_FAR_BYTES is how much memory it has;
+   without it, as much as the host. */
 #define _GNU_SOURCE
 #include "device/device.h"
 #include "hz/cpu.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 enum { PAGE = 4096, LINE = 64 };
 
@@ -21,6 +24,16 @@ typedef struct block {
 } block;
 
 static block *blocks;
+static size_t in_use;
+
+static hz_status room(size_t *free_bytes, size_t *total)
+{
+    const char *limit = getenv("HZ_FAR_BYTES");
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    *total = limit ? strtoull(limit, NULL, 10) : page * (size_t)sysconf(_SC_PHYS_PAGES);
+    *free_bytes = !limit ? page * (size_t)sysconf(_SC_AVPHYS_PAGES) : *total > in_use ? *total - in_use : 0;
+    return HZ_OK;
+}
 
 static hz_status allow(char *at, size_t bytes, int how)
 {
@@ -32,20 +45,30 @@ static hz_status allow(char *at, size_t bytes, int how)
 static hz_status open_bytes(const void *p, size_t n) { return n ? allow((char *)p, n, PROT_READ | PROT_WRITE) : HZ_OK; }
 static hz_status close_bytes(const void *p, size_t n) { return n ? allow((char *)p, n, PROT_NONE) : HZ_OK; }
 
+static void *refuse(size_t bytes, size_t left)
+{
+    hz_fail(HZ_EMEM, "far: %zu bytes of memory were asked for; %zu are in use and %zu free", bytes, in_use, left);
+    return NULL;
+}
+
 static void *get(size_t bytes)
 {
-    size_t lines = (bytes + LINE - 1) / LINE * LINE, room = (lines + PAGE - 1) / PAGE * PAGE;
+    size_t left, total;
+    room(&left, &total);
+    if (getenv("HZ_FAR_BYTES") && bytes > left)
+        return refuse(bytes, left);
+    size_t lines = (bytes + LINE - 1) / LINE * LINE, pages_bytes = (lines + PAGE - 1) / PAGE * PAGE;
     block *b = lines < bytes ? NULL : malloc(sizeof *b);
-    char *pages = b ? mmap(NULL, room + PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+    char *pages = b ? mmap(NULL, pages_bytes + PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
                     : MAP_FAILED;
     if (pages == MAP_FAILED) {
         free(b);
-        hz_fail(HZ_EMEM, "far: %zu bytes of memory were asked for; the system has no more", bytes);
-        return NULL;
+        return refuse(bytes, left);
     }
-    *b = (block){ .next = blocks, .pages = pages, .bytes = room };
+    *b = (block){ .next = blocks, .pages = pages, .bytes = pages_bytes };
     blocks = b;
-    return pages + room - lines;
+    in_use += pages_bytes;
+    return pages + pages_bytes - lines;
 }
 
 static block **find(const void *p)
@@ -62,6 +85,7 @@ static void give_back(void *p, size_t bytes)
     if (!b)
         return;
     *link = b->next;
+    in_use -= b->bytes;
     munmap(b->pages, b->bytes + PAGE);
     free(b);
 }
@@ -138,6 +162,8 @@ struct hz_program {
     void *inner;              /* the CPU's */
     block **used;
     int nused;
+    hz_arg number;            /* the gate's; no data: there is none */
+    int gated, shut;
 };
 
 static const hz_backend *cpu;             /* opened with this device */
@@ -198,15 +224,33 @@ static hz_status allow_all(const hz_program *p, int how)
     return status;
 }
 
+/* The gate, where a run comes to it: once shut it stays so. */
+static int shut(hz_program *p)
+{
+    const hz_arg *n = &p->number;
+    if (n->data && !isfinite(n->dtype == HZ_F64 ? *(const double *)n->data : *(const float *)n->data))
+        p->shut = 1;
+    return p->shut;
+}
+
 static hz_status run(hz_program *p, int from, int to, const hz_step *s, int timed)
 {
+    int gate = !p->number.data || p->gated > to ? to : p->gated > from ? p->gated : from;
     hz_status status = allow_all(p, PROT_READ | PROT_WRITE);
     if (!status)
-        status = cpu->run(p->inner, from, to, s, timed);
+        status = cpu->run(p->inner, from, gate, s, timed);
+    if (!status && gate < to && !shut(p))
+        status = cpu->run(p->inner, gate, to, s, timed);
     return allow_all(p, PROT_NONE) ? HZ_EDEVICE : status;
 }
 
-static void gate(hz_program *p, int from, const hz_arg *number) { cpu->gate(p->inner, from, number); }
+static void gate(hz_program *p, int from, const hz_arg *number)
+{
+    p->number = *number;
+    p->gated = from;
+    p->shut = 0;
+}
+
 static hz_status stat(const hz_program *p, int i, hz_node_stat *out) { return cpu->stat(p->inner, i, out); }
 
 static int trials(const hz_program *p, int i, const hz_step *s, int repeats, hz_trial out[HZ_TRIALS])
@@ -222,7 +266,7 @@ static hz_status use(hz_program *p, int i, const char *kernel) { return cpu->use
 static const hz_backend far = {
     .size = sizeof far, .name = "far", .memory = &memory, .describe = describe, .accepts = accepts,
     .program_new = program_new, .program_free = program_free, .run = run, .gate = gate, .stat = stat, .trials = trials,
-    .use = use,
+    .use = use, .room = room,
 };
 
 const hz_backend *far_backend(void)

@@ -42,6 +42,17 @@ static hz_status make_works(hz_plan *p)
     return HZ_OK;
 }
 
+/* Memory of the device, for the arena first, then for what is bound. */
+static hz_status make_room(hz_plan *p)
+{
+    size_t bytes = (size_t)p->map.bytes;
+    hz_status status = device_make(&p->device, p->graph, p->backend->memory, bytes);
+    if (status != HZ_EMEM)
+        return status;
+    return hz_fail(HZ_EMEM, "%s; a smaller batch= needs less: of this one the plan's values take %.1f MB, its tensors "
+                   "and data apart", hz_message(), (double)bytes / (1 << 20));
+}
+
 static hz_status build(hz_plan *p, const hz_plan_options *o)
 {
     p->backend = hz_backend_named(o && o->device ? o->device : "cpu");
@@ -53,7 +64,7 @@ static hz_status build(hz_plan *p, const hz_plan_options *o)
     status = status ? status : arena_place(p->graph, o && o->keep, &p->map);
     if (status)
         return status;
-    status = device_make(&p->device, p->graph, p->backend->memory, (size_t)p->map.bytes);
+    status = make_room(p);
     status = status ? status : make_works(p);
     status = status ? status : history_make(&p->history, p->graph->nnodes);
     if (status)

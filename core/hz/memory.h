@@ -22,5 +22,9 @@ typedef struct hz_memory {
     hz_status (*synchronise)(uint64_t mark);
 } hz_memory;
 
+/* Bytes of tensors and plans that were copied to devices, and home from them, since the process began; answers of
+   plans apart. [main] */
+void hz_copied(int64_t *in, int64_t *out);
+
 #pragma GCC visibility pop
 #endif

@@ -12,7 +12,7 @@ typedef struct hz_plan_options {
     int32_t keep;             /* 1: no memory is reused, every value can be peeked after a run */
     int32_t no_fuse;          /* 1: leave the graph as it was described */
     int32_t exact;            /* 1: no kernel that rounds in between (hz_work) */
-    int32_t tf32;             /* 1: f32 plans may round factors of products to 10 bits (hz_work); the CPU does not */
+    int32_t tf32;             /* 1: f32 plans may round factors of products to 10 bits (hz_work); an error on the CPU */
 } hz_plan_options;
 
 /* new; takes the graph, also on failure. NULL, message set. [main] */
@@ -23,12 +23,12 @@ void hz_plan_free(hz_plan *p);                             /* taken; NULL is fin
    [main] */
 hz_status hz_plan_run(hz_plan *p, int from, int to, const hz_step *step);
 
-/* Nodes from `node` on do nothing while `value`, a float in the arena that nodes before them yield, is not
-   finite. [main] */
+/* Nodes from `node` on do nothing while `value`, a float in the arena that nodes before them yield, is not finite. On a
+   device with memory of its own, once it was not: until this is called again. [main] */
 hz_status hz_plan_gate(hz_plan *p, int value, int node);
 
 /* Numbers are asked for and answered: a device may be late, and other runs may be asked for meanwhile. */
-enum { HZ_ASKS = 8 };
+enum { HZ_ASKS = 32 };
 /* Asks for a value of the arena as the runs asked for so far leave it, an activation's rows 0..rows-1 alone
    (-1: all), under a number of the caller's, 0 .. HZ_ASKS-1. Allocates the first time. [main] */
 hz_status hz_plan_ask(hz_plan *p, int number, int value, int64_t rows);
@@ -45,7 +45,7 @@ hz_tensor *hz_plan_peek(hz_plan *p, int value, int64_t rows);
 /* Offset of a value in the arena in bytes, -1 for bound values. */
 int64_t hz_plan_offset(const hz_plan *p, int value);
 hz_status hz_plan_stat(const hz_plan *p, int node, hz_node_stat *out);
-void hz_plan_timed(hz_plan *p, int on);                    /* time each node */
+void hz_plan_timed(hz_plan *p, int on);                    /* time each node: `timed` of hz_backend.run */
 /* Index of the first node whose output holds a number that is not finite after the last run (all memory kept), -1
    if none, -2, message set, where it cannot be told. */
 int hz_plan_not_finite(hz_plan *p, int64_t rows);

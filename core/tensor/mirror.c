@@ -93,6 +93,14 @@ static void join(ranges *r, int i)
 
 /* ---- moving bytes ---- */
 
+static int64_t copied_in, copied_out;
+
+void hz_copied(int64_t *in, int64_t *out)
+{
+    *in = copied_in;
+    *out = copied_out;
+}
+
 /* The host gets what is newer in a mirror between two offsets. */
 static hz_status bring_home(const hz_storage *s, mirror *m, size_t from, size_t to)
 {
@@ -105,6 +113,7 @@ static hz_status bring_home(const hz_storage *s, mirror *m, size_t from, size_t 
         if (status)
             return status;
         copied |= a < b;
+        copied_out += a < b ? (int64_t)(b - a) : 0;
     }
     hz_status status = copied ? m->memory->synchronise(mark) : HZ_OK;
     if (status)
@@ -160,6 +169,7 @@ hz_status region_to(region r, const hz_memory *memory)
             status = memory->copy_in(m->data + from, (char *)s->data + from, to - from);
         if (status)
             return status;
+        copied_in += (int64_t)(to - from);
         erase(&m->stale, i);
     }
     return HZ_OK;

@@ -260,6 +260,7 @@ START_TEST(running_statistics_move_behind_the_loss)
     OK(hz_plan_run(p, 0, -1, &s));
     ck_assert(isnan(number(p, "loss.loss")) && number(p, "mean") == 5 && number(p, "variance") == 4);
     write_column(p, 7);
+    OK(hz_plan_gate(p, hz_graph_find(g, "loss.loss"), forward));
     OK(hz_plan_run(p, 0, forward, &s));
     ck_assert(number(p, "mean") == 5 && number(p, "variance") == 4);
     OK(hz_plan_run(p, forward, -1, &s));
@@ -352,7 +353,7 @@ START_TEST(answers_and_gates)
     ck_assert(answer && isnan(*answer));
     ck_assert(!memcmp(data(t), kept->data, 15 * sizeof(float)));       /* nothing was updated */
 
-    ck_assert(hz_plan_ask(p, 8, loss, -1) == HZ_EARG && hz_plan_ask(p, 0, w, -1) == HZ_EARG);
+    ck_assert(hz_plan_ask(p, HZ_ASKS, loss, -1) == HZ_EARG && hz_plan_ask(p, 0, w, -1) == HZ_EARG);
     SAYS("'w' is not in the plan's memory");
     ck_assert(hz_plan_gate(p, hz_graph_find(g, "loss.correct"), forward) == HZ_EARG
               && hz_plan_gate(p, -1, 0) == HZ_EARG);
@@ -361,6 +362,54 @@ START_TEST(answers_and_gates)
     OK(hz_plan_ask(p, 1, loss, -1));                    /* freed with a question open */
     DROP(t, kept);
     hz_plan_free(p);
+}
+END_TEST
+
+static const struct { const char *device; int stays; } gates[] = { { "cpu", 0 }, { "far", 1 } };
+
+/* A loss that is no number, then one that is: whole runs, answers read behind both. */
+START_TEST(a_gate_stays_shut_where_the_host_is_late)
+{
+    hz_plan *p = planned(net(1), (hz_plan_options){ .train = 1, .device = gates[_i].device });
+    const hz_graph *g = hz_plan_graph(p);
+    int loss = hz_graph_find(g, "loss.loss"), forward = 0;
+    while (hz_graph_node(g, forward)->op != hz_op_named("xent"))
+        forward++;
+    OK(hz_plan_gate(p, loss, ++forward));
+    hz_tensor *v = value(p, "v", -1), *w = value(p, "w", -1), *kept = hz_tensor_new(HZ_F32, SHAPE(2, 3));
+    hz_step s = step_of(BATCH);
+    double good = hz_tensor_at(w, (int64_t[]){ 1, 1 });
+    OK(hz_tensor_put(w, (int64_t[]){ 1, 1 }, NAN));
+    OK(hz_tensor_copy(kept, v));
+    OK(hz_plan_run(p, 0, -1, &s));
+    OK(hz_plan_ask(p, 0, loss, -1));
+    ck_assert(!memcmp(data(v), kept->data, 24));
+    OK(hz_tensor_put(w, (int64_t[]){ 1, 1 }, good));
+    s.version++;
+    OK(hz_plan_run(p, 0, -1, &s));
+    OK(hz_plan_ask(p, 1, loss, -1));
+    const float *first = hz_plan_answer(p, 0), *second = hz_plan_answer(p, 1);
+    ck_assert(first && isnan(*first) && second && isfinite(*second));
+    ck_assert((memcmp(data(v), kept->data, 24) == 0) == gates[_i].stays);
+    OK(hz_tensor_copy(kept, v));
+    OK(hz_plan_gate(p, loss, forward));
+    s.version++;
+    OK(hz_plan_run(p, 0, -1, &s));
+    ck_assert(memcmp(data(v), kept->data, 24));
+    DROP(v, w, kept);
+    hz_plan_free(p);
+}
+END_TEST
+
+START_TEST(what_a_device_lacks_is_said)
+{
+    setenv("HZ_FAR_BYTES", "8192", 1);
+    ck_assert(!hz_plan_new(net(1), &(hz_plan_options){ .train = 1, .device = "far" }));
+    SAYS(" bytes of memory were asked for; 8192 are in use and 0 free; a smaller batch= needs less: of this one the "
+         "plan's values take 0.0 MB");
+    unsetenv("HZ_FAR_BYTES");
+    ck_assert(!hz_plan_new(net(0), &(hz_plan_options){ .tf32 = 1 }));
+    SAYS("cpu: dtype is tf32, which cards alone multiply by; needs f32 or bf16 here");
 }
 END_TEST
 
@@ -394,5 +443,6 @@ int main(void)
                      ONCE(every_tail_of_the_table_runs_on_the_cpu), ONCE(running_statistics_move_behind_the_loss),
                      ONCE(digests_tell_plans_apart), ONCE(hard_mode_spoils_and_guards),
                      ONCE(the_first_node_that_is_not_finite), ONCE(answers_and_gates),
+                     EACH(a_gate_stays_shut_where_the_host_is_late, gates), ONCE(what_a_device_lacks_is_said),
                      ONCE(the_null_device_plans_anything));
 }

@@ -24,7 +24,7 @@ static int listed(const char *names, const char *name)
    the node as it is stored. */
 static double cost_of(choice c, const hz_work *w, const hz_work *wide, const cpu_micro *m)
 {
-    if (w->exact && c.kernel->rounds)
+    if (w->tf32 || (w->exact && c.kernel->rounds))
         return -1;
     if (w->tails && (c.wide || !c.kernel->tails || !c.kernel->tails(w, m)))
         return -1;
@@ -110,6 +110,8 @@ static int accepts(const hz_work *w)
 
 static hz_status refuse(const hz_work *w)
 {
+    if (w->tf32)
+        return hz_fail(HZ_EDTYPE, "cpu: dtype is tf32, which cards alone multiply by; needs f32 or bf16 here");
     char text[200] = "";
     size_t n = 0;
     for (int i = 0; i < w->nin && n < sizeof text - 16; i++)

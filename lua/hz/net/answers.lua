@@ -16,7 +16,7 @@ function M.run(self, from, to)
 end
 
 local LOSS, CORRECT, PROBS, PER_TURN = 0, 1, 2, 3
-M.LOSS, M.CORRECT, M.PROBS = LOSS, CORRECT, PROBS
+M.LOSS, M.CORRECT, M.PROBS, M.PER_TURN = LOSS, CORRECT, PROBS, PER_TURN
 local values = { [LOSS] = 'loss', [CORRECT] = 'correct', [PROBS] = 'probs' }
 local pointers = { f32 = 'const float *', f64 = 'const double *', i32 = 'const int32_t *' }
 
@@ -31,6 +31,13 @@ function M.answer(self, turn, number)
   if p == nil then c.fail('%s: %s', self.net.who, c.message()) end
   local dtype = C.hz_graph_value(self.graph, self.values[values[number]]).dtype
   return ffi.cast(pointers[ffi.string(C.hz_dtype_name(dtype))], p)
+end
+
+-- How many of a turn's items were classified correctly; count: its rows.
+function M.hits(self, turn, count)
+  local p, n = M.answer(self, turn, CORRECT), 0
+  for i = 0, tonumber(count) - 1 do n = n + p[i] end
+  return n
 end
 
 -- Loss and hits of the run before, once.

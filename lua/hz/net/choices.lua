@@ -1,9 +1,11 @@
 -- choices.lua: what computes plans, node by node, so that a training goes on anywhere as it began:
---   { machine, isa, vendor, nodes = { node text = kernel } }
--- isa is the vector level, vendor whose cores the prediction had in mind that chose kernels (and by them what is
--- fused). The same choices yield the same bits on any machine: kernels add in an order of their own.
+--   { machine, device, isa, vendor, nodes = { node text = kernel } }
+-- device is what computes where that is not the CPU, as it describes itself, isa the vector level, vendor whose cores
+-- the prediction had in mind that chose kernels (and by them what is fused). The same choices yield the same bits on
+-- any machine: kernels add in an order of their own.
 local c = require 'hz.c'
 local crypto = require 'hz.ext.crypto'
+local devices = require 'hz.net.devices'
 local file = require 'hz.base.file'
 local say = require 'hz.base.say'
 local ffi, C = c.ffi, c.C
@@ -63,6 +65,7 @@ end
 local function of(plans)
   local out = { machine = M.machine(), isa = level(), vendor = vendor(), nodes = {} }
   for _, plan in pairs(plans) do
+    if plan.device ~= 'cpu' then out.device = devices.describe(plan.device) end
     for i = 0, C.hz_graph_nodes(plan.graph) - 1 do
       local kernel = M.kernel_of(plan, i)
       if kernel ~= 'fused' and kernel ~= 'view' then out.nodes[M.node_text(plan, i)] = kernel end
@@ -81,7 +84,8 @@ end
 
 -- What the record of a result says of it.
 function M.record(choices)
-  return { isa = choices.isa, vendor = choices.vendor, kernels = choices.nodes and M.digest(choices) }
+  return { device = choices.device, isa = choices.isa, vendor = choices.vendor,
+    kernels = choices.nodes and M.digest(choices) }
 end
 
 -- The choices in force that no plan has made yet.
@@ -139,6 +143,9 @@ end
 local function changes(before, now, some)
   local list = moves(before.nodes or {}, now.nodes, some)
   if before.isa and before.isa ~= now.isa then table.insert(list, 1, ('isa %s -> %s'):format(before.isa, now.isa)) end
+  if before.isa and before.device ~= now.device then
+    table.insert(list, 1, ('device %s -> %s'):format(before.device or 'cpu', now.device or 'cpu'))
+  end
   return list
 end
 

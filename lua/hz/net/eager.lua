@@ -45,7 +45,7 @@ local function forward(net, x)
   local shape, single = x:size(), false
   if #shape == 3 then single = true; table.insert(shape, 1, 1) end
   if #shape < 2 then c.fail('%s: the input is %s; needs (batch, ...)', net.who, tensor.shape_text(x)) end
-  local plan = plan_for(net, shape, training.dtypes[x:type()] and x:type() or 'f32')
+  local plan = plan_for(net, shape, training.stored(x:type()) or 'f32')
   plan:write(single and x:reshape { 1, unpack(x:size()) } or x)
   plan:run()
   return plan:value 'logits':clone(), single

@@ -83,6 +83,7 @@ end
 
 -- HZ_DEBUG=1: every new plan on stderr; 2: kernel and time of each node after every step.
 local level = tonumber(os.getenv 'HZ_DEBUG' or '') or 0
+M.level = level
 function M.debug_new(self)
   if level >= 1 then io.stderr:write(M.text(self), '\n') end
 end

@@ -247,8 +247,8 @@ end
 local function trial(net, o, read)
   local graph = c.own(C.hz_graph_new, C.hz_graph_free, net.name)
   local n, s = c.shape({ 1, unpack(input_shape(net, o)) }, net.who)
-  local x = c.index(C.hz_graph_entry(graph, 'input', c.dtype(o.dtype or 'f32'), n, s))
-  local y, outputs = M.build(net, graph, x, { train = o.train, dtype = o.dtype })
+  local x = c.index(C.hz_graph_entry(graph, 'input', c.dtype(training.stored(o.dtype)), n, s))
+  local y, outputs = M.build(net, graph, x, { train = o.train, dtype = training.stored(o.dtype) })
   return read and read(graph, x, outputs, y)
 end
 

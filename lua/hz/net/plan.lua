@@ -3,12 +3,14 @@
 -- batch, device and dtype change by planning anew.
 local c = require 'hz.c'
 local answers = require 'hz.net.answers'
+local devices = require 'hz.net.devices'
 local feed = require 'hz.net.feed'
 local isa = require 'hz.isa'
 local look = require 'hz.net.look'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
 local score = require 'hz.net.score'
+local stepping = require 'hz.net.stepping'
 local tensor = require 'hz.tensor.tensor'
 local nets = require 'hz.net.net'
 local training = require 'hz.net.training'
@@ -23,9 +25,7 @@ Plan.__tostring, Plan.__names = look.text, methods       -- __names: for complet
 M.methods = methods
 function M.is(x) return isa(x, Plan) end
 
--- A training step whose loss is no number; layer says where it began.
-local Diverged = { __tostring = function(e) return e.message end }
-function M.is_diverged(e) return isa(e, Diverged) end
+M.is_diverged = stepping.is_diverged
 
 -- ---- making ----
 
@@ -62,7 +62,7 @@ local function input_attr(net, o, channels)
   a.batch, a.shuffle = o.batch or training.default.batch, o.train and 1 or 0
   a.flip, a.fill = flips[aug.flip or false], aug.fill == 'reflect' and C.HZ_REFLECT or C.HZ_NEAREST
   a.shift_y, a.shift_x = aug.shift_y or aug.shift or 0, aug.shift_x or aug.shift or 0
-  a.dtype = c.dtype(o.dtype or 'f32')
+  a.dtype = c.dtype(training.stored(o.dtype))
   per_channel(a.mean, 'mean', o.mean or net.mean, channels)
   per_channel(a.deviation, 'deviation', o.deviation or net.deviation, channels)
   return attr
@@ -84,7 +84,7 @@ local function begin(self, o)
     c.fail('%s: the input shape is not known; needs data= or input={height, width, channels}', self.net.who)
   end
   local n, s = c.shape({ o.batch or 1, unpack(shape) }, 'plan')
-  local x = c.index(C.hz_graph_entry(g, 'x', c.dtype(o.dtype or 'f32'), n, s), who)
+  local x = c.index(C.hz_graph_entry(g, 'x', c.dtype(training.stored(o.dtype)), n, s), who)
   local labels = self.loss_wanted and c.index(C.hz_graph_entry(g, 'labels', C.HZ_I32, 1, s), who) or nil
   return x, labels
 end
@@ -128,10 +128,10 @@ function M.new(net, o)
   check_options(o)
   updates.check_total(o)
   local self = setmetatable({ net = net, options = o, values = {}, epoch = 0, offset = 0, steps = 0, feeds = {},
-    batch = o.batch or (o.data and training.default.batch or 1),
+    batch = o.batch or (o.data and training.default.batch or 1), device = devices.one(o.device, 'plan'),
     train = o.train or false, optimizer = o.optimizer,
     loss_wanted = o.loss ~= false and (o.data ~= nil or o.loss ~= nil or o.train) }, Plan)
-  local dtype = o.dtype or 'f32'
+  local dtype = training.stored(o.dtype)
   self.graph = c.own(C.hz_graph_new, C.hz_graph_free, net.name)
   local x, labels, items = begin(self, o)
   local logits, outputs = nets.build(net, self.graph, x, { train = o.train, items = items, dtype = dtype,
@@ -150,18 +150,17 @@ function M.new(net, o)
     if not o.train then C.hz_graph_keep(self.graph, self.values.probs) end
   end
   if o.train then updates.add(self, o) end
-  local po = ffi.new 'hz_plan_options'
-  po.device = o.device or M.default_device()
+  devices.press(self.device)
+  local po = ffi.new('hz_plan_options', { device = self.device, tf32 = o.dtype == 'tf32' and 1 or 0 })
   po.train, po.keep, po.no_fuse = o.train and 1 or 0, o.keep and 1 or 0, o.fuse == false and 1 or 0
   po.exact = o.exact and 1 or 0
-  self.anchor = po                                      -- keeps the device's text alive
   local graph = self.graph
   self.graph = nil
   self.handle = c.own_taking(C.hz_plan_new, C.hz_plan_free, ffi.gc(graph, nil), po)
   self.graph = C.hz_plan_graph(self.handle)
   self.generation = net.generation
   self.args = ffi.new('hz_step', { seed = o.seed or net.seed or 0, count = self.batch })
-  if o.train then c.check(C.hz_plan_gate(self.handle, self.values.loss, self.forward_nodes), net.who .. ': ') end
+  if o.train then stepping.open_gate(self) end
   if o.tune then tune.apply(self, o.tune) end
   C.hz_plan_timed(self.handle, 1)                       -- a reading of the clock for each node, some ten ns
   look.debug_new(self)
@@ -170,10 +169,7 @@ end
 
 nets.methods.plan = names.receiver('net', 'plan', nets.is, function(net, o) return M.new(net, o or {}) end)
 
-function M.default_device()
-  local d = os.getenv 'HZ_DEVICE'
-  return (d == nil or d == '' or d == 'auto') and 'cpu' or d
-end
+M.default_device = devices.default
 
 -- ---- running ----
 
@@ -194,82 +190,15 @@ end
 function methods.correct(self)
   if not self.loss_wanted then c.fail('plan: it has no loss to count hits beside; needs loss=\'xent\'') end
   if not self.asked then answers.ask_score(self, 0) end
-  local p, n = answers.answer(self, 0, answers.CORRECT), 0
-  for i = 0, tonumber(self.args.count) - 1 do n = n + p[i] end
-  return n
+  return answers.hits(self, 0, self.args.count)
 end
 
--- Where the first number that is not finite stands; only weights and counters matter, so the step can be repeated
--- with all memory kept.
-local function diagnose(self)
-  for _, p in ipairs(self.net:tensors()) do      -- not the buffers: no training step reads them
-    if p.trainable and p.tensor:isfinite():min() == 0 then
-      return p.name:match '^(.*)%.', ("'%s' already was not finite"):format(p.name)
-    end
-  end
-  local o = {}
-  for k, v in pairs(self.options) do o[k] = v end
-  o.keep, o.optimizer = true, nil
-  local kept = M.new(self.net, o)
-  ffi.copy(kept.args, self.args, ffi.sizeof 'hz_step')
-  if not o.data then
-    kept:value('x'):copy(self:value 'x')
-    kept:value('labels'):copy(self:value 'labels')
-  end
-  c.check(C.hz_plan_run(kept.handle, 0, kept.forward_nodes, kept.args))
-  local node = C.hz_plan_not_finite(kept.handle, kept.args.count)
-  if node < -1 then c.fail('%s: %s', self.net.who, c.message()) end
-  if node < 0 then return 'loss', 'the loss alone' end
-  local n = C.hz_graph_node(kept.graph, node)
-  return ffi.string(n.name), ('its %s was the first'):format(ffi.string(C.hz_op_name(n.op)))
-end
-
-local function diverged(self, loss)
-  local layer, how = diagnose(self)
-  error(setmetatable({ epoch = self.epoch + 1, layer = layer, loss = loss, message = c.where() ..
-    ("%s: epoch %d, step %d: the loss is %s; layer '%s' is not finite (%s); needs a lower rate or other data")
-    :format(self.net.who, self.epoch + 1, tonumber(self.args.step) + 1, tostring(loss), layer, how) }, Diverged), 0)
-end
-
--- Without data every step draws dropout's masks anew; with data an item's mask follows from its epoch.
-local function begin_step(self)
-  local s, data = self.args, self.options.data
-  local total = data and #data.labels or self.batch
-  s.offset, s.epoch, s.count = self.offset, data and self.epoch or self.steps, math.min(self.batch, total - self.offset)
-  s.version = answers.next_version()
-  if self.optimizer then updates.begin_step(self) end
-  return total
-end
-
-local function step(self)
-  local total = begin_step(self)
-  answers.run(self, 0, self.forward_nodes)
-  answers.ask_score(self, 0)
-  answers.run(self, self.forward_nodes, -1)
-  local loss = answers.answer(self, 0, answers.LOSS)[0]
-  if loss ~= loss or loss == math.huge or loss == -math.huge then diverged(self, loss) end
-  look.debug_step(self)
-  self.steps = self.steps + 1
-  if self.optimizer then self.optimizer.steps = self.optimizer.steps + 1 end
-  if self.options.data then
-    self.offset = self.offset + tonumber(self.args.count)
-    if self.offset >= total then self.offset, self.epoch = 0, self.epoch + 1 end
-  end
-  return loss
-end
-
--- One training step: input, forward, loss, backward, update. Returns the loss. The weights stay as they were if it is
--- not finite: the device itself holds back what follows then, and the host reads the loss when all is asked for. A
--- signal waits for the step's end, so that weights and counters agree.
+-- One training step: input, forward, loss, backward, update (stepping.lua). Returns the loss. The weights stay as they
+-- were if it is not finite. A signal waits for the step's end, so that weights and counters agree.
 function methods.step(self)
   if not self.train then c.fail('plan: it is for evaluation; a step needs train=true') end
   fresh(self)
-  c.defer(true)
-  local ok, loss = pcall(step, self)
-  c.defer(false)
-  if not ok then error(loss, 0) end
-  c.poll()
-  return loss
+  return stepping.step(self)
 end
 
 -- Scores the whole set in its own order (score.lua).
@@ -299,7 +228,7 @@ local function fed(self, x)
   local entry = self:value 'x'
   local attr = input_attr(net, own, entry:size(entry.ndim))
   return feed.through(self.feeds, x, { who = net.who .. ': ', attr = attr, shape = entry:size(),
-    device = o.device or M.default_device(), mean = o.mean or net.mean, deviation = o.deviation or net.deviation })
+    device = self.device, mean = o.mean or net.mean, deviation = o.deviation or net.deviation })
 end
 
 -- Fills the entries of a plan without data. x is (batch, ...), items as a set has them: the net's input is applied as
@@ -351,6 +280,6 @@ local function is_alive(x)
 end
 
 names.receivers('plan', methods, is_alive)
-Plan.__index = names.index('plan', methods, 'optimizer averaged anchor asked tuned graph handle generation loss_wanted')
+Plan.__index = names.index('plan', methods, 'optimizer averaged asked tuned graph handle generation loss_wanted')
 
 return M

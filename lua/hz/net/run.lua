@@ -130,7 +130,8 @@ function methods:train(o)
     steps = result.steps, test_accuracy = result.test and result.test.accuracy,
     test_loss = result.test and result.test.finite and result.test.loss or nil,
     version = text(c.C.hz_version()), commit = text(c.C.hz_commit()),
-    isa = result.kernels.isa, vendor = result.kernels.vendor, threads = c.C.hz_cpu_threads(),
+    device = result.kernels.device, isa = result.kernels.isa, vendor = result.kernels.vendor,
+    threads = c.C.hz_cpu_threads(),
     plan = result.plan:digest(),
     kernels = result.kernels, kernels_changed = result.kernels_changed }, { pretty = true }) .. '\n')
   file.remove(o.resume)

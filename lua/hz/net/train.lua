@@ -13,6 +13,7 @@ local plans = require 'hz.net.plan'
 local progress = require 'hz.base.progress'
 local safetensors = require 'hz.tensor.safetensors'
 local say = require 'hz.base.say'
+local stepping = require 'hz.net.stepping'
 local say_remarks = require 'hz.base.remarks'
 local tensor = require 'hz.tensor.tensor'
 local training = require 'hz.net.training'
@@ -99,7 +100,8 @@ local function read_point(path, key, items)
   end
   for i, row in ipairs(state.curve) do fields.check(path, row, row_form, ('curve[%d]'):format(i)) end
   if state.kernels then
-    fields.check(path, state.kernels, { machine = 'string?', isa = 'string?', vendor = 'string?', nodes = 'words?' },
+    fields.check(path, state.kernels, { machine = 'string?', device = 'string?', isa = 'string?', vendor = 'string?',
+      nodes = 'words?' },
       'kernels')
   end
   if state.offset >= items or state.epoch ~= #state.curve then
@@ -175,6 +177,13 @@ local function make_plans(run, settings, o, before)
   table.insert(run.kernels_changed, ('from epoch %.4g on: %s'):format(from, table.concat(changes, ', ')))
 end
 
+-- A device that is late may hear of a step when others are asked for.
+local function steps_of(run)
+  return stepping.new(run.plan, function(loss, hits, count)
+    run.loss_sum, run.correct, run.seen = run.loss_sum + loss * count, run.correct + hits, run.seen + count
+  end)
+end
+
 -- point: where it goes on from, may be nil.
 local function begin(settings, o, point)
   local run = { net = o.net, optimizer = settings.optimizer, key = o.key or '', bits = {}, curve = {},
@@ -186,6 +195,7 @@ local function begin(settings, o, point)
     restore(point, run)
     choices.say(o.resume, run.changes)
   end
+  run.stepper = steps_of(run)
   return run
 end
 
@@ -224,14 +234,19 @@ local function finish_epoch(run, o)
   if o.on_epoch then o.on_epoch(row, run) end
 end
 
-local function step(run)
-  local before = C.hz_seconds()
-  local loss = run.plan:step()
-  local count = tonumber(run.plan.args.count)
-  run.loss_sum, run.correct, run.seen = run.loss_sum + loss * count, run.correct + run.plan:correct(), run.seen + count
+-- f(run.stepper), on the clock of the training; an epoch whose first step was asked for has been heard of.
+local function timed(run, f)
+  local before, seen = C.hz_seconds(), run.seen
+  f(run.stepper)
+  if run.seen == 0 then run.stepper:settle() end
   local spent = C.hz_seconds() - before
   run.seconds, run.epoch_seconds = run.seconds + spent, run.epoch_seconds + spent
-  run.rate = count / spent
+  run.rate = run.stepper.late and run.seen / run.epoch_seconds or (run.seen - seen) / spent
+end
+
+-- Sums and weights are those of the counters.
+local function settle(run)
+  if run.stepper.late then timed(run, run.stepper.settle) end
 end
 
 -- Leaves a loop on a signal: the step is finished, the resume point written.
@@ -244,12 +259,19 @@ end
 local function loop(run, o)
   local saved = C.hz_seconds()
   while run.plan.epoch < run.epochs do
-    step(run)
+    timed(run, run.stepper.step)
     local finished = run.plan.offset == 0
-    if finished then finish_epoch(run, o) elseif o.on_step then o.on_step(run) end
+    if finished then
+      settle(run)
+      finish_epoch(run, o)
+    elseif o.on_step then
+      o.on_step(run)
+    end
     local signal = c.interrupted()
+    local due = o.resume and (finished or C.hz_seconds() - saved > EVERY) and run.plan.epoch < run.epochs
+    if signal ~= 0 or due then settle(run) end
     if signal ~= 0 then stop(run, o, signal) end
-    if o.resume and (finished or C.hz_seconds() - saved > EVERY) and run.plan.epoch < run.epochs then
+    if due then
       save(o.resume, run)
       saved = C.hz_seconds()
     end

@@ -4,6 +4,7 @@
 -- keys by its last column.
 local average = require 'hz.net.average'
 local c = require 'hz.c'
+local devices = require 'hz.net.devices'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
 local optim = require 'hz.net.optim'
@@ -37,16 +38,16 @@ local above = needs(function(v) return type(v) == 'number' and v > 0 and v < mat
 local share = needs(function(v) return type(v) == 'number' and v >= 0 and v < 1 end, '0 <= smoothing < 1')
 local flip = needs(function(v) return type(v) == 'boolean' or v == 'alternating' end, "true, false or 'alternating'")
 local fill = needs(function(v) return v == 'nearest' or v == 'reflect' end, "'nearest' or 'reflect'")
-local text = needs(function(v) return type(v) == 'string' end, 'a name')
 
--- Storage of activations and their gradients. Parameters, statistics and the optimiser's state are f64 in f64 plans,
--- else f32.
-M.dtypes = { f32 = true, bf16 = true, f64 = true }
+-- How activations and their gradients are stored. Parameters, statistics and the optimiser's state are f64 in f64
+-- plans, else f32. tf32 is stored as f32: a card rounds factors of products, and the CPU refuses.
+M.dtypes = { f32 = 'f32', bf16 = 'bf16', f64 = 'f64', tf32 = 'f32' }
+function M.stored(dtype) return M.dtypes[dtype or 'f32'] end
 
 local function dtype(v)
   if M.dtypes[v] then return end
-  local list = names.sorted(M.dtypes)
-  return ("dtype %s is not computed here%s; have f32, bf16, f64"):format(need.shown(v), names.meant(v, list))
+  return ("dtype %s is not computed here%s; have f32, bf16, f64, and on cards tf32"):format(need.shown(v),
+    names.meant(v, names.sorted(M.dtypes)))
 end
 
 local function optimizer(v)
@@ -135,7 +136,7 @@ local rows, named = schema {
   { 'frozen',    nil,   patterns.wrong, 'train', 'changed' },     -- patterns of parameters that are not trained
   { 'average',   nil,   average.wrong,  'train', 'changed' },     -- of the weights, see average.lua
   { 'dtype',     'f32', dtype,       'all',   'always' },
-  { 'device',    nil,   text,        'all',   'always' },
+  { 'device',    nil,   devices.wrong,       'all',   'always' },
   { 'mean',      nil,   per_channel(number), 'all', 'changed' }, -- of pixels in 0..1; without it the net's own
   { 'deviation', nil,   per_channel(above),  'all', 'changed' },
   { 'exact',     false, truth,       'all',   'changed' }, -- no kernel that rounds between load and store
@@ -207,7 +208,7 @@ local deciding
 local forms = {
   optimizer = function(o) return o:describe() end,
   augment = function(a) return deciding(augments, a) end,
-  frozen = patterns.list, average = average.describe,
+  frozen = patterns.list, average = average.describe, device = devices.kind,
 }
 
 function deciding(list, values, trains)

@@ -1,20 +1,20 @@
--- machines.lua: whether cells were computed alike: at one vector level, for the cores of one vendor, by the same
--- kernels. Equal keys do not promise that, and where it is not so their bits are not comparable. Cells of before they
--- were recorded tell nothing of a field.
+-- machines.lua: whether cells were computed alike: on one device, at one vector level, for the cores of one vendor, by
+-- the same kernels. Equal keys do not promise that, and where it is not so their bits are not comparable. Cells of
+-- before they were recorded tell nothing of a field.
 local json = require 'hz.base.json'
 
 local M = {}
 
--- Values of a field of the runs and of what scored them, sorted.
-local function values(rows, name)
+-- Values of a field of the runs and of what scored them, sorted; `without` is that of runs that lack it.
+local function values(rows, name, without)
   local list, seen = {}, {}
   local function add(v)
     if v ~= nil and not seen[v] then list[#list + 1], seen[v] = v, true end
   end
   for _, row in ipairs(rows) do
     local run = row.record.run
-    add(run[name])
-    if run.scored then add(run.scored[name]) end
+    add(run[name] or without)
+    if run.scored then add(run.scored[name] or without) end
   end
   table.sort(list)
   return list
@@ -59,6 +59,7 @@ function M.note(rows)
   local function part(name, list)
     if #list > 1 then parts[#parts + 1] = name .. ' ' .. table.concat(list, ', ') end
   end
+  part('device', values(rows, 'device', 'cpu'))
   part('isa', values(rows, 'isa'))
   part('vendor', values(rows, 'vendor'))
   part('kernels', kernels(rows))

@@ -123,7 +123,8 @@ local function heading(r)
   return visible(table.concat({ r.id,
     ('data %s, %s%s; protocol %s; %s; epochs %s'):format(of 'data', of 'split',
       of 'made' ~= '' and ', ' .. of 'made' or '', of 'protocol', models, of 'epochs'),
-    ('hz %s (%s), %s, %s threads, last cell %s'):format(ran 'version', ran 'commit', ran 'isa', ran 'threads', latest),
+    ('hz %s (%s), %s, %s threads, last cell %s'):format(ran 'version', ran 'commit',
+      all(function(row) return row.record.run.device or row.record.run.isa end), ran 'threads', latest),
   }, '\n'))
 end
 

@@ -5,6 +5,7 @@ local c = require 'hz.c'
 local cell = require 'hz.sweep.cell'
 local controls = require 'hz.sweep.controls'
 local crypto = require 'hz.ext.crypto'
+local devices = require 'hz.net.devices'
 local encodings = require 'hz.sweep.encodings'
 local equal = require 'hz.sweep.equal'
 local media = require 'hz.codec.media'
@@ -17,6 +18,9 @@ local tensor = require 'hz.tensor.tensor'
 local training = require 'hz.net.training'
 
 local M = {}
+
+-- What measures, and computes without others: of several devices the first, as they are alike.
+local function device_of(o) return devices.list(o.device)[1] end
 
 -- ---- models ----
 
@@ -32,7 +36,7 @@ local function describe_model(o, model, set, dtype)
   local layers, madds = {}, 0
   for i, layer in ipairs(net.layers) do layers[i] = net.names[i] .. ': ' .. tostring(layer) end
   for _, row in ipairs(net:rows()) do madds = madds + row.madds end
-  local probe = net:plan { data = set:subset(1, 1), batch = 1, dtype = dtype }
+  local probe = net:plan { data = set:subset(1, 1), batch = 1, dtype = dtype, device = device_of(o) }
   local classes = probe:value('logits'):size(2)
   if classes ~= #set.classes then
     c.fail('model %s: it ends in %d outputs; %s has %d classes', model, classes, set.name, #set.classes)
@@ -158,7 +162,8 @@ end
 -- or not at all.
 local function settings_of(o, p, seed, dtype)
   return training.new('sweep', o,
-    { seed = seed, dtype = dtype, optimizer = o.optimizer(), keep_best = p.watch == p.test, tune = false })
+    { seed = seed, dtype = dtype, device = device_of(o), optimizer = o.optimizer(), keep_best = p.watch == p.test,
+      tune = false })
 end
 
 -- kind: jobs of one kind make the same plans, and take as long.
@@ -259,7 +264,8 @@ end
 -- Jobs in order: data, model, seed, dtype, then encodings, so that the first seed already gives a whole curve; the
 -- controls of a model behind its others. o: data (list of { name, train, test }), model, seed (lists), norm and width
 -- (of models: nets.lua), the encodings as encodings.lua takes them, protocol, controls (true or false), train, test
--- (counts or nil), weights, and the settings of a training: dtype one or a list, optimizer() makes one.
+-- (counts or nil), weights, and the settings of a training: dtype one or a list, device one or several, optimizer()
+-- makes one.
 -- Also returns what was found and missed of the bits that were asked for (equal.lua).
 function M.jobs(o)
   recode.retry()

@@ -23,11 +23,12 @@ local labels = {
 local curve = { loss = 'gaps', accuracy = 'gaps', watch_loss = 'gaps', watch_accuracy = 'gaps' }
 
 local run = { seconds = 'number?', version = 'string', commit = 'string', threads = 'number', host = 'string?',
-  isa = 'string', vendor = 'string?', kernels = 'string?', plan = 'string?', kernels_changed = 'texts?' }
+  device = 'string?', isa = 'string', vendor = 'string?', kernels = 'string?', plan = 'string?',
+  kernels_changed = 'texts?' }
 
 local finished = { finished = 'string' }
 local finished_done = { finished = 'string', seconds = 'number' }
-local scored = { isa = 'string', vendor = 'string', kernels = 'string' }
+local scored = { device = 'string?', isa = 'string', vendor = 'string', kernels = 'string' }
 local decided, encoded = { training = 'table', test = 'table' }, { values = 'string' }
 
 -- What stands in every cell, then what depends on its status.

@@ -1,10 +1,12 @@
 -- predict.lua: how long a sweep will take, and how many processes at once finish it soonest. Before a sweep that only
 -- predicts, a few steps of every model are timed on the very sets and batch. One that computes begins at once: costs
 -- are multiply-adds until the first steps say how long they take, and the number of processes follows from a glance, a
--- few small steps of one model. job.cost = { epoch, finish } and job.left are in one unit; the pace says how many
--- seconds that is.
+-- few small steps of one model. On a device with memory of its own cells share it: as many as it has room for, two at
+-- most, so that one computes while another encodes. job.cost = { epoch, finish } and job.left are in one unit; the pace
+-- says how many seconds that is.
 local c = require 'hz.c'
 local cell = require 'hz.sweep.cell'
+local devices = require 'hz.net.devices'
 local file = require 'hz.base.file'
 local optim = require 'hz.net.optim'
 local threads = require 'hz.sweep.threads'
@@ -14,6 +16,10 @@ local M = {}
 local LONG = 0.4                   -- seconds of steps that are enough
 local GLANCE = 1e9                 -- multiply-adds of a pass over the items in a step of a glance
 local PASSES = 3                   -- a training step takes as long as so many forward passes
+local SHARING = 2                  -- processes that 'auto' lets share a device
+local CONTEXT = 600 * 2 ^ 20       -- bytes that a card keeps for each process, whatever it computes
+
+local element_bytes = { u8 = 1, f32 = 4, f64 = 8 }
 
 -- Seconds per call of f, after one call to warm up; a call that takes long by itself is believed at once.
 local function seconds(f)
@@ -92,8 +98,12 @@ local function give_costs(jobs, speed_of, slower)
   end
 end
 
--- The same in seconds, with so many processes at once. speeds() gives speed_of with the threads that each has.
-local function costs(jobs, processes, speeds)
+local function is_late(jobs) return devices.is_late(jobs[1].settings.device) end
+
+-- The same in seconds, with so many processes at once. speeds() gives speed_of with the threads that each has. Those
+-- that share a device wait for each other.
+local function costs(jobs, processes, speeds, count)
+  if is_late(jobs) then return give_costs(jobs, speeds(), math.max(1, processes / count)) end
   local total = c.C.hz_cpu_threads()
   local each = threads.share(total, processes)
   local slower = processes > 1 and crowding(total, processes, each) or 1
@@ -132,8 +142,8 @@ function M.renew(runs, jobs)
   if jobs[1].cost then set_left(runs, jobs) end
 end
 
-local function with(runs, jobs, processes, start, speeds)
-  costs(jobs, processes, speeds)
+local function with(runs, jobs, processes, start, speeds, count)
+  costs(jobs, processes, speeds, count)
   set_left(runs, jobs)
   return M.span(jobs, processes) + (processes > 1 and start or 0)
 end
@@ -170,20 +180,42 @@ local function soonest(runs, jobs, most, start, speeds)
   return best, least
 end
 
+-- Bytes of its device that a process takes for the cells of a job.
+local function taken(job)
+  local p, settings = job.point, job.settings:with { optimizer = optim.sgd { rate = 1e-9 } }
+  local before, plan = devices.room(settings.device), p.model.make(0):plan(settings:to_train(p.train))
+  local items = p.train.items:count() * element_bytes[p.train.items:type()]
+  return math.max(before - devices.room(settings.device), plan:bytes() + items) + CONTEXT
+end
+
+-- Processes that `count` devices like the job's have room for.
+local function sharing(job, count)
+  local free = devices.room(job.settings.device)
+  if not free then return count end
+  return count * math.max(1, math.min(SHARING, math.floor(free / taken(job))))
+end
+
 -- How many processes, and the seconds that they will need, by measuring. parallel: a number, or 'auto'; start: what a
--- process needs before its first cell.
-function M.measured(runs, jobs, parallel, start)
+-- process needs before its first cell; count: devices.
+function M.measured(runs, jobs, parallel, start, count)
   local function speeds() return measure end
-  local most = math.min(c.C.hz_cpu_threads(), (trainings(runs, jobs)), room())
-  if parallel == 'auto' then parallel = soonest(runs, jobs, most, start, speeds) end
-  return parallel, with(runs, jobs, parallel, start, speeds)
+  local n, first = trainings(runs, jobs)
+  local most = math.min(c.C.hz_cpu_threads(), n, room())
+  if parallel == 'auto' and is_late(jobs) then
+    parallel = first and math.max(1, math.min(most, sharing(first, count))) or 1
+  elseif parallel == 'auto' then
+    parallel = soonest(runs, jobs, most, start, speeds)
+  end
+  return parallel, with(runs, jobs, parallel, start, speeds, count)
 end
 
 -- How many processes, by a glance where 'auto' leaves a choice.
-function M.glanced(runs, jobs, parallel, start)
+function M.glanced(runs, jobs, parallel, start, count)
   local n, first = trainings(runs, jobs)
   local most = math.min(c.C.hz_cpu_threads(), n, room())
-  if parallel == 'auto' and most > 1 then
+  if parallel == 'auto' and most > 1 and is_late(jobs) then
+    parallel = math.min(most, sharing(first, count))
+  elseif parallel == 'auto' and most > 1 then
     local look = glance(first)
     parallel = soonest(runs, jobs, most, start, function() return by_size(look()) end)
   end

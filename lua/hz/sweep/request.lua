@@ -1,13 +1,13 @@
 -- request.lua: what a sweep may be asked for: its fields, their defaults and checks.
 local c = require 'hz.c'
 local dataset = require 'hz.data.dataset'
+local devices = require 'hz.net.devices'
 local encodings = require 'hz.sweep.encodings'
 local equal = require 'hz.sweep.equal'
 local file = require 'hz.base.file'
 local isolate = require 'hz.codec.isolate'
 local names = require 'hz.base.names'
 local need = require 'hz.base.need'
-local plans = require 'hz.net.plan'
 local protocol = require 'hz.sweep.protocol'
 local training = require 'hz.net.training'
 local workers = require 'hz.sweep.workers'
@@ -85,17 +85,24 @@ local function take_adaptive(o)
   for seed = 1, protocol.looks[#protocol.looks].seeds do o.seed[seed] = seed end
 end
 
+-- Several devices take a cell each, at least.
+local function take_devices(o)
+  local list = devices.list(o.device, 'sweep: device')
+  o.device = table.concat(list, ',')
+  if o.parallel == nil and #list > 1 and workers.command() then o.parallel = #list end
+end
+
 -- Checks what a sweep was asked for and fills in what was not; keys that are parameters of codecs move to o.values.
 function M.check(o)
   need.table('sweep', 'what was given', o)
   if type(o.name) == 'string' and not file.is_plain(o.name) then
     c.fail("sweep: name is '%s'; needs one that can be the name of a file", o.name)
   end
+  take_devices(o)
   for k, v in pairs(standard) do if o[k] == nil then o[k] = v end end
   for k in pairs(settings) do
     if o[k] == nil and k ~= 'batch' then o[k] = training.default[k] end      -- the batch fits the data (axes.lua)
   end
-  o.device = o.device or plans.default_device()
   need_list(o, 'codec')
   for _, k in ipairs { 'data', 'model', 'codec_test', 'bits', 'bits_test' } do
     if o[k] ~= nil then need_list(o, k) end

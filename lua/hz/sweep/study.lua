@@ -11,6 +11,7 @@
 local about = require 'hz.codec.about'
 local args = require 'hz.base.args'
 local c = require 'hz.c'
+local devices = require 'hz.net.devices'
 local classify = require 'hz.codec.classify'
 local fields = require 'hz.base.fields'
 local isa = require 'hz.isa'
@@ -101,8 +102,9 @@ local shared = {
   final     = { 'float', 'share of the rate that the schedule falls to', min = 0, max = 1 },
   settle    = { 'float', 'share of the training at which the schedule has fallen there', min = 0.01, max = 1 },
   schedule  = { 'string', 'how the rate falls', choices = optim.schedules },
-  dtype     = { 'string', 'storage of activations and their gradients; parameters are f32',
-                choices = { 'f32', 'bf16' } },
+  dtype     = { 'string', 'storage of activations and their gradients; parameters are f32; tf32: f32, of which a card '
+                .. 'rounds factors', choices = { 'f32', 'bf16', 'tf32' } },
+  device    = { 'string', 'what computes: cpu, cuda, cuda:1 (default: HZ_DEVICE, or auto: a card where there is one)' },
   exact     = { 'bool', 'bf16 without the kernels that also round inside a convolution' },
   smoothing = { 'float', 'label smoothing', min = 0, max = 0.999 },
   norm      = { 'string', 'of networks for sound: one set of statistics per mel row (as published), or per channel',
@@ -175,12 +177,17 @@ local function first_rows(self)
   }
 end
 
+-- The device of scripts that compute many cells.
+M.device = { 'device', nil, 'string', 'what computes: cpu, cuda, cuda:1; several, cuda:0,cuda:1, take cells each '
+  .. '(default: HZ_DEVICE, or auto: a card where there is one)' }
+
 -- How and where the work is done.
 local last_rows = {
   { 'runs', nil, 'string', 'folder of the results (default: HZ_RUNS, or runs)' },
   { 'svg', nil, 'string', 'file for the plot of accuracy over bits' },
   { 'parallel', 'auto', 'int', 'cells at a time, each in a process of its own; auto: as many as finish soonest',
     min = 1, max = 256, also = { 'auto' } },
+  M.device,
   protocol.asked[1], protocol.asked[2], protocol.force,
   { 'controls', false, 'bool', 'with two seeds or more also raw with fresh seeds, and raw with known damage' },
   { 'matrix', false, 'bool', 'test every trained net on every encoding' },
@@ -324,6 +331,7 @@ end
 function methods:settings(...)
   local rows = rows_of(self)
   local knob, given, values = args.parse(rows, ...)
+  devices.list(knob.device, 'device')                   -- before the data are loaded
   local names = sets.names(self, knob, given)
   local preset = knob.preset or default_preset(self, names)
   knob.preset = preset

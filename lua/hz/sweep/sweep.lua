@@ -4,6 +4,7 @@
 local c = require 'hz.c'
 local axes = require 'hz.sweep.axes'
 local cell = require 'hz.sweep.cell'
+local devices = require 'hz.net.devices'
 local equal = require 'hz.sweep.equal'
 local isa = require 'hz.isa'
 local names = require 'hz.base.names'
@@ -198,7 +199,7 @@ local function settle(self, parallel, dry, start)
   elseif not workers.command() then
     parallel = 1
   end
-  return predict[dry and 'measured' or 'glanced'](self.runs, self.jobs, parallel, start)
+  return predict[dry and 'measured' or 'glanced'](self.runs, self.jobs, parallel, start, #self.devices)
 end
 
 -- "12 cells, 3 of them finished, 2 cells at a time"; of a dry run, and where that is to be foretold, also "about 14:05
@@ -313,7 +314,7 @@ function M.run(o, hooks)
   local self = setmetatable({ id = manifest.id(o.name, jobs), runs = manifest.runs(o.runs), jobs = jobs, records = {},
     known = {}, failed = {}, progress = progress.new(), processes = 1, kernels = chosen,
     margin = o.margin, alpha = o.alpha, force = o.force, adaptive = o.adaptive or false, stopped = false,
-    order = in_order(jobs, o.seed), hooks = hooks or {},
+    devices = devices.list(o.device), order = in_order(jobs, o.seed), hooks = hooks or {},
     deadline = o.hours and c.C.hz_seconds() + 3600 * o.hours }, Sweep)
   first_look(self)
   local role = workers.role(self.id)

@@ -4,7 +4,8 @@
 -- whose parent dies stops as by SIGTERM.
 --   to a worker, on stdin     the number of a cell, one per line; the end means: end
 --   from it, on stderr        records, RS and JSON on a line of their own (RFC 7464); any other line is passed on
--- What a worker needs to know it finds in HZ_SWEEP_WORKER: its parent's process number and the sweep's id.
+-- What a worker needs to know it finds in HZ_SWEEP_WORKER: its parent's process number and the sweep's id; and in
+-- HZ_SWEEP_DEVICE: which of the sweep's devices is its own. They are given out in turn.
 local c = require 'hz.c'
 local cell = require 'hz.sweep.cell'
 local json = require 'hz.base.json'
@@ -93,7 +94,9 @@ function M.command() return (rawget(_G, '_HZ') or {}).command end
 
 function Crew:start(number)
   local command = M.command()
+  local devices = self.sweep.devices
   local set = { HZ_SWEEP_WORKER = ('%d %s'):format(posix.pid(), self.sweep.id),
+                HZ_SWEEP_DEVICE = devices[(number - 1) % #devices + 1],
                 HZ_THREADS = threads.share(c.C.hz_cpu_threads(), self.wanted, number) }
   local worker, reason = process.start('/proc/self/exe', command, set)
   if not worker then c.fail('sweep: process %d of %d cannot be started: %s', number, self.wanted, reason) end

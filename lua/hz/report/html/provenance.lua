@@ -96,7 +96,8 @@ local facts = {
   { 'margin', function(r) return r.margin and words.points(r.margin) or '' end },
   { 'alpha', function(r) return r.alpha and ('%.4g, one-sided'):format(r.alpha) or '' end },
   { 'plugins of codecs', plugins, code = true },
-  { 'hz', version }, { 'machine', ran 'host' }, { 'vendor', of 'vendor' }, { 'vector level', of 'isa' },
+  { 'hz', version }, { 'machine', ran 'host' }, { 'device', ran 'device' },
+  { 'vendor', of 'vendor' }, { 'vector level', of 'isa' },
   { 'threads', ran 'threads' }, { 'kernels', of 'kernels', code = true },
 }
 

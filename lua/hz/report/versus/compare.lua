@@ -29,6 +29,7 @@ local function differences(a, b)
     if x ~= y then out[#out + 1] = { name = name, a = x, b = y } end
   end
   for _, name in ipairs(varying) do one(name, function(row) return row[name] end) end
+  one('device', function(row) return row.record.run.device or 'cpu' end)
   for _, name in ipairs(machine) do one(name, function(row) return row.record.run[name] end) end
   return out
 end
