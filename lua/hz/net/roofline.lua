@@ -215,16 +215,20 @@ function M.time(row, card, batch)
   return { flops = flops, bytes = bytes, compute = compute, memory = memory, seconds = math.max(compute, memory) }
 end
 
+-- Launches before the nodes of a pass: the step's numbers, and the gate of what follows.
+local around = { forward = 1, backward = 2, update = 0 }
+
 local summed = { 'flops', 'bytes', 'compute', 'memory', 'seconds' }
 
--- Sums over rows: those of M.time, launches, and `step`, the seconds with the price of launches.
+-- Sums over rows: those of M.time, launches (with those around the nodes), and `step`, the seconds with their price.
 function M.total(rows, card, batch)
-  local sum = { launches = 0 }
+  local sum, begun = { launches = 0 }, {}
   for _, k in ipairs(summed) do sum[k] = 0 end
   for _, row in ipairs(rows) do
     local t = M.time(row, card, batch)
     for _, k in ipairs(summed) do sum[k] = sum[k] + t[k] end
-    sum.launches = sum.launches + row.launches
+    sum.launches = sum.launches + row.launches + (begun[row.pass] and 0 or around[row.pass])
+    begun[row.pass] = true
   end
   sum.step = sum.seconds + sum.launches * M.LAUNCH
   return sum
