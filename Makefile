@@ -36,7 +36,7 @@ all: tools $(BUILD)/hz $(BUILD)/hz.pc plugins devices  ## build hz and the plugi
 
 include $(wildcard plugins/plugins.mk)
 plugins:
-include $(wildcard core/cuda/cuda.mk)
+include $(wildcard core/cuda/*.mk)
 devices:
 
 tools:
@@ -152,7 +152,7 @@ install: all  ## copy hz to PREFIX (bin, lib/hz, share/hz)
 	@sh .ci/install.sh "$(DESTDIR)$(PREFIX)" $(BUILD)
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' Makefile test/fuzz/fuzz.mk core/cuda/*.mk | sed -E 's/:.*##/\t/' | sort | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(filter-out %.d,$(MAKEFILE_LIST)) | sed -E 's/:.*##/\t/' | sort | expand -t 16
 clean:  ## remove what was built
 	rm -rf build build-*
 FORCE:

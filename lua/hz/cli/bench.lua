@@ -3,6 +3,7 @@
 -- 1.
 local bench_codec = require 'hz.cli.bench_codec'
 local bench_grow = require 'hz.cli.bench_grow'
+local bench_model = require 'hz.cli.bench_model'
 local bench_prompt = require 'hz.cli.bench_prompt'
 local bench_sound = require 'hz.cli.bench_sound'
 local c = require 'hz.c'
@@ -11,6 +12,8 @@ local exit = require 'hz.exit'
 local json = require 'hz.base.json'
 local nets = require 'hz.net.models.nets'
 local optim = require 'hz.net.optim'
+local plans = require 'hz.net.plan'
+local roofline = require 'hz.net.roofline'
 local say = require 'hz.base.say'
 local tensor = require 'hz.tensor.tensor'
 local visible = require 'hz.base.visible'.line
@@ -32,6 +35,8 @@ local options = {
   { 'data', true, 'bool', 'shuffle, augment and convert the batch as part of the step' },
   { 'tune', false, 'bool', 'kernels by trial, as remembered for this machine; else by predicted cost' },
   { 'layers', false, 'bool', 'one row per node: kernel, ms, GFLOP/s, share of peak' },
+  { 'model', nil, 'string', 'the least time that a card needs for each node, by its bytes and flops, beside what '
+    .. 'the device takes; on emu the former alone', choices = roofline.names, form = '--model CARD' },
   { 'json', false, 'bool', 'an array, or with codec or prompt an object, for programs' },
   { 'grow', nil, 'string', 'how images/s grow with one of these, as a table and a plot',
     choices = { 'batch', 'channels', 'threads' }, form = '--grow NAME' },
@@ -99,7 +104,7 @@ end
 -- The plan's nodes, each with the median of its times over a few steps.
 local function node_times(plan, step)
   local times, nodes = {}, nil
-  plan:timed(true)
+  plan:timed 'slowing'
   for i = 1, LAYER_STEPS do
     step()
     nodes = plan:nodes()
@@ -132,17 +137,29 @@ local function warn_of(peaks)
   end
 end
 
--- o: net (name, or a function that makes one), batch, dtype, pass, threads, seconds, data, layers, tune. Returns one
--- record.
-local function measure(o)
-  local train, threads = o.pass == 'train', C.hz_cpu_threads()
+-- The net, and its plan for what is asked of it.
+local function prepare(o)
   jit.flush()                                          -- traces hold on to what they were compiled for
   collectgarbage()                                     -- plans of earlier measurements; then the tensors that they held
   collectgarbage()
   C.hz_peak_reset()
   local net = type(o.net) == 'function' and o.net() or nets.load(o.net)
   net:init { seed = 1, input = net.input or { 32, 32, 3 } }
-  local plan = make_plan(net, train, o.batch, o)
+  return net, make_plan(net, o.pass == 'train', o.batch, o)
+end
+
+-- The model alone, of a plan that is not run.
+local function model(o)
+  local net, plan = prepare(o)
+  return { net = net.name, dtype = o.dtype, pass = o.pass, batch = o.batch, data = o.data,
+    model = bench_model.of(plan, o.model) }
+end
+
+-- o: net (name, or a function that makes one), batch, dtype, pass, threads, seconds, data, layers, tune, model. Returns
+-- one record.
+local function measure(o)
+  local train, threads = o.pass == 'train', C.hz_cpu_threads()
+  local net, plan = prepare(o)
   if o.tune then C.hz_peak_reset() end                 -- trials hold the memory of all kernels at once
   local peaks = { peak_of(o.dtype, threads) }
   local times = sample(stepper(plan, train), o.seconds)
@@ -157,7 +174,9 @@ local function measure(o)
   record.images_per_second, record.best_images_per_second = o.batch / record.seconds, o.batch / best
   record.flops_per_image = flops_of(plan) / o.batch
   record.multiple_of_peak = record.flops_per_image * record.images_per_second / record.peak_gflops * 1e-9
-  if o.layers then record.layers = node_times(plan, stepper(plan, train)) end
+  local nodes = (o.layers or o.model) and node_times(plan, stepper(plan, train))
+  if o.layers then record.layers = nodes end
+  if o.model then record.model = bench_model.of(plan, o.model, nodes) end
   return record
 end
 
@@ -186,9 +205,10 @@ local function print_record(r)
 end
 
 local function show(r)
-  print_record(r)
+  if r.seconds then print_record(r) end
   if r.tuned then print(('  tuned: %d nodes run by another kernel than predicted'):format(r.tuned)) end
   if r.layers then print_layers(r) end
+  if r.model then bench_model.show(r) end
 end
 
 -- Calls f(net, batch, dtype, pass) for all that were asked for.
@@ -204,15 +224,17 @@ end
 
 local function run(knob)
   if knob.svg and not knob.grow then exit.usage 'bench: --svg was given; needs --grow as well' end
+  if knob.model and knob.grow then exit.usage 'bench: --model was given with --grow; needs one of them alone' end
   if knob.threads then c.check(C.hz_cpu_set_threads(knob.threads)) end
   if knob.grow then return bench_grow(knob, measure) end
+  local of = knob.model and plans.default_device():match '^emu' and model or measure
   local records = {}
-  if not knob.json then
+  if not knob.json and of == measure then
     print(head:format('net', 'dtype', 'pass', 'batch', 'threads', 'images/s', 'GFLOP/s', 'x peak', 'memory'))
   end
   each(knob, function(net, batch, dtype, pass)
-    local r = measure { net = net, batch = batch, dtype = dtype, pass = pass, seconds = knob.seconds, data = knob.data,
-                        layers = knob.layers, tune = knob.tune }
+    local r = of { net = net, batch = batch, dtype = dtype, pass = pass, seconds = knob.seconds, data = knob.data,
+                   layers = knob.layers, tune = knob.tune, model = knob.model }
     records[#records + 1] = r
     if not knob.json then show(r) end
   end)

@@ -39,7 +39,13 @@ function methods.gradient(self, name)
   return tensor.own(C.hz_plan_peek, self.handle, v, -1)
 end
 
-function methods.timed(self, on) C.hz_plan_timed(self.handle, on and 1 or 0) return self end
+
+-- Times of nodes from now on: false: none; true: where it costs nothing; 'slowing': also where it slows the run down.
+function methods.timed(self, on)
+  C.hz_plan_timed(self.handle, on == 'slowing' and 2 or on and 1 or 0)
+  return self
+end
+
 function methods.bytes(self) return tonumber(C.hz_plan_arena_bytes(self.handle)) end
 function methods.digest(self) return ('%016x'):format(C.hz_plan_digest(self.handle)) end
 
