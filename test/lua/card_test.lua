@@ -6,8 +6,8 @@ local ops = assert(loadfile(t.here .. 'ops.lua'))()
 local G = assert(loadfile(t.here .. 'graph.lua'))()
 local judge = assert(loadfile(t.here .. 'judge.lua'))(t, ops, G)
 
--- Ops of rows that a card has kernels for, beside their gradients.
-local has = { conv2d = true, dense = true }
+-- Ops of rows that a card has no kernels for.
+local lacks = { muon = true }
 local KERNELS = { 'plain' }
 
 local function emulated()
@@ -17,7 +17,7 @@ end
 local function each(f)
   emulated()
   judge.each_row(function(row)
-    if not has[row.op] then return end
+    if lacks[row.op] then return end
     for _, storage in ipairs(row.update and { 'f32', 'f64' } or { 'f32', 'bf16', 'f64' }) do f(row, storage) end
   end)
 end
