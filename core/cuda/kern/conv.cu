@@ -203,8 +203,8 @@ template <class T> static void sum_rows(const hz_arg *dy, const hz_arg *db, cons
     int slices = c->sums ? 1 : slices_of(rows, columns);
     wide<T> *sums = (wide<T> *)(c->sums ? (void *)c->sums : c->workspace);
     if (!c->sums)
-        HZ_LAUNCH_FLAT(column_sums<T>, blocks_of(columns * slices), BLOCK, 0, c->stream, (const T *)dy->data, sums, rows,
-                       columns, slices);
+        HZ_LAUNCH_FLAT(column_sums<T>, blocks_of(columns * slices), BLOCK, 0, c->stream, (const T *)dy->data, sums,
+                       rows, columns, slices);
     HZ_LAUNCH_FLAT(add_slices<wide<T>>, blocks_of(columns), BLOCK, 0, c->stream, (const wide<T> *)sums,
                    (wide<T> *)db->data, columns, slices);
 }
