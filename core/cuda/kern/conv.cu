@@ -45,6 +45,7 @@ struct pixel { int64_t image; int y, x; };
 struct window_side {
     geometry g;
     typedef pixel place;
+    __device__ __forceinline__ int along_k() const { return 1; }
     __device__ __forceinline__ place find(int64_t index) const
     {
         int64_t line = index / g.ow, image = line / g.oh;
@@ -62,6 +63,7 @@ struct window_side {
 struct seen_side {
     geometry g;
     typedef pixel place;
+    __device__ __forceinline__ int along_k() const { return 1; }
     __device__ __forceinline__ place find(int64_t index) const
     {
         int64_t line = index / g.w, image = line / g.h;
@@ -81,6 +83,7 @@ struct tap_channel { int y, x, channel; };
 struct line_side {
     geometry g;
     typedef tap_channel place;
+    __device__ __forceinline__ int along_k() const { return 0; }
     __device__ __forceinline__ place find(int64_t index) const
     {
         int tap = (int)(index / g.inputs), y = tap / g.kw;
