@@ -45,6 +45,7 @@ struct pixel { int64_t image; int y, x; };
 struct window_side {
     geometry g;
     typedef pixel place;
+    __device__ __forceinline__ int along_k() const { return 1; }
     __device__ __forceinline__ place find(int64_t index) const
     {
         int64_t line = index / g.ow, image = line / g.oh;
@@ -62,6 +63,7 @@ struct window_side {
 struct seen_side {
     geometry g;
     typedef pixel place;
+    __device__ __forceinline__ int along_k() const { return 1; }
     __device__ __forceinline__ place find(int64_t index) const
     {
         int64_t line = index / g.w, image = line / g.h;
@@ -81,6 +83,7 @@ struct tap_channel { int y, x, channel; };
 struct line_side {
     geometry g;
     typedef tap_channel place;
+    __device__ __forceinline__ int along_k() const { return 0; }
     __device__ __forceinline__ place find(int64_t index) const
     {
         int tap = (int)(index / g.inputs), y = tap / g.kw;
@@ -203,8 +206,8 @@ template <class T> static void sum_rows(const hz_arg *dy, const hz_arg *db, cons
     int slices = c->sums ? 1 : slices_of(rows, columns);
     wide<T> *sums = (wide<T> *)(c->sums ? (void *)c->sums : c->workspace);
     if (!c->sums)
-        HZ_LAUNCH_FLAT(column_sums<T>, blocks_of(columns * slices), BLOCK, 0, c->stream, (const T *)dy->data, sums, rows,
-                       columns, slices);
+        HZ_LAUNCH_FLAT(column_sums<T>, blocks_of(columns * slices), BLOCK, 0, c->stream, (const T *)dy->data, sums,
+                       rows, columns, slices);
     HZ_LAUNCH_FLAT(add_slices<wide<T>>, blocks_of(columns), BLOCK, 0, c->stream, (const wide<T> *)sums,
                    (wide<T> *)db->data, columns, slices);
 }

@@ -29,6 +29,7 @@ struct even_side {
     int64_t all;                  /* k + tap*depth stays below */
     int depth;
     typedef int64_t place;
+    __device__ __forceinline__ int along_k() const { return by_k == 1; }
     __device__ __forceinline__ place find(int64_t index) const { return index * by_index; }
     __device__ __forceinline__ stretch at(place p, int tap) const
     {
@@ -37,7 +38,8 @@ struct even_side {
     }
 };
 
-/* One thread per sum. */
+/* ---- a thread per sum ---- */
+
 template <class W, class A, class B, class End, class DA, class DB, class DX, class DC>
 static __global__ void flat_product(extent e, A a, B b, End end, const DA *va, const DB *vb, const DX *extra, DC *out)
 {
@@ -52,8 +54,8 @@ static __global__ void flat_product(extent e, A a, B b, End end, const DA *va, c
         stretch sa = a.at(pa, t), sb = b.at(pb, t);
         int lo = sa.lo > sb.lo ? sa.lo : sb.lo, hi = sa.hi < sb.hi ? sa.hi : sb.hi;
         for (int from = lo; from < hi; from += PART) {
-            W part = 0;
             int to = from + PART < hi ? from + PART : hi;
+            W part = 0;
             for (int k = from; k < to; k++)
                 part += (W)load(va, sa.base + (int64_t)k * sa.step) * (W)load(vb, sb.base + (int64_t)k * sb.step);
             sum += part;
@@ -62,12 +64,107 @@ static __global__ void flat_product(extent e, A a, B b, End end, const DA *va, c
     end.put(extra, out, (slice * e.rows + row) * e.columns + column, column, sum);
 }
 
+/* ---- by tiles: a block makes TILE x TILE sums, a thread EACH x EACH of them ---- */
+
+enum { TILE = 64, STEP = 16, EACH = 4, LOADS = TILE * STEP / BLOCK };
+
+/* A side's values for a tile's indices and STEP k: thread t loads the j-th of them at (index(j), k(j)), neighbours in
+   memory by neighbours in a warp. */
+template <class Side> struct tile_side {
+    typename Side::place places[LOADS];
+    stretch at[LOADS];
+    int along_k;
+    __device__ __forceinline__ int index(int j) const
+    {
+        int t = (int)threadIdx.x;
+        return along_k ? t / STEP + j * (BLOCK / STEP) : t % TILE;
+    }
+    __device__ __forceinline__ int k(int j) const
+    {
+        int t = (int)threadIdx.x;
+        return along_k ? t % STEP : t / TILE + j * (BLOCK / TILE);
+    }
+    __device__ __forceinline__ void find(const Side &side, int64_t first, int64_t count)
+    {
+        along_k = side.along_k();
+        for (int j = 0; j < LOADS; j++) {
+            int64_t i = first + index(j);
+            places[j] = side.find(i < count ? i : count - 1);
+        }
+    }
+    __device__ __forceinline__ void turn(const Side &side, int tap)
+    {
+        for (int j = 0; j < LOADS; j++)
+            at[j] = side.at(places[j], tap);
+    }
+    template <class W, class D>
+    __device__ __forceinline__ void fill(W (*tile)[TILE + EACH], const D *values, int from) const
+    {
+        for (int j = 0; j < LOADS; j++) {
+            int i = from + k(j);
+            bool lies = i >= at[j].lo && i < at[j].hi;
+            tile[k(j)][index(j)] = lies ? (W)load(values, at[j].base + (int64_t)i * at[j].step) : (W)0;
+        }
+    }
+};
+
+template <class W>
+static __device__ __forceinline__ void multiply(W (*a)[TILE + EACH], W (*b)[TILE + EACH], W (*part)[EACH], int steps)
+{
+    int row = (int)threadIdx.x / (TILE / EACH) * EACH, column = (int)threadIdx.x % (TILE / EACH) * EACH;
+    for (int k = 0; k < steps; k++)
+        for (int i = 0; i < EACH; i++)
+            for (int j = 0; j < EACH; j++)
+                part[i][j] += a[k][row + i] * b[k][column + j];
+}
+
+template <class W, class A, class B, class End, class DA, class DB, class DX, class DC>
+static __global__ void __launch_bounds__(BLOCK)
+tiled_product(extent e, A a, B b, End end, const DA *va, const DB *vb, const DX *extra, DC *out)
+{
+    __shared__ __align__(16) W as[STEP][TILE + EACH];
+    __shared__ __align__(16) W bs[STEP][TILE + EACH];
+    int64_t slice = blockIdx.z, row = (int64_t)blockIdx.x * TILE, column = (int64_t)blockIdx.y * TILE;
+    tile_side<A> ta;
+    tile_side<B> tb;
+    ta.find(a, row, e.rows);
+    tb.find(b, column, e.columns);
+    W sum[EACH][EACH] = {};
+    for (int t = first_tap(e, slice), last = first_tap(e, slice + 1); t < last; t++) {
+        ta.turn(a, t);
+        tb.turn(b, t);
+        for (int from = 0; from < e.depth; from += PART) {
+            W part[EACH][EACH] = {};
+            for (int k = from; k < e.depth && k < from + PART; k += STEP) {
+                ta.fill(as, va, k);
+                tb.fill(bs, vb, k);
+                __syncthreads();
+                multiply(as, bs, part, e.depth - k < STEP ? e.depth - k : STEP);
+                __syncthreads();
+            }
+            for (int i = 0; i < EACH * EACH; i++)
+                sum[i / EACH][i % EACH] += part[i / EACH][i % EACH];
+        }
+    }
+    row += threadIdx.x / (TILE / EACH) * EACH;
+    column += threadIdx.x % (TILE / EACH) * EACH;
+    for (int i = 0; i < EACH; i++)
+        for (int j = 0; j < EACH; j++)
+            if (row + i < e.rows && column + j < e.columns)
+                end.put(extra, out, (slice * e.rows + row + i) * e.columns + column + j, column + j, sum[i][j]);
+}
+
+/* Tiles where one would be at least a quarter full. */
 template <class W, class A, class B, class End, class DA, class DB, class DX, class DC>
 static void launch_product(void *stream, extent e, A a, B b, End end, const DA *va, const DB *vb, const DX *extra,
                            DC *out)
 {
-    int64_t all = e.rows * e.columns * e.slices;
-    HZ_LAUNCH_FLAT((flat_product<W, A, B, End, DA, DB, DX, DC>), blocks_of(all), BLOCK, 0, stream, e, a, b, end, va, vb,
-                   extra, out);
+    dim3 tiles((unsigned)((e.rows + TILE - 1) / TILE), (unsigned)((e.columns + TILE - 1) / TILE), (unsigned)e.slices);
+    if (e.rows >= TILE / 2 && e.columns >= TILE / 2)
+        HZ_LAUNCH((tiled_product<W, A, B, End, DA, DB, DX, DC>), tiles, BLOCK, 0, stream, e, a, b, end, va, vb, extra,
+                  out);
+    else
+        HZ_LAUNCH_FLAT((flat_product<W, A, B, End, DA, DB, DX, DC>), blocks_of(e.rows * e.columns * e.slices), BLOCK, 0,
+                       stream, e, a, b, end, va, vb, extra, out);
 }
 #endif
