@@ -56,7 +56,7 @@ hz_status dnn_target_here(dnn_target *t);                                /* the 
 hz_status dnn_target_described(dnn_target *t, const char *properties);   /* by cuDNN's JSON: devices/ */
 void dnn_target_end(dnn_target *t);
 
-/* --- patterns.c: what is computed --- */
+/* --- key.c: what is computed --- */
 /* x (n,h,w,ci), w (co,kh,kw,ci), y (n,oh,ow,co), or their gradients; bias and sums f32. */
 typedef enum dnn_pattern {
     DNN_CONV,             /* y = x * w */
@@ -80,22 +80,29 @@ typedef struct dnn_key {
 } dnn_key;
 
 const char *dnn_pattern_name(int pattern);
+int dnn_pattern_alone(int pattern);      /* the product it begins with */
 const char *dnn_type_name(int type);
-/* Fills in oh, ow and the padding. */
-void dnn_key_slide(dnn_key *k, int pad);
+/* What conv2d, conv2d_dx and conv2d_dw compute over f32 or bf16. */
+dnn_key dnn_key_of(const hz_work *w);
 /* Names the key wholly, as a file: "conv+act-bf16-128x32x32x64-..."; returns `text`. */
-char *dnn_key_text(const dnn_key *k, char text[DNN_NAME * 2]);
-/* 1: the pattern of the key, or of what is left without its activation and sums (split), uses this operand. */
+enum { DNN_KEYTEXT = 192 };
+char *dnn_key_text(const dnn_key *k, char text[DNN_KEYTEXT]);
+/* The way back. HZ_EFORMAT: no such text */
+hz_status dnn_key_read(const char *text, dnn_key *out);
+int dnn_key_fused(const dnn_key *k);     /* 1: its pattern is more than a product */
+/* 1: the pattern of the key, or the product alone (split), uses this operand. */
 int dnn_key_uses(const dnn_key *k, int split, int slot);
 size_t dnn_key_bytes(const dnn_key *k, int slot);
-/* The operation graph, split: of its convolution alone; NULL where cuDNN has no such operation or it failed. */
+
+/* --- patterns.c --- */
+/* The operation graph, split: of its product alone; NULL where cuDNN has no such operation or it failed. */
 dnn_descriptor dnn_graph(dnn_scope *s, const dnn_target *t, const dnn_key *k, int split);
 
 /* --- plan.c: plans as text, which is how they are kept; what runs was always read from text --- */
 typedef struct dnn_plan {
     char *text;                          /* cuDNN's JSON; new, free */
     size_t bytes;
-    int64_t workspace;                   /* bytes */
+    int64_t workspace;                   /* bytes; known once it was read */
     int engine;                          /* cuDNN's number of it */
     int split;                           /* 1: bias, activation and sums are left to kernels of our own */
     double us;                           /* of one run, with those; 0: not timed */
@@ -110,7 +117,8 @@ void dnn_plans_clear(dnn_plans *list);
 /* Adds what cuDNN proposes for the key, best first: up to `most` plans that it can build. *proposed: how many there
    were, built or not. */
 hz_status dnn_build(const dnn_target *t, const dnn_key *k, int split, int most, dnn_plans *list, int *proposed);
-hz_status dnn_plan_read(dnn_scope *s, const dnn_target *t, const dnn_plan *p, dnn_descriptor *out);
+/* Fills in p->workspace, too. */
+hz_status dnn_plan_read(dnn_scope *s, const dnn_target *t, dnn_plan *p, dnn_descriptor *out);
 /* Launches what was read; data by slot. */
 hz_status dnn_execute(const dnn_target *t, const dnn_key *k, int split, dnn_descriptor plan, void *const data[DNN_SLOTS],
                       void *workspace, void *stream);

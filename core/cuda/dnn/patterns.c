@@ -1,97 +1,28 @@
 /* patterns.c: a key as a graph of cuDNN's operations. Activations are channels last, weights (co,kh,kw,ci); cuDNN
    names dimensions in the order n,c,h,w and takes any strides. What lies between operations is virtual and f32, so
-   fused bf16 plans round once, at the end. */
+   fused bf16 plans round once, at the end. 'same' padding may be one more after than before: cuDNN takes it as such,
+   for all three products. Few channels (1 or 3 of a first layer, 10 of a last one) are left as they are: fused plans on
+   tensor cores take them unpadded, and single products have plans that pad in their workspace. */
 #include "cuda/dnn/dnn.h"
 #include <stdbool.h>
-#include <stdio.h>
 
-enum { X = 1 << DNN_X, W = 1 << DNN_W, Y = 1 << DNN_Y, BIAS = 1 << DNN_BIAS, STORED = 1 << DNN_STORED,
-       SUMS = 1 << DNN_SUMS };
-
-static const struct { const char *name; int slots, alone; } patterns[DNN_PATTERNS] = {
-    [DNN_CONV]        = { "conv",        X | W | Y, DNN_CONV },
-    [DNN_CONV_ACT]    = { "conv+act",    X | W | Y | BIAS, DNN_CONV },
-    [DNN_DX]          = { "dx",          X | W | Y, DNN_DX },
-    [DNN_DX_ACT]      = { "dx+act",      X | W | Y | STORED, DNN_DX },
-    [DNN_DX_ACT_SUMS] = { "dx+act+sums", X | W | Y | STORED | SUMS, DNN_DX },
-    [DNN_DW]          = { "dw",          X | W | Y, DNN_DW },
-};
-
-static const struct { const char *name; cudnnDataType_t data; size_t bytes; } types[DNN_TYPES] = {
-    [DNN_F32]  = { "f32",  CUDNN_DATA_FLOAT, 4 },
-    [DNN_TF32] = { "tf32", CUDNN_DATA_FLOAT, 4 },
-    [DNN_BF16] = { "bf16", CUDNN_DATA_BFLOAT16, 2 },
+static const cudnnDataType_t types[DNN_TYPES] = {
+    [DNN_F32] = CUDNN_DATA_FLOAT, [DNN_TF32] = CUDNN_DATA_FLOAT, [DNN_BF16] = CUDNN_DATA_BFLOAT16,
 };
 
 /* What cuDNN has of an activation: forward, and backward from the stored output where its sign tells all. alpha: the
    attributes that take hz_act_attr's, 0 for none. */
 static const struct {
-    const char *name;
     cudnnPointwiseMode_t forward, backward;              /* 0: none */
     cudnnBackendAttributeName_t alpha;
 } acts[HZ_NACT] = {
-    [HZ_LINEAR]  = { "linear" },
-    [HZ_RELU]    = { "relu", CUDNN_POINTWISE_RELU_FWD, CUDNN_POINTWISE_RELU_BWD },
-    [HZ_ELU]     = { "elu", CUDNN_POINTWISE_ELU_FWD, 0, CUDNN_ATTR_POINTWISE_ELU_ALPHA },
-    [HZ_GELU]    = { "gelu", CUDNN_POINTWISE_GELU_FWD },
-    [HZ_LEAKY]   = { "leaky", CUDNN_POINTWISE_RELU_FWD, CUDNN_POINTWISE_RELU_BWD,
-                     CUDNN_ATTR_POINTWISE_RELU_LOWER_CLIP_SLOPE },
-    [HZ_TANH]    = { "tanh", CUDNN_POINTWISE_TANH_FWD },
-    [HZ_SIGMOID] = { "sigmoid", CUDNN_POINTWISE_SIGMOID_FWD },
-    [HZ_SCALE]   = { "scale" },
+    [HZ_RELU]    = { CUDNN_POINTWISE_RELU_FWD, CUDNN_POINTWISE_RELU_BWD, 0 },
+    [HZ_ELU]     = { CUDNN_POINTWISE_ELU_FWD, 0, CUDNN_ATTR_POINTWISE_ELU_ALPHA },
+    [HZ_GELU]    = { CUDNN_POINTWISE_GELU_FWD, 0, 0 },
+    [HZ_LEAKY]   = { CUDNN_POINTWISE_RELU_FWD, CUDNN_POINTWISE_RELU_BWD, CUDNN_ATTR_POINTWISE_RELU_LOWER_CLIP_SLOPE },
+    [HZ_TANH]    = { CUDNN_POINTWISE_TANH_FWD, 0, 0 },
+    [HZ_SIGMOID] = { CUDNN_POINTWISE_SIGMOID_FWD, 0, 0 },
 };
-
-const char *dnn_pattern_name(int pattern) { return patterns[pattern].name; }
-const char *dnn_type_name(int type) { return types[type].name; }
-
-/* ---- keys ---- */
-
-static int64_t slide(int64_t in, int64_t kernel, int64_t stride, int pad, int64_t *before, int64_t *after)
-{
-    int64_t out = pad == HZ_SAME ? ceil_div(in, stride) : (in - kernel) / stride + 1;
-    int64_t missing = pad == HZ_SAME ? max((out - 1) * stride + kernel - in, 0) : 0;
-    *before = missing / 2;
-    *after = missing - missing / 2;
-    return out;
-}
-
-void dnn_key_slide(dnn_key *k, int pad)
-{
-    k->oh = slide(k->h, k->kh, k->sh, pad, &k->before[0], &k->after[0]);
-    k->ow = slide(k->w, k->kw, k->sw, pad, &k->before[1], &k->after[1]);
-}
-
-char *dnn_key_text(const dnn_key *k, char text[DNN_NAME * 2])
-{
-    int at = snprintf(text, DNN_NAME * 2, "%s-%s-%lldx%lldx%lldx%lld-%lldx%lldx%lld-s%lldx%lld-p%lld.%lld.%lld.%lld",
-                      patterns[k->pattern].name, types[k->type].name, (long long)k->n, (long long)k->h,
-                      (long long)k->w, (long long)k->ci, (long long)k->kh, (long long)k->kw, (long long)k->co,
-                      (long long)k->sh, (long long)k->sw, (long long)k->before[0], (long long)k->before[1],
-                      (long long)k->after[0], (long long)k->after[1]);
-    if (patterns[k->pattern].slots & (BIAS | STORED))
-        at += snprintf(text + at, DNN_NAME * 2 - (size_t)at, "-%s%s", acts[k->act.act].name, k->bias ? "-bias" : "");
-    if (acts[k->act.act].alpha || k->act.act == HZ_SCALE)
-        snprintf(text + at, DNN_NAME * 2 - (size_t)at, "-%.9g", (double)k->act.alpha);
-    return text;
-}
-
-int dnn_key_uses(const dnn_key *k, int split, int slot)
-{
-    int pattern = split ? patterns[k->pattern].alone : k->pattern;
-    return (patterns[pattern].slots >> slot & 1) && (slot != DNN_BIAS || k->bias);
-}
-
-size_t dnn_key_bytes(const dnn_key *k, int slot)
-{
-    size_t each = types[k->type].bytes;
-    size_t count[DNN_SLOTS] = {
-        [DNN_X] = (size_t)(k->n * k->h * k->w * k->ci) * each, [DNN_Y] = (size_t)(k->n * k->oh * k->ow * k->co) * each,
-        [DNN_W] = (size_t)(k->co * k->kh * k->kw * k->ci) * each, [DNN_BIAS] = (size_t)k->co * 4,
-        [DNN_SUMS] = (size_t)k->ci * 4,
-    };
-    count[DNN_STORED] = count[DNN_X];
-    return count[slot];
-}
 
 /* ---- tensors ---- */
 
@@ -181,7 +112,7 @@ static const struct {
 /* Returns the tensor that the product yields: the last one, or one between operations. */
 static dnn_descriptor product(draft *g, int between)
 {
-    int p = patterns[g->k->pattern].alone;
+    int p = dnn_pattern_alone(g->k->pattern);
     float one = 1, zero = 0;
     dnn_descriptor x = slot(g, DNN_X, between && products[p].yields == DNN_X);
     dnn_descriptor y = slot(g, DNN_Y, between && products[p].yields == DNN_Y);
@@ -263,7 +194,7 @@ static void sum_up(draft *g, dnn_descriptor x)
 static int finish(draft *g, const dnn_key *k, int split)
 {
     int linear = k->act.act == HZ_LINEAR;
-    if (split || patterns[k->pattern].alone == k->pattern) {
+    if (split || !dnn_key_fused(k)) {
         product(g, 0);
     } else if (k->pattern == DNN_CONV_ACT) {
         if (!linear && !acts[k->act.act].forward)
@@ -284,7 +215,7 @@ static int finish(draft *g, const dnn_key *k, int split)
 
 dnn_descriptor dnn_graph(dnn_scope *s, const dnn_target *t, const dnn_key *k, int split)
 {
-    draft g = { .s = s, .k = k, .data = types[k->type].data };
+    draft g = { .s = s, .k = k, .data = types[k->type] };
     if (!finish(&g, k, split))
         return NULL;
     dnn_descriptor d = dnn_make(s, CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR);

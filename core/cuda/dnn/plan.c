@@ -5,6 +5,7 @@
 #include <string.h>
 
 enum { CONFIGS = 96, NOTES = CUDNN_NUMERICAL_NOTE_TYPE_COUNT };
+static const int64_t room = 256 << 20;   /* bytes of workspace that a plan may want */
 
 void dnn_plans_clear(dnn_plans *list)
 {
@@ -72,19 +73,23 @@ static int suits(const dnn_key *k, dnn_descriptor config, int *number)
                                    !has_note(note, n, CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS)));
 }
 
-/* 0: cuDNN cannot build it after all, which it may say only now. */
+static int64_t workspace_of(dnn_descriptor plan)
+{
+    int64_t one = 0, bytes = 0;
+    dnn.cudnnBackendGetAttribute(plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &one, &bytes);
+    return bytes;
+}
+
+/* 0: cuDNN cannot build it after all, which it may say only now; or it wants too much room. */
 static int build(const dnn_target *t, dnn_descriptor config, dnn_plan *out)
 {
-    int64_t one = 0;
     dnn_scope s = { 0 };
     dnn_descriptor d = dnn_make(&s, CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
     dnn_set_descriptor(&s, d, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, config);
     address(&s, d, t);
     dnn_finish(&s, d, "building a plan");
-    if (!s.status)
-        dnn.cudnnBackendGetAttribute(d, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &one,
-                                     &out->workspace);
-    out->text = dnn_text(&s, d, CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, &out->bytes);
+    if (!s.status && workspace_of(d) <= room)
+        out->text = dnn_text(&s, d, CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, &out->bytes);
     dnn_end(&s);
     return out->text != NULL;
 }
@@ -110,12 +115,13 @@ hz_status dnn_build(const dnn_target *t, const dnn_key *k, int split, int most, 
     return status;
 }
 
-hz_status dnn_plan_read(dnn_scope *s, const dnn_target *t, const dnn_plan *p, dnn_descriptor *out)
+hz_status dnn_plan_read(dnn_scope *s, const dnn_target *t, dnn_plan *p, dnn_descriptor *out)
 {
     dnn_descriptor d = dnn_make(s, CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
     address(s, d, t);
     dnn_set(s, d, CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, CUDNN_TYPE_CHAR, (int64_t)p->bytes, p->text);
     dnn_finish(s, d, "reading a plan");
+    p->workspace = s->status ? 0 : workspace_of(d);
     *out = s->status ? NULL : d;
     return s->status;
 }
