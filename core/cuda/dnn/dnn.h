@@ -7,6 +7,10 @@
 #include "cuda/kernel.h"
 #include <cudnn.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* --- load.c: the library --- */
 #define DNN_FUNCTIONS(X) \
     X(cudnnGetVersion) X(cudnnCreate) X(cudnnDestroy) X(cudnnSetStream) X(cudnnGetLastErrorString) \
@@ -120,8 +124,8 @@ hz_status dnn_build(const dnn_target *t, const dnn_key *k, int split, int most, 
 /* Fills in p->workspace, too. */
 hz_status dnn_plan_read(dnn_scope *s, const dnn_target *t, dnn_plan *p, dnn_descriptor *out);
 /* Launches what was read; data by slot. */
-hz_status dnn_execute(const dnn_target *t, const dnn_key *k, int split, dnn_descriptor plan, void *const data[DNN_SLOTS],
-                      void *workspace, void *stream);
+hz_status dnn_execute(const dnn_target *t, const dnn_key *k, int split, dnn_descriptor plan,
+                      void *const data[DNN_SLOTS], void *workspace, void *stream);
 
 /* --- cache.c: plans in files, one a key, in a folder a target --- */
 /* How many plans of a key are looked at: the first that builds, few, or all that may win. */
@@ -154,4 +158,24 @@ hz_status dnn_choose(dnn_scope *s, const dnn_target *t, const dnn_folders *f, in
 /* All plans that are worth timing. */
 hz_status dnn_propose(const dnn_target *t, const dnn_key *k, int effort, dnn_plans *out);
 
+/* --- run.c: a convolution with all that belongs to it, on a card --- */
+typedef struct dnn_ready {
+    const dnn_target *target;
+    dnn_key key;
+    dnn_plan plan;                       /* without its text */
+    dnn_scope scope;
+    dnn_descriptor read;                 /* in scope */
+} dnn_ready;
+/* The plan and where it is split what it leaves out. sums: of SUMS, dnn_sums_room floats where it is split. */
+hz_status dnn_run(const dnn_ready *r, void *const data[DNN_SLOTS], void *workspace, void *stream);
+size_t dnn_run_workspace(const dnn_ready *r);      /* bytes */
+
+/* --- timer.c: by the card's own clock --- */
+/* Microseconds, of 20 runs in a recorded launch, the best of 5; over memory of its own. */
+hz_status dnn_clock_begin(dnn_timer *t, const dnn_key *k);
+void dnn_clock_end(dnn_timer *t);
+
+#ifdef __cplusplus
+}
+#endif
 #endif

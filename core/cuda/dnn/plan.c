@@ -1,5 +1,5 @@
-/* plan.c: from a graph to plans, by cuDNN's heuristics; to text and back; and running one. What is kept of a plan is its
-   text: the first run and all later ones, here or from a file, read the same bytes. */
+/* plan.c: from a graph to plans, by cuDNN's heuristics; to text and back; and running one. What is kept of a plan is
+   its text: the first run and all later ones, here or from a file, read the same bytes. */
 #include "cuda/dnn/dnn.h"
 #include <stdlib.h>
 #include <string.h>
@@ -62,9 +62,11 @@ static int suits(const dnn_key *k, dnn_descriptor config, int *number)
     dnn_scope s = { 0 };
     dnn_descriptor engine = dnn_make(&s, CUDNN_BACKEND_ENGINE_DESCRIPTOR);
     if (!s.status) {
-        dnn.cudnnBackendGetAttribute(config, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &one, &engine);
+        dnn.cudnnBackendGetAttribute(config, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &one,
+                                     &engine);
         dnn.cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, 1, &one, &index);
-        dnn.cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE, NOTES, &n, note);
+        dnn.cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE, NOTES, &n,
+                                     note);
     }
     *number = (int)index;
     dnn_end(&s);
@@ -126,8 +128,8 @@ hz_status dnn_plan_read(dnn_scope *s, const dnn_target *t, dnn_plan *p, dnn_desc
     return s->status;
 }
 
-hz_status dnn_execute(const dnn_target *t, const dnn_key *k, int split, dnn_descriptor plan, void *const data[DNN_SLOTS],
-                      void *workspace, void *stream)
+hz_status dnn_execute(const dnn_target *t, const dnn_key *k, int split, dnn_descriptor plan,
+                      void *const data[DNN_SLOTS], void *workspace, void *stream)
 {
     int64_t id[DNN_SLOTS];
     void *at[DNN_SLOTS];
