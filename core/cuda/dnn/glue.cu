@@ -102,7 +102,12 @@ void glue_slope(void *stream, int dtype, void *dx, const void *y, int64_t n, hz_
 
 enum { WIDE = 32, HIGH = BLOCK / WIDE, STRETCH = 64, STRETCHES = 512 };
 
-static int64_t stretches(int64_t rows) { return min(ceil_div(rows, STRETCH), (int64_t)STRETCHES); }
+static int64_t stretches(int64_t rows)
+{
+    int64_t n = (rows + STRETCH - 1) / STRETCH;
+    return n < STRETCHES ? n : STRETCHES;
+}
+
 int64_t glue_parts(int64_t rows, int64_t channels) { return stretches(rows) * channels; }
 
 /* Threads hold a sum each; those of one column meet in row 0 of the block. */
@@ -132,7 +137,7 @@ template <class T> static __global__ void sum_kernel(const T *y, float *parts, i
 template <class T> static void sum_all(void *stream, const T *y, int64_t rows, int64_t channels, float *parts,
                                        float *sums)
 {
-    unsigned across = (unsigned)ceil_div(channels, WIDE), n = (unsigned)stretches(rows);
+    unsigned across = (unsigned)((channels + WIDE - 1) / WIDE), n = (unsigned)stretches(rows);
     HZ_LAUNCH(sum_kernel<T>, dim3(across, n), BLOCK, 0, stream, y, parts, rows, channels);
     HZ_LAUNCH(sum_kernel<float>, dim3(across, 1), BLOCK, 0, stream, (const float *)parts, sums, (int64_t)n, channels);
 }

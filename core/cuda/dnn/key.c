@@ -1,6 +1,7 @@
 /* key.c: what a convolution's node computes, as a key that plans are found by; it has a text from which it can be made
    again, so a list of file names of plans says what they are for. Nothing here calls cuDNN. */
-#include "cuda/dnn/dnn.h"
+#include "bounds.h"
+#include "cuda/dnn/key.h"
 #include "slide.h"
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,6 @@
 /* plan.c: from a graph to plans, by cuDNN's heuristics; to text and back; and running one. What is kept of a plan is
    its text: the first run and all later ones, here or from a file, read the same bytes. */
+#include "bounds.h"
 #include "cuda/dnn/dnn.h"
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
    memory; their gradient leaves cuDNN as bf16, into the workspace, and is widened (for f32 cuDNN has one slow engine).
    Workspace: the plan's, then dw as bf16, then parts of the bias's gradient. */
 #include "cuda/dnn/glue.h"
-#include "cuda/dnn/here.h"
+#include "cuda/dnn/ready.h"
 #include <stdlib.h>
 
 enum { LINE = 256 };

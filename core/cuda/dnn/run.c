@@ -1,6 +1,6 @@
 /* run.c: a plan and what it leaves out, on a card. Workspace: the plan's, then parts of sums. */
-#include "cuda/dnn/dnn.h"
 #include "cuda/dnn/glue.h"
+#include "cuda/dnn/ready.h"
 
 enum { LINE = 256 };
 
@@ -9,8 +9,8 @@ static size_t lines(size_t bytes) { return (bytes + LINE - 1) / LINE * LINE; }
 size_t dnn_run_workspace(const dnn_ready *r)
 {
     const dnn_key *k = &r->key;
-    int sums = r->plan.split && dnn_key_uses(k, 0, DNN_SUMS);
-    return lines((size_t)r->plan.workspace) + (sums ? (size_t)glue_parts(k->n * k->h * k->w, k->ci) * 4 : 0);
+    int sums = r->split && dnn_key_uses(k, 0, DNN_SUMS);
+    return lines(r->workspace) + (sums ? (size_t)glue_parts(k->n * k->h * k->w, k->ci) * 4 : 0);
 }
 
 static void complete(const dnn_ready *r, void *const data[DNN_SLOTS], float *parts, void *stream)
@@ -28,8 +28,8 @@ static void complete(const dnn_ready *r, void *const data[DNN_SLOTS], float *par
 
 hz_status dnn_run(const dnn_ready *r, void *const data[DNN_SLOTS], void *workspace, void *stream)
 {
-    hz_status status = dnn_execute(r->target, &r->key, r->plan.split, r->read, data, workspace, stream);
-    if (!status && r->plan.split)
-        complete(r, data, (float *)((char *)workspace + lines((size_t)r->plan.workspace)), stream);
+    hz_status status = dnn_launch(r, data, workspace, stream);
+    if (!status && r->split)
+        complete(r, data, (float *)((char *)workspace + lines(r->workspace)), stream);
     return status;
 }

@@ -65,7 +65,8 @@ static double best(runtime_graph *g, runtime_clock *clock)
 static double time_plan(void *self, const dnn_target *t, const dnn_key *k, const dnn_plan *p, dnn_descriptor read)
 {
     const stage *s = self;
-    dnn_ready r = { .target = t, .key = *k, .plan = *p, .read = read };
+    dnn_held held = { .target = t, .read = read };
+    dnn_ready r = { .key = *k, .split = p->split, .workspace = (size_t)p->workspace, .held = &held };
     size_t bytes = dnn_run_workspace(&r);
     void *workspace = bytes ? runtime_alloc(bytes) : NULL;
     runtime_graph *g = NULL;
