@@ -65,5 +65,6 @@ $(BUILD)/test/planted-asan: $(PLANTED_SRC) $(wildcard core/cuda/*.h core/cuda/em
 	@mkdir -p $(@D)
 	$(CXX) $(EMU_FLAGS) -fsanitize=address,undefined -fno-sanitize-recover=undefined -x c++ -o $@ $(PLANTED_SRC)
 
+include core/cuda/dnn/dnn.mk
 -include $(EMU_OBJ:.o=.d) $(CUDA_OBJ:.o=.d)
 .PHONY: devices no-emu no-cuda

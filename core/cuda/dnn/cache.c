@@ -201,3 +201,10 @@ hz_status dnn_cache_write(const char *folder, const dnn_target *t, const dnn_key
         unlink(beside);
     return done ? HZ_OK : cuda_core->fail(HZ_EIO, "cudnn: '%s' cannot be written: %s", path, strerror(why));
 }
+
+void dnn_cache_drop(const char *folder, const dnn_target *t, const dnn_key *k)
+{
+    char path[PATH];
+    if (!place(folder, t, k, path))
+        unlink(path);
+}

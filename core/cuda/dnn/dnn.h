@@ -31,7 +31,7 @@ hz_status dnn_check(cudnnStatus_t answer, const char *doing);
 
 /* --- graph.c: descriptors. They live until their scope ends; after a failure calls do nothing. --- */
 typedef cudnnBackendDescriptor_t dnn_descriptor;
-enum { DNN_MADE = 192 };
+enum { DNN_MADE = 256 };
 typedef struct dnn_scope {
     hz_status status;                    /* of what failed first; its message is set */
     int count;
@@ -106,6 +106,7 @@ dnn_folders dnn_folders_usual(void);
 hz_status dnn_cache_read(const char *folder, const dnn_target *t, const dnn_key *k, int effort, dnn_plans *out);
 /* Another process that was first is left in place unless what it wrote is of less effort or spoilt. */
 hz_status dnn_cache_write(const char *folder, const dnn_target *t, const dnn_key *k, int effort, const dnn_plans *list);
+void dnn_cache_drop(const char *folder, const dnn_target *t, const dnn_key *k);
 
 /* --- tune.c: which plan runs --- */
 /* Microseconds of one run of what was read of `p`, with what it leaves to other kernels; below 0: it does not run. */

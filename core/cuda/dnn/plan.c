@@ -24,10 +24,10 @@ static void address(dnn_scope *s, dnn_descriptor d, const dnn_target *t)
 }
 
 /* What cuDNN proposes, best first; how many. */
-static int propose(dnn_scope *s, const dnn_target *t, dnn_descriptor graph, dnn_descriptor config[CONFIGS])
+static int propose(dnn_scope *s, const dnn_target *t, dnn_descriptor graph, cudnnBackendHeurMode_t mode,
+                   dnn_descriptor config[CONFIGS])
 {
     int64_t n = 0, got = 0;
-    cudnnBackendHeurMode_t mode = CUDNN_HEUR_MODE_A;
     dnn_descriptor h = dnn_make(s, CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
     dnn_set_descriptor(s, h, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph);
     dnn_set(s, h, CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, 1, &mode);
@@ -97,22 +97,33 @@ static int build(const dnn_target *t, dnn_descriptor config, dnn_plan *out)
     return out->text != NULL;
 }
 
-hz_status dnn_build(const dnn_target *t, const dnn_key *k, int split, int most, dnn_plans *list, int *proposed)
+/* Adds the plans of a mode of cuDNN's that suit; how many there were, built or not. */
+static int add_proposals(dnn_scope *s, const dnn_target *t, const dnn_key *k, dnn_descriptor graph,
+                         cudnnBackendHeurMode_t mode, int most, dnn_plan like, dnn_plans *list)
 {
-    dnn_scope s = { 0 };
-    dnn_descriptor config[CONFIGS], graph = dnn_graph(&s, t, k, split);
-    int n = graph ? propose(&s, t, graph, config) : 0, built = 0;
-    *proposed = 0;
+    dnn_descriptor config[CONFIGS];
+    int n = propose(s, t, graph, mode, config), suit = 0, built = 0;
     for (int i = 0; i < n; i++) {
-        dnn_plan p = { .split = split };
+        dnn_plan p = like;
         if (!suits(k, config[i], &p.engine))
             continue;
-        ++*proposed;
+        suit++;
         if (built < most && list->count < DNN_LIMIT && build(t, config[i], &p)) {
             list->plan[list->count++] = p;
             built++;
         }
     }
+    return suit;
+}
+
+hz_status dnn_build(const dnn_target *t, const dnn_key *k, int split, int most, dnn_plans *list, int *proposed)
+{
+    dnn_scope s = { 0 };
+    dnn_plan like = { .split = split };
+    dnn_descriptor graph = dnn_graph(&s, t, k, split);
+    *proposed = graph ? add_proposals(&s, t, k, graph, CUDNN_HEUR_MODE_A, most, like, list) : 0;
+    if (graph && !*proposed && !s.status)        /* of f32 without tensor cores it does not think first */
+        *proposed = add_proposals(&s, t, k, graph, CUDNN_HEUR_MODE_FALLBACK, most, like, list);
     hz_status status = s.status;
     dnn_end(&s);
     return status;

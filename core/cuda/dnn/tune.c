@@ -60,7 +60,10 @@ static hz_status find(const dnn_target *t, const dnn_folders *f, int effort, con
                       dnn_plan *out, int *kept)
 {
     dnn_plans list = { 0 };
-    *kept = !dnn_cache_read(f->own, t, k, effort, &list) && take(t, timer, k, &list, out);
+    int there = !dnn_cache_read(f->own, t, k, effort, &list);
+    *kept = there && take(t, timer, k, &list, out);
+    if (there && !*kept)                 /* whole, but cuDNN does not take it: what is found now goes there */
+        dnn_cache_drop(f->own, t, k);
     if (*kept || (!dnn_cache_read(f->packs, t, k, effort, &list) && take(t, timer, k, &list, out)))
         return HZ_OK;
     hz_status status = dnn_propose(t, k, effort, &list);
