@@ -44,11 +44,13 @@ static hz_arg image(int64_t n, int64_t h, int64_t w, int64_t c)
     return (hz_arg){ .data = some, .dtype = HZ_BF16, .ndim = 4, .shape = { n, h, w, c } };
 }
 
-static const struct { int op, act, tf32, dtype; float alpha; const char *key; } works[] = {
+static const struct { int op, act, tf32, dtype; float alpha; const char *key; int sums; } works[] = {
     { OP_conv2d, HZ_RELU, 0, HZ_BF16, 7, "conv+act-bf16-4x9x8x3-3x2x5-s2x3-p1.0.1.0-bias+relu=0" },
     { OP_conv2d, HZ_ELU, 1, HZ_F32, 0.5f, "conv+act-tf32-4x9x8x3-3x2x5-s2x3-p1.0.1.0-bias+elu=0.5" },
     { OP_conv2d_dx, HZ_LINEAR, 0, HZ_F32, 0, "dx-f32-4x9x8x3-3x2x5-s2x3-p1.0.1.0" },
     { OP_conv2d_dx, HZ_LEAKY, 1, HZ_BF16, 0.25f, "dx+act-bf16-4x9x8x3-3x2x5-s2x3-p1.0.1.0-leaky=0.25" },
+    { OP_conv2d_dx, HZ_RELU, 0, HZ_BF16, 0, "dx+act+sums-bf16-4x9x8x3-3x2x5-s2x3-p1.0.1.0-relu=0", 1 },
+    { OP_conv2d_dx, HZ_LINEAR, 0, HZ_BF16, 0, "dx-bf16-4x9x8x3-3x2x5-s2x3-p1.0.1.0", 1 },
     { OP_conv2d_dw, HZ_LINEAR, 0, HZ_BF16, 0, "dw-bf16-4x9x8x3-3x2x5-s2x3-p1.0.1.0" },
 };
 
@@ -64,7 +66,7 @@ START_TEST(a_node_has_the_key_of_what_it_computes)
     w.in[2] = bias;
     w.out[0] = w.op == OP_conv2d ? y : w.op == OP_conv2d_dx ? x : weights;
     w.nin = w.op == OP_conv2d_dw ? 2 : 3;
-    dnn_key k = dnn_key_of(&w);
+    dnn_key k = dnn_key_of(&w, works[_i].sums);
     ck_assert_str_eq(dnn_key_text(&k, text), works[_i].key);
     ck_assert_int_eq(k.oh, 5);
     ck_assert_int_eq(k.ow, 3);

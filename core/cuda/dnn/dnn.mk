@@ -9,10 +9,12 @@
 CUDNN_HOME ?= $(patsubst %/include/cudnn.h,%,$(firstword $(wildcard $(CUDA_HOME)/include/cudnn.h \
                 /usr/local/cuda/include/cudnn.h /usr/include/cudnn.h)))
 DNN_C     = $(wildcard core/cuda/dnn/*.c)
-DNN_CARD  = $(patsubst %,core/cuda/dnn/%.c,here rows run timer)      # with a card alone
+DNN_ROWS  = $(patsubst %,core/cuda/dnn/%.c,rows run key)             # for a card and for the emulation
+DNN_BARE  = core/cuda/dnn/without.c
 DNN_MAINS = $(patsubst %,core/cuda/dnn/%.c,keys packs)
-DNN_PLANS = $(filter-out $(DNN_CARD) $(DNN_MAINS),$(DNN_C))          # build plans, with a card or without
-DNN_LIB   = $(DNN_PLANS:core/cuda/%.c=$(BUILD)/%.o)
+DNN_PLANS = $(filter-out $(DNN_ROWS) $(DNN_BARE) $(DNN_MAINS) core/cuda/dnn/here.c core/cuda/dnn/timer.c,$(DNN_C))
+DNN_CUDA  = $(if $(CUDNN_HOME),$(DNN_PLANS) core/cuda/dnn/here.c core/cuda/dnn/timer.c,$(DNN_BARE))
+DNN_LIB   = $(patsubst core/cuda/%.c,$(BUILD)/%.o,$(DNN_PLANS) core/cuda/dnn/key.c)
 FAKE      = $(BUILD)/test/fake_libcuda
 
 $(BUILD)/dnn/%.o: CFLAGS += $(CUDNN_HOME:%=-isystem %/include)

@@ -1,5 +1,5 @@
-/* glue.cu: small kernels around convolutions (glue.h). They are bound by memory: a thread moves 16 bytes at a time where
-   the count allows it, and sums read each value once. */
+/* glue.cu: small kernels around convolutions (glue.h). They are bound by memory: a thread moves 16 bytes at a time
+   where the count allows it. */
 #include "cuda/dnn/glue.h"
 #include "cuda/kern/act.h"
 
@@ -96,56 +96,4 @@ void glue_slope(void *stream, int dtype, void *dx, const void *y, int64_t n, hz_
         slope_all(stream, (bf16 *)dx, (const bf16 *)y, n, act);
     else
         slope_all(stream, (float *)dx, (const float *)y, n, act);
-}
-
-/* ---- sums over rows: blocks of 32 columns by 8 rows, a stretch of rows each; then over the stretches ---- */
-
-enum { WIDE = 32, HIGH = BLOCK / WIDE, STRETCH = 64, STRETCHES = 512 };
-
-static int64_t stretches(int64_t rows)
-{
-    int64_t n = (rows + STRETCH - 1) / STRETCH;
-    return n < STRETCHES ? n : STRETCHES;
-}
-
-int64_t glue_parts(int64_t rows, int64_t channels) { return stretches(rows) * channels; }
-
-/* Threads hold a sum each; those of one column meet in row 0 of the block. */
-static __device__ void meet(float sum, float *to, int64_t column, int64_t channels)
-{
-    __shared__ float part[HIGH][WIDE];
-    int across = threadIdx.x % WIDE, down = threadIdx.x / WIDE;
-    part[down][across] = sum;
-    __syncthreads();
-    if (down == 0 && column < channels) {
-        for (int i = 1; i < HIGH; i++)
-            sum += part[i][across];
-        to[column] = sum;
-    }
-}
-
-template <class T> static __global__ void sum_kernel(const T *y, float *parts, int64_t rows, int64_t channels)
-{
-    int64_t column = blockIdx.x * (int64_t)WIDE + threadIdx.x % WIDE, each = (rows + gridDim.y - 1) / gridDim.y;
-    int64_t from = blockIdx.y * each, to = from + each < rows ? from + each : rows;
-    float sum = 0;
-    for (int64_t i = from + threadIdx.x / WIDE; i < to && column < channels; i += HIGH)
-        sum += load(y, i * channels + column);
-    meet(sum, parts + blockIdx.y * channels, column, channels);
-}
-
-template <class T> static void sum_all(void *stream, const T *y, int64_t rows, int64_t channels, float *parts,
-                                       float *sums)
-{
-    unsigned across = (unsigned)((channels + WIDE - 1) / WIDE), n = (unsigned)stretches(rows);
-    HZ_LAUNCH(sum_kernel<T>, dim3(across, n), BLOCK, 0, stream, y, parts, rows, channels);
-    HZ_LAUNCH(sum_kernel<float>, dim3(across, 1), BLOCK, 0, stream, (const float *)parts, sums, (int64_t)n, channels);
-}
-
-void glue_sum(void *stream, int dtype, const void *y, int64_t rows, int64_t channels, float *parts, float *sums)
-{
-    if (dtype == HZ_BF16)
-        sum_all(stream, (const bf16 *)y, rows, channels, parts, sums);
-    else
-        sum_all(stream, (const float *)y, rows, channels, parts, sums);
 }

@@ -1,5 +1,5 @@
-/* glue.h: small kernels around convolutions: weights to bf16 and back, what a plan leaves out, and sums over channels.
-   Floats are summed in a fixed order. dtype: HZ_F32 or HZ_BF16. */
+/* glue.h: small kernels around convolutions: weights to bf16 and back, and what a plan leaves out. dtype: HZ_F32 or
+   HZ_BF16. */
 #ifndef CUDA_DNN_GLUE_H
 #define CUDA_DNN_GLUE_H
 #include "cuda/kernel.h"
@@ -15,9 +15,6 @@ void glue_activate(void *stream, int dtype, void *y, const float *bias, int64_t 
                    hz_act_attr act);
 /* dx *= act'(.), told by the activation's output y, both of n elements */
 void glue_slope(void *stream, int dtype, void *dx, const void *y, int64_t n, hz_act_attr act);
-/* sums (channels) over rows of y (rows,channels), by partial sums in `parts`, glue_parts floats */
-void glue_sum(void *stream, int dtype, const void *y, int64_t rows, int64_t channels, float *parts, float *sums);
-int64_t glue_parts(int64_t rows, int64_t channels);
 
 #ifdef __cplusplus
 }

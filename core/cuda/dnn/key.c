@@ -58,7 +58,7 @@ static void set_window(dnn_key *k, const hz_window *a, const hz_arg *x, const hz
     k->after[1] = max((v.ow - 1) * v.sw + v.kw - v.w - v.left, 0);
 }
 
-dnn_key dnn_key_of(const hz_work *w)
+dnn_key dnn_key_of(const hz_work *w, int sums)
 {
     int i = w->op == OP_conv2d ? 0 : w->op == OP_conv2d_dx ? 1 : 2;
     const hz_arg *x = operand(w, nodes[i].x), *y = operand(w, nodes[i].y);
@@ -68,6 +68,8 @@ dnn_key dnn_key_of(const hz_work *w)
     set_window(&k, a, x, y);
     k.bias = w->op == OP_conv2d && w->nin > 2 && w->in[2].data;
     k.pattern = k.bias || a->act != HZ_LINEAR ? nodes[i].dressed : nodes[i].bare;
+    if (sums && k.pattern == DNN_DX_ACT)
+        k.pattern = DNN_DX_ACT_SUMS;
     if (k.pattern != DNN_DW)
         k.act = (hz_act_attr){ .act = a->act, .alpha = acts[a->act].alpha ? a->alpha : 0 };
     return k;

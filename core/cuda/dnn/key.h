@@ -32,8 +32,8 @@ typedef struct dnn_key {
 const char *dnn_pattern_name(int pattern);
 int dnn_pattern_alone(int pattern);      /* the product it begins with */
 const char *dnn_type_name(int type);
-/* What conv2d, conv2d_dx and conv2d_dw compute over f32 or bf16. */
-dnn_key dnn_key_of(const hz_work *w);
+/* What conv2d, conv2d_dx and conv2d_dw compute over f32 or bf16. sums: 1: of an activation's gradient also its sums. */
+dnn_key dnn_key_of(const hz_work *w, int sums);
 /* Names the key wholly, as a file: "conv+act-bf16-128x32x32x64-..."; returns `text`. */
 enum { DNN_KEYTEXT = 192 };
 char *dnn_key_text(const dnn_key *k, char text[DNN_KEYTEXT]);

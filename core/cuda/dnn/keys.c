@@ -1,6 +1,7 @@
 /* keys.c: libhz_keys.so, a device that computes nothing: it prints the key of each convolution of the plans made on it,
    as a card would be asked for them. So the list of what packs hold is made by the networks themselves (keys.lua). */
 #include "cuda/dnn/key.h"
+#include "cuda/sums.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +44,7 @@ static hz_program *program_new(const hz_work *works, int count, int train)
     for (int i = 0; i < count; i++) {
         const hz_work *w = &works[i];
         if (w->op == OP_conv2d || w->op == OP_conv2d_dx || w->op == OP_conv2d_dw) {
-            dnn_key k = dnn_key_of(w);
+            dnn_key k = dnn_key_of(w, sums_wanted(works, count, i));
             puts(dnn_key_text(&k, text));
         }
     }

@@ -1,5 +1,5 @@
-/* ready.h: a convolution that is ready to run on a card: what the rows need of cuDNN (here.c), and of what stands for it
-   in the emulation (emu/dnn.cu). */
+/* ready.h: a convolution that is ready to run on a card: what the rows need of cuDNN (here.c), and of what stands for
+   it in the emulation (emu/dnn.cu). */
 #ifndef CUDA_DNN_READY_H
 #define CUDA_DNN_READY_H
 #include "cuda/dnn/key.h"
@@ -15,7 +15,7 @@ typedef struct dnn_ready {
     void *held;                          /* by who made it */
 } dnn_ready;
 
-int dnn_here(void);                      /* 1: the card has cuDNN; 0, message set */
+int dnn_here(void);                      /* 1: there is cuDNN for the card; 0, message set */
 dnn_ready *dnn_ready_new(const dnn_key *k);      /* new; NULL: there is no plan for it */
 void dnn_ready_free(dnn_ready *r);       /* NULL is fine */
 /* Launches what was planned; data by slot. */
