@@ -23,6 +23,7 @@ FLAGS_audio/avx512 = -O3 -ffp-contract=fast -mavx512f -mavx512dq -mfma
 
 LUAJIT_CFLAGS := $(shell pkg-config --cflags luajit 2>/dev/null)
 LUAJIT_LIBS   := $(shell pkg-config --libs luajit 2>/dev/null)
+HAVE_CHECK    := $(shell pkg-config --exists check 2>/dev/null && echo yes)
 
 # Public headers in the order of the ladder: each may include only those above it.
 HEADERS = base memory tensor op graph backend cpu plan camera strings plugin codec pictures mel sound measure
@@ -73,7 +74,6 @@ $(BUILD)/hz.pc: .ci/pc.sh core/base.c
 # ---- running and testing ----
 
 CTEST = $(patsubst test/c/%.c,$(BUILD)/test/%,$(wildcard test/c/*_test.c))
-HAVE_CHECK := $(shell pkg-config --exists check 2>/dev/null && echo yes)
 
 $(BUILD)/test/%: test/c/%.c $(BUILD)/libhz.so
 	@mkdir -p $(@D)

@@ -5,11 +5,12 @@ NVCC     ?= $(firstword $(shell command -v nvcc 2>/dev/null) $(wildcard /usr/loc
 CUDA_HOME = $(patsubst %/bin/nvcc,%,$(NVCC))
 HAVE_CXX := $(shell command -v $(CXX) 2>/dev/null)
 
-CARD_C   = $(wildcard core/cuda/*.c)
-CARD_CU  = $(wildcard core/cuda/kern/*.cu)
+include core/cuda/dnn/dnn.mk
+CARD_C   = $(wildcard core/cuda/*.c) $(DNN_ROWS)
+CARD_CU  = $(wildcard core/cuda/kern/*.cu core/cuda/dnn/*.cu)
 EMU_C    = $(filter-out core/cuda/runtime_cuda.c,$(CARD_C))
 EMU_OBJ  = $(EMU_C:core/cuda/%.c=$(BUILD)/emu/%.o) $(CARD_CU:core/cuda/%.cu=$(BUILD)/emu/%.o) \
-           $(patsubst core/cuda/%.cc,$(BUILD)/emu/%.o,$(wildcard core/cuda/emu/*.cc))
+           $(patsubst core/cuda/%,$(BUILD)/emu/%.o,$(basename $(wildcard core/cuda/emu/*.cc core/cuda/emu/*.cu)))
 EMU_FLAGS = -std=c++17 $(OPT) -g -fPIC -fvisibility=hidden -ffp-contract=off -fno-exceptions -fno-rtti -Wall -Wextra \
             -Wno-unused-parameter -Wno-missing-field-initializers -Icore -I$(BUILD) $(SAN)
 
@@ -24,14 +25,14 @@ CUDA_ARCHS ?= 75 80 90 100 120
 CUDA_LAST   = $(lastword $(CUDA_ARCHS))
 CUDA_ARCH   = $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) \
               -gencode arch=compute_$(CUDA_LAST),code=compute_$(CUDA_LAST)
-CUDA_OBJ    = $(CARD_C:core/cuda/%.c=$(BUILD)/cuda/%.o) $(CARD_CU:core/cuda/%.cu=$(BUILD)/cuda/%.o)
+CUDA_OBJ    = $(patsubst core/cuda/%.c,$(BUILD)/cuda/%.o,$(CARD_C) $(DNN_CUDA)) $(CARD_CU:core/cuda/%.cu=$(BUILD)/cuda/%.o)
 # Without these flags nvcc's host code wants libstdc++; with them the shared object needs libc alone.
 CUDA_HOST   = -fPIC,-fvisibility=hidden,-fno-threadsafe-statics,-fno-exceptions,-fno-rtti
 
 $(BUILD)/cuda/device.o: $(BUILD)/commit.inc
 $(BUILD)/cuda/%.o: core/cuda/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -isystem $(CUDA_HOME)/include -MMD -MP -c -o $@ $<
+	$(CC) $(CFLAGS) -isystem $(CUDA_HOME)/include $(CUDNN_HOME:%=-isystem %/include) -MMD -MP -c -o $@ $<
 $(BUILD)/cuda/%.o: core/cuda/%.cu
 	@mkdir -p $(@D)
 	$(NVCC) -std=c++17 -O3 $(CUDA_ARCH) -t2 -Icore -I$(BUILD) -Xcompiler $(CUDA_HOST) -Xptxas -v -MMD -MP -c -o $@ $< \

@@ -37,8 +37,9 @@ typedef struct cuda_kernel {
     int (*accepts)(const hz_work *w);                 /* 1 if it runs this node; data pointers may lead nowhere */
     size_t (*memory)(const hz_work *w);               /* NULL: none */
     size_t (*workspace)(const hz_work *w, const void *state);  /* NULL: none */
-    /* Host state of a node, made once, before anything runs: plans of a library. *out may stay NULL. NULL: none */
-    hz_status (*prepare)(const hz_work *w, void **out);
+    /* Host state of a node, made once, before anything runs: plans of a library. *out may stay NULL. sums: 1 if sums of
+       out[0] are wanted of who yields_sums. NULL: none */
+    hz_status (*prepare)(const hz_work *w, int sums, void **out);
     void (*discard)(void *state);
     int (*yields_sums)(const hz_work *w, const void *state);    /* NULL: it does not */
     /* Launches; it neither waits nor allocates, and reads nothing that changes from step to step: a run of nodes is
@@ -51,6 +52,8 @@ enum { CUDA_KERNELS = 4 };                            /* rows of a list at most 
 #define OP(name, ...) extern const cuda_kernel plain_##name;
 #include "hz/op.def"
 #undef OP
+/* dnn/: convolutions by cuDNN. */
+extern const cuda_kernel cudnn_conv2d, cudnn_conv2d_dx, cudnn_conv2d_dw;
 const cuda_kernel *const *cuda_kernels(int op);       /* the first that accepts a node runs it; ends with NULL */
 
 extern const hz_core *cuda_core;                      /* what the core lends: messages, questions about works */

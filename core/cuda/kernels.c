@@ -3,7 +3,7 @@
 
 static const cuda_kernel *const lists[OP_COUNT][CUDA_KERNELS + 1] = {
     [OP_input] = { &plain_input },
-    [OP_conv2d] = { &plain_conv2d },
+    [OP_conv2d] = { &cudnn_conv2d, &plain_conv2d },
     [OP_dense] = { &plain_dense },
     [OP_act] = { &plain_act },
     [OP_dropout] = { &plain_dropout },
@@ -14,8 +14,8 @@ static const cuda_kernel *const lists[OP_COUNT][CUDA_KERNELS + 1] = {
     [OP_add] = { &plain_add },
     [OP_softmax] = { &plain_softmax },
     [OP_xent] = { &plain_xent },
-    [OP_conv2d_dx] = { &plain_conv2d_dx },
-    [OP_conv2d_dw] = { &plain_conv2d_dw },
+    [OP_conv2d_dx] = { &cudnn_conv2d_dx, &plain_conv2d_dx },
+    [OP_conv2d_dw] = { &cudnn_conv2d_dw, &plain_conv2d_dw },
     [OP_dense_dx] = { &plain_dense_dx },
     [OP_dense_dw] = { &plain_dense_dw },
     [OP_bias_grad] = { &plain_bias_grad },

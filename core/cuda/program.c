@@ -1,6 +1,7 @@
 /* program.c: programs of a card. A range of nodes that is asked for again is recorded once and replayed from then on:
    all that changes from step to step lies in an hz_step on the device, which a launch before the replay fills in. */
 #include "cuda/program.h"
+#include "cuda/sums.h"
 #include "batch.h"
 #include <stdlib.h>
 
@@ -71,14 +72,14 @@ static void *zeroed(size_t bytes)
     return p;
 }
 
-static hz_status prepare(hz_program *p, node *n, const hz_work *w)
+static hz_status prepare(hz_program *p, node *n, const hz_work *w, int sums)
 {
     const cuda_kernel *k = choose(w);
     if (!k)
         return refuse(w);
     n->work = *w;
     n->kernel = k;
-    hz_status status = k->prepare ? k->prepare(w, &n->state) : HZ_OK;
+    hz_status status = k->prepare ? k->prepare(w, sums, &n->state) : HZ_OK;
     size_t bytes = !status && k->memory ? k->memory(w) : 0;
     if (bytes && !(n->memory = zeroed(bytes)))
         return HZ_EMEM;
@@ -109,24 +110,12 @@ void program_free(hz_program *p)
     free(p);
 }
 
-/* Who made what lies at `data` before node `to`; NULL: nobody here. */
-static node *maker(hz_program *p, const void *data, int to)
-{
-    for (int i = to - 1; i >= 0; i--)
-        for (int k = 0; k < p->nodes[i].work.nout; k++)
-            if (p->nodes[i].work.out[k].data == data)
-                return k == 0 ? &p->nodes[i] : NULL;
-    return NULL;
-}
-
 /* A bias's gradient is summed up by the kernel that makes what is to be summed, where it can. */
-static hz_status share_sums(hz_program *p)
+static hz_status share_sums(hz_program *p, const hz_work *works)
 {
     for (int i = 0; i < p->count; i++) {
-        node *n = &p->nodes[i];
-        if (n->work.op != OP_conv2d_dw || n->work.nout < 2 || !n->work.out[1].data)
-            continue;
-        node *by = maker(p, n->work.in[1].data, i);
+        int maker = sums_maker(works, i);
+        node *n = &p->nodes[i], *by = maker < 0 ? NULL : &p->nodes[maker];
         if (!by || !by->kernel->yields_sums || !by->kernel->yields_sums(&by->work, by->state))
             continue;
         by->sums_bytes = (size_t)n->work.out[1].shape[0] * sizeof *by->sums;
@@ -153,8 +142,8 @@ hz_program *program_new(const hz_work *works, int count, int train)
     p->nodes = nodes;
     hz_status status = HZ_OK;
     for (int i = 0; i < count && !status; i++)
-        status = prepare(p, &nodes[i], &works[i]);
-    status = status ? status : share_sums(p);
+        status = prepare(p, &nodes[i], &works[i], sums_wanted(works, count, i));
+    status = status ? status : share_sums(p, works);
     size_t workspace = p->workspace_bytes;
     p->workspace_bytes = 0;
     if (!status && workspace && (p->workspace = zeroed(workspace)))

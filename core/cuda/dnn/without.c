@@ -1,0 +1,15 @@
+/* without.c: what stands for cuDNN where its header was missing when this was built. */
+#include "cuda/dnn/ready.h"
+
+int dnn_here(void)
+{
+    cuda_core->fail(HZ_EDEVICE, "cudnn: this hz was built without cudnn.h; convolutions run by plain kernels");
+    return 0;
+}
+
+dnn_ready *dnn_ready_new(const dnn_key *k) { return NULL; }
+void dnn_ready_free(dnn_ready *r) {}
+hz_status dnn_launch(const dnn_ready *r, void *const data[DNN_SLOTS], void *workspace, void *stream)
+{
+    return HZ_EDEVICE;
+}
