@@ -186,7 +186,7 @@ t.case('without its Lua files hz says what to set', function()
 end)
 
 t.case('version: a line for each device, what it is or why it does not open', function()
-  local folder = t.hz:gsub('[^/]*$', 'test/devices')
+  local folder = t.hz:match '^(.*)/' .. '/test/devices'
   local env = ('HZ_BACKEND_PATH=%s '):format(t.quote(folder))
   local _, out = t.sh(env .. t.quote(t.hz) .. ' version')
   t.match(out, '\ndevices +cpu %w+, %d+ threads?\n +null\n +far: cpu [^\n]*\n')
