@@ -11,10 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct { const char *name; const hz_backend *(*open)(void); } rows[] = {
-    { "cpu", hz_cpu_backend },
-    { "null", null_backend },
-    { "far", far_backend },
+/* counted: "NAME:WHICH" is known, too, and the same */
+static const struct { const char *name; const hz_backend *(*open)(void); int counted; } rows[] = {
+    { "cpu", hz_cpu_backend, 0 },
+    { "null", null_backend, 0 },
+    { "far", far_backend, 1 },
 };
 enum { ROWS = sizeof rows / sizeof *rows, OPENED = 32, FOUND = 32, NAME = 32, PATHS = 2 * PATH_MAX };
 
@@ -162,8 +163,9 @@ static const hz_backend *open_named(const char *name)
 
 const hz_backend *hz_backend_named(const char *name)
 {
+    size_t n = strcspn(name, ":");
     for (int i = 0; i < ROWS; i++)
-        if (!strcmp(rows[i].name, name))
+        if (!strncmp(rows[i].name, name, n) && !rows[i].name[n] && (!name[n] || rows[i].counted))
             return rows[i].open();
     for (int i = 0; i < nopened; i++)
         if (!strcmp(opened[i].name, name))

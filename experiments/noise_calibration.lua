@@ -31,7 +31,7 @@ local knob, given = hz.args({
   { 'train',    nil,     'int',    'images that train', min = 10 },
   { 'test',     nil,     'int',    'test images', min = 10 },
   row('epochs', nil, { min = 2 }), row('batch', 200), row('dtype', 'bf16'),
-  hz.study.device,
+  row 'device',
   { 'controls', true,    'bool',   'low bits, shuffled labels, a weaker and a stronger classifier' },
   { 'margin',   nil,     'float',  'a loss of accuracy that does no harm', min = 0.0001, max = 0.5 },
   { 'alpha',    0.05,    'float',  'of the verdicts, one-sided', min = 0.0001, max = 0.4 },

@@ -2,7 +2,7 @@
    a card: whoever reads or writes them past hz_memory dies at once. What is copied out arrives only when it is waited
    for. So all that plans, training and mirrors do on a device with memory of its own is proved without one, to the
    same bits as on the CPU. A block is followed by a page that is never opened. HZ_FAR_BYTES is how much memory it has;
-   without it, as much as the host. */
+   without it, as much as the host. "far:1" is the same: another process that asks for it shares nothing with this. */
 #define _GNU_SOURCE
 #include "device/device.h"
 #include "hz/cpu.h"

@@ -21,6 +21,18 @@ static void set_path(void)
     setenv("HZ_BACKEND_PATH", path, 1);
 }
 
+/* The i-th of those that are listed behind those of every build; cards lie beside libhz.so where they were built. */
+static const char *listed(int i)
+{
+    const char *name = hz_backend_name(i);
+    for (int k = 3; name && k <= i; k++) {
+        const char *before = hz_backend_name(k);
+        i += !strcmp(before, "cuda") || !strcmp(before, "emu");
+        name = hz_backend_name(i);
+    }
+    return name;
+}
+
 START_TEST(devices_are_listed)
 {
     static const char *const all[] = { "cpu", "null", "far" };
@@ -28,15 +40,15 @@ START_TEST(devices_are_listed)
     unsetenv("HZ_BACKEND_PATH");
     for (int i = 0; i < n; i++)
         ck_assert_str_eq(hz_backend_name(i), all[i]);
-    ck_assert(!hz_backend_name(n) && !hz_backend_name(-1));
+    ck_assert(!listed(n) && !hz_backend_name(-1));
     set_path();
     write_file("libhz_cut.so", "no object at all");
     write_file("libhz_Loud.so", "");                    /* no name of a device */
     write_file("libhz_bare.so.old", "");
     static const char *const found[] = { "bare", "cut", "draft", "other", "refuses", "short", "tin" };
     for (int i = 0; i < 7; i++)
-        ck_assert_str_eq(hz_backend_name(n + i), found[i]);
-    ck_assert(!hz_backend_name(n + 7));
+        ck_assert_str_eq(listed(n + i), found[i]);
+    ck_assert(!listed(n + 7));
     ck_assert(!hz_backend_named("gpu"));
     SAYS("device: 'gpu' is not known; have cpu, null, far, ");
     SAYS("refuses, short, tin");
@@ -56,6 +68,7 @@ START_TEST(a_device_of_the_same_build_opens)
     ck_assert(hz_backend_named("tin") == b);            /* what is open stays */
     ck_assert(!hz_backend_named("tin:2"));
     SAYS("device: 'tin:2' is not known");
+    ck_assert(hz_backend_named("far:1") == hz_backend_named("far") && hz_backend_named("far"));
 }
 END_TEST
 

@@ -185,6 +185,17 @@ t.case('without its Lua files hz says what to set', function()
   t.match(err, 'set HZ_ROOT')
 end)
 
+t.case('version: a line for each device, what it is or why it does not open', function()
+  local folder = t.hz:match '^(.*)/' .. '/test/devices'
+  local env = ('HZ_BACKEND_PATH=%s '):format(t.quote(folder))
+  local _, out = t.sh(env .. t.quote(t.hz) .. ' version')
+  t.match(out, '\ndevices +cpu %w+, %d+ threads?\n +null\n +far: cpu [^\n]*\n')
+  t.match(out, '\n +refuses does not open: there is no such card; needs one\n')
+  t.match(out, '\n +tin: 0 in, 0 out\n')
+  local _, json = t.sh(env .. t.quote(t.hz) .. ' version --json')
+  t.match(json, '"devices": "cpu, null, far, [^"\n]*refuses %(refuses: there is no such card; needs one%), [^"\n]*tin"')
+end)
+
 t.case('version: HZ_CPU is named where it is set, and is intel or amd', function()
   local status, out = t.sh('HZ_CPU=amd ' .. t.quote(t.hz) .. ' version')
   t.equal(status, 0)

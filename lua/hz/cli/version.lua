@@ -1,23 +1,31 @@
 -- version.lua: hz version [--json]: what this build is and what it runs on.
 local c = require 'hz.c'
 local command = require 'hz.base.command'
+local devices = require 'hz.net.devices'
 
 local M = {}
 
--- "cpu, null, tin (why it does not open)"
-local function devices(C, text)
-  local list, i, name = {}, 0, C.hz_backend_name(0)
-  while name ~= nil do
-    list[i + 1] = text(name)
-    if C.hz_backend_named(list[i + 1]) == nil then list[i + 1] = ('%s (%s)'):format(list[i + 1], c.message()) end
-    i = i + 1
-    name = C.hz_backend_name(i)
+-- "cpu, null, tin (why it does not open)", for programs; for people a line each.
+local function in_line()
+  local list = {}
+  for i, name in ipairs(devices.names()) do
+    local text, why = devices.describe(name)
+    list[i] = text and name or ('%s (%s)'):format(name, why)
   end
   return table.concat(list, ', ')
 end
 
--- Rows of { name, value }. vendor: whose cores HZ_CPU has kernels chosen for; not there without.
-function M.facts()
+local function in_lines()
+  local list = {}
+  for i, name in ipairs(devices.names()) do
+    local text, why = devices.describe(name)
+    list[i] = text or ('%s does not open: %s'):format(name, (why:gsub('^' .. name .. ': ', '')))
+  end
+  return table.concat(list, '\n' .. (' '):rep(10))
+end
+
+-- Rows of { name, value }. shown: for people. vendor: whose cores HZ_CPU has kernels chosen for; not there without.
+function M.facts(shown)
   local C, text = c.C, c.ffi.string
   local pretended = (os.getenv 'HZ_CPU' or '') ~= ''
   local rows = {
@@ -26,7 +34,7 @@ function M.facts()
     { 'numerics', C.hz_numerics() },
     { 'isa', text(C.hz_cpu_isa()) },
     { 'threads', C.hz_cpu_threads() },
-    { 'devices', devices(C, text) },
+    { 'devices', shown and in_lines() or in_line() },
     { 'luajit', jit.version },
     { 'root', c.root },
     { 'library', c.library },
@@ -48,7 +56,7 @@ local function run(o)
   if o.json then
     print(json(M.facts()))
   else
-    for _, r in ipairs(M.facts()) do print(('%-9s %s'):format(r[1], r[2])) end
+    for _, r in ipairs(M.facts(true)) do print(('%-9s %s'):format(r[1], r[2])) end
   end
   return 0
 end

@@ -2,16 +2,18 @@
 --   auto             a card where one opens, else the CPU; the same as no name
 --   cpu, cuda, ...   one by name; cuda:1 one of several
 --   cuda:0,cuda:1    several of one kind: a sweep gives each of its processes one
--- Without device= the environment variable HZ_DEVICE says it. That no card opens is said once, on stderr, where one is
--- looked for: where this build has the library for it, or by HZ_DEVICE=auto.
+-- Without device= the environment variable HZ_DEVICE says it. Where neither does, a card is looked for if the machine
+-- has one. That it does not open is said once, on stderr.
 local c = require 'hz.c'
 local need = require 'hz.base.need'
+local posix = require 'hz.ext.posix'
 local say = require 'hz.base.say'
 local C = c.C
 
 local M = {}
 
-local CARD = 'cuda'                -- what auto looks for
+local CARD = 'cuda'                -- what auto looks for, and what the driver of such cards shows of them
+local SIGNS = { '/dev/nvidiactl', '/dev/nvidia0', '/dev/dxg' }
 local NEEDS = "a name: auto, cpu, cuda, cuda:1, ..."
 
 -- ---- names ----
@@ -82,19 +84,32 @@ local function is_built()
   end
 end
 
-local chosen                       -- by auto, once
+-- The card, or nil and why not.
+local function card()
+  if not is_built() then
+    return nil, ("this build has no device '%s', for want of nvcc when it was made"):format(CARD)
+  end
+  if C.hz_backend_named(CARD) == nil then return nil, c.message() end
+  return CARD
+end
+
+local function shows_one()
+  for _, path in ipairs(SIGNS) do
+    if posix.stat(path) then return true end
+  end
+end
+
+local chosen = {}                  -- by auto, once; [false]: without being asked
 
 local function auto(asked)
-  if chosen then return chosen end
-  chosen = 'cpu'
-  local built = is_built()
-  if built and C.hz_backend_named(CARD) ~= nil then
-    chosen = CARD
-  elseif (built or asked) and not os.getenv 'HZ_SWEEP_WORKER' then      -- of a sweep's processes the first has said it
-    say(('no card computes, but the CPU: %s'):format(built and c.message()
-      or ("this build has no device '%s', for want of nvcc when it was made"):format(CARD)))
+  if chosen[asked] then return chosen[asked] end
+  local name, why
+  if asked or shows_one() then name, why = card() end
+  if why and not os.getenv 'HZ_SWEEP_WORKER' then        -- of a sweep's processes the first has said it
+    say(('no card computes, but the CPU: %s'):format(why))
   end
-  return chosen
+  chosen[asked] = name or 'cpu'
+  return chosen[asked]
 end
 
 -- The devices that an option (nil: HZ_DEVICE) names, in order; at least one. In a process of a sweep the one that it

@@ -104,7 +104,8 @@ local shared = {
   schedule  = { 'string', 'how the rate falls', choices = optim.schedules },
   dtype     = { 'string', 'storage of activations and their gradients; parameters are f32; tf32: f32, of which a card '
                 .. 'rounds factors', choices = { 'f32', 'bf16', 'tf32' } },
-  device    = { 'string', 'what computes: cpu, cuda, cuda:1 (default: HZ_DEVICE, or auto: a card where there is one)' },
+  device    = { 'string', 'what computes: cpu, cuda, cuda:1; of a sweep several, cuda:0,cuda:1 (default: HZ_DEVICE, or '
+                .. 'auto: a card where there is one)' },
   exact     = { 'bool', 'bf16 without the kernels that also round inside a convolution' },
   smoothing = { 'float', 'label smoothing', min = 0, max = 0.999 },
   norm      = { 'string', 'of networks for sound: one set of statistics per mel row (as published), or per channel',
@@ -173,13 +174,9 @@ local function first_rows(self)
     { 'test', nil, 'int', ('test %s that are scored'):format(items), min = 1 },
     { 'protocol', nil, 'string', 'what is watched and scored', choices = { 'strict', 'paper' } },
     row 'optimizer', row 'rate', row 'schedule', row 'batch', row('dtype', { 'f32' }, list),
-    row('exact', false),
+    row('exact', false), row 'device',
   }
 end
-
--- The device of scripts that compute many cells.
-M.device = { 'device', nil, 'string', 'what computes: cpu, cuda, cuda:1; several, cuda:0,cuda:1, take cells each '
-  .. '(default: HZ_DEVICE, or auto: a card where there is one)' }
 
 -- How and where the work is done.
 local last_rows = {
@@ -187,7 +184,6 @@ local last_rows = {
   { 'svg', nil, 'string', 'file for the plot of accuracy over bits' },
   { 'parallel', 'auto', 'int', 'cells at a time, each in a process of its own; auto: as many as finish soonest',
     min = 1, max = 256, also = { 'auto' } },
-  M.device,
   protocol.asked[1], protocol.asked[2], protocol.force,
   { 'controls', false, 'bool', 'with two seeds or more also raw with fresh seeds, and raw with known damage' },
   { 'matrix', false, 'bool', 'test every trained net on every encoding' },
