@@ -216,7 +216,7 @@ function M.time(row, card, batch)
 end
 
 -- Launches before the nodes of a pass: the step's numbers, and the gate of what follows.
-local around = { forward = 1, backward = 2, update = 0 }
+local around = { forward = 1, backward = 1, update = 0 }
 
 local summed = { 'flops', 'bytes', 'compute', 'memory', 'seconds' }
 
