@@ -4,7 +4,7 @@
 # what it printed in FOLDER/STEP.txt; steps.jsonl says how each ended; test/cuda/summary.lua holds the results against
 # the goals. A step that fails, or lacks something, is named, and the next one runs.
 # --rehearse: the same in small on HZ_DEVICE (emu): that the script works; what needs a card or PyTorch is left out.
-# HZ_TORCH_PYTHON: a Python with PyTorch (python3). HZ_DATA: the folder of CIFAR-10; without it the speedrun is left out.
+# HZ_TORCH_PYTHON: a Python with PyTorch (python3). HZ_DATA: the folder of CIFAR-10; without it there is no speedrun.
 cd "$(dirname "$0")/../.." || exit 1
 rehearse=no
 [ "$1" = --rehearse ] && { rehearse=yes; shift; }
@@ -48,7 +48,7 @@ lacking() {
             card) [ $rehearse = yes ] || has_card || { echo 'nvidia-smi finds no card'; return; } ;;
             real) [ $rehearse = no ] || { echo 'a rehearsal; needs a card'; return; } ;;
             torch) has_torch || { echo "$python finds no PyTorch with a card (HZ_TORCH_PYTHON)"; return; } ;;
-            sanitizer) command -v compute-sanitizer >/dev/null || { echo 'compute-sanitizer is not installed'; return; } ;;
+            sanitizer) command -v compute-sanitizer >/dev/null || { echo 'no compute-sanitizer here'; return; } ;;
             cifar) [ $rehearse = yes ] || [ $cifar = yes ] || { echo 'CIFAR-10 is not here (HZ_DATA)'; return; } ;;
         esac
     done
@@ -104,8 +104,8 @@ step curves 40 card $hz test/cuda/curves.lua device="$HZ_DEVICE" net=$net $curve
 
 step model 40 card $hz bench --device "$HZ_DEVICE" --net $net --batch $large --dtype bf16 --pass train --model $card \
     --seconds $seconds
-step bench 50 card sh -c "$hz bench --device $HZ_DEVICE --net $net --batch $batches --dtype bf16,f32 --pass train,infer \
-    --seconds $seconds --json > $out/bench.json"
+step bench 50 card sh -c "$hz bench --device $HZ_DEVICE --net $net --batch $batches --dtype bf16,f32 \
+    --pass train,infer --seconds $seconds --json > $out/bench.json"
 step race 320 'real torch' "$python" test/peers/torch_cuda.py --limit 240 --seconds 1 --rounds 3 --json "$out/race.json"
 
 # ---- whole trainings ----
