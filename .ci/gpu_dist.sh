@@ -2,8 +2,8 @@
 # gpu_dist.sh BUILD ARCHIVE: packs what was built into one archive that runs on a machine with a driver and glibc alone:
 # the executable, the core, devices and plugins, every library they stand on or open later, Lua, experiments, data sets,
 # tests, plan packs, the script of the first day. Of cuDNN, libstdc++ and libgcc_s the machine's own are taken: cuDNN
-# wants those that it was built beside. LuaJIT is linked in, so that hz itself needs neither. libcurl and what it stands on
-# are left out: data are fetched elsewhere and carried along.
+# wants those that it was built beside. LuaJIT is linked in, so that hz itself needs neither. libcurl and what it stands
+# on are left out: data are fetched elsewhere and carried along.
 # The executable's DT_RPATH leads to BUILD/lib, for its libraries' libraries and those opened by name, too.
 set -e
 build=$1 archive=$2
@@ -53,5 +53,6 @@ strip --strip-unneeded "$root"/build/hz "$root"/build/*.so "$root"/build/plugins
 
 tar -C "$work" --owner=0 --group=0 -cf - "$name" | gzip -9 > "$archive"
 bytes=$(stat -c %s "$archive")
-echo "gpu-dist: $archive: $bytes bytes, $(ls "$root/build/lib" | wc -l) libraries, unpacked $(du -sm "$root" | cut -f1) MB"
+libraries=$(ls "$root/build/lib" | wc -l) unpacked=$(du -sm "$root" | cut -f1)
+echo "gpu-dist: $archive: $bytes bytes, $libraries libraries, unpacked $unpacked MB"
 [ "$bytes" -lt $MOST ] || { echo "gpu-dist: $archive has $bytes bytes; needs less than $MOST"; exit 1; }

@@ -31,7 +31,8 @@ done
 
 inside() {
     echo "gpu-dist-check: hz $*"
-    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp HZ_THREADS=2 HZ_DEVICE="$device" chroot "$root" "/$name/build/hz" "$@"
+    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp HZ_THREADS=2 HZ_DEVICE="$device" \
+        chroot "$root" "/$name/build/hz" "$@"
 }
 
 device=cpu

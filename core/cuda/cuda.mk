@@ -54,7 +54,7 @@ $(BUILD)/emu/%.o: core/cuda/%.cc
 	@mkdir -p $(@D)
 	$(CXX) $(EMU_FLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/libhz_emu.so: $(EMU_OBJ)
-	$(CXX) -shared -o $@ $^ $(SAN) -Wl,--no-undefined
+	$(CXX) -shared -o $@ $^ $(if $(SAN),$(SAN),-static-libstdc++ -static-libgcc) -Wl,--no-undefined
 
 # ---- tests: faults that the emulation must find, and the same under sanitizers ----
 PLANTED_SRC = test/cuda/planted.cu core/cuda/emu/shim.cc core/cuda/emu/runtime.cc

@@ -61,28 +61,23 @@ t.case('architecture A: 803 MFLOP, 3.07 MB per image, 880k images/s on an H200, 
 end)
 
 -- Where the plan differs from the reckoning: the mean over the image comes before the last layer, which then is a
--- product of 128x10 for one pixel, between two nodes that read and write 8x8x128; nothing is padded; the gradients of
--- eight biases are sums of their own over dy.
+-- product of 128x10 for one pixel, between two nodes that read and write 8x8x128; nothing is padded; the gradient of
+-- the bias before the mean is a sum of its own over dy.
 t.case('architecture A: the plan counts the same but for what it does otherwise', function()
   local card, batch = roofline.card 'h200', 1e9                    -- so large that weights and updates cost nothing
   local sum = roofline.total(roofline.rows(planned(net_A(), { dtype = 'bf16' })), card, batch)
   local want = reckoned(card)
   local last = 2 * 128 * 10
   t.near(sum.flops / batch, want.flops - 3 * last * 64 + 3 * last, 1)
-  local dy = 0
-  for i = 1, 8 do
-    local to, side = layers_of_A[i][2], layers_of_A[i][5] / layers_of_A[i][4]
-    dy = dy + side ^ 2 * to * 2
-  end
   local image, pixel = 8 * 8 * 128 * 2, 128 * 2
   local padded = 2 * 32 * 32 * 5 * 2                                -- read forward and for the gradient of the weights
   local last_before = 4 * image + 3 * 8 * 8 * 16 * 2                -- x, then dx and ReLU's source, then x; y each time
   local head = 20 * 3 + 4 + 4 + 40 + 40 + 4 + 40                    -- logits and dlogits, losses: below a thousandth
   local last_now = 3 * image + 5 * pixel + head                     -- meanpool, meanpool_grad+relu; dense and gradients
-  t.near(sum.bytes / batch, want.bytes + dy - padded - last_before + last_now, 1)
+  t.near(sum.bytes / batch, want.bytes + image - padded - last_before + last_now, 1)
   local limits = roofline.limits(sum, batch)
   t.near(limits.arithmetic / 1e3, 984, 1)
-  t.ok(limits.kernel_by_kernel < 880e3 and limits.kernel_by_kernel > 830e3, limits.kernel_by_kernel)
+  t.ok(limits.kernel_by_kernel > 870e3 and limits.kernel_by_kernel < 890e3, limits.kernel_by_kernel)
 end)
 
 -- ---- single nodes ----
@@ -97,11 +92,19 @@ t.case('bytes and flops of nodes, by hand', function()
   t.equal({ conv.item_bytes, conv.fixed_bytes, conv.item_flops, conv.launches },
     { x + y, w + 32 * 4, 2 * 8 * 6 * 32 * 9 * 16, 1 })
   t.equal({ by_op['act relu'].item_bytes, by_op['act relu'].fixed_bytes }, { 2 * y, 0 })
-  local dw = by_op.conv2d_dw                                        -- dy is read again for the bias
+  local dw = by_op.conv2d_dw                           -- pooling's gradient makes dy: it is read again for the bias
   t.equal({ dw.item_bytes, dw.fixed_bytes, dw.launches }, { x + 2 * y, w + 32 * 4, 3 })
   t.equal(by_op.flatten, nil)
   local n = w / 4 + 32 + 10 * 4 * 3 * 32 + 10                       -- parameters, their gradients, velocities
   t.equal({ by_op.sgd.tensors, by_op.sgd.launches, by_op.sgd.fixed_bytes, by_op.sgd.item_bytes }, { 4, 1, 12 * n, 0 })
+end)
+
+t.case('the gradient of a bias: added up by the convolution that makes dy, else read for', function()
+  local net = hz.net 'n' { input = { 8, 8, 4 }, l.conv{4, 3}, l.relu, l.conv{4, 3}, l.relu, l.meanpool }
+  local rows, x = roofline.rows(planned(net)), 8 * 8 * 4 * 4
+  local first, last = found(rows, 'conv1', 'conv2d_dw'), found(rows, 'conv2', 'conv2d_dw')
+  t.equal({ first.item_bytes, first.launches }, { 2 * x, 2 })
+  t.equal({ last.item_bytes, last.launches }, { 3 * x, 3 })
 end)
 
 t.case('bf16: weights are copied first, and their gradients widened', function()

@@ -64,13 +64,21 @@ local function with_copied_weights(w)
 end
 rules.conv2d, rules.conv2d_dx = with_copied_weights, with_copied_weights
 
--- The gradient of the bias is a reduction of dy on its own, in two passes; that of bf16 weights leaves the convolution
--- in bf16 and is widened.
+-- The op that makes a value, '' where none does.
+local function maker(w, id)
+  local node = C.hz_graph_value(w.graph, id).node
+  return node < 0 and '' or ffi.string(C.hz_op_name(C.hz_graph_node(w.graph, node).op))
+end
+
+-- The gradient of bf16 weights leaves the convolution in bf16 and is widened. That of the bias is a sum over dy: the
+-- convolution that makes dy adds it up, and it is only copied; else it reads dy once more, in two passes.
 function rules.conv2d_dw(w)
   local launches, again = 1, {}
   if w.bf16 then launches, again[1] = 2, w.outs[1] end
-  if w.outs[2] then launches, again[#again + 1] = launches + 2, w.ins[2] end
-  return launches, again
+  if not w.outs[2] then return launches, again end
+  if maker(w, w.ins[2]) == 'conv2d_dx' then return launches + 1, again end
+  again[#again + 1] = w.ins[2]
+  return launches + 2, again
 end
 function rules.dense_dw(w) return w.outs[2] and 2 or 1, {} end
 
@@ -81,7 +89,7 @@ function rules.norm(w)
   return 3, { not w.ins[C.HZ_NORM_MOMENTS + 1] and w.ins[1] }
 end
 function rules.norm_grad(w)
-  if w.node.attr.norm.frozen ~= 0 then return 3, {} end
+  if w.node.attr.norm.frozen ~= 0 then return 3, { w.ins[1] } end
   local measured = w.ins[C.HZ_NORM_SUMS + 1]
   return 3, { not measured and w.ins[1], not measured and w.ins[2] }
 end
@@ -93,7 +101,7 @@ function rules.muon(w) return 2 + 3 * w.node.attr.optim.iterations, {} end
 
 local function plain() return 1, {} end
 
--- Updates of one kind go over all tensors in one launch.
+-- Updates that one launch does, over all tensors.
 local together = { sgd = true, adam = true, adamw = true, adadelta = true, average = true, norm_update = true }
 
 -- Elements of a value from dimension `from` on.
@@ -175,17 +183,18 @@ local function pass_of(plan, i, w)
   return w.node.nout == 0 and 'update' or i < plan.forward_nodes and 'forward' or 'backward'
 end
 
--- Joins an update with those of its kind that one launch serves.
+-- Joins an update with those that the same launch does.
 local function join(row, more)
   row.tensors, row.ms = row.tensors + 1, row.ms + more.ms
+  if not (' ' .. row.op .. ' '):find(' ' .. more.op .. ' ', 1, true) then row.op = row.op .. ' ' .. more.op end
   for _, k in ipairs { 'item_bytes', 'fixed_bytes', 'item_flops', 'fixed_flops' } do row[k] = row[k] + more[k] end
 end
 
--- Rows of a plan, one for each node that runs, but one for all updates of a kind that a launch serves together: layer,
+-- Rows of a plan, one for each node that runs, but one for all updates that a launch does together: layer,
 -- op, shape, pass, dtype (of what is multiplied), launches, tensors, bytes and flops, kernel and ms. nodes: those of
 -- the plan with times of one's own (look.lua), nil: of its last run.
 function M.rows(plan, nodes)
-  local rows, joined = {}, {}
+  local rows, joined = {}, nil
   for i, n in ipairs(nodes or plan:nodes()) do
     local w = work_of(plan.graph, i - 1)
     local is_view = w.outs[1] and C.hz_graph_value(plan.graph, w.outs[1]).view >= 0
@@ -194,11 +203,11 @@ function M.rows(plan, nodes)
       row.layer, row.op, row.shape, row.kernel, row.ms = n.layer, n.op, n.shape, n.kernel, n.ms
       row.pass, row.dtype, row.tensors = pass_of(plan, i - 1, w), dtype_of(w), 1
       if row.dtype == 'f32' and plan.options.dtype == 'tf32' then row.dtype = 'tf32' end
-      if together[w.op] and joined[w.op] then
-        join(joined[w.op], row)
+      if together[w.op] and joined then
+        join(joined, row)
       else
         rows[#rows + 1] = row
-        if together[w.op] then joined[w.op] = row end
+        if together[w.op] then joined = row end
       end
     end
   end
@@ -216,7 +225,7 @@ function M.time(row, card, batch)
 end
 
 -- Launches before the nodes of a pass: the step's numbers, and the gate of what follows.
-local around = { forward = 1, backward = 2, update = 0 }
+local around = { forward = 1, backward = 1, update = 0 }
 
 local summed = { 'flops', 'bytes', 'compute', 'memory', 'seconds' }
 
