@@ -1,5 +1,5 @@
--- run.lua: the Lua tests. hz test/run.lua [PATTERN] runs test/lua/*_test.lua, or the cases whose "file: name"
--- matches the pattern. A test file gets the helpers of test/t.lua as its argument and registers cases, or returns
+-- run.lua: the Lua tests. hz test/run.lua [PATTERN ...] runs test/lua/*_test.lua, or the cases whose
+-- "file: name" matches one of the patterns. A test file gets the helpers of test/t.lua as its argument and registers cases, or returns
 -- a table of name -> function:
 --
 --   local t = ...
@@ -8,7 +8,7 @@
 --
 -- Ends with one line, "N passed, N failed, N skipped"; status 1 if one failed. HZ_TEST_COUNTS=FILE gets
 -- the three numbers.
-local pattern = ...
+local patterns = { ... }
 local here = arg[0]:match '^(.*/)' or './'
 
 local t = assert(loadfile(here .. 't.lua'))(here)
@@ -73,7 +73,10 @@ local function run_case(title, case)
 end
 
 local function matches(title)
-  return not pattern or title:find(pattern, 1, true) or title:find(pattern)
+  for _, pattern in ipairs(patterns) do
+    if title:find(pattern, 1, true) or title:find(pattern) then return true end
+  end
+  return #patterns == 0
 end
 
 for _, name in ipairs(test_files()) do

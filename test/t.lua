@@ -191,6 +191,12 @@ function t.terminal(command)
   return s
 end
 
+-- For cases about the kernels that the CPU chooses among: where HZ_DEVICE names a device that has others.
+function t.need_cpu_kernels()
+  local kind = (os.getenv 'HZ_DEVICE' or ''):match '^[^:]*'
+  if kind == 'emu' or kind == 'cuda' then t.skip('the kernels of %s are others', kind) end
+end
+
 function t.tool(name) return os.execute('command -v ' .. name .. ' >/dev/null 2>&1') == 0 end
 
 return t

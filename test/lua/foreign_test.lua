@@ -210,6 +210,7 @@ t.case('foreign: pipes where files should be are refused, never waited for', fun
 end)
 
 t.case('foreign: kernels that mean nothing here are chosen anew, or their file is named', function()
+  t.need_cpu_kernels()
   local dir, run = place()
   t.equal((run 'seed=1 epochs=2 tune=true'), 0)
   local cache = dir .. '/cache/kernels.jsonl'

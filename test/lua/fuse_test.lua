@@ -127,6 +127,7 @@ end
 local function rows_net(dtype) return norm_net(dtype, 'rows') end
 
 t.case('pooling and dropout behind a convolution yield the same bits', function()
+  t.need_cpu_kernels()
   compare_all(image_net, 'f32', { 'conv2d+relu+maxpool+dropout', 'conv2d+dropout', 'conv2d+elu+maxpool',
     'conv2d+leaky+dropout', 'conv2d_dx+dropout_grad', 'conv2d_dx+dropout_grad+elu+maxpool_grad',
     'conv2d_dx+dropout_grad+relu+maxpool_grad' })
@@ -137,6 +138,7 @@ t.case('pooling and dropout behind a convolution yield the same bits', function(
 end)
 
 t.case('batch norm takes its moments from the convolution', function()
+  t.need_cpu_kernels()
   compare_all(norm_net, 'f32', { 'conv2d+moments', 'conv2d+relu+moments', 'conv2d_dx+relu+sums' }, true)
   compare_all(norm_net, 'bf16', { 'conv2d+relu+moments', 'conv2d_dx+relu+sums' }, true)
   compare_all(rows_net, 'f32', { 'conv2d+moments', 'conv2d+relu+moments', 'conv2d_dx+relu+sums' }, true)
@@ -144,6 +146,7 @@ t.case('batch norm takes its moments from the convolution', function()
 end)
 
 t.case('the gradient of pooling is made where the gradients of a convolution read it, to the same bits', function()
+  t.need_cpu_kernels()
   for _, dtype in ipairs { 'f32', 'bf16' } do
     compare_all(pooled_net, dtype, {}, false, { 'maxpool_grad+conv2d_dw' })
     compare_all(strided_net, dtype, {}, false, { 'maxpool_grad+conv2d_dw', 'maxpool_grad+conv2d_dx+relu' })
@@ -151,6 +154,7 @@ t.case('the gradient of pooling is made where the gradients of a convolution rea
 end)
 
 t.case('GELU behind batch norm is its epilogue, and its gradient runs behind the convolution', function()
+  t.need_cpu_kernels()
   for _, dtype in ipairs { 'f32', 'bf16' } do
     compare_all(gelu_net, dtype, { 'conv2d+maxpool+moments', 'norm+gelu', 'conv2d_dx+norm_act_grad+sums' }, true,
       { 'maxpool_grad+conv2d_dw', 'maxpool_grad+conv2d_dx+gelu' })
@@ -174,6 +178,7 @@ local function texts(net, train)
 end
 
 t.case('the text of a node names what was fused', function()
+  t.need_cpu_kernels()
   t.equal(texts(norm_net(), false),
     'conv2d+norm+relu, conv2d+relu+norm+maxpool, conv2d+norm+elu, meanpool, dense')
   t.equal(texts(norm_net(), true), 'xent_grad, dense_dw, dense_dx, meanpool_grad+elu, norm_grad, conv2d_dw, '
@@ -206,6 +211,7 @@ local function frozen(net)
 end
 
 t.case('frozen batch norm runs behind the convolution', function()
+  t.need_cpu_kernels()
   frozen(norm_net())
   frozen(rows_net())
 end)
@@ -231,6 +237,7 @@ t.case('no activation costs a convolution its kernel', function()
 end)
 
 t.case('exact=true keeps to kernels that round no more than what is stored', function()
+  t.need_cpu_kernels()
   local function kernels(exact)
     local net = hz.net 'deep' { input = { 40, 38, 64 }, l.conv{64, 3}, l.relu, l.conv{64, 3, stride=2}, l.meanpool }
     local plan, list = net:plan { batch = 8, train = true, dtype = 'bf16', exact = exact }, {}

@@ -165,6 +165,7 @@ t.case('plan: net(x) keeps plans of a few shapes only', function()
 end)
 
 t.case('plan: trials of a plan with data, in any type', function()
+  t.need_cpu_kernels()
   local set = hz.data('camera', { split = 'train', train = 100 })
   for _, dtype in ipairs { 'f32', 'bf16' } do
     local net = hz.net 'n' { l.conv{16, 3}, l.relu, l.meanpool, l.dense{10} }

@@ -65,6 +65,7 @@ t.case('resume: elsewhere with the same level a training keeps its kernels, and 
 end)
 
 t.case('resume: kernels that were preferred stay, unless others are', function()
+  t.need_cpu_kernels()
   needs 'avx512bf16'
   local _, run = place()
   local level = 'HZ_ISA=avx512bf16 HZ_CPU=amd '
@@ -81,6 +82,7 @@ t.case('resume: kernels that were preferred stay, unless others are', function()
 end)
 
 t.case('resume: where its level is not granted a training says what changed, and remembers it', function()
+  t.need_cpu_kernels()
   needs 'avx2'
   local _, run = place()
   local before, after = 'HZ_ISA=avx2', 'HZ_ISA=portable'

@@ -63,6 +63,7 @@ local function kernels_of(out, pattern)
 end
 
 t.case('tune: what was tried is remembered for this machine and build, and used the next time', function()
+  t.need_cpu_kernels()
   local _, run, cache = place()
   local status, first, err = run()
   t.equal(status, 0, err)
@@ -89,6 +90,7 @@ t.case('tune: what was tried is remembered for this machine and build, and used 
 end)
 
 t.case('tune: trials leave weights, state and memory as they were', function()
+  t.need_cpu_kernels()
   local tiny = assert(loadfile(t.here .. 'tiny.lua'))()
   local function train(trials)
     local l, set = require 'hz.net.layer'.kinds, tiny.set(44, 1)
@@ -115,6 +117,7 @@ t.case('tune: trials leave weights, state and memory as they were', function()
 end)
 
 t.case('tune: damaged lines are named and ignored; a cache that cannot be written is only slow', function()
+  t.need_cpu_kernels()
   local dir, run, cache = place()
   t.equal((run()), 0)
   local rows = lines(t.read(cache))
@@ -132,6 +135,7 @@ t.case('tune: damaged lines are named and ignored; a cache that cannot be writte
 end)
 
 t.case('tune: HZ_KERNEL stands above what is remembered and what is frozen', function()
+  t.need_cpu_kernels()
   local dir, run = place()
   t.equal((run('resume=r kill=1')), 137)
   local status, out, err = run('resume=r', 'HZ_KERNEL=ref')
@@ -141,6 +145,7 @@ t.case('tune: HZ_KERNEL stands above what is remembered and what is frozen', fun
 end)
 
 t.case('tune: a training that is resumed goes on with its kernels, whatever was learned since', function()
+  t.need_cpu_kernels()
   local _, run, cache = place()
   local function choose(fast)
     return function(row)
@@ -160,6 +165,7 @@ t.case('tune: a training that is resumed goes on with its kernels, whatever was 
 end)
 
 t.case('tune: a frozen kernel that does not run here is an error that names both machines', function()
+  t.need_cpu_kernels()
   local hz, l = require 'hz', require 'hz.net.layer'.kinds
   local net = hz.net 'n' { l.conv{16, 3} }
   net:init { seed = 1, input = { 8, 8, 16 } }

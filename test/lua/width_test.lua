@@ -30,6 +30,7 @@ t.case('plans and nets fit 80 columns, whatever their names and sizes', function
 end)
 
 t.case('a plan shows the time of each node in its last run', function()
+  t.need_cpu_kernels()
   local net = hz.net 'n' { l.conv { 8, 3 }, l.relu, l.dense { 4 }, input = { 16, 16, 3 } }
   local plan = net:plan { batch = 32 }
   t.match(tostring(plan), '^[^\n]*; times after a run\n')
