@@ -32,6 +32,7 @@ static const cuda_kernel *const lists[OP_COUNT][CUDA_KERNELS + 1] = {
     [OP_adam] = { &plain_adam },
     [OP_adamw] = { &plain_adamw },
     [OP_adadelta] = { &plain_adadelta },
+    [OP_muon] = { &plain_muon },
     [OP_average] = { &plain_average },
     [OP_norm_update] = { &plain_norm_update },
 };

@@ -1,6 +1,7 @@
 /* runtime.cc: the emulated device: pages that the host cannot touch but while the queue runs, and a queue that runs as
    late as it may, when somebody waits. What is copied in is taken at once, what is copied out arrives when it is waited
-   for. A block ends at a page that is never opened. HZ_EMU_BYTES is all the memory the device has. */
+   for. A block ends at a page that is never opened. HZ_EMU_BYTES is all the memory the device has, HZ_EMU_SEED
+   chooses the order in which blocks and warps run. */
 #include "cuda/emu/shim.h"
 #include "cuda/kernel.h"
 #include "cuda/runtime.h"
@@ -34,15 +35,26 @@ struct block {
 static std::vector<block> blocks;
 static size_t used, all = MEMORY;
 
+/* A number of a variable of the environment, `otherwise` where that is not set. */
+static hz_status number(const char *name, size_t least, size_t otherwise, size_t *out)
+{
+    const char *text = getenv(name);
+    char *end = nullptr;
+    *out = text && *text ? strtoull(text, &end, 10) : otherwise;
+    return (end && *end) || *out < least ? cuda_core->fail(HZ_EDEVICE, "emu: %s is '%s'; needs a number from %zu on",
+                                                           name, text, least) : HZ_OK;
+}
+
 hz_status runtime_open(const char *which)
 {
-    const char *text = getenv("HZ_EMU_BYTES");
-    char *end = nullptr;
+    size_t seed;
     if (*which && strcmp(which, "0"))
         return cuda_core->fail(HZ_EDEVICE, "emu: number %s was asked for; there is emu:0", which);
-    if (text && *text && ((all = strtoull(text, &end, 10)) == 0 || *end))
-        return cuda_core->fail(HZ_EDEVICE, "emu: HZ_EMU_BYTES is '%s'; needs a number of bytes", text);
-    return HZ_OK;
+    hz_status status = number("HZ_EMU_BYTES", 1, MEMORY, &all);
+    status = status ? status : number("HZ_EMU_SEED", 0, 1, &seed);
+    if (!status)
+        emu::seed((uint32_t)seed);
+    return status;
 }
 
 const char *runtime_describe(void)

@@ -43,6 +43,7 @@ static unsigned nthreads;
 /* ---- luck ---- */
 
 static uint32_t luck = 1;
+void seed(uint32_t s) { luck = s; }
 static uint32_t drawn() { return (luck = luck * 1664525u + 1013904223u) >> 8; }
 
 /* ---- switching ---- */

@@ -52,6 +52,7 @@ void warp_barrier();
 uint64_t exchange(uint64_t value, unsigned lane);     /* of the warp: what that lane brought */
 /* Runs body once for each thread of each block. fibers: it may have barriers. */
 void run(dim3 grid, dim3 block, size_t shared_bytes, bool fibers, const std::function<void()> &body);
+void seed(uint32_t s);                                /* of the order in which blocks and warps run */
 /* Behind all that was queued before. */
 void queue(void *stream, std::function<void()> f);
 void check_shape(const char *kernel, dim3 grid, dim3 block, size_t shared_bytes);

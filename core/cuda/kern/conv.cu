@@ -124,11 +124,6 @@ struct slope_end {
     }
 };
 
-struct sum_end {
-    template <class W>
-    __device__ __forceinline__ void put(const W *none, W *out, int64_t i, int64_t column, W sum) const { out[i] = sum; }
-};
-
 /* ---- forward and the gradient of the image ---- */
 
 template <class T> static hz_status forward(const hz_work *w, const cuda_call *c)
@@ -157,16 +152,6 @@ template <class T> static hz_status backward(const hz_work *w, const cuda_call *
 
 /* ---- sums over slices and over rows ---- */
 
-/* Rows of a slice at least, slices at most; that many sums at a time keep a card busy. */
-static const int64_t SLICE = 32, SLICES = 1024, SUMS = 1 << 20;
-
-static int slices_of(int64_t rows, int64_t sums)
-{
-    int64_t n = (SUMS + sums - 1) / sums, most = (rows + SLICE - 1) / SLICE;
-    n = n < most ? n : most;
-    return (int)(n < SLICES ? n : SLICES);
-}
-
 /* sums[slice][column] of dy (rows, columns). */
 template <class T>
 static __global__ void column_sums(const T *dy, wide<T> *sums, int64_t rows, int64_t columns, int slices)
@@ -185,21 +170,6 @@ static __global__ void column_sums(const T *dy, wide<T> *sums, int64_t rows, int
     sums[i] = sum;
 }
 
-template <class W> static __global__ void add_slices(const W *sums, W *out, int64_t columns, int slices)
-{
-    int64_t i = thread_number();
-    if (i >= columns)
-        return;
-    W sum = 0;
-    for (int from = 0; from < slices; from += PART) {
-        W part = 0;
-        for (int s = from; s < slices && s < from + PART; s++)
-            part += sums[s * columns + i];
-        sum += part;
-    }
-    out[i] = sum;
-}
-
 template <class T> static void sum_rows(const hz_arg *dy, const hz_arg *db, const cuda_call *c)
 {
     int64_t columns = db->shape[0], rows = cuda_elements(dy) / columns;
@@ -208,8 +178,7 @@ template <class T> static void sum_rows(const hz_arg *dy, const hz_arg *db, cons
     if (!c->sums)
         HZ_LAUNCH_FLAT(column_sums<T>, blocks_of(columns * slices), BLOCK, 0, c->stream, (const T *)dy->data, sums,
                        rows, columns, slices);
-    HZ_LAUNCH_FLAT(add_slices<wide<T>>, blocks_of(columns), BLOCK, 0, c->stream, (const wide<T> *)sums,
-                   (wide<T> *)db->data, columns, slices);
+    launch_add<wide<T>>(c->stream, sums, (wide<T> *)db->data, columns, slices);
 }
 
 static size_t sum_rows_bytes(const hz_work *w, const hz_arg *dy, const hz_arg *db)
@@ -247,14 +216,9 @@ template <class T> static hz_status weights(const hz_work *w, const cuda_call *c
     extent e = weights_extent(&g);
     even_side dy = { 1, (int64_t)g.ow * g.outputs, g.outputs, g.pixels, g.ow };
     wide<T> *sums = (wide<T> *)c->workspace, *dw = (wide<T> *)w->out[0].data;
-    int64_t all = e.rows * e.columns;
-    if (dw) {
-        launch_product<wide<T>>(c->stream, e, dy, line_side{ g }, sum_end{}, (const T *)w->in[1].data,
-                                (const T *)w->in[0].data, (const wide<T> *)0, e.slices > 1 ? sums : dw);
-        if (e.slices > 1)
-            HZ_LAUNCH_FLAT(add_slices<wide<T>>, blocks_of(all), BLOCK, 0, c->stream, (const wide<T> *)sums, dw, all,
-                           e.slices);
-    }
+    if (dw)
+        launch_sums<wide<T>>(c->stream, e, dy, line_side{ g }, (const T *)w->in[1].data, (const T *)w->in[0].data, sums,
+                             dw);
     if (w->nout > 1 && w->out[1].data)
         sum_rows<T>(&w->in[1], &w->out[1], c);
     return HZ_OK;

@@ -38,6 +38,12 @@ struct even_side {
     }
 };
 
+/* The plain end. */
+struct sum_end {
+    template <class W>
+    __device__ __forceinline__ void put(const W *none, W *out, int64_t i, int64_t column, W sum) const { out[i] = sum; }
+};
+
 /* ---- a thread per sum ---- */
 
 template <class W, class A, class B, class End, class DA, class DB, class DX, class DC>
@@ -166,5 +172,47 @@ static void launch_product(void *stream, extent e, A a, B b, End end, const DA *
     else
         HZ_LAUNCH_FLAT((flat_product<W, A, B, End, DA, DB, DX, DC>), blocks_of(e.rows * e.columns * e.slices), BLOCK, 0,
                        stream, e, a, b, end, va, vb, extra, out);
+}
+
+/* ---- sums of slices ---- */
+
+/* Rows of a slice at least, slices at most; that many sums at a time keep a card busy. */
+static const int64_t SLICE = 32, SLICES = 1024, SUMS = 1 << 20;
+
+static inline int slices_of(int64_t rows, int64_t sums)
+{
+    int64_t n = (SUMS + sums - 1) / sums, most = (rows + SLICE - 1) / SLICE;
+    n = n < most ? n : most;
+    return (int)(n < SLICES ? n : SLICES);
+}
+
+/* out = the sum of slices of n sums each. */
+template <class W> static __global__ void add_slices(const W *sums, W *out, int64_t n, int slices)
+{
+    int64_t i = thread_number();
+    if (i >= n)
+        return;
+    W sum = 0;
+    for (int from = 0; from < slices; from += PART) {
+        W part = 0;
+        for (int s = from; s < slices && s < from + PART; s++)
+            part += sums[s * n + i];
+        sum += part;
+    }
+    out[i] = sum;
+}
+
+template <class W> static void launch_add(void *stream, const W *sums, W *out, int64_t n, int slices)
+{
+    HZ_LAUNCH_FLAT(add_slices<W>, blocks_of(n), BLOCK, 0, stream, sums, out, n, slices);
+}
+
+/* out = the sums, by way of `sums`, which has room for all slices, where there are several. */
+template <class W, class A, class B, class DA, class DB>
+static void launch_sums(void *stream, extent e, A a, B b, const DA *va, const DB *vb, W *sums, W *out)
+{
+    launch_product<W>(stream, e, a, b, sum_end{}, va, vb, (const W *)0, e.slices > 1 ? sums : out);
+    if (e.slices > 1)
+        launch_add<W>(stream, sums, out, e.rows * e.columns, e.slices);
 }
 #endif

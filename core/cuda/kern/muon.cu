@@ -1,0 +1,160 @@
+/* muon.cu: Muon (Jordan et al. 2024): a matrix of one row per filter moves by the iterates of its gradient's direction.
+   All launches are made in every step: at rate 0 and behind a shut gate the last one changes nothing. */
+#include "cuda/kern/product.h"
+#include "cuda/kern/reduce.h"
+
+enum { NORM_BLOCKS = 64, DEPTH = 128 };
+
+/* x and next (m x n, m <= n, transposed where there are more filters than numbers of one), two squares of m, slices of
+   sums, and sums of squares of gradient and weights: by blocks, then in all. Elements from the workspace's begin. */
+typedef struct layout {
+    int64_t rows, columns, m, n, all;
+    int tall, slices;
+    int64_t next, square, polynomial, sums, norms, end;
+} layout;
+
+static layout layout_of(const hz_work *w)
+{
+    layout l = { w->in[0].shape[0], cuda_size(&w->in[0], 1, w->in[0].ndim) };
+    l.tall = l.rows > l.columns;
+    l.m = l.tall ? l.columns : l.rows;
+    l.n = l.tall ? l.rows : l.columns;
+    l.all = l.m * l.n;
+    l.slices = (int)min((int64_t)slices_of(l.n, l.m * l.m), units(l.n, DEPTH));
+    l.next = l.all;
+    l.square = l.next + l.all;
+    l.polynomial = l.square + l.m * l.m;
+    l.sums = l.polynomial + l.m * l.m;
+    l.norms = l.sums + (l.slices > 1 ? l.m * l.m * l.slices : 0);
+    l.end = l.norms + 2 * NORM_BLOCKS + 2;
+    return l;
+}
+
+/* Where element i of the weights lies in x. */
+static __device__ __forceinline__ int64_t turned(layout l, int64_t i)
+{
+    return l.tall ? i % l.columns * l.rows + i / l.columns : i;
+}
+
+/* ---- before and after the iterates ---- */
+
+/* x = the gradient as sgd has it, not yet of norm 1. */
+template <class T>
+static __global__ void begin_kernel(layout l, hz_optim a, const T *p, const T *dp, T *velocity, const int32_t *shut,
+                                    T *memory)
+{
+    T of_g = 0, of_p = 0, momentum = (T)a.momentum, *norms = memory + l.norms;
+    int open = !*shut;
+    for (int64_t i = thread_number(); i < l.all; i += NORM_BLOCKS * BLOCK) {
+        T g = dp[i];
+        if (velocity) {
+            T v = momentum * velocity[i] + g;
+            if (open)
+                velocity[i] = v;
+            g = a.nesterov ? g + momentum * v : v;
+        }
+        memory[turned(l, i)] = g;
+        of_g += g * g;
+        of_p += p[i] * p[i];
+    }
+    of_g = block_sum(of_g);
+    of_p = block_sum(of_p);
+    if (threadIdx.x == 0) {
+        norms[blockIdx.x] = of_g;
+        norms[NORM_BLOCKS + blockIdx.x] = of_p;
+    }
+}
+
+/* One block: norms[2*NORM_BLOCKS] = 1/(|g| + epsilon), and then by what the weights are scaled. */
+template <class T> static __global__ void norms_kernel(layout l, hz_optim a, T *memory)
+{
+    T *norms = memory + l.norms;
+    int t = (int)threadIdx.x;
+    T of_g = block_sum(t < NORM_BLOCKS ? norms[t] : (T)0);
+    T of_p = block_sum(t < NORM_BLOCKS ? norms[NORM_BLOCKS + t] : (T)0);
+    if (t == 0) {
+        norms[2 * NORM_BLOCKS] = 1 / ((T)sqrt(of_g) + (T)a.epsilon);
+        norms[2 * NORM_BLOCKS + 1] = a.renormalise && of_p > 0 ? (T)sqrt((T)l.rows / of_p) : (T)1;
+    }
+}
+
+template <class T> static __global__ void scale_kernel(layout l, T *memory)
+{
+    int64_t i = thread_number();
+    if (i < l.all)
+        memory[i] *= memory[l.norms + 2 * NORM_BLOCKS];
+}
+
+template <class T>
+static __global__ void end_kernel(layout l, hz_optim a, T *p, const T *memory, const T *x, const hz_step *step,
+                                  const int32_t *shut)
+{
+    int64_t i = thread_number();
+    T rate = (T)step->rates[a.group];
+    if (i < l.all && !*shut && rate != 0)
+        p[i] = p[i] * memory[l.norms + 2 * NORM_BLOCKS + 1] * (1 - rate * (T)a.decay) - rate * x[turned(l, i)];
+}
+
+/* ---- the iterates ---- */
+
+/* out = by_sum*sum + by_was*was */
+template <class W> struct mixed_end {
+    W by_sum, by_was;
+    __device__ __forceinline__ void put(const W *was, W *out, int64_t i, int64_t column, W sum) const
+    {
+        out[i] = by_sum * sum + by_was * was[i];
+    }
+};
+
+/* Rows of a matrix of `length` columns, and columns of one of `length` rows and `width` columns, DEPTH at a time. */
+static even_side rows_side(int64_t length) { return even_side{ length, DEPTH, 1, length, DEPTH }; }
+static even_side columns_side(int64_t length, int64_t width)
+{
+    return even_side{ 1, DEPTH * width, (int)width, length, DEPTH };
+}
+
+/* a = x x^T; b = B a + C a a; next = A x + b x. a is its own transpose to the last bit. */
+template <class T> static void iterate(const layout &l, T *memory, const T *x, T *next, void *stream)
+{
+    T *a = memory + l.square, *b = memory + l.polynomial;
+    int deep = (int)units(l.m, DEPTH);
+    extent square = { l.m, l.m, (int)units(l.n, DEPTH), DEPTH, l.slices }, again = { l.m, l.m, deep, DEPTH, 1 };
+    extent last = { l.m, l.n, deep, DEPTH, 1 };
+    launch_sums<T>(stream, square, rows_side(l.n), rows_side(l.n), x, x, memory + l.sums, a);
+    launch_product<T>(stream, again, rows_side(l.m), rows_side(l.m), mixed_end<T>{ (T)MUON_C, (T)MUON_B },
+                      (const T *)a, (const T *)a, (const T *)a, b);
+    launch_product<T>(stream, last, rows_side(l.m), columns_side(l.m, l.n), mixed_end<T>{ 1, (T)MUON_A }, (const T *)b,
+                      x, x, next);
+}
+
+template <class T> static hz_status muon(const hz_work *w, const cuda_call *c)
+{
+    layout l = layout_of(w);
+    hz_optim a = w->attr.optim;
+    T *p = (T *)w->in[0].data, *memory = (T *)c->workspace, *x = memory, *next = memory + l.next;
+    HZ_LAUNCH(begin_kernel<T>, NORM_BLOCKS, BLOCK, 0, c->stream, l, a, (const T *)p, (const T *)w->in[1].data,
+              (T *)(w->nin > 2 ? w->in[2].data : 0), c->shut, memory);
+    HZ_LAUNCH(norms_kernel<T>, 1, BLOCK, 0, c->stream, l, a, memory);
+    HZ_LAUNCH_FLAT(scale_kernel<T>, blocks_of(l.all), BLOCK, 0, c->stream, l, memory);
+    for (int i = 0; i < a.iterations; i++) {
+        iterate<T>(l, memory, x, next, c->stream);
+        T *was = x;
+        x = next;
+        next = was;
+    }
+    HZ_LAUNCH_FLAT(end_kernel<T>, blocks_of(l.all), BLOCK, 0, c->stream, l, a, p, (const T *)memory, (const T *)x,
+                   c->step, c->shut);
+    return HZ_OK;
+}
+
+static size_t muon_workspace(const hz_work *w, const void *state)
+{
+    return (size_t)layout_of(w).end * (cuda_storage(w) == HZ_F64 ? sizeof(double) : sizeof(float));
+}
+
+static hz_status muon_run(const hz_work *w, const cuda_call *c)
+{
+    return cuda_storage(w) == HZ_F64 ? muon<double>(w, c) : muon<float>(w, c);
+}
+
+const cuda_kernel plain_muon = { "plain", cuda_plain_accepts, 0, muon_workspace, 0, 0, 0, muon_run };
