@@ -2,6 +2,7 @@
    all that changes from step to step lies in an hz_step on the device, which a launch before the replay fills in. */
 #include "cuda/program.h"
 #include "cuda/sums.h"
+#include "cuda/update.h"
 #include "batch.h"
 #include <stdlib.h>
 
@@ -12,6 +13,7 @@ typedef struct node {
     size_t bytes;
     float *sums;
     size_t sums_bytes;                /* of the node that yields them */
+    update_list *list;                /* updates from this node on that are one launch */
     double ms;
 } node;
 
@@ -26,6 +28,7 @@ enum { RECORDS = 32 };
 struct hz_program {
     int count, gated;                 /* gated: updates from this node on wait for the number */
     node *nodes;
+    int *lead;                        /* by node: which has the list that makes it; -1: none, it is no update */
     hz_arg number;                    /* data NULL: no gate */
     hz_step *step;                    /* on the device */
     int32_t *shut;
@@ -101,11 +104,13 @@ void program_free(hz_program *p)
             n->kernel->discard(n->state);
         runtime_free(n->memory, n->bytes);
         runtime_free(n->sums_bytes ? n->sums : NULL, n->sums_bytes);
+        update_list_free(n->list);
     }
     runtime_free(p->workspace, p->workspace_bytes);
     runtime_free(p->step, sizeof *p->step);
     runtime_free(p->shut, sizeof *p->shut);
     runtime_clock_free(p->clock);
+    free(p->lead);
     free(p->nodes);
     free(p);
 }
@@ -127,6 +132,20 @@ static hz_status share_sums(hz_program *p, const hz_work *works)
     return HZ_OK;
 }
 
+/* Updates become few launches. */
+static hz_status list_updates(hz_program *p, const hz_work *works)
+{
+    if (!(p->lead = malloc(((size_t)p->count + 1) * sizeof *p->lead)))
+        return cuda_core->fail(HZ_EMEM, "%s: no memory for %d nodes", runtime_name, p->count);
+    for (int i = 0; i < p->count; i++)
+        p->lead[i] = -1;
+    for (int i = 0; i < p->count; i++)
+        if (update_fits(&works[i]) && p->lead[i] < 0
+            && !(p->nodes[i].list = update_list_new(works, i, p->count, p->lead)))
+            return HZ_EMEM;
+    return HZ_OK;
+}
+
 hz_program *program_new(const hz_work *works, int count, int train)
 {
     hz_program *p = calloc(1, sizeof *p);
@@ -144,6 +163,7 @@ hz_program *program_new(const hz_work *works, int count, int train)
     for (int i = 0; i < count && !status; i++)
         status = prepare(p, &nodes[i], &works[i], sums_wanted(works, count, i));
     status = status ? status : share_sums(p, works);
+    status = status ? status : list_updates(p, works);
     size_t workspace = p->workspace_bytes;
     p->workspace_bytes = 0;
     if (!status && workspace && (p->workspace = zeroed(workspace)))
@@ -193,12 +213,25 @@ static hz_status check_step(const hz_program *p, int from, int to, const hz_step
     return HZ_OK;
 }
 
-static hz_status run_node(hz_program *p, int i)
+/* Whether all that node i is listed with lies within from..to-1, on one side of the gate; else it runs alone. */
+static int listed(const hz_program *p, int from, int to, int i)
+{
+    int lead = p->lead[i];
+    if (lead < from)
+        return 0;
+    int last = update_list_last(p->nodes[lead].list);
+    return last < to && !(p->number.data && lead < p->gated && p->gated <= last);
+}
+
+/* Node i of a run over from..to-1. */
+static hz_status run_node(hz_program *p, int from, int to, int i)
 {
     node *n = &p->nodes[i];
     cuda_call call = { .step = p->step, .shut = p->shut, .stream = runtime_stream(), .memory = n->memory,
                        .workspace = p->workspace, .state = n->state, .sums = n->sums };
-    return n->kernel->run(&n->work, &call);
+    if (!listed(p, from, to, i))
+        return n->kernel->run(&n->work, &call);
+    return n->list ? update_list_run(n->list, &call) : HZ_OK;
 }
 
 /* Before node i of a run that begins with node `from`. */
@@ -213,7 +246,7 @@ static hz_status run_plainly(hz_program *p, int from, int to)
     hz_status status = HZ_OK;
     for (int i = from; i < to && !status; i++) {
         look_at_gate(p, from, i);
-        status = run_node(p, i);
+        status = run_node(p, from, to, i);
     }
     return status ? status : runtime_check(from < to ? p->nodes[from].work.name : "run");
 }
@@ -225,7 +258,7 @@ static hz_status run_timed(hz_program *p, int from, int to)
     hz_status status = runtime_clock_read(p->clock, from);
     for (int i = from; i < to && !status; i++) {
         look_at_gate(p, from, i);
-        status = run_node(p, i);
+        status = run_node(p, from, to, i);
         status = status ? status : runtime_clock_read(p->clock, i + 1);
     }
     for (int i = from; i < to && !status; i++)
@@ -277,6 +310,7 @@ hz_status program_stat(const hz_program *p, int i, hz_node_stat *out)
     if (i < 0 || i >= p->count)
         return cuda_core->fail(HZ_EARG, "%s: node %d was asked for; the program has %d", runtime_name, i, p->count);
     const node *n = &p->nodes[i];
-    *out = (hz_node_stat){ .kernel = n->kernel->name, .ms = n->ms, .flops = cuda_core->flops(&n->work) };
+    const char *kernel = p->lead[i] < 0 || n->list ? n->kernel->name : "grouped";     /* its list has the time */
+    *out = (hz_node_stat){ .kernel = kernel, .ms = n->ms, .flops = cuda_core->flops(&n->work) };
     return HZ_OK;
 }

@@ -1,4 +1,4 @@
-/* update.h: updates of parameters and of running statistics as items: a launch runs one, or all of a list. C11 and
+/* update.h: updates of parameters and of running statistics as items: a launch makes one, or all of a list. C11 and
    C++17. */
 #ifndef CUDA_UPDATE_H
 #define CUDA_UPDATE_H
@@ -8,8 +8,8 @@
 extern "C" {
 #endif
 
-/* n elements each, on the device, all f32 or all f64. Of norm_update p and s are the running mean and variance, dp and
-   t the batch's, optim.momentum is the norm's. */
+/* n elements each, on the device, all f32 or all f64. Of norm_update p is a running statistic, dp the batch's, and
+   optim.momentum the norm's. */
 typedef struct update {
     int32_t op, f64;
     int64_t n;
@@ -20,7 +20,29 @@ typedef struct update {
     hz_optim optim;
 } update;
 
-update update_of(const hz_work *w);
+/* What a block of a list's launch updates: elements from part*UPDATE_PART on. */
+typedef struct update_part {
+    int32_t item, part;
+} update_part;
+
+enum { UPDATE_PART = 1024, UPDATE_ITEMS = 2 };
+int updates_of(const hz_work *w, update out[UPDATE_ITEMS]);       /* how many items a node is */
+
+/* Updates of several nodes that one launch makes, where the first of them stands. */
+typedef struct update_list update_list;
+/* new: begins with works[from], which fits; holds what may be made with it of the updates behind it, up to the first
+   node that is none. lead[i]: the first of the list that works[i] is in, -1 if there is none yet; set for what it
+   holds. NULL, message set. */
+update_list *update_list_new(const hz_work *works, int from, int count, int *lead);
+int update_list_last(const update_list *l);                       /* the last of its works */
+hz_status update_list_run(const update_list *l, const cuda_call *c);
+void update_list_free(update_list *l);                            /* NULL is fine */
+/* Whether a list may hold it: all updates but muon, which is no sum over elements. */
+int update_fits(const hz_work *w);
+
+/* kern/update.cu; items and parts on the device. */
+void launch_updates(const update *items, const update_part *parts, int64_t nparts, int f64, const cuda_call *c);
+void check_update(const update *u);                               /* that it leads to the device's memory */
 
 #ifdef __cplusplus
 }

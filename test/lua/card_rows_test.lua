@@ -145,7 +145,7 @@ end)
 case('training in f32 and bf16', function()
   local function make() return hz.sgd { rate = 0.05, momentum = 0.9 } end
   close_to_cpu({ optimizer = make, dtype = 'f32' }, 1e-5)
-  close_to_cpu({ optimizer = make, dtype = 'bf16' }, 0.2)                      -- momentum keeps what was rounded elsewhere
+  close_to_cpu({ optimizer = make, dtype = 'bf16' }, 0.2)             -- momentum keeps what was rounded elsewhere
 end)
 
 case('training with averages of the weights', function()
@@ -183,4 +183,76 @@ case('no update once a loss was no number, until the gate is opened again', func
     t.ok(shut, 'each epoch has item 44')
   end
   t.ok(finite_behind > 6, 'steps with a loss behind one without')
+end)
+
+-- ---- updates that are one launch ----
+
+-- Steps of a net whose nodes run in one call, where updates are made together, or each in one of its own; what is left
+-- of weights and state, and the kernels of the updates.
+local function stepped(together, o)
+  local n, optimizer = net(), o.optimizer()
+  local plan = n:plan { batch = 16, train = true, device = 'emu', optimizer = optimizer, data = tiny.set(44, 1),
+    average = o.average, dtype = o.dtype, total = 4 }
+  local nodes = C.hz_graph_nodes(plan.graph)
+  for step = 0, 3 do
+    local s = ffi.new('hz_step', { seed = 3, count = 16, offset = step % 2 * 16, epoch = math.floor(step / 2),
+      step = step, keep = step == 1 and -1 or 0.6, version = step + 1 })
+    for k = 0, 15 do s.rates[k] = 0.01 * (k + 1) end
+    if together then
+      c.check(C.hz_plan_run(plan.handle, 0, nodes, s))
+    else
+      for i = 0, nodes - 1 do c.check(C.hz_plan_run(plan.handle, i, i + 1, s)) end
+    end
+  end
+  local used, stat = {}, ffi.new 'hz_node_stat'
+  for i = 0, nodes - 1 do
+    c.check(C.hz_plan_stat(plan.handle, i, stat))
+    local kernel = ffi.string(stat.kernel)
+    used[kernel] = (used[kernel] or 0) + 1
+  end
+  return named_state(n, optimizer), used
+end
+
+case('updates of one launch yield the bits of single ones', function()
+  local function groups()
+    return hz.groups { { match = 'bias$', hz.sgd { rate = 0.1, momentum = 0.5, decay = 0.1 } },
+      { match = '^conv1', hz.adam {} }, { match = '^conv', hz.adadelta {} },
+      { match = '^norm', hz.sgd { nesterov = true, momentum = 0.9 } }, hz.adamw { decay = 0.01 } }
+  end
+  for _, o in ipairs { {}, { average = { kind = 'ema', every = 2 } }, { average = { kind = 'lookahead', every = 2 } },
+      { dtype = 'f64', average = { kind = 'ema', every = 1 } }, { dtype = 'bf16' } } do
+    o.optimizer = groups
+    local wanted = stepped(false, o)
+    local got, used = stepped(true, o)
+    for name, s in pairs(wanted) do t.ok(G.same_bits(got[name], s), name) end
+    -- 12 parameters, the running statistics of two norms; averages of all of those
+    t.equal(used.grouped, 12 + 2 - 1 + (o.average and 12 + 4 or 0))
+  end
+end)
+
+case('updates that need each other keep their order', function()
+  local function left(device)
+    local g, tensors, values = C.hz_graph_new 'test', {}, {}
+    for i, name in ipairs { 'p', 'q', 'dp', 'dq', 'mean', 'other' } do
+      tensors[i] = hz.randn({ 2100 }, 0, 1, { seed = 4, stream = i }):to 'f64'
+      values[name] = c.index(C.hz_graph_bind(g, name, tensors[i], 0))
+    end
+    local attr = ffi.new 'hz_attr'
+    attr.norm.momentum = 0.7
+    for node in ([[sgd p dp, average p mean, sgd q dq, sgd p dp, average p mean, sgd q p, average p other, average q p,
+        norm_update mean other p q, average mean q, sgd dp mean, sgd p dp]]):gmatch '[^,]+' do
+      local inputs, n, op = ffi.new 'int32_t[6]', 0, node:match '%S+'
+      for name in node:gmatch '%s(%a+)%f[^%a]' do
+        if values[name] then inputs[n], n = values[name], n + 1 end
+      end
+      c.index(C.hz_graph_add(g, op, 'update', op == 'norm_update' and attr or ffi.new 'hz_attr', inputs, n))
+    end
+    local handle = c.own_taking(C.hz_plan_new, C.hz_plan_free, g, ffi.new('hz_plan_options', { device = device }))
+    for step = 0, 2 do
+      c.check(C.hz_plan_run(handle, 0, -1, ffi.new('hz_step', { count = 1, step = step, rate = 0.3, keep = 0.4 })))
+    end
+    return tensors
+  end
+  local wanted, got = left 'cpu', left 'emu'
+  for i, x in ipairs(wanted) do t.ok(G.distance(got[i], x) < 1e-13, ('tensor %d'):format(i)) end
 end)

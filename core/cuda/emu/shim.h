@@ -104,4 +104,5 @@ template <class T> static inline T __shfl_down_sync(unsigned mask, T v, unsigned
 #define HZ_LAUNCH_FLAT(kernel, grid, block, shared, stream, ...) \
     emu::launch<kernel>(#kernel, false, grid, block, shared, stream, __VA_ARGS__)
 #define HZ_SHARED(type, name) type *name = (type *)emu::shared
+#define HZ_CHECK_POINTER(kernel, i, p) emu::check_pointer(kernel, i, p)
 #endif

@@ -3,8 +3,6 @@
 #include "cuda/update.h"
 #include "cuda/lang.h"
 
-enum { CHUNK = 4096 };        /* elements of an item that a block updates */
-
 /* What is equal for all elements of an item. */
 template <class T> struct rates {
     T rate, corrected, root;  /* of adam: rate/(1 - beta1^t), the root of 1 - beta2^t */
@@ -62,11 +60,10 @@ template <class T> static __device__ __forceinline__ T adadelta(const update &u,
     return p - r.rate * d;
 }
 
-/* running = momentum*running + (1-momentum)*batch, of the variance here, of the mean in what is returned. */
-template <class T> static __device__ __forceinline__ T statistics(const update &u, int64_t i, T p, T g)
+/* running = momentum*running + (1-momentum)*batch */
+template <class T> static __device__ __forceinline__ T statistic(const update &u, T p, T g)
 {
-    T *variance = (T *)u.s, momentum = (T)u.optim.momentum;
-    variance[i] = momentum * variance[i] + (1 - momentum) * ((const T *)u.t)[i];
+    T momentum = (T)u.optim.momentum;
     return momentum * p + (1 - momentum) * g;
 }
 
@@ -86,20 +83,20 @@ template <class T> static __device__ __forceinline__ T updated(const update &u, 
     case OP_adam:
     case OP_adamw:       return adam(u, r, i, p, ((const T *)u.dp)[i]);
     case OP_adadelta:    return adadelta(u, r, i, p, ((const T *)u.dp)[i]);
-    case OP_norm_update: return statistics(u, i, p, ((const T *)u.dp)[i]);
+    case OP_norm_update: return statistic(u, p, ((const T *)u.dp)[i]);
     default:             return p;
     }
 }
 
-/* A block updates elements from .. from+CHUNK-1 of an item. All its threads must come. */
-template <class T> static __device__ __forceinline__ void update_chunk(const update &u, int64_t from,
-                                                                        const hz_step *step)
+/* A block updates a part of an item. All its threads must come. */
+template <class T> static __device__ __forceinline__ void update_part_of(const update &u, int64_t part,
+                                                                          const hz_step *step)
 {
     __shared__ rates<T> r;
     if (threadIdx.x == 0)
         r = rates_of<T>(u, step);
     __syncthreads();
-    int64_t end = min(from + CHUNK, u.n);
+    int64_t from = part * UPDATE_PART, end = min(from + UPDATE_PART, u.n);
     T *p = (T *)u.p;
     for (int64_t i = from + threadIdx.x; i < end; i += BLOCK) {
         T now = updated(u, r, i, p[i]);
@@ -110,20 +107,53 @@ template <class T> static __device__ __forceinline__ void update_chunk(const upd
 template <class T> static __global__ void update_kernel(update u, const hz_step *step, const int32_t *shut)
 {
     if (!*shut)
-        update_chunk<T>(u, blockIdx.x * (int64_t)CHUNK, step);
+        update_part_of<T>(u, blockIdx.x, step);
+}
+
+template <class T>
+static __global__ void updates_kernel(const update *items, const update_part *parts, const hz_step *step,
+                                      const int32_t *shut)
+{
+    __shared__ update u;
+    update_part mine = parts[blockIdx.x];
+    if (*shut)
+        return;
+    if (threadIdx.x == 0)
+        u = items[mine.item];
+    __syncthreads();
+    update_part_of<T>(u, mine.part, step);
 }
 
 /* ---- launches ---- */
 
 static hz_status run(const hz_work *w, const cuda_call *c)
 {
-    update u = update_of(w);
-    unsigned blocks = (unsigned)((u.n + CHUNK - 1) / CHUNK);
-    if (u.f64)
-        HZ_LAUNCH(update_kernel<double>, blocks, BLOCK, 0, c->stream, u, c->step, c->shut);
-    else
-        HZ_LAUNCH(update_kernel<float>, blocks, BLOCK, 0, c->stream, u, c->step, c->shut);
+    update items[UPDATE_ITEMS];
+    int n = updates_of(w, items);
+    for (int i = 0; i < n; i++) {
+        unsigned blocks = (unsigned)((items[i].n + UPDATE_PART - 1) / UPDATE_PART);
+        check_update(&items[i]);
+        if (items[i].f64)
+            HZ_LAUNCH(update_kernel<double>, blocks, BLOCK, 0, c->stream, items[i], c->step, c->shut);
+        else
+            HZ_LAUNCH(update_kernel<float>, blocks, BLOCK, 0, c->stream, items[i], c->step, c->shut);
+    }
     return HZ_OK;
+}
+
+void launch_updates(const update *items, const update_part *parts, int64_t nparts, int f64, const cuda_call *c)
+{
+    if (f64)
+        HZ_LAUNCH(updates_kernel<double>, (unsigned)nparts, BLOCK, 0, c->stream, items, parts, c->step, c->shut);
+    else
+        HZ_LAUNCH(updates_kernel<float>, (unsigned)nparts, BLOCK, 0, c->stream, items, parts, c->step, c->shut);
+}
+
+void check_update(const update *u)
+{
+    const void *lead[] = { u->p, u->s, u->t, u->dp, u->mean };
+    for (int i = 0; i < 5; i++)
+        HZ_CHECK_POINTER("update_kernel", i, lead[i]);
 }
 
 #define UPDATE_KERNEL(op) const cuda_kernel plain_##op = { "plain", cuda_plain_accepts, 0, 0, 0, 0, 0, run };
