@@ -5,7 +5,7 @@
 #include "dnn_made.h"
 #include <dlfcn.h>
 
-enum { KNOWN = 91900 };                  /* the version for which plans of all kinds are known to build without a card */
+enum { KNOWN = 91900 };                  /* the version for which all kinds of plans are known to build here */
 
 /* ---- the library ---- */
 
