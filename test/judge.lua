@@ -54,6 +54,9 @@ local function limit(row, maker, storage, dtype, used, n)
   if storage == 'f64' then return ops.tolerance_f64[1] end
   local forward, planes = maker == 'conv2d' or maker == 'act', ops.tolerance_bf16.planes[1]
   if row.act and not forward and used.conv2d == 'winopairs' then return math.max(ops.behind_planes(n), planes) end
+  if storage == 'bf16' and used.conv2d == 'cudnn' then     -- rounds dw, and may round what an activation sees
+    return row.act and math.max(ops.behind_planes(n), planes) or ops.tolerance_bf16.once[1]
+  end
   if used[maker] == 'winopairs' or forward and used.conv2d == 'winopairs' then return planes end
   if storage == 'bf16' and (row.act or maker == 'act_grad') then return ops.tolerance_bf16.behind[1] end
   if dtype == 'bf16' then return ops.tolerance_bf16.once[1] end

@@ -25,7 +25,8 @@ CUDA_ARCHS ?= 75 80 90 100 120
 CUDA_LAST   = $(lastword $(CUDA_ARCHS))
 CUDA_ARCH   = $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) \
               -gencode arch=compute_$(CUDA_LAST),code=compute_$(CUDA_LAST)
-CUDA_OBJ    = $(patsubst core/cuda/%.c,$(BUILD)/cuda/%.o,$(CARD_C) $(DNN_CUDA)) $(CARD_CU:core/cuda/%.cu=$(BUILD)/cuda/%.o)
+CUDA_OBJ    = $(patsubst core/cuda/%.c,$(BUILD)/cuda/%.o,$(CARD_C) $(DNN_CUDA)) \
+              $(CARD_CU:core/cuda/%.cu=$(BUILD)/cuda/%.o)
 # Without these flags nvcc's host code wants libstdc++; with them the shared object needs libc alone.
 CUDA_HOST   = -fPIC,-fvisibility=hidden,-fno-threadsafe-statics,-fno-exceptions,-fno-rtti
 
@@ -55,6 +56,9 @@ $(BUILD)/emu/%.o: core/cuda/%.cc
 	$(CXX) $(EMU_FLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/libhz_emu.so: $(EMU_OBJ)
 	$(CXX) -shared -o $@ $^ $(if $(SAN),$(SAN),-static-libstdc++ -static-libgcc) -Wl,--no-undefined
+
+$(DNN_TIMER): $(BUILD)/test/dnn_timer_test.o $(BUILD)/dnn/timer.o $(EMU_OBJ) $(BUILD)/libhz.so
+	$(CXX) -o $@ $(filter %.o,$^) $(DNN_LINK)
 
 # ---- tests: faults that the emulation must find, and the same under sanitizers ----
 PLANTED_SRC = test/cuda/planted.cu core/cuda/emu/shim.cc core/cuda/emu/runtime.cc

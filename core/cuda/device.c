@@ -1,4 +1,5 @@
 /* device.c: the one symbol of libhz_cuda.so and libhz_emu.so, and the backend it offers. */
+#include "cuda/dnn/ready.h"
 #include "cuda/program.h"
 #include <stdio.h>
 
@@ -38,8 +39,9 @@ static const hz_memory memory = {
 
 static const char *describe(void)
 {
-    static char text[160];
-    snprintf(text, sizeof text, "%s: %s", runtime_name, runtime_describe());
+    static char text[800];
+    const char *dnn = dnn_describe();
+    snprintf(text, sizeof text, "%s: %s%s%s", runtime_name, runtime_describe(), *dnn ? ", " : "", dnn);
     return text;
 }
 

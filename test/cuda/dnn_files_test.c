@@ -60,7 +60,8 @@ START_TEST(a_node_has_the_key_of_what_it_computes)
     hz_arg x = image(4, 9, 8, 3), y = image(4, 5, 3, 5), weights = image(5, 3, 2, 3), bias = image(5, 1, 1, 1);
     x.dtype = y.dtype = works[_i].dtype;
     hz_work w = { .op = works[_i].op, .tf32 = works[_i].tf32,
-                  .attr.window = { .kh = 3, .kw = 2, .sh = 2, .sw = 3, .act = works[_i].act, .alpha = works[_i].alpha } };
+                  .attr.window = { .kh = 3, .kw = 2, .sh = 2, .sw = 3, .act = works[_i].act,
+                                   .alpha = works[_i].alpha } };
     w.in[0] = w.op == OP_conv2d_dx ? y : x;
     w.in[1] = w.op == OP_conv2d_dw ? y : weights;
     w.in[2] = bias;

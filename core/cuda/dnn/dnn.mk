@@ -54,14 +54,19 @@ $(BUILD)/test/keys.txt: $(KEYS_NEED)
 $(BUILD)/test/old_cudnn.so: test/cuda/old_cudnn.c
 	@mkdir -p $(@D)
 	$(CC) -std=c11 $(OPT) -fPIC -fvisibility=hidden $(WARN) -shared -o $@ $<
-DNN_TESTS = $(patsubst test/cuda/%.c,$(BUILD)/test/%,$(wildcard test/cuda/dnn_*_test.c))
+DNN_TESTS = $(patsubst %,$(BUILD)/test/dnn_%_test,files plans)
+DNN_TIMER = $(BUILD)/test/dnn_timer_test
+DNN_LINK  = $(SAN) -L$(BUILD) -lhz $(shell pkg-config --libs check) $(LDLIBS) -Wl,-rpath,'$$ORIGIN/..'
+DNN_FLAGS = $(CFLAGS) -isystem $(CUDNN_HOME)/include -Itest/c $(shell pkg-config --cflags check)
 $(DNN_TESTS): $(BUILD)/test/%: test/cuda/%.c $(DNN_LIB) $(BUILD)/libhz.so \
               | $(BUILD)/test/keys.txt $(FAKE)/libcuda.so.1 $(BUILD)/test/old_cudnn.so
-	$(CC) $(CFLAGS) -isystem $(CUDNN_HOME)/include -Itest/c $(shell pkg-config --cflags check) -MMD -MP -MF $@.d -o $@ \
-	  $< $(DNN_LIB) $(SAN) -L$(BUILD) -lhz $(shell pkg-config --libs check) $(LDLIBS) -Wl,-rpath,'$$ORIGIN/..'
-ctests: $(if $(CUDNN_HOME),$(if $(HAVE_CHECK),$(DNN_TESTS)),no-cudnn)
+	$(CC) $(DNN_FLAGS) -MMD -MP -MF $@.d -o $@ $< $(DNN_LIB) $(DNN_LINK)
+$(BUILD)/test/dnn_timer_test.o: test/cuda/dnn_timer_test.c
+	@mkdir -p $(@D)
+	$(CC) $(DNN_FLAGS) -MMD -MP -c -o $@ $<
+ctests: $(if $(CUDNN_HOME),$(if $(HAVE_CHECK),$(DNN_TESTS) $(if $(HAVE_CXX),$(DNN_TIMER))),no-cudnn)
 no-cudnn:
 	@echo "devices: no plans by cuDNN (they need cudnn.h, CUDNN_HOME=FOLDER)"
 
--include $(wildcard $(BUILD)/dnn/*.d) $(DNN_TESTS:=.d)
+-include $(wildcard $(BUILD)/dnn/*.d) $(DNN_TESTS:=.d) $(DNN_TIMER).d
 .PHONY: packs plans-keys no-cudnn

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "cuda/dnn/dnn.h"
 #include <dlfcn.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 dnn_library dnn;
@@ -19,20 +20,20 @@ static const char *file_name(void)
     return given && *given ? given : "libcudnn.so.9";
 }
 
-static hz_status find_functions(void *library)
+/* What is wrong with an opened library, into `why`; 0: nothing. */
+static int find_fault(void *library, char *why, size_t room)
 {
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
         *functions[i].at = dlsym(library, functions[i].name);
         if (!*functions[i].at)
-            return cuda_core->fail(HZ_EDEVICE, "cudnn: '%s' lacks %s; needs cuDNN 9.8 or later", file_name(),
-                                   functions[i].name);
+            return snprintf(why, room, "'%s' lacks %s; needs cuDNN 9.8 or later", file_name(), functions[i].name);
     }
     size_t version = dnn.cudnnGetVersion();
-    if (version < DNN_OLDEST)
-        return cuda_core->fail(HZ_EDEVICE, "cudnn: '%s' is version %zu; needs %d or later", file_name(), version,
-                               DNN_OLDEST);
-    return HZ_OK;
+    return version < DNN_OLDEST ? snprintf(why, room, "'%s' is version %zu; needs %d or later", file_name(), version,
+                                           DNN_OLDEST) : 0;
 }
+
+static char why[512];                    /* there is no library */
 
 hz_status dnn_load(void)
 {
@@ -41,13 +42,22 @@ hz_status dnn_load(void)
         return HZ_OK;
     void *opened = dlopen(file_name(), RTLD_NOW | RTLD_LOCAL);
     if (!opened)
-        return cuda_core->fail(HZ_EDEVICE, "cudnn: %s; convolutions run by plain kernels", dlerror());
-    hz_status status = find_functions(opened);
-    if (status)
+        snprintf(why, sizeof why, "%s", dlerror());
+    else if (find_fault(opened, why, sizeof why))
         dlclose(opened);
     else
         library = opened;
-    return status;
+    return library ? HZ_OK : cuda_core->fail(HZ_EDEVICE, "cudnn: %s", why);
+}
+
+const char *dnn_describe(void)
+{
+    static char text[600];
+    if (dnn_load())
+        snprintf(text, sizeof text, "no cuDNN (%s), so its convolutions are slow", why);
+    else
+        snprintf(text, sizeof text, "cuDNN %zu", dnn.cudnnGetVersion());
+    return text;
 }
 
 hz_status dnn_check(cudnnStatus_t answer, const char *doing)

@@ -15,9 +15,17 @@ static const cuda_kernel *plain(const hz_work *w)
     return w->op == OP_conv2d ? &plain_conv2d : w->op == OP_conv2d_dx ? &plain_conv2d_dx : &plain_conv2d_dw;
 }
 
+/* 1: rounds to bf16 what a plan that is exact does not: dw, and in split plans what bias and activation are given. */
+static int rounds(const hz_work *w)
+{
+    return w->op == OP_conv2d_dw || w->attr.window.act != HZ_LINEAR || (w->op == OP_conv2d && w->nin > 2);
+}
+
 static int accepts(const hz_work *w)
 {
     int storage = cuda_plain_accepts(w) ? cuda_storage(w) : -1;
+    if (storage == HZ_BF16 && w->exact && rounds(w))
+        return 0;
     return (storage == HZ_F32 || storage == HZ_BF16) && plain(w)->accepts(w) && dnn_here();
 }
 

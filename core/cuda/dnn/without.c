@@ -1,6 +1,8 @@
 /* without.c: what stands for cuDNN where its header was missing when this was built. */
 #include "cuda/dnn/ready.h"
 
+const char *dnn_describe(void) { return "no cuDNN (built without cudnn.h), so its convolutions are slow"; }
+
 int dnn_here(void)
 {
     cuda_core->fail(HZ_EDEVICE, "cudnn: this hz was built without cudnn.h; convolutions run by plain kernels");
