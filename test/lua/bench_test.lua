@@ -20,7 +20,8 @@ t.case('hz bench --grow: a row per value, and a plot of the same points', functi
       local rows = json.decode(out)
       t.equal(#rows, case[2])
       for i, row in ipairs(rows) do
-        t.ok(row.images_per_second > 0 and row.spread >= 0 and row.multiple_of_peak > 0)
+        t.ok(row.images_per_second > 0 and row.spread >= 0)
+        t.equal(row.multiple_of_peak ~= nil, require 'hz.net.devices'.default() == 'cpu')
         t.ok(i == 1 or row[case[1]] == 2 * rows[i - 1][case[1]])
         t.equal({ row.dtype, row.pass }, { 'f32', 'infer' })
       end
@@ -28,6 +29,33 @@ t.case('hz bench --grow: a row per value, and a plot of the same points', functi
       t.match(out, 'f32 inference +1 .*f32 inference +2 .*images/s')
     end
   end
+end)
+
+t.case('hz bench --device: multiples of the FMA peak are of the CPU alone', function()
+  for _, pass in ipairs { 'train', 'infer' } do
+    local status, out, err = t.run(('bench --net small --batch 2 --seconds 0.02 --device far --layers --json --pass %s')
+      :format(pass))
+    t.equal({ status, err }, { 0, '' })
+    local r = json.decode(out)[1]
+    t.equal({ r.multiple_of_peak, r.peak_gflops, r.pass }, { nil, nil, pass })
+    t.match(r.device, '^far: cpu ')
+    t.ok(r.images_per_second > 0 and r.steps >= 3)
+    local ms = 0
+    for _, node in ipairs(r.layers) do ms = ms + node.ms end
+    t.ok(ms > 0)
+  end
+  local status, out, err = t.run 'bench --net small --batch 2 --seconds 0.02 --device far --grow channels --pass infer'
+  t.equal(status, 0, err)
+  t.match(out, 'f32 inference +16 ')
+  status, out, err = t.run 'bench --net small --batch 2 --seconds 0.02 --device far'
+  t.equal(status, 0, err)
+  t.match(out, '^far: cpu [^\n]*\nnet .*\nsmall +f32 +infer +2 +%d+ +%d[%d.]* +%d+ MB\n$')
+  status, out, err = t.run 'bench --net small --device gpu'
+  t.equal({ status, out }, { 1, '' })
+  t.match(err, "device: 'gpu' is not known")
+  status, out, err = t.run 'bench --net small --batch 2 --seconds 0.02 --device cpu --dtype tf32'
+  t.equal(status, 1, out)
+  t.match(err, 'dtype is tf32, which cards alone multiply by')
 end)
 
 t.case('hz bench: mistakes', function()

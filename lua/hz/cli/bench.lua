@@ -1,6 +1,6 @@
--- bench.lua: hz bench: images per second of a network's training step or inference, beside the FMA peak measured in the
--- same run. The multiple of peak counts the multiply-adds of the plain algorithms, so kernels that need fewer can pass
--- 1.
+-- bench.lua: hz bench: images per second of a network's training step or inference, on the CPU beside the FMA peak
+-- measured in the same run. The multiple of peak counts the multiply-adds of the plain algorithms, so kernels that need
+-- fewer can pass 1. A device that is late is asked for many steps before it is waited for.
 local bench_codec = require 'hz.cli.bench_codec'
 local bench_grow = require 'hz.cli.bench_grow'
 local bench_model = require 'hz.cli.bench_model'
@@ -8,27 +8,30 @@ local bench_prompt = require 'hz.cli.bench_prompt'
 local bench_sound = require 'hz.cli.bench_sound'
 local c = require 'hz.c'
 local command = require 'hz.base.command'
+local devices = require 'hz.net.devices'
 local exit = require 'hz.exit'
 local json = require 'hz.base.json'
 local nets = require 'hz.net.models.nets'
 local optim = require 'hz.net.optim'
-local plans = require 'hz.net.plan'
 local roofline = require 'hz.net.roofline'
 local say = require 'hz.base.say'
+local stepping = require 'hz.net.stepping'
 local tensor = require 'hz.tensor.tensor'
 local visible = require 'hz.base.visible'.line
 local C = c.C
 
 local LAYER_STEPS = 9          -- steps whose times of nodes are taken
+local WINDOWS = 10             -- of steps, within the time that is to be measured
 
 local options = {
   { 'net', { 'all-cnns' }, 'string', 'networks by name or NAME.lua, separated by commas', list = true,
     form = '--net NAMES' },
   { 'batch', { 128 }, 'int', 'items per step', min = 1, max = 65536, list = true, form = '--batch N' },
-  { 'dtype', { 'f32' }, 'string', 'storage of activations and their gradients', choices = { 'f32', 'bf16' },
-    list = true, form = '--dtype NAME' },
+  { 'dtype', { 'f32' }, 'string', 'storage of activations and their gradients; tf32, of cards: f32 with rounded '
+    .. 'factors', choices = { 'f32', 'bf16', 'tf32' }, list = true, form = '--dtype NAME' },
   { 'pass', { 'train', 'infer' }, 'string', 'training step or inference', choices = { 'train', 'infer' }, list = true,
     form = '--pass NAME' },
+  { 'device', nil, 'string', 'what computes (default: HZ_DEVICE, or auto)', form = '--device NAME' },
   { 'threads', nil, 'int', 'threads, instead of HZ_THREADS or all this process may use', min = 1, max = 256,
     form = '--threads N' },
   { 'seconds', 3, 'float', 'time to measure each', min = 0.01, max = 3600, form = '--seconds S' },
@@ -54,7 +57,7 @@ local function random_set(shape, items, classes)
 end
 
 local function make_plan(net, train, batch, o)
-  local options = { batch = batch, dtype = o.dtype, train = train, tune = o.tune }
+  local options = { batch = batch, dtype = o.dtype, device = o.device, train = train, tune = o.tune }
   if o.data then
     options.data = random_set(net.input, math.max(batch, math.min(4 * batch, 1024)), 10)
     if train then options.augment = { shift = 3, flip = true } end
@@ -93,6 +96,26 @@ local function sample(step, seconds)
     times[#times + 1] = now - before
   until now - start > seconds and #times >= 5
   return times
+end
+
+-- The same of a device that is late: as of many steps, which it is waited for once.
+local function sample_late(plan, train, seconds)
+  local times, steps, n = {}, train and stepping.new(plan, function() end), 2
+  local function window()
+    local before = C.hz_seconds()
+    for _ = 1, n do
+      if train then steps:step() else plan:forward_again() end
+    end
+    if train then steps:settle() end
+    devices.wait(plan.device)
+    return C.hz_seconds() - before
+  end
+  window()                                             -- what is recorded, is recorded in the second step
+  local spent = window()
+  n = math.max(1, math.min(1000, math.ceil(seconds / WINDOWS / (spent / n))))
+  local start = C.hz_seconds()
+  repeat times[#times + 1] = window() / n until C.hz_seconds() - start > seconds and #times >= 3
+  return times, n
 end
 
 local function flops_of(plan)
@@ -155,26 +178,37 @@ local function model(o)
     model = bench_model.of(plan, o.model) }
 end
 
--- o: net (name, or a function that makes one), batch, dtype, pass, threads, seconds, data, layers, tune, model. Returns
--- one record.
-local function measure(o)
+-- Seconds of steps, how many they were, and the peak of the CPU before and after in GFLOP/s: nil of other devices.
+local function timed(plan, o)
   local train, threads = o.pass == 'train', C.hz_cpu_threads()
-  local net, plan = prepare(o)
-  if o.tune then C.hz_peak_reset() end                 -- trials hold the memory of all kernels at once
+  if devices.is_late(plan.device) then
+    local times, n = sample_late(plan, train, o.seconds)
+    return times, n * #times
+  end
   local peaks = { peak_of(o.dtype, threads) }
   local times = sample(stepper(plan, train), o.seconds)
   peaks[2] = peak_of(o.dtype, threads)
   warn_of(peaks)
-  local record = { net = net.name, dtype = o.dtype, pass = o.pass, batch = o.batch, threads = threads, data = o.data,
-    isa = c.ffi.string(C.hz_cpu_isa()), peak_gflops = math.max(peaks[1].best, peaks[2].best),
-    peak_bytes = tonumber(C.hz_peak_bytes()), steps = #times, tuned = plan.tuned and plan.tuned.changed }
+  return times, #times, math.max(peaks[1].best, peaks[2].best)
+end
+
+-- o: net (name, or a function that makes one), batch, dtype, pass, device, threads, seconds, data, layers, tune, model.
+-- Returns one record.
+local function measure(o)
+  local net, plan = prepare(o)
+  if o.tune then C.hz_peak_reset() end                 -- trials hold the memory of all kernels at once
+  local times, steps, peak = timed(plan, o)
+  local record = { net = net.name, dtype = o.dtype, pass = o.pass, batch = o.batch, threads = C.hz_cpu_threads(),
+    device = plan.device ~= 'cpu' and devices.describe(plan.device) or nil, data = o.data,
+    isa = c.ffi.string(C.hz_cpu_isa()), peak_gflops = peak, peak_bytes = tonumber(C.hz_peak_bytes()), steps = steps,
+    tuned = plan.tuned and plan.tuned.changed }
   local best = math.huge
   for _, t in ipairs(times) do best = math.min(best, t) end
   record.seconds = median(times)
   record.images_per_second, record.best_images_per_second = o.batch / record.seconds, o.batch / best
   record.flops_per_image = flops_of(plan) / o.batch
-  record.multiple_of_peak = record.flops_per_image * record.images_per_second / record.peak_gflops * 1e-9
-  local nodes = (o.layers or o.model) and node_times(plan, stepper(plan, train))
+  record.multiple_of_peak = peak and record.flops_per_image * record.images_per_second / peak * 1e-9
+  local nodes = (o.layers or o.model) and node_times(plan, stepper(plan, o.pass == 'train'))
   if o.layers then record.layers = nodes end
   if o.model then record.model = bench_model.of(plan, o.model, nodes) end
   return record
@@ -191,7 +225,7 @@ local function print_layers(record)
     if n.ms > 0 then
       print(row:format(visible(n.layer), n.op, '(' .. table.concat(n.shape, ',') .. ')',
         n.kernel, ('%.3f'):format(n.ms), rate and ('%.1f'):format(rate) or '',
-        rate and ('%.2f'):format(rate / record.peak_gflops) or ''))
+        rate and record.peak_gflops and ('%.2f'):format(rate / record.peak_gflops) or ''))
     end
   end
   print(('%s %9.3f ms in nodes'):format((' '):rep(wide + 46), sum))
@@ -200,7 +234,8 @@ end
 local head = '%-20s %-5s %-6s %5s %7s %11s %9s %11s %9s'
 local function print_record(r)
   print(head:format(visible(r.net), r.dtype, r.pass, r.batch, r.threads, ('%.1f'):format(r.images_per_second),
-    ('%.0f'):format(r.peak_gflops), ('%.3f'):format(r.multiple_of_peak), ('%.0f MB'):format(r.peak_bytes / 2 ^ 20)))
+    r.peak_gflops and ('%.0f'):format(r.peak_gflops) or '',
+    r.peak_gflops and ('%.3f'):format(r.multiple_of_peak) or '', ('%.0f MB'):format(r.peak_bytes / 2 ^ 20)))
   io.stdout:flush()
 end
 
@@ -226,15 +261,18 @@ local function run(knob)
   if knob.svg and not knob.grow then exit.usage 'bench: --svg was given; needs --grow as well' end
   if knob.model and knob.grow then exit.usage 'bench: --model was given with --grow; needs one of them alone' end
   if knob.threads then c.check(C.hz_cpu_set_threads(knob.threads)) end
+  knob.device = devices.one(knob.device, 'bench')
   if knob.grow then return bench_grow(knob, measure) end
-  local of = knob.model and plans.default_device():match '^emu' and model or measure
+  local of = knob.model and devices.kind(knob.device) == 'emu' and model or measure
   local records = {}
   if not knob.json and of == measure then
+    if knob.device ~= 'cpu' then print(visible(devices.describe(knob.device))) end
     print(head:format('net', 'dtype', 'pass', 'batch', 'threads', 'images/s', 'GFLOP/s', 'x peak', 'memory'))
   end
   each(knob, function(net, batch, dtype, pass)
-    local r = of { net = net, batch = batch, dtype = dtype, pass = pass, seconds = knob.seconds, data = knob.data,
-                   layers = knob.layers, tune = knob.tune, model = knob.model }
+    local r = of { net = net, batch = batch, dtype = dtype, pass = pass, device = knob.device,
+                   seconds = knob.seconds, data = knob.data, layers = knob.layers, tune = knob.tune,
+                   model = knob.model }
     records[#records + 1] = r
     if not knob.json then show(r) end
   end)

@@ -2,6 +2,7 @@
 -- per type and pass. All points are measured in turn, three times over, so that a machine that is busy for a while
 -- lowers none alone: the median counts.
 local c = require 'hz.c'
+local devices = require 'hz.net.devices'
 local eager = require 'hz.net.eager'
 local file = require 'hz.base.file'
 local json = require 'hz.base.json'
@@ -70,22 +71,22 @@ local function measure(knob, kind, series, run)
     for _, one in ipairs(series) do
       for _, p in ipairs(one.points) do
         local o = { net = knob.net[1], batch = knob.batch[1], dtype = one.dtype, pass = one.pass,
-                    seconds = knob.seconds / ROUNDS, data = knob.data, tune = knob.tune }
+                    device = knob.device, seconds = knob.seconds / ROUNDS, data = knob.data, tune = knob.tune }
         kind.set(o, p.x)
         local r = run(o)
         p.rates[round], p.multiples[round] = r.images_per_second, r.multiple_of_peak
         p.y, p.spread = middle { unpack(p.rates) }
         p.spread = math.min(p.spread, 0.9 * p.y)           -- a logarithmic axis has no zero
-        p.multiple = middle { unpack(p.multiples) }
+        p.multiple = r.multiple_of_peak and middle { unpack(p.multiples) }
         c.poll()
       end
     end
   end
 end
 
-local function picture_of(knob, kind, series, values, threads)
-  local caption = ('%s, %d thread%s; hz %s; %s'):format(c.ffi.string(C.hz_cpu_isa()), threads,
-    threads == 1 and '' or 's', c.ffi.string(C.hz_commit()), os.date '!%Y-%m-%d')
+local function picture_of(knob, kind, series, values)
+  local what = devices.describe(knob.device):gsub('^cpu ', '')
+  local caption = ('%s; hz %s; %s'):format(what, c.ffi.string(C.hz_commit()), os.date '!%Y-%m-%d')
   return { title = ('%s: images/s over %s'):format(kind.of(knob), kind.x), x = kind.x, y = 'images/s', series = series,
            ticks = values, low = kind.low, log_y = kind.log_y, above = true, caption = caption }
 end
@@ -95,7 +96,7 @@ local function print_table(kind, series)
   for _, one in ipairs(series) do
     for _, p in ipairs(one.points) do
       rows[#rows + 1] = { one.name, tostring(p.x), ('%.1f'):format(p.y), ('%.1f'):format(p.spread),
-                          ('%.3f'):format(p.multiple) }
+                          p.multiple and ('%.3f'):format(p.multiple) or '' }
     end
   end
   local columns = { { 'series', 'left' }, { kind.x }, { 'images/s' }, { '+-' }, { 'x peak' } }
@@ -120,7 +121,7 @@ return function(knob, run)
   local series = new_series(knob, values)
   measure(knob, kind, series, run)
   c.check(C.hz_cpu_set_threads(threads))
-  local picture = picture_of(knob, kind, series, values, threads)
+  local picture = picture_of(knob, kind, series, values)
   if knob.json then
     print_json(kind, series)
   else

@@ -16,6 +16,7 @@ local verbs = {
   { 'report',   '[ID]',                     'the table of a sweep once more', 'hz.cli.report' },
   { 'compare',  'ID [ID]',                  'two sweeps, codecs or networks side by side', 'hz.cli.compare' },
   { 'bench',    '[--net NAME] ...',         'speed of training, inference and codecs on this machine', 'hz.cli.bench' },
+  { 'selftest', '[--device NAME] ...',      'whether a device computes what it should', 'hz.cli.selftest' },
   { 'version',  '[--json]',                 'version, machine and libraries', 'hz.cli.version' },
 }
 

@@ -36,6 +36,8 @@ int flock(int fd, int operation);
 int ftruncate(int fd, long bytes);
 int kill(int pid, int signal);
 int getpid(void);
+int setenv(const char *name, const char *value, int overwrite);
+int unsetenv(const char *name);
 int isatty(int fd);
 int ioctl(int fd, unsigned long request, ...);
 int usleep(unsigned microseconds);
@@ -183,6 +185,11 @@ end
 function M.sleep(seconds) C.usleep(math.min(seconds, 0.99) * 1e6) end
 
 function M.pid() return C.getpid() end
+
+-- A variable of this process's environment; nil: none.
+function M.setenv(name, value)
+  if value then C.setenv(name, value, 1) else C.unsetenv(name) end
+end
 
 local function read(path)
   local f = io.open(path)

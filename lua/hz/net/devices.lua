@@ -68,6 +68,9 @@ end
 -- Whether it has memory of its own, and answers later than it is asked.
 function M.is_late(name) return M.open(name).memory.is_host == 0 end
 
+-- Waits until it has done all that it was asked for.
+function M.wait(name) c.check(M.open(name).memory.synchronise(0), 'device: ') end
+
 -- Bytes of its memory: free, and all; nil where it is the host's.
 function M.room(name)
   local b, free, all = M.open(name), c.ffi.new 'size_t[1]', c.ffi.new 'size_t[1]'
