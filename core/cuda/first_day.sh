@@ -102,9 +102,9 @@ step curves 40 card $hz test/cuda/curves.lua device="$HZ_DEVICE" net=$net $curve
 
 # ---- how fast ----
 
-step model 40 card $hz bench --device "$HZ_DEVICE" --net $net --batch $large --dtype bf16 --pass train --model $card \
+step model 40 card $hz bench --net $net --batch $large --dtype bf16 --pass train --model $card \
     --seconds $seconds
-step bench 50 card sh -c "$hz bench --device $HZ_DEVICE --net $net --batch $batches --dtype bf16,f32 \
+step bench 50 card sh -c "$hz bench --net $net --batch $batches --dtype bf16,f32 \
     --pass train,infer --seconds $seconds --json > $out/bench.json"
 step race 320 'real torch' "$python" test/peers/torch_cuda.py --limit 240 --seconds 1 --rounds 3 --json "$out/race.json"
 
