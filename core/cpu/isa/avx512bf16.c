@@ -282,7 +282,7 @@ static const cpu_pairs pairs = {
 void cpu_micro_avx512bf16(cpu_micro *m)
 {
     m->peak_bf16 = peak_bf16;
-    m->bf16 = stored_bf16;
+    bf16_fill(m);
     m->pairs = &pairs;
     m->pairs_rate = m->dot_rate;
     m->winopairs = &wino_table_pairs;

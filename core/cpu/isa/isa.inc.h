@@ -51,7 +51,7 @@ void FILL(cpu_micro *m)
     tile_fill(m);
     few_fill(m);
     m->f32 = stored_f32;
-    m->bf16 = stored_bf16;
+    bf16_fill(m);
     m->widen = widen;
     m->narrow = narrow;
     m->sgd = sgd;

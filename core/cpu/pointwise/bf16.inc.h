@@ -7,3 +7,15 @@
 #define S_FROM(x) f32_to_bf16(x)
 #define S_INT int16_t
 #include "cpu/pointwise/stored.inc.h"
+#ifdef __AVX512BW__
+#include "cpu/pointwise/pool_bf16.inc.h"
+#endif
+
+static void bf16_fill(cpu_micro *m)
+{
+    m->bf16 = stored_bf16;
+#ifdef __AVX512BW__
+    m->bf16.pool_max = pool_max_wide;
+    m->bf16.pool_max_back = pool_back_wide;
+#endif
+}

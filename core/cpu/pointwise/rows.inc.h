@@ -48,8 +48,8 @@ INLINE void F(pool_max_part)(int64_t c, int have, S *y, uint8_t *argmax, const S
 static void F(pool_max)(void *y, uint8_t *argmax, const void *x, const cpu_taps *t, int64_t n)
 {
     cpu_taps own = *t;
-    if (own.ky0 == 0 && own.kx0 == 0 && own.ky1 == 2 && own.kx1 == 2 && own.kw == 2) {
-        own = (cpu_taps){ .kw = 2, .row = t->row, .column = t->column };
+    if (cpu_is_square(t)) {
+        own = cpu_square_of(t);
         EACH_VECTOR(n, F(pool_max_part), y, argmax, x, &own, 2, 2);
     } else
         EACH_VECTOR(n, F(pool_max_part), y, argmax, x, &own, own.ky1, own.kx1);
@@ -96,8 +96,8 @@ INLINE void F(pool_max_back_part)(int64_t c, int have, S *dx, const S *dy, const
 static void F(pool_max_back)(void *dx, const void *dy, const uint8_t *argmax, const cpu_taps *t, int64_t n)
 {
     cpu_taps own = *t;            /* of which the compiler knows that no store changes it */
-    if (own.ky0 == 0 && own.kx0 == 0 && own.ky1 == 2 && own.kx1 == 2 && own.kw == 2) {
-        own = (cpu_taps){ .kw = 2, .row = t->row, .column = t->column };
+    if (cpu_is_square(t)) {
+        own = cpu_square_of(t);
         EACH_VECTOR(n, F(pool_max_back_part), dx, dy, argmax, &own, 2, 2);
     } else
         EACH_VECTOR(n, F(pool_max_back_part), dx, dy, argmax, &own, own.ky1, own.kx1);
