@@ -71,6 +71,16 @@ typedef struct cpu_taps {
     int64_t row, column;
 } cpu_taps;
 
+/* Whether they are all of a window of 2x2, as most are, and the same with constants that a compiler sees. */
+static inline int cpu_is_square(const cpu_taps *t)
+{
+    return t->ky0 == 0 && t->kx0 == 0 && t->ky1 == 2 && t->kx1 == 2 && t->kw == 2;
+}
+static inline cpu_taps cpu_square_of(const cpu_taps *t)
+{
+    return (cpu_taps){ .ky1 = 2, .kx1 = 2, .kw = 2, .row = t->row, .column = t->column };
+}
+
 /* Coefficients per column of norm_apply. */
 typedef struct cpu_affine {
     const float *mean, *a, *b, *g;               /* (n) */

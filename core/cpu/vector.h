@@ -25,9 +25,20 @@ typedef float VU __attribute__((vector_size(4 * LANES), may_alias, aligned(4)));
             body(i_, (int)(n_ - i_), __VA_ARGS__); \
     } while (0)
 
+/* Of streams whose vectors take long: what lies NEAR bytes on, which the hardware would fetch too late. Beyond the
+   end of an array it does no harm. */
+enum { NEAR = 1024 };
+INLINE void v_fetch(const void *p) { __builtin_prefetch((const char *)p + NEAR); }
+INLINE void v_fetch_written(const void *p) { __asm__ volatile("prefetchw %0" : : "m"(((const char *)p)[NEAR])); }
+
 INLINE V v_load(const float *p) { return *(const VU *)p; }
 INLINE void v_store(float *p, V v) { *(VU *)p = v; }
 /* The first n lanes, 0 <= n <= LANES; the others are 0. Touches no memory beyond. */
+#ifdef __AVX512F__
+#define FIRST(n) ((__mmask16)((1u << (n)) - 1))
+INLINE V v_load_some(const float *p, int n) { return (V)_mm512_maskz_loadu_ps(FIRST(n), p); }
+INLINE void v_store_some(float *p, V v, int n) { _mm512_mask_storeu_ps(p, FIRST(n), (__m512)v); }
+#else
 INLINE V v_load_some(const float *p, int n)
 {
     V v = { 0 };
@@ -35,6 +46,7 @@ INLINE V v_load_some(const float *p, int n)
     return v;
 }
 INLINE void v_store_some(float *p, V v, int n) { memcpy(p, &v, (size_t)n * sizeof(float)); }
+#endif
 /* The same where n is nearly always LANES. */
 INLINE V v_part(const float *p, int n) { return n == LANES ? v_load(p) : v_load_some(p, n); }
 INLINE void v_store_part(float *p, V v, int n)
@@ -45,21 +57,32 @@ INLINE void v_store_part(float *p, V v, int n)
         v_store_some(p, v, n);
 }
 
-/* bf16: the upper half of an f32. To bf16 by rounding to nearest even in integers on every level (vcvtneps2bf16
-   flushes denormals); NaN stays NaN, made quiet. */
+/* bf16: the upper half of an f32. To bf16 by rounding to nearest even on every level, denormals too, which
+   vcvtneps2bf16 takes for zero: where there are any it is done in integers. NaN stays NaN, made quiet. */
 typedef uint32_t VW __attribute__((vector_size(4 * LANES), may_alias));
 typedef uint16_t VH __attribute__((vector_size(2 * LANES), may_alias));
 typedef uint16_t VHU __attribute__((vector_size(2 * LANES), may_alias, aligned(2)));   /* unaligned, in memory */
 
 INLINE V v_widen(VH h) { return (V)(__builtin_convertvector(h, VW) << 16); }
+#ifdef __AVX512F__
+INLINE __m256i v_narrow_bits(__m512 v)
+{
+    __m512i bits = _mm512_castps_si512(v), odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+    __mmask16 nan = _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
+    rounded = _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x400000));
+    return _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded, 16));
+}
+#endif
 INLINE VH v_narrow(V v)
 {
-#ifdef __AVX512F__
-    __m512i bits = (__m512i)v, odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
-    __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
-    __mmask16 nan = _mm512_cmp_ps_mask((__m512)v, (__m512)v, _CMP_UNORD_Q);
-    rounded = _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x400000));
-    return (VH)_mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded, 16));
+#ifdef __AVX512BF16__
+    enum { DENORMAL = 0x20 };
+    if (__builtin_expect(_mm512_fpclass_ps_mask((__m512)v, DENORMAL) != 0, 0))
+        return (VH)v_narrow_bits((__m512)v);
+    return (VH)_mm512_cvtneps_pbh((__m512)v);
+#elif defined __AVX512F__
+    return (VH)v_narrow_bits((__m512)v);
 #else
     VW u = (VW)v, rounded = (u + 0x7fff + (u >> 16 & 1)) >> 16, nan = (VW)(v != v);
     return __builtin_convertvector((nan & (u >> 16 | 0x40)) | (~nan & rounded), VH);
@@ -71,21 +94,30 @@ INLINE VH v_narrow_product(V v)
     VW u = (VW)v;
     return __builtin_convertvector((u + 0x7fff + (u >> 16 & 1)) >> 16, VH);
 }
-INLINE V v_part_bf16(const uint16_t *p, int n)
+INLINE VH v_load_half(const uint16_t *p, int n)
 {
-    VH h = { 0 };
     if (n == LANES)
-        h = *(const VHU *)p;
-    else
-        memcpy(&h, p, (size_t)n * sizeof *p);
-    return v_widen(h);
+        return *(const VHU *)p;
+#ifdef __AVX512F__
+    return (VH)_mm256_maskz_loadu_epi16(FIRST(n), p);
+#else
+    VH h = { 0 };
+    memcpy(&h, p, (size_t)n * sizeof *p);
+    return h;
+#endif
 }
+INLINE V v_part_bf16(const uint16_t *p, int n) { return v_widen(v_load_half(p, n)); }
 INLINE void v_store_half(uint16_t *p, VH h, int n)
 {
-    if (n == LANES)
+    if (n == LANES) {
         *(VHU *)p = h;
-    else
-        memcpy(p, &h, (size_t)n * sizeof *p);
+        return;
+    }
+#ifdef __AVX512F__
+    _mm256_mask_storeu_epi16(p, FIRST(n), (__m256i)h);
+#else
+    memcpy(p, &h, (size_t)n * sizeof *p);
+#endif
 }
 INLINE void v_store_part_bf16(uint16_t *p, V v, int n) { v_store_half(p, v_narrow(v), n); }
 INLINE void v_store_product_bf16(uint16_t *p, V v, int n) { v_store_half(p, v_narrow_product(v), n); }
@@ -143,3 +175,31 @@ INLINE float v_first(V a) { return a[0]; }
 /* Products of the low halves of 64-bit lanes. The extension has no operator for it, nor for a bit per lane
    (AT_LEAST). */
 INLINE VL v_mul_wide(VL a, VL b) { return (VL)MUL_WIDE(a, b); }
+
+/* Into *most what is more than it, which NaN is than any other, and into *at its number. */
+INLINE void v_take_most(V *most, VI *at, V v, int32_t number)
+{
+#ifdef __AVX512F__
+    __m512 best = (__m512)*most, other = (__m512)v;
+    __mmask16 number_yet = _mm512_cmp_ps_mask(best, best, _CMP_ORD_Q);
+    __mmask16 better = _mm512_mask_cmp_ps_mask(number_yet, other, best, _CMP_NLE_UQ);
+    *most = (V)_mm512_mask_mov_ps(best, better, other);
+    *at = (VI)_mm512_mask_mov_epi32((__m512i)*at, better, _mm512_set1_epi32(number));
+#else
+    VI better = (v > *most) | ((v != v) & (*most == *most));
+    *most = v_select(better, v, *most);
+    *at = (better & number) | (~better & *at);
+#endif
+}
+
+/* The first n numbers, 0 <= n <= LANES, of 0 to 255, a byte each. */
+INLINE void v_store_bytes(uint8_t *p, VI v, int n)
+{
+    typedef uint8_t VB __attribute__((vector_size(LANES)));
+#ifdef __AVX512F__
+    VB small = (VB)_mm512_cvtepi32_epi8((__m512i)v);
+#else
+    VB small = __builtin_convertvector(v, VB);
+#endif
+    memcpy(p, &small, n == LANES ? LANES : (size_t)n);
+}

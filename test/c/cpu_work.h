@@ -1,4 +1,4 @@
-/* cpu_work.h: builds a node by hand from a line of text, runs it, compares. Used by cpu_test.c only.
+/* cpu_work.h: builds a node by hand from a line of text, runs it, compares. Used by cpu_test.c and bf16_test.c.
    Values are words like "n8,16,16,32": a letter for kind and contents, then the shape. Small letters have the
    batch in dimension 0.
      n N  normal numbers      p P  uniform in [0.1,1.1)     u  bytes     f  normal numbers that stay f32 in an f64 node

@@ -1,15 +1,19 @@
 /* avx512bf16.c: the bf16 slots of AVX-512 with BF16; the others stay as AVX-512 made them. A product of pairs keeps 8
    rows by 2 vectors of sums in registers. */
 #include "cpu/pairs/pairs.h"
+#include "number.h"
 #include <immintrin.h>
 #include <math.h>
 #include <string.h>
 
 #define LANES 16
 #define MUL_WIDE(a, b) _mm512_mul_epu32((__m512i)(a), (__m512i)(b))
+#define AT_LEAST(a, b) _mm512_cmpge_epi32_mask((__m512i)(a), (__m512i)(b))
 #include "cpu/vector.h"
 #define UNROLL _Pragma("GCC unroll 16")
 #include "cpu/pointwise/act.inc.h"
+#include "cpu/pointwise/random.inc.h"
+#include "cpu/pointwise/bf16.inc.h"
 #include "cpu/wino/weights.inc.h"
 #include "cpu/wino/poly_math.inc.h"
 
@@ -84,17 +88,6 @@ static void product(const pairs_product *p)
 }
 
 /* ---- outputs ---- */
-
-/* f32 weights to bf16, to the nearest, ties to even; NaN stays NaN. As integers: vcvtneps2bf16 takes denormals for
-   zero, which is good enough for sums and planes below. */
-INLINE __m256i narrow(__m512 v)
-{
-    __m512i bits = _mm512_castps_si512(v), odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
-    __m512i round = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
-    __mmask16 nan = _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
-    round = _mm512_mask_or_epi32(round, nan, bits, _mm512_set1_epi32(0x400000));
-    return _mm512_cvtepi32_epi16(_mm512_srli_epi32(round, 16));
-}
 
 /* 32 sums to outputs; x: the gate. */
 INLINE __m512i finished(V low, V high, __m512i x, const int gated, const int act, V alpha)
@@ -222,7 +215,7 @@ INLINE __m512i narrow_some(const float *w, int n)
 {
     __mmask32 have = n >= 32 ? 0xffffffff : (1u << (n > 0 ? n : 0)) - 1;
     __m512 a = _mm512_maskz_loadu_ps((__mmask16)have, w), b = _mm512_maskz_loadu_ps((__mmask16)(have >> 16), w + 16);
-    return _mm512_inserti64x4(_mm512_castsi256_si512(narrow(a)), narrow(b), 1);
+    return _mm512_inserti64x4(_mm512_castsi256_si512((__m256i)v_narrow((V)a)), (__m256i)v_narrow((V)b), 1);
 }
 
 static void pack_across(const float *w, int64_t column_step, int columns, int k, uint16_t *out)
@@ -289,6 +282,7 @@ static const cpu_pairs pairs = {
 void cpu_micro_avx512bf16(cpu_micro *m)
 {
     m->peak_bf16 = peak_bf16;
+    bf16_fill(m);
     m->pairs = &pairs;
     m->pairs_rate = m->dot_rate;
     m->winopairs = &wino_table_pairs;

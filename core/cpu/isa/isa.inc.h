@@ -8,6 +8,7 @@
 #include "cpu/conv/tile.inc.h"
 #include "cpu/conv/few.inc.h"
 #include "cpu/pointwise/act.inc.h"
+#include "cpu/pointwise/random.inc.h"
 #include "cpu/pointwise/elements.inc.h"
 
 #define S float
@@ -19,15 +20,7 @@
 #define S_INT int32_t
 #include "cpu/pointwise/stored.inc.h"
 
-#define S uint16_t
-#define F(name) name##_bf16
-#define s_part v_part_bf16
-#define s_store_part v_store_part_bf16
-#define s_store_product v_store_product_bf16
-#define S_FROM(x) f32_to_bf16(x)
-#define S_INT int16_t
-#include "cpu/pointwise/stored.inc.h"
-
+#include "cpu/pointwise/bf16.inc.h"
 #include "cpu/wino/weights.inc.h"
 #include "cpu/wino/poly_math.inc.h"
 
@@ -58,7 +51,7 @@ void FILL(cpu_micro *m)
     tile_fill(m);
     few_fill(m);
     m->f32 = stored_f32;
-    m->bf16 = stored_bf16;
+    bf16_fill(m);
     m->widen = widen;
     m->narrow = narrow;
     m->sgd = sgd;

@@ -1,52 +1,58 @@
 /* rows.inc.h: pooling and statistics over storage type S (stored.inc.h), channels in vectors. */
 
-/* sum[c] = sum over rows of x[row*step + c], c < n; 4 vectors of columns at a time. */
-static void F(sum_rows)(float *sum, const void *in, int64_t rows, int64_t step, int64_t n)
+/* n vectors of columns from c on, side by side; of the last one `have` columns. */
+INLINE void F(sum_some)(int64_t c, int have, const int n, float *sum, const S *x, int64_t rows, int64_t step)
 {
-    const S *x = in;
-    for (int64_t c = 0; c < n;) {
-        V s[4] = { v_set(0), v_set(0), v_set(0), v_set(0) };
-        if (n - c >= 4 * LANES) {
-            for (int64_t r = 0; r < rows; r++)
-                UNROLL for (int j = 0; j < 4; j++)
-                    s[j] += s_part(x + r * step + c + j * LANES, LANES);
-            UNROLL for (int j = 0; j < 4; j++)
-                v_store(sum + c + j * LANES, s[j]);
-            c += 4 * LANES;
-        } else {
-            int have = n - c < LANES ? (int)(n - c) : LANES;
-            for (int64_t r = 0; r < rows; r++)
-                s[0] += s_part(x + r * step + c, have);
-            v_store_part(sum + c, s[0], have);
-            c += have;
-        }
+    V s[4];
+    UNROLL for (int j = 0; j < n; j++)
+        s[j] = v_set(0);
+    for (int64_t r = 0; r < rows; r++)
+        UNROLL for (int j = 0; j < n; j++)
+            s[j] += s_part(x + r * step + c + j * LANES, j < n - 1 ? LANES : have);
+    UNROLL for (int j = 0; j < n; j++)
+        v_store_part(sum + c + j * LANES, s[j], j < n - 1 ? LANES : have);
+}
+
+/* sum[c] = sum over rows of x[row*step + c], c < n */
+static void F(sum_rows)(float *sum, const void *x, int64_t rows, int64_t step, int64_t n)
+{
+    int64_t c = 0;
+    for (; c + 4 * LANES <= n; c += 4 * LANES)
+        F(sum_some)(c, LANES, 4, sum, x, rows, step);
+    int have = (int)((n - c - 1) % LANES + 1);
+    switch ((n - c + LANES - 1) / LANES) {
+    case 4: F(sum_some)(c, have, 4, sum, x, rows, step); break;
+    case 3: F(sum_some)(c, have, 3, sum, x, rows, step); break;
+    case 2: F(sum_some)(c, have, 2, sum, x, rows, step); break;
+    case 1: F(sum_some)(c, have, 1, sum, x, rows, step); break;
+    default: break;
     }
 }
 
 /* ---- pooling: one output pixel, n channels; the taps ky0..ky1-1, kx0..kx1-1 of its window lie in the image ---- */
 
-INLINE void F(pool_max_part)(int64_t c, int have, S *y, uint8_t *argmax, const S *x, const cpu_taps *t)
+INLINE void F(pool_max_part)(int64_t c, int have, S *y, uint8_t *argmax, const S *x, const cpu_taps *t, const int ky1,
+                             const int kx1)
 {
-    typedef uint8_t VB __attribute__((vector_size(LANES)));
     V most = v_set(-INFINITY);
     VI at = (VI){ 0 } + (t->ky0 * t->kw + t->kx0);
-    for (int ky = t->ky0; ky < t->ky1; ky++)
-        for (int kx = t->kx0; kx < t->kx1; kx++) {
-            V v = s_part(x + ky * t->row + kx * t->column + c, have);
-            VI better = (v > most) | ((v != v) & (most == most));
-            most = v_select(better, v, most);
-            at = (better & (ky * t->kw + kx)) | (~better & at);
-        }
+    for (int ky = t->ky0; ky < ky1; ky++)
+        for (int kx = t->kx0; kx < kx1; kx++)
+            v_take_most(&most, &at, s_part(x + ky * t->row + kx * t->column + c, have), ky * t->kw + kx);
     s_store_part(y + c, most, have);
-    VB small = __builtin_convertvector(at, VB);
     if (argmax)
-        memcpy(argmax + c, &small, (size_t)have);
+        v_store_bytes(argmax + c, at, have);
 }
 
+/* Windows of 2x2, which most are, without loops. */
 static void F(pool_max)(void *y, uint8_t *argmax, const void *x, const cpu_taps *t, int64_t n)
 {
-    const cpu_taps own = *t;
-    EACH_VECTOR(n, F(pool_max_part), y, argmax, x, &own);
+    cpu_taps own = *t;
+    if (cpu_is_square(t)) {
+        own = cpu_square_of(t);
+        EACH_VECTOR(n, F(pool_max_part), y, argmax, x, &own, 2, 2);
+    } else
+        EACH_VECTOR(n, F(pool_max_part), y, argmax, x, &own, own.ky1, own.kx1);
 }
 
 INLINE void F(pool_max_grad_part)(int64_t c, int have, float *dx, const S *dy, const uint8_t *argmax, const cpu_taps *t)
@@ -69,7 +75,8 @@ static void F(pool_max_grad)(float *dx, const void *dy, const uint8_t *argmax, c
 }
 
 /* Moves numbers as they are stored: nothing is widened or rounded. */
-INLINE void F(pool_max_back_part)(int64_t c, int have, S *dx, const S *dy, const uint8_t *argmax, const cpu_taps *t)
+INLINE void F(pool_max_back_part)(int64_t c, int have, S *dx, const S *dy, const uint8_t *argmax, const cpu_taps *t,
+                                  const int ky1, const int kx1)
 {
     typedef uint8_t VB __attribute__((vector_size(LANES)));
     typedef S_INT VS __attribute__((vector_size(sizeof(S) * LANES)));
@@ -79,8 +86,8 @@ INLINE void F(pool_max_back_part)(int64_t c, int have, S *dx, const S *dy, const
     memcpy(&small, argmax + c, have == LANES ? LANES : (size_t)have);
     memcpy(&d, dy + c, have == LANES ? sizeof d : bytes);
     VS at = __builtin_convertvector(small, VS);
-    for (int ky = t->ky0; ky < t->ky1; ky++)
-        for (int kx = t->kx0; kx < t->kx1; kx++) {
+    for (int ky = t->ky0; ky < ky1; ky++)
+        for (int kx = t->kx0; kx < kx1; kx++) {
             VS v = (VS)(at == (S_INT)(ky * t->kw + kx)) & d;
             memcpy(dx + ky * t->row + kx * t->column + c, &v, have == LANES ? sizeof v : bytes);
         }
@@ -88,8 +95,12 @@ INLINE void F(pool_max_back_part)(int64_t c, int have, S *dx, const S *dy, const
 
 static void F(pool_max_back)(void *dx, const void *dy, const uint8_t *argmax, const cpu_taps *t, int64_t n)
 {
-    const cpu_taps own = *t;      /* of which the compiler knows that no store changes it */
-    EACH_VECTOR(n, F(pool_max_back_part), dx, dy, argmax, &own);
+    cpu_taps own = *t;            /* of which the compiler knows that no store changes it */
+    if (cpu_is_square(t)) {
+        own = cpu_square_of(t);
+        EACH_VECTOR(n, F(pool_max_back_part), dx, dy, argmax, &own, 2, 2);
+    } else
+        EACH_VECTOR(n, F(pool_max_back_part), dx, dy, argmax, &own, own.ky1, own.kx1);
 }
 
 INLINE float F(share_of)(const cpu_taps *t)
@@ -268,6 +279,8 @@ INLINE V F(norm_at)(int64_t c, int have, const S *x, const cpu_affine *k)
 
 INLINE void F(norm_apply_part)(int64_t c, int have, S *y, const S *x, const S *d, const cpu_affine *k)
 {
+    v_fetch(x + c);
+    v_fetch_written(y + c);
     V v = F(norm_at)(c, have, x, k);
     if (d)
         v = v_fma(s_part(d + c, have), v_part(k->g + c, have), v);
@@ -286,6 +299,8 @@ static void F(norm_apply)(void *y, const void *x, const void *d, const cpu_affin
 
 INLINE void F(norm_gelu_part)(int64_t c, int have, S *y, const S *x, const cpu_affine *k)
 {
+    v_fetch(x + c);
+    v_fetch_written(y + c);
     s_store_part(y + c, v_gelu(F(norm_at)(c, have, x, k)), have);
 }
 
@@ -298,6 +313,9 @@ static void F(norm_gelu)(void *y, const void *x, const cpu_affine *k, int64_t ro
 
 INLINE void F(norm_gelu_grad_part)(int64_t c, int have, S *dy, const S *dz, const S *x, const cpu_affine *k)
 {
+    v_fetch(x + c);
+    v_fetch(dz + c);
+    v_fetch_written(dy + c);
     s_store_part(dy + c, s_part(dz + c, have) * v_gelu_slope(F(norm_at)(c, have, x, k)), have);
 }
 

@@ -9,6 +9,10 @@
 
 INLINE void F(act_part)(int64_t i, int have, S *to, const S *a, const S *b, const int act, const int kind, V alpha)
 {
+    v_fetch(a + i);
+    if (kind != ACT_ONE)
+        v_fetch(b + i);
+    v_fetch_written(to + i);
     V x = s_part(a + i, have), y = kind == ACT_ONE ? x : s_part(b + i, have);
     V r = kind == ACT_ONE ? act_one(x, act, alpha) : kind == ACT_GRAD ? act_slope(x, y, act, alpha)
                                                                       : act_one(x + y, act, alpha);
