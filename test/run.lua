@@ -1,6 +1,6 @@
--- run.lua: the Lua tests. hz test/run.lua [PATTERN ...] runs test/lua/*_test.lua, or the cases whose
--- "file: name" matches one of the patterns. A test file gets the helpers of test/t.lua as its argument and registers cases, or returns
--- a table of name -> function:
+-- run.lua: the Lua tests. hz test/run.lua [PATTERN ...] runs test/lua/*_test.lua, or the cases whose "file: name"
+-- matches one of the patterns. A test file gets the helpers of test/t.lua as its argument and registers cases, or
+-- returns a table of name -> function:
 --
 --   local t = ...
 --   t.case('two and two', function() t.equal(2 + 2, 4) end)

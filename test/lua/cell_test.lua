@@ -36,7 +36,7 @@ t.case('cell: the key follows from what decides the result, and from nothing els
   t.write(other .. '/net.lua', (net:gsub('conv{4', 'conv{5')))
   local seen = { [base.key] = true }
   local changes = { { seed = { 2 } }, { epochs = 4 }, { batch = 8 }, { train = 50 }, { test = 30 },
-    { protocol = 'paper' }, { smoothing = 0.1 }, { augment = {} }, { dtype = 'bf16' }, { device = 'cuda' },
+    { protocol = 'paper' }, { smoothing = 0.1 }, { augment = {} }, { dtype = 'bf16' }, { device = 'far' },
     { model = { other .. '/net.lua' } }, { quality = { 1 } },
     { optimizer = function() return require 'hz.net.optim'.adam { rate = 0.002 } end },
     { data = { { name = 'camera', train = test, test = test } }, train = 20 } }
