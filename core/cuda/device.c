@@ -2,6 +2,7 @@
 #include "cuda/dnn/ready.h"
 #include "cuda/program.h"
 #include <stdio.h>
+#include <stdlib.h>
 
 const hz_core *cuda_core;
 
@@ -51,6 +52,13 @@ static hz_backend backend = {
     .stat = program_stat, .room = runtime_room,
 };
 
+/* Without cuDNN a card is slow enough that who did not ask for that is better told. */
+static int wants_cudnn(void)
+{
+    const char *file = getenv("HZ_CUDNN");
+    return !file || strcmp(file, "none");
+}
+
 static const hz_backend *open(const char *id, const hz_core *core, const char *which)
 {
     static char opened[16];
@@ -64,7 +72,7 @@ static const hz_backend *open(const char *id, const hz_core *core, const char *w
                    runtime_name, *which ? which : "0", *opened ? opened : "0");
         return NULL;
     }
-    if (!backend.name && runtime_open(which))
+    if (!backend.name && (runtime_open(which) || (wants_cudnn() && !dnn_here())))
         return NULL;
     snprintf(opened, sizeof opened, "%s", which);
     backend.name = runtime_name;

@@ -13,7 +13,7 @@ end
 for _, name in ipairs(files) do
   t.case(name, function()
     need_device()
-    local status, out, err = t.sh(('HZ_TEST_COUNTS= HZ_DEVICE=emu %s %srun.lua %s'):format(t.quote(t.hz), t.here,
+    local status, out, err = t.sh(('env -u HZ_TEST_COUNTS HZ_DEVICE=emu %s %srun.lua %s'):format(t.quote(t.hz), t.here,
       t.quote('^' .. name .. ': ')))
     local passed, failed = out:match '(%d+) passed, (%d+) failed, %d+ skipped%s*$'
     t.ok(passed and tonumber(passed) > 0, out .. err)

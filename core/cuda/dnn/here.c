@@ -1,14 +1,12 @@
-/* here.c: cuDNN on the card that this process works on: opened when a convolution first asks for it. */
+/* here.c: cuDNN on the card that this process works on. */
 #include "cuda/dnn/dnn.h"
 #include <stdlib.h>
 
 static const dnn_target *target(void)
 {
     static dnn_target card;
-    static int asked;
-    if (!asked && dnn_target_here(&card))
+    if (!card.handle && dnn_target_here(&card))
         card.handle = NULL;
-    asked = 1;
     return card.handle ? &card : NULL;
 }
 
