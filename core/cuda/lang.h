@@ -15,6 +15,8 @@ static __device__ __forceinline__ bf16 bf16_near(float x) { return __float2bfloa
 #define HZ_LAUNCH(kernel, grid, block, shared, stream, ...) \
     kernel<<<grid, block, shared, (cudaStream_t)(stream)>>>(__VA_ARGS__)
 #define HZ_LAUNCH_FLAT HZ_LAUNCH
+/* Before a loop over arrays that must lie in registers. */
+#define HZ_UNROLL _Pragma("unroll")
 /* Shared memory whose size the launch gives. */
 #define HZ_SHARED(type, name) \
     extern __shared__ __align__(16) unsigned char hz_shared_bytes[]; \
@@ -24,6 +26,7 @@ static __device__ __forceinline__ bf16 bf16_near(float x) { return __float2bfloa
 #define HZ_CHECK_POINTER(kernel, i, p) ((void)(p))
 #else
 #define HZ_BODY static inline
+#define HZ_UNROLL
 #include "cuda/emu/shim.h"
 #endif
 #include <math.h>

@@ -1,29 +1,20 @@
 /* conv.cu: conv2d x (B,H,W,I), w (O,KH,KW,I) -> y (B,OH,OW,O), dense x (B,K), w (O,K) -> y (B,O), their gradients,
-   and sums of gradients over pixels, for biases. A dense layer is a convolution by a window of one pixel: its rows lie
-   as pixels in lines of LINE. */
+   and sums of gradients over pixels, for biases. Where an output pixel sees one input pixel, as in a dense layer, where
+   rows are pixels, all are products of matrices. */
 #include "cuda/kern/product.h"
 #include "slide.h"
-
-enum { LINE = 64 };
 
 typedef struct geometry {
     int h, w, oh, ow, kh, kw, sh, sw, top, left;
     int inputs, outputs;                       /* channels */
     int64_t images, image_pixels, pixels;      /* image_pixels: rows of x as a matrix; pixels: of y */
+    int one;                                   /* output pixels see one of the image each, in order */
 } geometry;
-
-/* One pixel of the output sees one of the image, in order: any division into lines will do. */
-static void as_lines(geometry *g)
-{
-    g->images = 1;
-    g->w = g->ow = LINE;
-    g->h = g->oh = (int)((g->pixels + LINE - 1) / LINE);
-}
 
 static geometry geometry_of(const hz_work *w, const hz_arg *image, const hz_arg *output)
 {
     geometry g = { 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, (int)image->shape[image->ndim - 1],
-                   (int)output->shape[output->ndim - 1], image->shape[0], image->shape[0], output->shape[0] };
+                   (int)output->shape[output->ndim - 1], image->shape[0], image->shape[0], output->shape[0], 1 };
     if (image->ndim == 4) {
         slide v = slide_of(&w->attr.window, image, output);
         g.h = (int)v.h, g.w = (int)v.w, g.oh = (int)v.oh, g.ow = (int)v.ow;
@@ -31,10 +22,31 @@ static geometry geometry_of(const hz_work *w, const hz_arg *image, const hz_arg 
         g.top = (int)v.top, g.left = (int)v.left;
         g.image_pixels = g.images * v.h * v.w;
         g.pixels = g.images * v.oh * v.ow;
+        g.one = g.kh * g.kw == 1 && g.sh * g.sw == 1;
     }
-    if (g.kh * g.kw == 1 && g.sh * g.sw == 1)
-        as_lines(&g);
     return g;
+}
+
+static int is_backward(const hz_work *w) { return w->op == OP_conv2d_dx || w->op == OP_dense_dx; }
+static int is_weights(const hz_work *w) { return w->op == OP_conv2d_dw || w->op == OP_dense_dw; }
+
+static geometry geometry_of(const hz_work *w)
+{
+    return is_backward(w) ? geometry_of(w, &w->out[0], &w->in[0])
+           : geometry_of(w, &w->in[0], is_weights(w) ? &w->in[1] : &w->out[0]);
+}
+
+/* Of the product: y (pixels, outputs), dx (image pixels, inputs) or dw (outputs, window and inputs). */
+static extent extent_of(const hz_work *w, const geometry &g)
+{
+    int64_t taps = g.kh * g.kw;
+    if (is_weights(w))
+        return g.one ? extent_of(g.outputs, g.inputs, g.pixels)
+               : extent_of(g.outputs, taps * g.inputs, g.images * g.oh, g.ow);
+    if (is_backward(w))
+        return g.one ? extent_of(g.image_pixels, g.inputs, g.outputs)
+               : extent_of(g.image_pixels, g.inputs, taps, g.outputs);
+    return g.one ? extent_of(g.pixels, g.outputs, g.inputs) : extent_of(g.pixels, g.outputs, taps, g.inputs);
 }
 
 /* ---- sides ---- */
@@ -95,10 +107,8 @@ struct line_side {
         if (y < 0 || y >= g.h)
             return stretch{ 0, 0, 0, 0 };
         int lo = p.x < 0 ? (g.sw - 1 - p.x) / g.sw : 0, hi = p.x < g.w ? (g.w - 1 - p.x) / g.sw + 1 : 0;
-        int64_t left = g.pixels - (int64_t)line * g.ow;
-        hi = hi < g.ow ? hi : g.ow;
         return stretch{ (((int64_t)image * g.h + y) * g.w + p.x) * g.inputs + p.channel, g.sw * g.inputs, lo,
-                        hi < left ? hi : (int)left };
+                        hi < g.ow ? hi : g.ow };
     }
 };
 
@@ -128,29 +138,52 @@ struct slope_end {
 
 template <class T> static hz_status forward(const hz_work *w, const cuda_call *c)
 {
-    geometry g = geometry_of(w, &w->in[0], &w->out[0]);
-    int taps = g.kh * g.kw;
-    extent e = { g.pixels, g.outputs, taps, g.inputs, 1 };
-    even_side filters = { (int64_t)taps * g.inputs, g.inputs, 1, (int64_t)taps * g.inputs, g.inputs };
-    launch_product<wide<T>>(c->stream, e, window_side{ g }, filters, bias_end{ epilogue_of(w) },
-                            (const T *)w->in[0].data, (const wide<T> *)w->in[1].data,
-                            (const wide<T> *)(w->nin > 2 ? w->in[2].data : 0), (T *)w->out[0].data);
+    typedef wide<T> W;
+    geometry g = geometry_of(w);
+    extent e = extent_of(w, g);
+    int64_t filter = (int64_t)g.kh * g.kw * g.inputs;
+    const T *x = (const T *)w->in[0].data;
+    const W *filters = (const W *)w->in[1].data, *bias = (const W *)(w->nin > 2 ? w->in[2].data : 0);
+    T *y = (T *)w->out[0].data;
+    W *sums = (W *)c->workspace;
+    bias_end end = { epilogue_of(w) };
+    if (g.one)
+        launch_product(c->stream, e, rows_side(filter), rows_side(filter), end, x, filters, sums, bias, y);
+    else
+        launch_product(c->stream, e, window_side{ g }, even_side{ filter, g.inputs, 1, filter, g.inputs }, end, x,
+                       filters, sums, bias, y);
     return HZ_OK;
 }
 
 template <class T> static hz_status backward(const hz_work *w, const cuda_call *c)
 {
-    geometry g = geometry_of(w, &w->out[0], &w->in[0]);
-    int taps = g.kh * g.kw;
-    extent e = { g.image_pixels, g.inputs, taps, g.outputs, 1 };
-    even_side filters = { 1, g.inputs, taps * g.inputs, (int64_t)taps * g.outputs, g.outputs };
-    launch_product<wide<T>>(c->stream, e, seen_side{ g }, filters, slope_end{ epilogue_of(w) },
-                            (const T *)w->in[0].data, (const wide<T> *)w->in[1].data,
-                            (const T *)(w->nin > 2 ? w->in[2].data : 0), (T *)w->out[0].data);
+    typedef wide<T> W;
+    geometry g = geometry_of(w);
+    extent e = extent_of(w, g);
+    int filter = g.kh * g.kw * g.inputs;
+    const T *dy = (const T *)w->in[0].data, *y = (const T *)(w->nin > 2 ? w->in[2].data : 0);
+    const W *filters = (const W *)w->in[1].data;
+    T *dx = (T *)w->out[0].data;
+    W *sums = (W *)c->workspace;
+    slope_end end = { epilogue_of(w) };
+    if (g.one)
+        launch_product(c->stream, e, rows_side(g.outputs), columns_side(g.outputs, g.inputs), end, dy, filters, sums, y,
+                       dx);
+    else
+        launch_product(c->stream, e, seen_side{ g },
+                       even_side{ 1, g.inputs, filter, (int64_t)g.kh * g.kw * g.outputs, g.outputs }, end, dy, filters,
+                       sums, y, dx);
     return HZ_OK;
 }
 
-/* ---- sums over slices and over rows ---- */
+static size_t sum_bytes(const hz_work *w) { return cuda_storage(w) == HZ_F64 ? sizeof(double) : sizeof(float); }
+
+static size_t product_workspace(const hz_work *w, const void *state)
+{
+    return (size_t)sums_of(extent_of(w, geometry_of(w))) * sum_bytes(w);
+}
+
+/* ---- sums over rows ---- */
 
 /* sums[slice][column] of dy (rows, columns). */
 template <class T>
@@ -178,14 +211,14 @@ template <class T> static void sum_rows(const hz_arg *dy, const hz_arg *db, cons
     if (!c->sums)
         HZ_LAUNCH_FLAT(column_sums<T>, blocks_of(columns * slices), BLOCK, 0, c->stream, (const T *)dy->data, sums,
                        rows, columns, slices);
-    launch_add<wide<T>>(c->stream, sums, (wide<T> *)db->data, columns, slices);
+    HZ_LAUNCH_FLAT((add_slices<wide<T>, sum_end, wide<T>, wide<T>>), blocks_of(columns), BLOCK, 0, c->stream,
+                   (const wide<T> *)sums, columns, columns, slices, sum_end{}, (const wide<T> *)0, (wide<T> *)db->data);
 }
 
 static size_t sum_rows_bytes(const hz_work *w, const hz_arg *dy, const hz_arg *db)
 {
     int64_t columns = db->shape[0];
-    return (size_t)(columns * slices_of(cuda_elements(dy) / columns, columns))
-           * (cuda_storage(w) == HZ_F64 ? sizeof(double) : sizeof(float));
+    return (size_t)(columns * slices_of(cuda_elements(dy) / columns, columns)) * sum_bytes(w);
 }
 
 template <class T> static hz_status bias_grad(const hz_work *w, const cuda_call *c)
@@ -201,24 +234,20 @@ static size_t bias_grad_workspace(const hz_work *w, const void *state)
 
 /* ---- the gradient of the weights ---- */
 
-static extent weights_extent(const geometry *g)
-{
-    int64_t lines = g->images * g->oh, columns = (int64_t)g->kh * g->kw * g->inputs;
-    extent e = { g->outputs, columns, (int)lines, g->ow, 1 };
-    int slices = slices_of(g->pixels, g->outputs * columns);
-    e.slices = slices < lines ? slices : (int)lines;
-    return e;
-}
-
 template <class T> static hz_status weights(const hz_work *w, const cuda_call *c)
 {
-    geometry g = geometry_of(w, &w->in[0], &w->in[1]);
-    extent e = weights_extent(&g);
-    even_side dy = { 1, (int64_t)g.ow * g.outputs, g.outputs, g.pixels, g.ow };
-    wide<T> *sums = (wide<T> *)c->workspace, *dw = (wide<T> *)w->out[0].data;
-    if (dw)
-        launch_sums<wide<T>>(c->stream, e, dy, line_side{ g }, (const T *)w->in[1].data, (const T *)w->in[0].data, sums,
-                             dw);
+    typedef wide<T> W;
+    geometry g = geometry_of(w);
+    extent e = extent_of(w, g);
+    const T *x = (const T *)w->in[0].data, *dy = (const T *)w->in[1].data;
+    W *sums = (W *)c->workspace, *dw = (W *)w->out[0].data;
+    const W *none = 0;
+    if (dw && g.one)
+        launch_product(c->stream, e, columns_side(g.pixels, g.outputs), columns_side(g.pixels, g.inputs), sum_end{}, dy,
+                       x, sums, none, dw);
+    else if (dw)
+        launch_product(c->stream, e, even_side{ 1, (int64_t)g.ow * g.outputs, g.outputs, g.pixels, g.ow },
+                       line_side{ g }, sum_end{}, dy, x, sums, none, dw);
     if (w->nout > 1 && w->out[1].data)
         sum_rows<T>(&w->in[1], &w->out[1], c);
     return HZ_OK;
@@ -226,11 +255,7 @@ template <class T> static hz_status weights(const hz_work *w, const cuda_call *c
 
 static size_t weights_workspace(const hz_work *w, const void *state)
 {
-    geometry g = geometry_of(w, &w->in[0], &w->in[1]);
-    extent e = weights_extent(&g);
-    size_t sum = cuda_storage(w) == HZ_F64 ? sizeof(double) : sizeof(float);
-    size_t dw = e.slices > 1 ? (size_t)(e.rows * e.columns * e.slices) * sum : 0;
-    size_t db = w->nout > 1 ? sum_rows_bytes(w, &w->in[1], &w->out[1]) : 0;
+    size_t dw = product_workspace(w, state), db = w->nout > 1 ? sum_rows_bytes(w, &w->in[1], &w->out[1]) : 0;
     return dw > db ? dw : db;
 }
 
@@ -240,10 +265,10 @@ PLAIN_RUN(weights)
 PLAIN_RUN(bias_grad)
 #define ROW(op, workspace, run) \
     const cuda_kernel plain_##op = { "plain", cuda_plain_accepts, 0, workspace, 0, 0, 0, run##_run };
-ROW(conv2d, 0, forward)
-ROW(conv2d_dx, 0, backward)
+ROW(conv2d, product_workspace, forward)
+ROW(conv2d_dx, product_workspace, backward)
 ROW(conv2d_dw, weights_workspace, weights)
-ROW(dense, 0, forward)
-ROW(dense_dx, 0, backward)
+ROW(dense, product_workspace, forward)
+ROW(dense_dx, product_workspace, backward)
 ROW(dense_dw, weights_workspace, weights)
 ROW(bias_grad, bias_grad_workspace, bias_grad)

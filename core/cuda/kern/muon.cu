@@ -3,13 +3,14 @@
 #include "cuda/kern/product.h"
 #include "cuda/kern/reduce.h"
 
-enum { NORM_BLOCKS = 64, DEPTH = 128 };
+enum { NORM_BLOCKS = 64 };
 
 /* x and next (m x n, m <= n, transposed where there are more filters than numbers of one), two squares of m, slices of
    sums, and sums of squares of gradient and weights: by blocks, then in all. Elements from the workspace's begin. */
 typedef struct layout {
     int64_t rows, columns, m, n, all;
-    int tall, slices;
+    int tall;
+    extent square_of, polynomial_of, next_of;
     int64_t next, square, polynomial, sums, norms, end;
 } layout;
 
@@ -20,12 +21,14 @@ static layout layout_of(const hz_work *w)
     l.m = l.tall ? l.columns : l.rows;
     l.n = l.tall ? l.rows : l.columns;
     l.all = l.m * l.n;
-    l.slices = (int)min((int64_t)slices_of(l.n, l.m * l.m), units(l.n, DEPTH));
+    l.square_of = extent_of(l.m, l.m, l.n);
+    l.polynomial_of = extent_of(l.m, l.m, l.m);
+    l.next_of = extent_of(l.m, l.n, l.m);
     l.next = l.all;
     l.square = l.next + l.all;
     l.polynomial = l.square + l.m * l.m;
     l.sums = l.polynomial + l.m * l.m;
-    l.norms = l.sums + (l.slices > 1 ? l.m * l.m * l.slices : 0);
+    l.norms = l.sums + max(sums_of(l.square_of), max(sums_of(l.polynomial_of), sums_of(l.next_of)));
     l.end = l.norms + 2 * NORM_BLOCKS + 2;
     return l;
 }
@@ -106,25 +109,15 @@ template <class W> struct mixed_end {
     }
 };
 
-/* Rows of a matrix of `length` columns, and columns of one of `length` rows and `width` columns, DEPTH at a time. */
-static even_side rows_side(int64_t length) { return even_side{ length, DEPTH, 1, length, DEPTH }; }
-static even_side columns_side(int64_t length, int64_t width)
-{
-    return even_side{ 1, DEPTH * width, (int)width, length, DEPTH };
-}
-
 /* a = x x^T; b = B a + C a a; next = A x + b x. a is its own transpose to the last bit. */
 template <class T> static void iterate(const layout &l, T *memory, const T *x, T *next, void *stream)
 {
-    T *a = memory + l.square, *b = memory + l.polynomial;
-    int deep = (int)units(l.m, DEPTH);
-    extent square = { l.m, l.m, (int)units(l.n, DEPTH), DEPTH, l.slices }, again = { l.m, l.m, deep, DEPTH, 1 };
-    extent last = { l.m, l.n, deep, DEPTH, 1 };
-    launch_sums<T>(stream, square, rows_side(l.n), rows_side(l.n), x, x, memory + l.sums, a);
-    launch_product<T>(stream, again, rows_side(l.m), rows_side(l.m), mixed_end<T>{ (T)MUON_C, (T)MUON_B },
-                      (const T *)a, (const T *)a, (const T *)a, b);
-    launch_product<T>(stream, last, rows_side(l.m), columns_side(l.m, l.n), mixed_end<T>{ 1, (T)MUON_A }, (const T *)b,
-                      x, x, next);
+    T *square = memory + l.square, *b = memory + l.polynomial, *sums = memory + l.sums;
+    const T *a = square, *from_b = b, *none = 0;
+    mixed_end<T> polynomial = { (T)MUON_C, (T)MUON_B }, step = { 1, (T)MUON_A };
+    launch_product(stream, l.square_of, rows_side(l.n), rows_side(l.n), sum_end{}, x, x, sums, none, square);
+    launch_product(stream, l.polynomial_of, rows_side(l.m), rows_side(l.m), polynomial, a, a, sums, a, b);
+    launch_product(stream, l.next_of, rows_side(l.m), columns_side(l.m, l.n), step, from_b, x, sums, x, next);
 }
 
 template <class T> static hz_status muon(const hz_work *w, const cuda_call *c)

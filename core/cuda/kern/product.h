@@ -1,7 +1,8 @@
 /* product.h: sums of products c(row, column) = sum over taps t and k of a(row, t, k) * b(column, t, k), for dense
    layers, convolutions and Muon. What a and b are is said by sides: a side finds an index's place once, then says for
    each tap where its values over k lie (a stretch). Sums are made of parts of at most PART products, in one order that
-   depends on the sizes alone. An end says what becomes of a sum. */
+   depends on the sizes alone. Where there are few sums, slices of the taps are added up apart, so that a card has
+   enough to do, and then those. An end says what becomes of a sum. */
 #ifndef CUDA_PRODUCT_H
 #define CUDA_PRODUCT_H
 #include "cuda/kern/act.h"
@@ -12,13 +13,13 @@ typedef struct stretch {
     int step, lo, hi;
 } stretch;
 
-/* rows x columns sums of taps x depth products. Slices share the taps: each makes rows x columns sums of its own. */
+/* rows x columns sums of taps x depth products. Slices share the taps. */
 typedef struct extent {
     int64_t rows, columns;
     int taps, depth, slices;
 } extent;
 
-enum { PART = 32 };
+enum { PART = 32, DEPTH = 128 };
 
 static __device__ __forceinline__ int first_tap(extent e, int64_t slice) { return (int)(e.taps * slice / e.slices); }
 
@@ -38,7 +39,68 @@ struct even_side {
     }
 };
 
-/* The plain end. */
+/* Rows of a matrix of `length` columns, and columns of one of `length` rows, `width` of them, DEPTH of k at a time. */
+static inline even_side rows_side(int64_t length) { return even_side{ length, DEPTH, 1, length, DEPTH }; }
+static inline even_side columns_side(int64_t length, int64_t width)
+{
+    return even_side{ 1, DEPTH * width, (int)width, length, DEPTH };
+}
+
+/* ---- sums of slices ---- */
+
+/* Rows of a slice at least, slices at most; that many sums at a time keep a card busy. */
+static const int64_t SLICE = 32, SLICES = 1024, SUMS = 1 << 20;
+
+/* Of sums of so many terms. */
+static inline int slices_of(int64_t terms, int64_t sums)
+{
+    int64_t n = (SUMS + sums - 1) / sums, most = (terms + SLICE - 1) / SLICE;
+    n = n < most ? n : most;
+    return (int)(n < SLICES ? n : SLICES);
+}
+
+static inline extent extent_of(int64_t rows, int64_t columns, int64_t taps, int64_t depth)
+{
+    int64_t slices = slices_of(taps * depth, rows * columns);
+    return extent{ rows, columns, (int)taps, (int)depth, (int)(slices < taps ? slices : taps) };
+}
+
+/* A product of matrices: `length` terms, DEPTH a tap. */
+static inline extent extent_of(int64_t rows, int64_t columns, int64_t length)
+{
+    return extent_of(rows, columns, (length + DEPTH - 1) / DEPTH, length < DEPTH ? length : (int64_t)DEPTH);
+}
+
+/* Sums that a launch needs room for. */
+static inline int64_t sums_of(extent e) { return e.slices > 1 ? e.rows * e.columns * e.slices : 0; }
+
+template <class W, class End, class DX, class DC>
+static __device__ __forceinline__ void put(const extent &e, W *sums, const End &end, const DX *extra, DC *out,
+                                           int64_t slice, int64_t row, int64_t column, W sum)
+{
+    if (e.slices > 1)
+        sums[(slice * e.rows + row) * e.columns + column] = sum;
+    else
+        end.put(extra, out, row * e.columns + column, column, sum);
+}
+
+template <class W, class End, class DX, class DC>
+static __global__ void add_slices(const W *sums, int64_t n, int64_t columns, int slices, End end, const DX *extra,
+                                  DC *out)
+{
+    int64_t i = thread_number();
+    if (i >= n)
+        return;
+    W sum = 0;
+    for (int from = 0; from < slices; from += PART) {
+        W part = 0;
+        for (int s = from; s < slices && s < from + PART; s++)
+            part += sums[s * n + i];
+        sum += part;
+    }
+    end.put(extra, out, i, i % columns, sum);
+}
+
 struct sum_end {
     template <class W>
     __device__ __forceinline__ void put(const W *none, W *out, int64_t i, int64_t column, W sum) const { out[i] = sum; }
@@ -47,7 +109,8 @@ struct sum_end {
 /* ---- a thread per sum ---- */
 
 template <class W, class A, class B, class End, class DA, class DB, class DX, class DC>
-static __global__ void flat_product(extent e, A a, B b, End end, const DA *va, const DB *vb, const DX *extra, DC *out)
+static __global__ void flat_product(extent e, A a, B b, End end, const DA *va, const DB *vb, W *sums, const DX *extra,
+                                    DC *out)
 {
     int64_t i = thread_number(), column = i % e.columns, row = i / e.columns % e.rows;
     int64_t slice = i / e.columns / e.rows;
@@ -67,7 +130,7 @@ static __global__ void flat_product(extent e, A a, B b, End end, const DA *va, c
             sum += part;
         }
     }
-    end.put(extra, out, (slice * e.rows + row) * e.columns + column, column, sum);
+    put(e, sums, end, extra, out, slice, row, column, sum);
 }
 
 /* ---- by tiles: a block makes TILE x TILE sums, a thread EACH x EACH of them ---- */
@@ -126,7 +189,7 @@ static __device__ __forceinline__ void multiply(W (*a)[TILE + EACH], W (*b)[TILE
 
 template <class W, class A, class B, class End, class DA, class DB, class DX, class DC>
 static __global__ void __launch_bounds__(BLOCK)
-tiled_product(extent e, A a, B b, End end, const DA *va, const DB *vb, const DX *extra, DC *out)
+tiled_product(extent e, A a, B b, End end, const DA *va, const DB *vb, W *sums, const DX *extra, DC *out)
 {
     __shared__ __align__(16) W as[STEP][TILE + EACH];
     __shared__ __align__(16) W bs[STEP][TILE + EACH];
@@ -148,71 +211,40 @@ tiled_product(extent e, A a, B b, End end, const DA *va, const DB *vb, const DX 
                 multiply(as, bs, part, e.depth - k < STEP ? e.depth - k : STEP);
                 __syncthreads();
             }
+            HZ_UNROLL
             for (int i = 0; i < EACH * EACH; i++)
                 sum[i / EACH][i % EACH] += part[i / EACH][i % EACH];
         }
     }
     row += threadIdx.x / (TILE / EACH) * EACH;
     column += threadIdx.x % (TILE / EACH) * EACH;
+    HZ_UNROLL
     for (int i = 0; i < EACH; i++)
+        HZ_UNROLL
         for (int j = 0; j < EACH; j++)
             if (row + i < e.rows && column + j < e.columns)
-                end.put(extra, out, (slice * e.rows + row + i) * e.columns + column + j, column + j, sum[i][j]);
+                put(e, sums, end, extra, out, slice, row + i, column + j, sum[i][j]);
 }
 
-/* Tiles where one would be at least a quarter full. */
+/* ---- launches ---- */
+
+/* Tiles where one would be at least a quarter full; not in double, which is for tests. sums: room for sums_of(e). */
 template <class W, class A, class B, class End, class DA, class DB, class DX, class DC>
-static void launch_product(void *stream, extent e, A a, B b, End end, const DA *va, const DB *vb, const DX *extra,
-                           DC *out)
+static void launch_product(void *stream, extent e, A a, B b, End end, const DA *va, const DB *vb, W *sums,
+                           const DX *extra, DC *out)
 {
     dim3 tiles((unsigned)((e.rows + TILE - 1) / TILE), (unsigned)((e.columns + TILE - 1) / TILE), (unsigned)e.slices);
-    if (e.rows >= TILE / 2 && e.columns >= TILE / 2)
-        HZ_LAUNCH((tiled_product<W, A, B, End, DA, DB, DX, DC>), tiles, BLOCK, 0, stream, e, a, b, end, va, vb, extra,
-                  out);
-    else
-        HZ_LAUNCH_FLAT((flat_product<W, A, B, End, DA, DB, DX, DC>), blocks_of(e.rows * e.columns * e.slices), BLOCK, 0,
-                       stream, e, a, b, end, va, vb, extra, out);
-}
-
-/* ---- sums of slices ---- */
-
-/* Rows of a slice at least, slices at most; that many sums at a time keep a card busy. */
-static const int64_t SLICE = 32, SLICES = 1024, SUMS = 1 << 20;
-
-static inline int slices_of(int64_t rows, int64_t sums)
-{
-    int64_t n = (SUMS + sums - 1) / sums, most = (rows + SLICE - 1) / SLICE;
-    n = n < most ? n : most;
-    return (int)(n < SLICES ? n : SLICES);
-}
-
-/* out = the sum of slices of n sums each. */
-template <class W> static __global__ void add_slices(const W *sums, W *out, int64_t n, int slices)
-{
-    int64_t i = thread_number();
-    if (i >= n)
-        return;
-    W sum = 0;
-    for (int from = 0; from < slices; from += PART) {
-        W part = 0;
-        for (int s = from; s < slices && s < from + PART; s++)
-            part += sums[s * n + i];
-        sum += part;
-    }
-    out[i] = sum;
-}
-
-template <class W> static void launch_add(void *stream, const W *sums, W *out, int64_t n, int slices)
-{
-    HZ_LAUNCH_FLAT(add_slices<W>, blocks_of(n), BLOCK, 0, stream, sums, out, n, slices);
-}
-
-/* out = the sums, by way of `sums`, which has room for all slices, where there are several. */
-template <class W, class A, class B, class DA, class DB>
-static void launch_sums(void *stream, extent e, A a, B b, const DA *va, const DB *vb, W *sums, W *out)
-{
-    launch_product<W>(stream, e, a, b, sum_end{}, va, vb, (const W *)0, e.slices > 1 ? sums : out);
+    int64_t n = e.rows * e.columns;
+    int tiled = sizeof(W) == sizeof(float) && e.rows >= TILE / 2 && e.columns >= TILE / 2;
+    if constexpr (sizeof(W) == sizeof(float))
+        if (tiled)
+            HZ_LAUNCH((tiled_product<W, A, B, End, DA, DB, DX, DC>), tiles, BLOCK, 0, stream, e, a, b, end, va, vb,
+                      sums, extra, out);
+    if (!tiled)
+        HZ_LAUNCH_FLAT((flat_product<W, A, B, End, DA, DB, DX, DC>), blocks_of(n * e.slices), BLOCK, 0, stream, e, a, b,
+                       end, va, vb, sums, extra, out);
     if (e.slices > 1)
-        launch_add<W>(stream, sums, out, e.rows * e.columns, e.slices);
+        HZ_LAUNCH_FLAT((add_slices<W, End, DX, DC>), blocks_of(n), BLOCK, 0, stream, (const W *)sums, n, e.columns,
+                       e.slices, end, extra, out);
 }
 #endif
