@@ -109,7 +109,8 @@ hz_status dnn_cache_write(const char *folder, const dnn_target *t, const dnn_key
 void dnn_cache_drop(const char *folder, const dnn_target *t, const dnn_key *k);
 
 /* --- tune.c: which plan runs --- */
-/* Microseconds of one run of what was read of `p`, with what it leaves to other kernels; below 0: it does not run. */
+/* Microseconds of one run of what was read of `p`, with what it leaves to other kernels; below 0: it does not run; 0:
+   there is no memory to time it in. */
 typedef struct dnn_timer {
     double (*time)(void *self, const dnn_target *t, const dnn_key *k, const dnn_plan *p, dnn_descriptor read);
     void *self;

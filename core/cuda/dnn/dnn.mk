@@ -42,8 +42,9 @@ plans-keys: $(BUILD)/dnn/keys.txt
 
 CARD ?= h200
 packs: $(BUILD)/dnn/hz_packs $(BUILD)/dnn/keys.txt $(FAKE)/libcuda.so.1
-	LD_LIBRARY_PATH=$(FAKE):$(CUDNN_HOME:%=%/lib64:)$$LD_LIBRARY_PATH $(BUILD)/dnn/hz_packs \
-	  core/cuda/dnn/devices/$(CARD).json $(BUILD)/packs $(or $(EFFORT),quick) < $(BUILD)/dnn/keys.txt
+	LD_LIBRARY_PATH=$(FAKE):$(CUDNN_HOME:%=%/lib64:)$$LD_LIBRARY_PATH split -n r/$$(nproc) \
+	  --filter='$(BUILD)/dnn/hz_packs core/cuda/dnn/devices/$(CARD).json $(BUILD)/packs $(or $(EFFORT),quick)' \
+	  $(BUILD)/dnn/keys.txt
 
 # ---- tests ----
 TEST_KEYS = $(foreach t,f32 bf16,$(foreach n,$(DNN_IMAGES) all-cnn-c small,$(n):128:$(t)) airbench:2000:$(t) \
