@@ -288,10 +288,10 @@ local function traced(e) return type(e) == 'string' and os.getenv 'HZ_DEBUG' and
 -- that is late sees the sums of the steps that were heard of. Returns { curve = rows of epoch, loss, accuracy,
 -- watch_loss (nil if not finite), watch_accuracy, seconds; test = evaluation; bits; best = outcomes of the best epoch
 -- on the watch split, if they were to be kept; seconds of its steps; prepared: seconds before them, for its plans;
--- kernels (choices.lua) and kernels_changed: nil, or texts that say from which epoch on what computed it was other than when it
--- began }. A signal raises an interrupt after the resume point was written; a loss that is not finite raises an error
--- that names the layer. renew: the resume point is ours to write: one that cannot be used is said, and the training
--- begins anew.
+-- kernels (choices.lua) and kernels_changed: nil, or texts that say from which epoch on what computed it was other than
+-- when it began }. A signal raises an interrupt after the resume point was written; a loss that is not finite raises an
+-- error that names the layer. renew: the resume point is ours to write: one that cannot be used is said, and the
+-- training begins anew.
 function M.by(settings, o)
   local run = resumed(settings, o) or begin(settings, o)
   c.defer(true)
