@@ -37,7 +37,10 @@ print(('%s: %d training and %d test images (%s)'):format(name, #train, #test, hz
 
 -- ---- once per seed ----
 
-local function minutes(seconds) return ('%d:%02d'):format(math.floor(seconds / 60), math.floor(seconds % 60)) end
+local function minutes(seconds)
+  return seconds < 60 and ('%.2f s'):format(seconds)
+    or ('%d:%02d'):format(math.floor(seconds / 60), math.floor(seconds % 60))
+end
 
 local function train_once(seed)
   local recipe = hz.recipes.airbench { optimizer = knob.optimizer, epochs = knob.epochs, rate = knob.rate,
@@ -55,8 +58,9 @@ local function train_once(seed)
   print(('seed %d: %s, %d parameters; %s'):format(seed, hz.visible(net.who), net:count(), hz.visible(run.folder)))
   recipe.net, recipe.train, recipe.watch, recipe.test = net, train, test, test
   local result = run:train(recipe)
-  print(('seed %d: test accuracy %.2f %%, %s of training, %.0f images/s'):format(seed, 100 * result.test.accuracy,
-    minutes(result.seconds), #train * recipe.epochs / result.seconds))
+  print(('seed %d: test accuracy %.2f %%, %s of training, %.0f images/s%s'):format(seed, 100 * result.test.accuracy,
+    minutes(result.seconds), #train * recipe.epochs / result.seconds,
+    result.prepared and ('; plans were made in %.2f s'):format(result.prepared) or ''))
   return result.test.accuracy, result.seconds
 end
 

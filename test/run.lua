@@ -13,7 +13,9 @@ local here = arg[0]:match '^(.*/)' or './'
 
 local t = assert(loadfile(here .. 't.lua'))(here)
 local c = require 'hz.c'
+local posix = require 'hz.ext.posix'
 require 'hz.strict'
+if not os.getenv 'HZ_DEVICE' then posix.setenv('HZ_DEVICE', 'cpu') end      -- also where there is a card
 
 local function test_files()
   local list = {}

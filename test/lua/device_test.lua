@@ -212,7 +212,9 @@ t.case('stopped on one device and resumed on the other: the same bits', function
         tiny.training { device = devices[1], resume = resume, on_step = count, on_epoch = count })
       t.ok(not ok and c.is_interrupt(e), tostring(e))
       local b = tiny.training { device = devices[2], resume = resume, net = tiny.net(99) }
-      t.equal(tiny.digest(b, hz.train(b)), whole, ('%s, then %s from step %d'):format(devices[1], devices[2], at))
+      local result
+      t.mute(function() result = hz.train(b) end)      -- what computes it has changed
+      t.equal(tiny.digest(b, result), whole, ('%s, then %s from step %d'):format(devices[1], devices[2], at))
     end
   end
 end)

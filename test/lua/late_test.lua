@@ -180,7 +180,10 @@ t.case('stopped in the middle of an epoch, resumed on the other device: the bits
     end
     local ok, e = pcall(trained, devices[1], { resume = resume, on_step = count, on_epoch = count })
     t.ok(not ok and c.is_interrupt(e), tostring(e))
-    local digest, result = trained(devices[2], { resume = resume, net = tiny.net(99) })
+    local digest, result
+    t.mute(function()                                  -- what computes it has changed
+      digest, result = trained(devices[2], { resume = resume, net = tiny.net(99) })
+    end)
     t.near(result.resumed, 40 * 8 / 204, 0.02)
     t.equal(digest, whole, table.concat(devices, ' then '))
   end

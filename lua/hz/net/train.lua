@@ -190,7 +190,9 @@ local function begin(settings, o, point)
     loss_sum = 0, correct = 0, seen = 0, seconds = 0, epoch_seconds = 0,
     scoring = { views = settings.views },
     settings = settings, total_steps = settings:steps(o.train), epochs = settings.epochs }
+  local before = C.hz_seconds()
   make_plans(run, settings, o, point and point.state or {})
+  run.prepared = C.hz_seconds() - before
   if point then
     restore(point, run)
     choices.say(o.resume, run.changes)
@@ -282,12 +284,14 @@ local function traced(e) return type(e) == 'string' and os.getenv 'HZ_DEBUG' and
 
 -- Trains o.net by a record of settings (training.lua). Sets: train; watch is scored after every epoch, test once at the
 -- end. views: of the test set, and of the watch split where its outcomes are kept. resume: file of the resume point,
--- read when it is there (key must agree) and removed by the caller. on_epoch(row, run), on_step(run). Returns { curve =
--- rows of epoch, loss, accuracy, watch_loss (nil if not finite), watch_accuracy, seconds; test = evaluation; bits; best
--- = outcomes of the best epoch on the watch split, if they were to be kept; seconds; kernels (choices.lua) and
--- kernels_changed: nil, or texts that say from which epoch on what computed it was other than when it began }. A signal
--- raises an interrupt after the resume point was written; a loss that is not finite raises an error that names the
--- layer. renew: the resume point is ours to write: one that cannot be used is said, and the training begins anew.
+-- read when it is there (key must agree) and removed by the caller. on_epoch(row, run), on_step(run), which on a device
+-- that is late sees the sums of the steps that were heard of. Returns { curve = rows of epoch, loss, accuracy,
+-- watch_loss (nil if not finite), watch_accuracy, seconds; test = evaluation; bits; best = outcomes of the best epoch
+-- on the watch split, if they were to be kept; seconds of its steps; prepared: seconds before them, for its plans;
+-- kernels (choices.lua) and kernels_changed: nil, or texts that say from which epoch on what computed it was other than
+-- when it began }. A signal raises an interrupt after the resume point was written; a loss that is not finite raises an
+-- error that names the layer. renew: the resume point is ours to write: one that cannot be used is said, and the
+-- training begins anew.
 function M.by(settings, o)
   local run = resumed(settings, o) or begin(settings, o)
   c.defer(true)
@@ -297,8 +301,9 @@ function M.by(settings, o)
   if average.is_apart(settings.average) then average.take(run.net, run.optimizer.state) end
   local result = { curve = run.curve, bits = #run.bits > 0 and stack(run.bits) or nil, seconds = run.seconds,
     test = run.test and run.test:evaluate(run.scoring) or nil, best = run.best, steps = run.optimizer.steps,
-    kernels = run.kernels, kernels_changed = run.kernels_changed, resumed = run.resumed, plan = run.plan }
-  return names.guard('result', result, 'bits test best kernels_changed resumed finished_before')
+    kernels = run.kernels, kernels_changed = run.kernels_changed, resumed = run.resumed, plan = run.plan,
+    prepared = run.prepared }
+  return names.guard('result', result, 'bits test best kernels_changed resumed finished_before prepared')
 end
 
 -- A batch that was not asked for is no larger than the set.

@@ -2,6 +2,7 @@
 -- field like dtype= takes, and names of files in all other strings. Options come from where they are checked, else
 -- from the usage that the help shows.
 local dataset = require 'hz.data.dataset'
+local devices = require 'hz.net.devices'
 local file = require 'hz.base.file'
 local help = require 'hz.cli.prompt.help'
 local hz = require 'hz'
@@ -119,11 +120,12 @@ end
 local function dtypes() return names.sorted(training.dtypes) end
 local function schedules() return optim.schedules end
 local function kinds() return optim.kinds end
+local function known_devices() return { 'auto', unpack(devices.names()) } end
 local function models() return nets.order end
 
 local of_fields = { dtype = dtypes, schedule = schedules, optimizer = kinds, split = some('test', 'train'),
   loss = some 'xent', pad = some('same', 'valid'), axis = some('channels', 'rows'), data = dataset.names,
-  model = models, codec = plugins.codecs, kind = kinds }
+  model = models, codec = plugins.codecs, kind = kinds, device = known_devices }
 local of_calls = { data = dataset.names, available = dataset.names, model = models, optimizer = kinds }
 
 local function files(typed)

@@ -55,11 +55,12 @@ return {
     tiny .. 'print(net:classify(hz.rand{8,8,3}))' },
   { 'net:plan',
     'net:plan{batch=, data=set, train=true, optimizer=, augment={shift=, flip=, fill=}, loss=, dtype=, seed=, keep=, '
-    .. 'tune=, exact=}',
+    .. 'tune=, exact=, device=}',
     'the net made ready to run: shapes checked, memory placed, kernels chosen; print(plan) shows its nodes with their '
     .. 'times in the last run. dtype=bf16 stores activations and their gradients in half the bytes; where kernel '
     .. 'winopairs runs, it rounds inside as well and its results are off by 1.1e-2, not 2e-3: exact=true does '
-    .. 'without it',
+    .. "without it. device='cuda' runs it on a graphics card (default: HZ_DEVICE, or auto: a card where there is one); "
+    .. 'dtype=tf32 lets one round factors',
     tiny .. 'print(net:plan{batch=2})' },
   { 'plan:step', 'plan:step()', 'one training step; its loss',
     set .. 'p = net:plan{batch=10, data=set, train=true, optimizer=hz.adam()}; print(p:step())' },
@@ -142,7 +143,7 @@ return {
   { 'optimizer:update', 'optimizer:update(net, graph, bind, gradient_of)', 'adds the update of each parameter to a '
     .. 'graph: what a training plan does' },
   { 'train', 'hz.train{net=, train=set, optimizer=, epochs=, watch=set, test=set, '
-    .. 'batch=128, dtype=, augment=, views=, seed=, frozen=, average=, resume=path, on_epoch=, on_step=}',
+    .. 'batch=128, dtype=, device=, augment=, views=, seed=, frozen=, average=, resume=path, on_epoch=, on_step=}',
     'trains; returns curve, test evaluation, seconds. The file resume= carries a stopped training on. frozen= has '
     .. "patterns of names of parameters that are not trained. average={kind='ema', decay=0.999, every=1} scores and "
     .. "keeps an average of the weights over the steps, average={kind='lookahead', every=5, decay=0.5} goes on from it "

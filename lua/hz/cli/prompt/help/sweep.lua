@@ -7,6 +7,7 @@ return {
     .. "seed='adaptive' looks at 5, 10, 20 seeds; matrix=true tests every net on every encoding; "
     .. "isolate='auto', 'always', 'never': recode in a process of its own; "
     .. "bits={0.2, 0.5, 'raw'} in place of quality: codecs at equal bits per sample; "
+    .. "device='cuda:0,cuda:1': several devices take cells each; "
     .. "see experiments/cifar_sweep.lua",
     'print(type(hz.sweep))' },
   { 'study',
