@@ -24,7 +24,7 @@ cp "$build"/libhz*.so "$root/build/"
 cp "$build"/plugins/*.so "$build"/plugins/absent.txt "$root/build/plugins/"
 git ls-files lua experiments datasets test core/cuda .ci/first_day.sh README.md | grep -v '^core/.*\.[chu]*$' |
     grep -v '^experiments/results/' | tar -cT - | tar -xC "$root"
-[ ! -d "$build/cuda/packs" ] || cp -r "$build/cuda/packs" "$root/build/"
+[ ! -d "$build/packs" ] || cp -r "$build/packs" "$root/build/"
 
 # ---- what that stands on ----
 

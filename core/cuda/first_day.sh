@@ -19,13 +19,15 @@ end=$(($(date +%s) + 900))
 
 if [ $rehearse = yes ]; then
     export HZ_DEVICE=${HZ_DEVICE:-emu}
-    net=small batches=2,4 large=4 seconds=0.01 curve='steps=3 batch=4' small='--small'
-    cells='data=camera train=60 test=20 batch=20 epochs=1 model=small quality=5,25,75'
-    spread='train=60 test=20 batch=20 epochs=1 seed=1..2'
-    speedrun='data=camera train=60 test=20 batch=20 epochs=1 seed=1 width=0.05 target=0'
+    net=small batches=2 large=2 dtypes=bf16 passes=train seconds=0.01
+    curve='steps=2 batch=2' small='--small'
+    cells='data=camera train=20 test=10 batch=10 epochs=1 model=small quality=5,25,75'
+    spread='train=20 test=10 batch=10 epochs=1 seed=1..2'
+    speedrun='data=camera train=20 test=10 batch=10 epochs=1 seed=1 width=0.05 target=0'
 else
     export HZ_DEVICE=${HZ_DEVICE:-cuda}
-    net=all-cnns batches=128,512,1024,4096 large=1024 seconds=2 curve='steps=50 batch=128' small=''
+    net=all-cnns batches=128,512,1024,4096 large=1024 dtypes=bf16,f32 passes=train,infer seconds=2
+    curve='steps=50 batch=128' small=''
     cells='batch=128 epochs=10 quality=25 model=all-cnns,cnns-x2-dense-128,cnns-dense-128-256'
     spread='seed=1..4'
     speedrun='data=cifar10 seed=1..3'
@@ -104,8 +106,8 @@ step curves 40 card $hz test/cuda/curves.lua device="$HZ_DEVICE" net=$net $curve
 
 step model 40 card $hz bench --net $net --batch $large --dtype bf16 --pass train --model $card \
     --seconds $seconds
-step bench 50 card sh -c "$hz bench --net $net --batch $batches --dtype bf16,f32 \
-    --pass train,infer --seconds $seconds --json > $out/bench.json"
+step bench 50 card sh -c "$hz bench --net $net --batch $batches --dtype $dtypes \
+    --pass $passes --seconds $seconds --json > $out/bench.json"
 step race 320 'real torch' "$python" test/peers/torch_cuda.py --limit 240 --seconds 1 --rounds 3 --json "$out/race.json"
 
 # ---- whole trainings ----
