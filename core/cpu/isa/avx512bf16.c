@@ -189,19 +189,30 @@ INLINE void turn(__m512i v[16])
     }
 }
 
+/* Two pixels of 16 channels as 16 pairs. */
+INLINE __m512i side_by_side(const uint16_t *a, const uint16_t *b)
+{
+    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
+                                           21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    __m512i low = _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)a));
+    return _mm512_permutexvar_epi16(order, _mm512_inserti64x4(low, _mm256_loadu_si256((const __m256i *)b), 1));
+}
+
 static void transpose(const uint16_t *const *pixel, uint16_t *out, float *sum)
 {
     __m512i v[16];
-    __m512 even = _mm512_loadu_ps(sum), odd = _mm512_setzero_ps();
 #pragma GCC unroll 16
-    for (int i = 0; i < 16; i++) {
-        __m512i a = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)pixel[2 * i]));
-        __m512i b = _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)pixel[2 * i + 1])), 16);
-        v[i] = _mm512_or_si512(a, b);
-        even = _mm512_add_ps(even, _mm512_castsi512_ps(_mm512_slli_epi32(a, 16)));
-        odd = _mm512_add_ps(odd, _mm512_castsi512_ps(b));
+    for (int i = 0; i < 16; i++)
+        v[i] = side_by_side(pixel[2 * i], pixel[2 * i + 1]);
+    if (sum) {
+        __m512 even = _mm512_loadu_ps(sum), odd = _mm512_setzero_ps();
+#pragma GCC unroll 16
+        for (int i = 0; i < 16; i++) {
+            even = _mm512_add_ps(even, _mm512_castsi512_ps(_mm512_slli_epi32(v[i], 16)));
+            odd = _mm512_add_ps(odd, _mm512_castsi512_ps(_mm512_and_si512(v[i], _mm512_set1_epi32((int)0xffff0000))));
+        }
+        _mm512_storeu_ps(sum, _mm512_add_ps(even, odd));
     }
-    _mm512_storeu_ps(sum, _mm512_add_ps(even, odd));
     turn(v);
 #pragma GCC unroll 16
     for (int i = 0; i < 16; i++)

@@ -114,7 +114,7 @@ static void pixels_of(const grad *g, const uint16_t *dy, int64_t n0, int64_t q, 
     }
 }
 
-/* dy as [panel][q/32][32][32]; sum: of each channel. */
+/* dy as [panel][q/32][32][32]; sum: of each channel; NULL: not wanted. */
 static void transpose(const grad *g, const area *a, int64_t n0, int64_t n1, float *sum)
 {
     const uint16_t *dy = g->w->head.op ? cpu_head_run(g->w, g->call, n0 * g->s.oh, n1 * g->s.oh, a->spread) : g->dy;
@@ -130,7 +130,8 @@ static void transpose(const grad *g, const area *a, int64_t n0, int64_t n1, floa
             const uint16_t *at[PAIRS];
             for (int i = 0; i < PAIRS; i++)
                 at[i] = pixel[i] + o;
-            g->k->transpose(at, a->dy + (o / PAIRS * g->depth + q) * PAIRS + o % PAIRS * PAIRS, sum + o);
+            g->k->transpose(at, a->dy + (o / PAIRS * g->depth + q) * PAIRS + o % PAIRS * PAIRS,
+                            sum ? sum + o : NULL);
         }
     }
 }
@@ -220,7 +221,7 @@ static void slot(void *arg, int number, int worker)
     for (int64_t i = from; i < to && i * images < g->s.used; i++) {
         int64_t n0 = i * images, n1 = min(n0 + images, g->s.used);
         pairs_ahead ahead = ahead_of(g, n1);
-        transpose(g, &a, n0, n1, sums + g->sums);
+        transpose(g, &a, n0, n1, g->db ? sums + g->sums : NULL);
         if (!g->dw)
             continue;
         rewrite(g, &a, n0, n1);

@@ -64,7 +64,7 @@ typedef struct cpu_pairs {
     /* pixels of 32 channels, (2*pairs,32) -> (pairs,32,2); odd, NULL: not wanted, the same from the second pixel
        on and a zero behind the last */
     void (*interleave)(const uint16_t *x, int64_t pairs, uint16_t *even, uint16_t *odd);
-    /* 16 channels of 32 pixels -> (16,32); sum[channel] += the sum of the pixels */
+    /* 16 channels of 32 pixels -> (16,32); sum[channel] += the sum of the pixels; NULL: not wanted */
     void (*transpose)(const uint16_t *const *pixel, uint16_t *out, float *sum);
     /* channels of pixels `step` elements apart -> (pixels,32), zeros behind the channels */
     void (*copy)(const uint16_t *x, int64_t step, int64_t pixels, int channels, uint16_t *out);
