@@ -72,7 +72,7 @@ static const hz_backend *open(const char *id, const hz_core *core, const char *w
                    runtime_name, *which ? which : "0", *opened ? opened : "0");
         return NULL;
     }
-    if (!backend.name && (runtime_open(which) || (wants_cudnn() && !dnn_here())))
+    if (!backend.name && (runtime_open(which) || (wants_cudnn() && !dnn_wanted())))
         return NULL;
     snprintf(opened, sizeof opened, "%s", which);
     backend.name = runtime_name;

@@ -45,13 +45,13 @@ static hz_arg image(int64_t n, int64_t h, int64_t w, int64_t c)
 }
 
 static const struct { int op, act, tf32, dtype; float alpha; const char *key; int sums; } works[] = {
-    { OP_conv2d, HZ_RELU, 0, HZ_BF16, 7, "conv+act-bf16-4x9x8x3-3x2x5-s2x3-p1.0.1.0-bias+relu=0" },
-    { OP_conv2d, HZ_ELU, 1, HZ_F32, 0.5f, "conv+act-tf32-4x9x8x3-3x2x5-s2x3-p1.0.1.0-bias+elu=0.5" },
-    { OP_conv2d_dx, HZ_LINEAR, 0, HZ_F32, 0, "dx-f32-4x9x8x3-3x2x5-s2x3-p1.0.1.0" },
-    { OP_conv2d_dx, HZ_LEAKY, 1, HZ_BF16, 0.25f, "dx+act-bf16-4x9x8x3-3x2x5-s2x3-p1.0.1.0-leaky=0.25" },
+    { OP_conv2d, HZ_RELU, 0, HZ_BF16, 7, "conv+act-bf16-4x9x8x3-3x2x5-s2x3-p1.0.1.0-bias+relu=0", 0 },
+    { OP_conv2d, HZ_ELU, 1, HZ_F32, 0.5f, "conv+act-tf32-4x9x8x3-3x2x5-s2x3-p1.0.1.0-bias+elu=0.5", 0 },
+    { OP_conv2d_dx, HZ_LINEAR, 0, HZ_F32, 0, "dx-f32-4x9x8x3-3x2x5-s2x3-p1.0.1.0", 0 },
+    { OP_conv2d_dx, HZ_LEAKY, 1, HZ_BF16, 0.25f, "dx+act-bf16-4x9x8x3-3x2x5-s2x3-p1.0.1.0-leaky=0.25", 0 },
     { OP_conv2d_dx, HZ_RELU, 0, HZ_BF16, 0, "dx+act+sums-bf16-4x9x8x3-3x2x5-s2x3-p1.0.1.0-relu=0", 1 },
     { OP_conv2d_dx, HZ_LINEAR, 0, HZ_BF16, 0, "dx-bf16-4x9x8x3-3x2x5-s2x3-p1.0.1.0", 1 },
-    { OP_conv2d_dw, HZ_LINEAR, 0, HZ_BF16, 0, "dw-bf16-4x9x8x3-3x2x5-s2x3-p1.0.1.0" },
+    { OP_conv2d_dw, HZ_LINEAR, 0, HZ_BF16, 0, "dw-bf16-4x9x8x3-3x2x5-s2x3-p1.0.1.0", 0 },
 };
 
 START_TEST(a_node_has_the_key_of_what_it_computes)

@@ -11,6 +11,7 @@ static const dnn_target *target(void)
 }
 
 int dnn_here(void) { return target() != NULL; }
+int dnn_wanted(void) { return dnn_here(); }
 
 /* Chooses the plan of r->key; timed where there is memory for that. */
 static hz_status choose(dnn_ready *r, dnn_held *held)

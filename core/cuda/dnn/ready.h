@@ -17,6 +17,7 @@ typedef struct dnn_ready {
 
 const char *dnn_describe(void);          /* "cuDNN 91900", why there is none, or ""; lent for ever */
 int dnn_here(void);                      /* 1: there is cuDNN for the card; 0, message set */
+int dnn_wanted(void);                    /* whether a device opens: 1 if there is what it wants; 0, message set */
 dnn_ready *dnn_ready_new(const dnn_key *k);      /* new; NULL: there is no plan for it */
 void dnn_ready_free(dnn_ready *r);       /* NULL is fine */
 /* Launches what was planned; data by slot. */

@@ -16,6 +16,7 @@ static int means(const char *word)
 
 const char *dnn_describe(void) { return ""; }
 int dnn_here(void) { return means("whole") || means("split") || means("none"); }
+int dnn_wanted(void) { return 1; }
 
 dnn_ready *dnn_ready_new(const dnn_key *k)
 {
