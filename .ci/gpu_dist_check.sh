@@ -39,5 +39,5 @@ device=cpu
 inside version
 inside "/$name/experiments/cifar_sweep.lua" preset=quick data=camera runs=/tmp/runs
 for device in cpu $([ ! -e "$root/$name/build/libhz_emu.so" ] || echo emu); do
-    inside selftest
+    inside selftest --small
 done

@@ -113,14 +113,14 @@ t.case('a rehearsal runs all that needs no card, and names the rest', function()
     local s = json.decode(line)
     steps[s.step] = s
   end
-  for _, name in ipairs { 'facts', 'curves', 'model', 'bench', 'cells', 'speedrun', 'spread' } do
+  for _, name in ipairs { 'facts', 'selftest', 'curves', 'model', 'bench', 'cells', 'speedrun', 'spread' } do
     local text = t.read(('%s/%s.txt'):format(dir, name))
     t.equal(steps[name] and steps[name].status, 0, ('%s: %s'):format(name, text or out))
   end
   for _, name in ipairs { 'memcheck', 'racecheck', 'race' } do
     t.equal(steps[name].skipped, 'a rehearsal; needs a card')
   end
-  t.match(out, 'a rehearsal, not a measurement: %d of 12 goals would have been told')
+  t.match(out, 'a rehearsal, not a measurement: 5 of 12 goals would have been told')
   status, out = t.sh(('%s --rehearse %s'):format(SCRIPT, dir))
   t.equal(status, 2)
   t.match(out, 'holds the results of a day; needs another folder')

@@ -1,6 +1,6 @@
 /* pool.cu: maxpool, avgpool, meanpool over images (B,H,W,C) and their gradients. A thread makes N channels of a pixel
-   of the result (pack.h); gradients ask which windows cover their pixel, in the order of the outputs, so nothing is added
-   into. */
+   of the result (pack.h); gradients ask which windows cover their pixel, in the order of the outputs, so nothing is
+   added into. */
 #include "cuda/kern/act.h"
 #include "cuda/kern/pack.h"
 #include "slide.h"
