@@ -110,6 +110,7 @@ t.case('tf32: cards alone, and said so', function()
       { dtype = 'tf32' })
   end
   t.equal(plan_on('null', { dtype = 'tf32' }).options.dtype, 'tf32')
+  if devices.describe 'emu' then t.ok(plan_on('emu', { dtype = 'tf32' }):step() < 10) end
   t.equal(tiny.net(3):plan { dtype = 'tf32', device = 'null', batch = 2 }:value 'x':type(), 'f32')
 end)
 

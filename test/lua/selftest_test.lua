@@ -1,5 +1,6 @@
 -- selftest_test.lua: hz selftest says what is right of a device that computes, and what is wrong with one that fails.
 local t = ...
+local devices = require 'hz.net.devices'
 local json = require 'hz.base.json'
 
 t.case('a device that computes: a line per check with figure and limit, nothing fails', function()
@@ -12,6 +13,14 @@ t.case('a device that computes: a line per check with figure and limit, nothing 
     t.match(out, 'ok    nets    10 steps in f32 [^\n]* of 0.001  losses 1%.%d')
     t.match(out, 'skip  nets    10 steps in tf32 [^\n]* which cards alone multiply by')
   end
+end)
+
+t.case('the emulated card', function()
+  if not devices.describe 'emu' then t.skip 'this build has no emulated card' end
+  local status, out, err = t.run { 'selftest', '--small', '--device', 'emu' }
+  t.equal({ status, err }, { 0, '' }, out)
+  t.match(out, 'ok    nets    10 steps in tf32 ')
+  t.match(out, ' passed, 0 failed, 0 skipped\n$')
 end)
 
 t.case('on a device with memory of its own, what is copied', function()
