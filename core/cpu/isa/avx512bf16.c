@@ -128,7 +128,16 @@ static void finish(const pairs_finish *f, const float *c)
 
 /* ---- pairs ---- */
 
-/* Channels of two pixels, or columns of two inputs, side by side. */
+/* Two pixels of 16 channels as 16 pairs. */
+INLINE __m512i side_by_side(const uint16_t *a, const uint16_t *b)
+{
+    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
+                                           21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    __m512i low = _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)a));
+    return _mm512_permutexvar_epi16(order, _mm512_inserti64x4(low, _mm256_loadu_si256((const __m256i *)b), 1));
+}
+
+/* Columns of two inputs side by side. */
 INLINE void store_pairs(__m512i a, __m512i b, uint16_t *out)
 {
     const __m512i low = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39, 7, 38, 6, 37,
@@ -155,16 +164,19 @@ static void lower(const uint16_t *x, const int64_t *offset, const uint32_t *mask
     }
 }
 
+INLINE void store_pixels(const uint16_t *a, const uint16_t *b, uint16_t *out)
+{
+    _mm512_storeu_si512(out, side_by_side(a, b));
+    _mm512_storeu_si512(out + PAIRS, side_by_side(a + 16, b + 16));
+}
+
 static void interleave(const uint16_t *x, int64_t pairs, uint16_t *even, uint16_t *odd)
 {
-    __m512i first = _mm512_loadu_si512(x), zero = _mm512_setzero_si512();
-    for (int64_t i = 0; i < pairs; i++) {
-        __m512i second = _mm512_loadu_si512(x + (2 * i + 1) * PAIRS);
-        __m512i third = i + 1 < pairs ? _mm512_loadu_si512(x + (2 * i + 2) * PAIRS) : zero;
-        store_pairs(first, second, even + i * 2 * PAIRS);
+    static const uint16_t zero[PAIRS];
+    for (int64_t i = 0; i < pairs; i++, x += 2 * PAIRS) {
+        store_pixels(x, x + PAIRS, even + i * 2 * PAIRS);
         if (odd)
-            store_pairs(second, third, odd + i * 2 * PAIRS);
-        first = third;
+            store_pixels(x + PAIRS, i + 1 < pairs ? x + 2 * PAIRS : zero, odd + i * 2 * PAIRS);
     }
 }
 
@@ -187,15 +199,6 @@ INLINE void turn(__m512i v[16])
                 v[r + h] = _mm512_permutex2var_epi32(a, high, b);
             }
     }
-}
-
-/* Two pixels of 16 channels as 16 pairs. */
-INLINE __m512i side_by_side(const uint16_t *a, const uint16_t *b)
-{
-    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
-                                           21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-    __m512i low = _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)a));
-    return _mm512_permutexvar_epi16(order, _mm512_inserti64x4(low, _mm256_loadu_si256((const __m256i *)b), 1));
 }
 
 static void transpose(const uint16_t *const *pixel, uint16_t *out, float *sum)

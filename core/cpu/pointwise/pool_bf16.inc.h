@@ -49,6 +49,8 @@ static void pool_max_wide(void *out, uint8_t *argmax, const void *in, const cpu_
 INLINE void pool_back_words(uint16_t *dx, const uint16_t *dy, const uint8_t *argmax, const cpu_taps *t, const int ky1,
                             const int kx1, __mmask32 have)
 {
+    v_fetch(argmax);
+    v_fetch(dy);
     __m512i at = _mm512_cvtepu8_epi16(_mm256_maskz_loadu_epi8(have, argmax)), d = _mm512_maskz_loadu_epi16(have, dy);
     for (int ky = t->ky0; ky < ky1; ky++)
         for (int kx = t->kx0; kx < kx1; kx++) {

@@ -251,6 +251,8 @@ INLINE void F(norm_sums_some)(int64_t c, int have, const int n, float *dots, flo
     }
     for (int64_t r = 0; r < rows; r++)
         UNROLL for (int j = 0; j < n; j++) {
+            v_fetch(dy + r * step + c + j * LANES);
+            v_fetch(x + r * step + c + j * LANES);
             V d = s_part(dy + r * step + c + j * LANES, have);
             dot[j] = v_fma(d, s_part(x + r * step + c + j * LANES, have) - m[j], dot[j]);
             sum[j] += d;
