@@ -57,6 +57,23 @@ $(BUILD)/emu/%.o: core/cuda/%.cc
 $(BUILD)/libhz_emu.so: $(EMU_OBJ)
 	$(CXX) -shared -o $@ $^ $(if $(SAN),$(SAN),-static-libstdc++ -static-libgcc) -Wl,--no-undefined
 
+# The same under sanitizers, for a process that has their runtime: LD_PRELOAD, HZ_BACKEND_PATH=$(BUILD)/asan.
+ASAN_SAN = -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+ASAN_OBJ = $(EMU_OBJ:$(BUILD)/emu/%=$(BUILD)/asan/%)
+ctests: $(if $(HAVE_CXX),$(if $(SAN),,$(BUILD)/asan/libhz_emu.so))
+$(BUILD)/asan/device.o: $(BUILD)/commit.inc
+$(BUILD)/asan/%.o: core/cuda/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -O1 $(ASAN_SAN) -MMD -MP -c -o $@ $<
+$(BUILD)/asan/%.o: core/cuda/%.cu
+	@mkdir -p $(@D)
+	$(CXX) $(EMU_FLAGS) -O1 $(ASAN_SAN) -x c++ -MMD -MP -c -o $@ $<
+$(BUILD)/asan/%.o: core/cuda/%.cc
+	@mkdir -p $(@D)
+	$(CXX) $(EMU_FLAGS) -O1 $(ASAN_SAN) -MMD -MP -c -o $@ $<
+$(BUILD)/asan/libhz_emu.so: $(ASAN_OBJ)
+	$(CXX) -shared -o $@ $^ $(ASAN_SAN)
+
 $(DNN_TIMER): $(BUILD)/test/dnn_timer_test.o $(BUILD)/dnn/timer.o $(EMU_OBJ) $(BUILD)/libhz.so
 	$(CXX) -o $@ $(filter %.o,$^) $(DNN_LINK)
 
@@ -70,5 +87,5 @@ $(BUILD)/test/planted-asan: $(PLANTED_SRC) $(wildcard core/cuda/*.h core/cuda/em
 	@mkdir -p $(@D)
 	$(CXX) $(EMU_FLAGS) -fsanitize=address,undefined -fno-sanitize-recover=undefined -x c++ -o $@ $(PLANTED_SRC)
 
--include $(EMU_OBJ:.o=.d) $(CUDA_OBJ:.o=.d)
+-include $(EMU_OBJ:.o=.d) $(ASAN_OBJ:.o=.d) $(CUDA_OBJ:.o=.d)
 .PHONY: devices no-emu no-cuda

@@ -55,3 +55,14 @@ t.case('the address sanitizer sees what reaches beyond its memory', function()
     t.ok(err:find(message, 1, true) or err:find('AddressSanitizer: global-buffer-overflow', 1, true), err)
   end
 end)
+
+-- The core and LuaJIT are not instrumented; the emulation and all kernels are.
+t.case('every op of the selftest under the address and undefined-behaviour sanitizers', function()
+  local folder = t.hz:match '^(.*)/' .. '/asan'
+  if not t.read(folder .. '/libhz_emu.so') then t.skip 'asan/libhz_emu.so was not built (make ctests)' end
+  local _, runtime = t.sh 'gcc -print-file-name=libasan.so'
+  local status, out, err = t.sh(('ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD=%s HZ_BACKEND_PATH=%s %s selftest '
+    .. '--device emu --small'):format(t.quote(runtime:match '%S+'), t.quote(folder), t.quote(t.hz)))
+  t.equal(status, 0, out:sub(-2000) .. err:sub(1, 2000))
+  t.match(out, '\n%d+ passed, 0 failed, 0 skipped\n$')
+end)
