@@ -6,7 +6,9 @@ CUDA_HOME = $(patsubst %/bin/nvcc,%,$(NVCC))
 HAVE_CXX := $(shell command -v $(CXX) 2>/dev/null)
 
 include core/cuda/dnn/dnn.mk
-CARD_C   = $(wildcard core/cuda/*.c) $(DNN_ROWS)
+LT_HEADER = $(wildcard $(CUDA_HOME)/include/cublasLt.h)
+LT_CUDA  = core/cuda/blas_$(if $(LT_HEADER),lt,none).c
+CARD_C   = $(filter-out core/cuda/blas_%.c,$(wildcard core/cuda/*.c)) $(DNN_ROWS)
 CARD_CU  = $(wildcard core/cuda/kern/*.cu core/cuda/dnn/*.cu)
 EMU_C    = $(filter-out core/cuda/runtime_cuda.c,$(CARD_C))
 EMU_OBJ  = $(EMU_C:core/cuda/%.c=$(BUILD)/emu/%.o) $(CARD_CU:core/cuda/%.cu=$(BUILD)/emu/%.o) \
@@ -25,7 +27,7 @@ CUDA_ARCHS ?= 75 80 90 100 120
 CUDA_LAST   = $(lastword $(CUDA_ARCHS))
 CUDA_ARCH   = $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) \
               -gencode arch=compute_$(CUDA_LAST),code=compute_$(CUDA_LAST)
-CUDA_OBJ    = $(patsubst core/cuda/%.c,$(BUILD)/cuda/%.o,$(CARD_C) $(DNN_CUDA)) \
+CUDA_OBJ    = $(patsubst core/cuda/%.c,$(BUILD)/cuda/%.o,$(CARD_C) $(LT_CUDA) $(DNN_CUDA)) \
               $(CARD_CU:core/cuda/%.cu=$(BUILD)/cuda/%.o)
 # Without these flags nvcc's host code wants libstdc++; with them the shared object needs libc alone.
 CUDA_HOST   = -fPIC,-fvisibility=hidden,-fno-threadsafe-statics,-fno-exceptions,-fno-rtti
@@ -86,6 +88,17 @@ $(BUILD)/test/planted: $(PLANTED_SRC) $(wildcard core/cuda/*.h core/cuda/emu/*.h
 $(BUILD)/test/planted-asan: $(PLANTED_SRC) $(wildcard core/cuda/*.h core/cuda/emu/*.h)
 	@mkdir -p $(@D)
 	$(CXX) $(EMU_FLAGS) -fsanitize=address,undefined -fno-sanitize-recover=undefined -x c++ -o $@ $(PLANTED_SRC)
+
+# ---- tests: cuBLASLt's products by a library that computes on the host ----
+LT_CC     = $(CC) -std=c11 $(OPT) -fPIC -fvisibility=hidden $(WARN) -isystem $(CUDA_HOME)/include $(SAN)
+ctests: $(if $(LT_HEADER),$(if $(HAVE_CHECK),$(BUILD)/test/blas_test))
+$(BUILD)/test/fake_cublaslt.so: test/cuda/fake_cublaslt.c
+	@mkdir -p $(@D)
+	$(LT_CC) -shared -o $@ $<
+$(BUILD)/test/blas_test: test/cuda/blas_test.c core/cuda/blas_lt.c core/cuda/blas.h | $(BUILD)/test/fake_cublaslt.so
+	$(LT_CC) -Icore -I$(BUILD) -Itest/c -DFAKE_LIBRARY='"$(abspath $(BUILD))/test/fake_cublaslt.so"' \
+	  $(shell pkg-config --cflags check) -o $@ test/cuda/blas_test.c core/cuda/blas_lt.c \
+	  $(shell pkg-config --libs check) -ldl -lm
 
 -include $(EMU_OBJ:.o=.d) $(ASAN_OBJ:.o=.d) $(CUDA_OBJ:.o=.d)
 .PHONY: devices no-emu no-cuda

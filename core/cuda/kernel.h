@@ -54,6 +54,8 @@ enum { CUDA_KERNELS = 4 };                            /* rows of a list at most 
 #undef OP
 /* dnn/: convolutions by cuDNN. */
 extern const cuda_kernel cudnn_conv2d, cudnn_conv2d_dx, cudnn_conv2d_dw;
+/* blas.c: large products by cuBLASLt. */
+extern const cuda_kernel cublaslt_dense, cublaslt_dense_dx, cublaslt_dense_dw, cublaslt_muon;
 const cuda_kernel *const *cuda_kernels(int op);       /* the first that accepts a node runs it; ends with NULL */
 
 extern const hz_core *cuda_core;                      /* what the core lends: messages, questions about works */

@@ -21,6 +21,14 @@ local function each(f)
   end)
 end
 
+-- f() with the variable of the environment set.
+local function with(name, value, f)
+  c.ffi.C.setenv(name, value, 1)
+  local ok, e = pcall(f)
+  c.ffi.C.unsetenv(name)
+  if not ok then error(e, 0) end
+end
+
 local function bench(row, storage, fuse)
   return G.bench(row, { device = 'emu', dtype = storage, grad = not row.no_grad, fuse = fuse })
 end
@@ -85,4 +93,34 @@ case('at rate 0 muon moves the velocity alone', function()
     end
     judge.close(row, 'f32', emu, nil, cpu:results(), 'emu')
   end)
+end)
+
+-- Rows that are large enough, with what stands for cuBLASLt; and where that has no way to do a product.
+case('large products by cuBLASLt, or without', function()
+  local optim = { epsilon = 1e-7, iterations = 3, momentum = 0.6, nesterov = 1, renormalise = 1 }
+  local rows = {
+    { op = 'dense', inputs = { { 130, 150 }, { 140, 150 }, { 140 } }, act = 'gelu' },
+    { op = 'dense', inputs = { { 129, 131 }, { 133, 131 } }, act = 'tanh' },
+    { op = 'dense', inputs = { { 128, 160 }, { 128, 160 }, { 128 } }, frozen = true },
+    { op = 'muon', inputs = { { 140, 3, 3, 16 }, { 140, 3, 3, 16 }, { 140, 3, 3, 16 } }, attr = optim, update = true },
+    { op = 'muon', inputs = { { 170, 129 }, { 170, 129 }, { 170, 129 } }, attr = optim, update = true },
+  }
+  for i, row in ipairs(rows) do
+    row.stream, row.batch, row.title = 910 + i, row.update and 1 or row.inputs[1][1], row.op .. ' ' .. i
+    row.no_grad = row.update
+    for _, storage in ipairs(row.update and { 'f32' } or { 'f32', 'bf16' }) do
+      for _, there in ipairs { 'whole', 'none' } do
+        with('HZ_CUBLASLT', there, function()
+          local b = bench(row, storage)
+          for _, k in ipairs(b:kernels()) do
+            t.ok((k.kernel == 'cublaslt') == (k.op:find '^dense' ~= nil or k.op == 'muon'), k.op .. ' ' .. k.kernel)
+          end
+          for _ = 1, 2 do
+            b:run()
+            judge.close(row, storage, b, row.batch, judge.truth(row, storage), 'emu, cuBLASLt ' .. there)
+          end
+        end)
+      end
+    end
+  end
 end)

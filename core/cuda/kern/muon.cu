@@ -1,18 +1,22 @@
 /* muon.cu: Muon (Jordan et al. 2024): a matrix of one row per filter moves by the iterates of its gradient's direction.
    All launches are made in every step: at rate 0 and behind a shut gate the last one changes nothing. */
+#include "cuda/kern/muon.h"
 #include "cuda/kern/product.h"
 #include "cuda/kern/reduce.h"
 
 enum { NORM_BLOCKS = 64 };
 
-/* x and next (m x n, m <= n, transposed where there are more filters than numbers of one), two squares of m, slices of
-   sums, and sums of squares of gradient and weights: by blocks, then in all. Elements from the workspace's begin. */
+/* x and next (m x n, m <= n, transposed where there are more filters than numbers of one), two squares of m, sums of
+   squares of gradient and weights, by blocks, then in all, and sums of slices: elements from the workspace's begin. */
 typedef struct layout {
     int64_t rows, columns, m, n, all;
     int tall;
     extent square_of, polynomial_of, next_of;
-    int64_t next, square, polynomial, sums, norms, end;
+    int64_t next, square, polynomial, norms, sums, end;
 } layout;
+
+/* Elements up to the next multiple of 256 bytes. */
+static int64_t whole(int64_t n) { return units(n, 64) * 64; }
 
 static layout layout_of(const hz_work *w)
 {
@@ -24,12 +28,12 @@ static layout layout_of(const hz_work *w)
     l.square_of = extent_of(l.m, l.m, l.n);
     l.polynomial_of = extent_of(l.m, l.m, l.m);
     l.next_of = extent_of(l.m, l.n, l.m);
-    l.next = l.all;
-    l.square = l.next + l.all;
-    l.polynomial = l.square + l.m * l.m;
-    l.sums = l.polynomial + l.m * l.m;
-    l.norms = l.sums + max(sums_of(l.square_of), max(sums_of(l.polynomial_of), sums_of(l.next_of)));
-    l.end = l.norms + 2 * NORM_BLOCKS + 2;
+    l.next = whole(l.all);
+    l.square = l.next + whole(l.all);
+    l.polynomial = l.square + whole(l.m * l.m);
+    l.norms = l.polynomial + whole(l.m * l.m);
+    l.sums = l.norms + whole(2 * NORM_BLOCKS + 2);
+    l.end = l.sums + max(sums_of(l.square_of), max(sums_of(l.polynomial_of), sums_of(l.next_of)));
     return l;
 }
 
@@ -120,25 +124,41 @@ template <class T> static void iterate(const layout &l, T *memory, const T *x, T
     launch_product(stream, l.next_of, rows_side(l.m), columns_side(l.m, l.n), step, from_b, x, sums, x, next);
 }
 
-template <class T> static hz_status muon(const hz_work *w, const cuda_call *c)
+/* by NULL: by products of our own. */
+template <class T> static hz_status muon(const hz_work *w, const cuda_call *c, muon_iterate by)
 {
     layout l = layout_of(w);
     hz_optim a = w->attr.optim;
     T *p = (T *)w->in[0].data, *memory = (T *)c->workspace, *x = memory, *next = memory + l.next;
+    hz_status status = HZ_OK;
     HZ_LAUNCH(begin_kernel<T>, NORM_BLOCKS, BLOCK, 0, c->stream, l, a, (const T *)p, (const T *)w->in[1].data,
               (T *)(w->nin > 2 ? w->in[2].data : 0), c->shut, memory);
     HZ_LAUNCH(norms_kernel<T>, 1, BLOCK, 0, c->stream, l, a, memory);
     HZ_LAUNCH_FLAT(scale_kernel<T>, blocks_of(l.all), BLOCK, 0, c->stream, l, memory);
-    for (int i = 0; i < a.iterations; i++) {
-        iterate<T>(l, memory, x, next, c->stream);
+    for (int i = 0; i < a.iterations && !status; i++) {
+        if (by)
+            status = by(c->state, (const float *)x, (float *)memory + l.square, (float *)memory + l.polynomial,
+                        (float *)next, memory + l.sums, c->stream);
+        else
+            iterate<T>(l, memory, x, next, c->stream);
         T *was = x;
         x = next;
         next = was;
     }
     HZ_LAUNCH_FLAT(end_kernel<T>, blocks_of(l.all), BLOCK, 0, c->stream, l, a, p, (const T *)memory, (const T *)x,
                    c->step, c->shut);
-    return HZ_OK;
+    return status;
 }
+
+void muon_extent(const hz_work *w, int64_t *m, int64_t *n)
+{
+    layout l = layout_of(w);
+    *m = l.m;
+    *n = l.n;
+}
+
+size_t muon_bytes(const hz_work *w) { return (size_t)layout_of(w).sums * sizeof(float); }
+hz_status muon_run_by(const hz_work *w, const cuda_call *c, muon_iterate by) { return muon<float>(w, c, by); }
 
 static size_t muon_workspace(const hz_work *w, const void *state)
 {
@@ -147,7 +167,7 @@ static size_t muon_workspace(const hz_work *w, const void *state)
 
 static hz_status muon_run(const hz_work *w, const cuda_call *c)
 {
-    return cuda_storage(w) == HZ_F64 ? muon<double>(w, c) : muon<float>(w, c);
+    return cuda_storage(w) == HZ_F64 ? muon<double>(w, c, 0) : muon<float>(w, c, 0);
 }
 
 const cuda_kernel plain_muon = { "plain", cuda_plain_accepts, 0, muon_workspace, 0, 0, 0, muon_run };
