@@ -137,6 +137,9 @@ case('training with short batches, by every optimiser', function()
     function()
       return hz.groups { { match = 'bias$', hz.sgd { rate = 0.1, schedule = 'linear', stop = 0.6 } },
         hz.adamw { rate = 0.005, schedule = 'cosine' } }
+    end,
+    function()
+      return hz.groups { { match = '^conv.*weight$', hz.muon { rate = 0.1 } }, hz.sgd { rate = 0.05, momentum = 0.5 } }
     end } do
     close_to_cpu({ optimizer = make, dtype = 'f64' }, 1e-9)
   end
@@ -228,6 +231,14 @@ case('updates of one launch yield the bits of single ones', function()
     -- 12 parameters, the running statistics of two norms; averages of all of those
     t.equal(used.grouped, 12 + 2 - 1 + (o.average and 12 + 4 or 0))
   end
+  -- filters by muon, a launch of its own each; their averages wait for them in a second list
+  local o = { average = { kind = 'ema', every = 1 }, optimizer = function()
+    return hz.groups { { match = '^conv.*weight$', hz.muon { rate = 0.2 } }, hz.adamw {} }
+  end }
+  local wanted = stepped(false, o)
+  local got, used = stepped(true, o)
+  for name, s in pairs(wanted) do t.ok(G.same_bits(got[name], s), name) end
+  t.equal(used.grouped, 10 + 2 + 14 - 1 + 2 - 1)
 end)
 
 case('updates that need each other keep their order', function()

@@ -161,6 +161,8 @@ static __global__ void avgpool_kernel(const T *x, T *y, slide v, int64_t channel
     store_values<N>(y, thread_number() * N, sum);
 }
 
+enum { RUN = 16 };
+
 /* y (B,C) of n elements; few, so that a thread makes one. */
 template <class T>
 static __global__ void meanpool_kernel(const T *x, T *y, int64_t pixels, int64_t channels, int64_t n)
@@ -169,9 +171,13 @@ static __global__ void meanpool_kernel(const T *x, T *y, int64_t pixels, int64_t
     if (i >= n)
         return;
     const T *first = x + image * pixels * channels + (i - image * channels);
-    wide<T> sum = 0;
-    for (int64_t p = 0; p < pixels; p++)
-        sum += load(first, p * channels);
+    wide<T> sum = 0, some[RUN];
+    for (int64_t p = 0; p < pixels; p += RUN) {       /* loads that need not wait for each other */
+        for (int k = 0; k < RUN; k++)
+            some[k] = p + k < pixels ? load(first, (p + k) * channels) : 0;
+        for (int k = 0; k < RUN; k++)
+            sum += some[k];
+    }
     store(y, i, sum / (wide<T>)pixels);
 }
 
