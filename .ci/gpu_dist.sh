@@ -49,8 +49,8 @@ is_the_machines() {
 done | sort -u | while read -r so path; do
     is_the_machines "$so" || cp -L "$path" "$root/build/lib/$so"
 done
-# A fourth of the archive would be tables of ICU, which libxml2 brings, which libarchive brings for a format that hz does
-# not read: an empty table stands for them.
+# A fourth of the archive would be tables of ICU, which libxml2 brings, which libarchive brings for a format that hz
+# does not read: an empty table stands for them.
 for path in "$root"/build/lib/libicudata.so.*; do
     [ -e "$path" ] || continue
     version=${path##*.so.}
