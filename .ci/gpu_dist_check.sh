@@ -10,9 +10,10 @@ name=$(basename "$archive" .tgz)
 [ -n "$HZ_DIST_ROOT" ] || {
     HZ_DIST_ROOT=$(mktemp -d)
     export HZ_DIST_ROOT
-    unshare --mount --propagation private sh "$0" "$archive" && status=0 || status=$?
-    rm -rf "$HZ_DIST_ROOT"
-    exit $status
+    trap 'rm -rf "$HZ_DIST_ROOT"' EXIT
+    trap 'exit 143' TERM INT
+    unshare --mount --propagation private sh "$0" "$archive"
+    exit
 }
 root=$HZ_DIST_ROOT
 mkdir -p "$root/proc" "$root/dev" "$root/tmp" "$root/lib64"
