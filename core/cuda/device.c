@@ -63,13 +63,14 @@ static const hz_backend *open(const char *id, const hz_core *core, const char *w
 {
     static char opened[16];
     cuda_core = core;
+    which = *which ? which : "0";
     if (core->size != sizeof *core || strcmp(id, "hz.backend/0")) {
         core->fail(HZ_EDEVICE, "%s: '%s' was asked for; has hz.backend/0", runtime_name, id);
         return NULL;
     }
     if (backend.name && strcmp(opened, which)) {
         core->fail(HZ_EDEVICE, "%s: number %s was asked for; this process is at work on number %s, and has one device",
-                   runtime_name, *which ? which : "0", *opened ? opened : "0");
+                   runtime_name, which, opened);
         return NULL;
     }
     if (!backend.name && (runtime_open(which) || (wants_cudnn() && !dnn_wanted())))

@@ -84,6 +84,12 @@ t.case('a card that is asked for by name and does not open is an error with the 
   t.raises(why, plan_on, 'cuda')
 end)
 
+t.case('a card without a number is number 0; a process has one', function()
+  if not devices.describe 'emu' then t.skip 'this build has no emulated card' end
+  for _, name in ipairs { 'emu', 'emu:0', 'emu' } do t.ok(plan_on(name):step() < 10) end
+  t.raises('emu: number 1 was asked for; this process is at work on number 0', plan_on, 'emu:1')
+end)
+
 -- ---- everything that makes plans takes it ----
 
 t.case('net(x), classify, a layer, feed and evaluations go by HZ_DEVICE', function()

@@ -180,7 +180,7 @@ local function score(side, set)
   local s = side.settings
   local net = nets.load(s.model, { classes = #set.classes, input = set:shape(), norm = s.norm }):load(side.weights)
   check_fit(side, net, set)
-  local settings = training.new('compare', { dtype = s.dtype, views = s.views, exact = s.exact })
+  local settings = training.new('compare', { dtype = training.stored(s.dtype), views = s.views, exact = s.exact })
   side.correct = net:plan(settings:to_score(set)):evaluate { views = settings.views }.correct
   side.digest, side.classes = set.digest, #set.classes
 end
