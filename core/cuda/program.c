@@ -43,6 +43,8 @@ struct hz_program {
 
 static const cuda_kernel *choose(const hz_work *w)
 {
+    if (cuda_storage(w) == HZ_BF16 && !runtime_bf16())
+        return NULL;
     const char *only = getenv("HZ_KERNEL");
     const cuda_kernel *first = NULL;
     for (const cuda_kernel *const *k = cuda_kernels(w->op); *k; k++)
@@ -58,6 +60,10 @@ int program_accepts(const hz_work *w) { return choose(w) != NULL; }
 
 static hz_status refuse(const hz_work *w)
 {
+    if (cuda_storage(w) == HZ_BF16 && !runtime_bf16())
+        return cuda_core->fail(HZ_EDTYPE, "%s: '%s' is a node over bf16, which this card does not multiply (%s); needs "
+                               "sm_80 or later, or dtype=f32", runtime_name, w->name ? w->name : "?",
+                               runtime_describe());
     return cuda_core->fail(HZ_EDTYPE, "%s: no kernel runs '%s', a node %s; its floating-point values must be all f32, "
                            "all f64, or bf16 activations with f32 parameters", runtime_name,
                            w->name ? w->name : "?", cuda_core->op_name(w->op));

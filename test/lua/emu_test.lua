@@ -66,3 +66,12 @@ t.case('every op of the selftest under the address and undefined-behaviour sanit
   t.equal(status, 0, out:sub(-2000) .. err:sub(1, 2000))
   t.match(out, '\n%d+ passed, 0 failed, 0 skipped\n$')
 end)
+
+t.case('a card without bf16 refuses such plans', function()
+  if not t.read(t.hz:match '^(.*)/' .. '/libhz_emu.so') then t.skip 'libhz_emu.so was not built; it needs g++' end
+  local status, _, err = t.sh(('HZ_EMU_BF16=0 HZ_DEVICE=emu %s -e %s'):format(t.quote(t.hz),
+    t.quote "hz = require 'hz'; hz.net { hz.layers.relu }:plan { input = { 4 }, dtype = 'bf16' }"))
+  t.equal(status, 1)
+  t.match(err, "emu: 'relu1' is a node over bf16, which this card does not multiply")
+  t.match(err, 'needs sm_80 or later, or dtype=f32')
+end)

@@ -71,7 +71,12 @@ hz_status runtime_room(size_t *unused, size_t *total)
     return HZ_OK;
 }
 
-int runtime_bf16(void) { return 1; }
+/* HZ_EMU_BF16=0: as a card before sm_80. */
+int runtime_bf16(void)
+{
+    const char *text = getenv("HZ_EMU_BF16");
+    return !text || strcmp(text, "0");
+}
 
 void *runtime_alloc(size_t bytes)
 {
