@@ -304,7 +304,8 @@ END_TEST
 START_TEST(bad_input_is_a_message)
 {
     ck_assert(hz_backend_named("gpu") == NULL);
-    ck_assert_str_eq(hz_message(), "device: 'gpu' is not known; have cpu, null, far");
+    const char *known = "device: 'gpu' is not known; have cpu, null, far";      /* and what was built in objects */
+    ck_assert_msg(!strncmp(hz_message(), known, strlen(known)), "%s", hz_message());
     ck_assert(hz_cpu_set_threads(0) == HZ_EARG);
     ck_assert(hz_cpu_set_threads(100000) == HZ_EARG);
     ck_assert(hz_cpu_set_isa("avx3") == HZ_EARG);

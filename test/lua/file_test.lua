@@ -78,8 +78,8 @@ end)
 
 t.case('a process that has ended is not alive, even where nobody has asked about it yet', function()
   local posix = require 'hz.ext.posix'
-  local p = io.popen 'sleep 0 & echo $!; exec sleep 3'          -- which never waits for the first
-  local pid = tonumber(p:read '*l')
+  local p = io.popen 'sleep 0 & echo $! $$; exec sleep 30'      -- which never waits for the first
+  local pid, parent = p:read '*n', p:read '*n'
   local state
   for _ = 1, 200 do
     local f = io.open(('/proc/%d/stat'):format(pid))
@@ -90,6 +90,7 @@ t.case('a process that has ended is not alive, even where nobody has asked about
   end
   t.equal(state, 'Z', 'a zombie')
   t.equal(posix.alive(pid), false)
+  os.execute('kill ' .. parent)
   p:close()
   t.equal(posix.alive(posix.pid()), true)
 end)

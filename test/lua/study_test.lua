@@ -114,7 +114,7 @@ t.case('study: mistakes of the command line are told as everywhere, --help lists
   t.match(out, '^Trains a network on images of a noisy camera%.\nusage: hz noise_sweep.lua')
   t.match(out, 'preset .*%(default: tiny%) %(tiny|long%)\n  data .*%(default: camera%)')
   t.match(out, 'passes over the training pictures')
-  t.match(out, '\n  dtype [^\n]*\n  exact [^\n]*\n  smoothing [^\n]*\n  shift [^\n]*\n'
+  t.match(out, '\n  dtype [^\n]*\n  exact [^\n]*\n  device [^\n]*\n  smoothing [^\n]*\n  shift [^\n]*\n'
     .. '  noise [^\n]*%(float 0..10%)\n  runs ')
   for _, case in ipairs { { 'nois=1', 2, "'nois' is no key, did you mean 'noise'" }, { 'noise=11', 2, 'needs 0%.%.10' },
     { 'preset=quick', 2, 'needs one of tiny, long' }, { 'level=12', 2, 'needs 0%.%.9 or raw' },
