@@ -22,7 +22,8 @@ enum { ROWS = sizeof rows / sizeof *rows, OPENED = 32, FOUND = 32, NAME = 32, PA
 static struct { char name[NAME]; const hz_backend *backend; } opened[OPENED];
 static int nopened;
 static const hz_core core = {
-    .size = sizeof core, .fail = hz_fail, .epilogue = hz_epilogue, .op_name = hz_op_name, .flops = hz_work_flops,
+    .size = sizeof core, .fail = hz_fail, .message = hz_message, .epilogue = hz_epilogue,
+    .op_name = hz_op_name, .flops = hz_work_flops,
 };
 
 /* ---- where shared objects lie ---- */

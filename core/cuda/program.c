@@ -77,6 +77,8 @@ static void *zeroed(size_t bytes)
     if (p && runtime_fill(p, 0, bytes)) {
         runtime_free(p, bytes);
         p = NULL;
+    } else if (!p) {
+        cuda_core->fail(HZ_EMEM, "%s; a smaller batch= needs less", cuda_core->message());
     }
     return p;
 }
@@ -296,8 +298,11 @@ static hz_status run_recorded(hz_program *p, int from, int to)
             return status;
         status = run_plainly(p, from, to);
         hz_status ended = runtime_recorded(&r->graph);
-        if (status || ended)
+        if (status || ended) {                        /* half a step is not to be replayed */
+            runtime_graph_free(r->graph);
+            r->graph = NULL;
             return status ? status : ended;
+        }
     }
     return runtime_replay(r->graph);
 }

@@ -110,7 +110,8 @@ typedef struct hz_core {
     uint32_t size;                        /* sizeof *this */
     /* hz_fail */
     hz_status (*fail)(hz_status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
-    const hz_act_attr *(*epilogue)(int op, const hz_attr *attr);           /* hz_epilogue */
+    const char *(*message)(void);                                           /* hz_message */
+    const hz_act_attr *(*epilogue)(int op, const hz_attr *attr);            /* hz_epilogue */
     const char *(*op_name)(int op);                                         /* hz_op_name */
     double (*flops)(const hz_work *w);                                      /* hz_work_flops */
 } hz_core;

@@ -18,7 +18,7 @@ static hz_status fail(hz_status code, const char *format, ...)
     return code;
 }
 
-static const hz_core core = { sizeof core, fail, nullptr, nullptr, nullptr };
+static const hz_core core = { sizeof core, fail, nullptr, nullptr, nullptr, nullptr };
 const hz_core *cuda_core = &core;
 
 enum { N = 1000, BLOCKS = 4 };

@@ -75,3 +75,19 @@ t.case('a card without bf16 refuses such plans', function()
   t.match(err, "emu: 'relu1' is a node over bf16, which this card does not multiply")
   t.match(err, 'needs sm_80 or later, or dtype=f32')
 end)
+
+-- The arena fits, the program's own memory may not: both name a way out.
+t.case('too little memory is told with what was asked for, what is free, and a way out', function()
+  if not t.read(t.hz:match '^(.*)/' .. '/libhz_emu.so') then t.skip 'libhz_emu.so was not built; it needs g++' end
+  local seen = 0
+  for bytes = 20000, 420000, 40000 do
+    local status, _, err = t.sh(('HZ_EMU_BYTES=%d HZ_DEVICE=emu %s -e %s'):format(bytes, t.quote(t.hz),
+      t.quote "hz = require 'hz'; l = hz.layers; hz.net { l.conv { 8, 3 }, l.relu, l.meanpool, l.dense { 4 } }"
+        :gsub("}'$", "}:plan { input = { 16, 16, 3 }, batch = 8, train = true, optimizer = hz.sgd {} }'")))
+    if status ~= 0 then
+      t.match(err, 'emu: %d+ bytes of memory were asked for; %d+ of %d+ are free; a smaller batch= needs less')
+      seen = seen + 1
+    end
+  end
+  t.ok(seen > 1 and seen < 11, seen)
+end)
