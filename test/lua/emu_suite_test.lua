@@ -2,8 +2,8 @@
 -- that are about the CPU's kernels alone are not among them; card_test.lua has the card's own.
 local t = ...
 
-local files = { 'plan', 'train', 'update', 'chain', 'fuse', 'cell', 'resume', 'views', 'score', 'safetensors', 'init',
-  'input', 'optim', 'recipes', 'sound_nets', 'foreign', 'names', 'sweep' }
+local files = { 'plan', 'train', 'update', 'chain', 'resume', 'score', 'safetensors', 'optim', 'recipes', 'sound_nets',
+  'sweep' }
 
 local function need_device()
   if not t.read(t.hz:match '^(.*)/' .. '/libhz_emu.so') then t.skip 'libhz_emu.so was not built; it needs g++' end
