@@ -3,7 +3,7 @@
 local t = ...
 local hz = require 'hz'
 local json = require 'hz.base.json'
-local roofline = require 'hz.net.roofline'
+local roofline = require 'hz.cli.roofline'
 local l = hz.layers
 
 -- Architecture A without dropout, each convolution but the last with ReLU.

@@ -1,7 +1,7 @@
 -- bench_model.lua: hz bench --model CARD: the least time that a card would need for each node of the plan
--- (net/roofline.lua), by pass and layer, images per second at several batches, and, where the plan was measured, what
+-- (cli/roofline.lua), by pass and layer, images per second at several batches, and, where the plan was measured, what
 -- it took beside what the model says.
-local roofline = require 'hz.net.roofline'
+local roofline = require 'hz.cli.roofline'
 local tables = require 'hz.base.table'
 local visible = require 'hz.base.visible'.line
 
