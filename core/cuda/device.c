@@ -1,5 +1,6 @@
 /* device.c: the one symbol of libhz_cuda.so and libhz_emu.so, and the backend it offers. */
 #include "cuda/dnn/ready.h"
+#include "cuda/head.h"
 #include "cuda/program.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,7 +50,7 @@ static const char *describe(void)
 static hz_backend backend = {
     .size = sizeof backend, .memory = &memory, .describe = describe, .accepts = program_accepts,
     .program_new = program_new, .program_free = program_free, .run = program_run, .gate = program_gate,
-    .stat = program_stat, .room = runtime_room,
+    .stat = program_stat, .room = runtime_room, .together = head_last,
 };
 
 /* Without cuDNN a card is slow enough that who did not ask for that is better told. */

@@ -1,5 +1,6 @@
 /* program.c: programs of a card. A range of nodes that is asked for again is recorded once and replayed from then on:
    all that changes from step to step lies in an hz_step on the device, which a launch before the replay fills in. */
+#include "cuda/head.h"
 #include "cuda/program.h"
 #include "cuda/sums.h"
 #include "cuda/update.h"
@@ -14,6 +15,7 @@ typedef struct node {
     float *sums;
     size_t sums_bytes;                /* of the node that yields them */
     update_list *list;                /* updates from this node on that are one launch */
+    head *head;                       /* this node and others are one launch, or two */
     double ms;
 } node;
 
@@ -28,7 +30,7 @@ enum { RECORDS = 32 };
 struct hz_program {
     int count, gated;                 /* gated: updates from this node on wait for the number */
     node *nodes;
-    int *lead;                        /* by node: which has the list that makes it; -1: none, it is no update */
+    int *lead;                        /* by node: with which it is launched; -1: by itself */
     hz_arg number;                    /* data NULL: no gate */
     hz_step *step;                    /* on the device */
     int32_t *shut;
@@ -113,6 +115,7 @@ void program_free(hz_program *p)
         runtime_free(n->memory, n->bytes);
         runtime_free(n->sums_bytes ? n->sums : NULL, n->sums_bytes);
         update_list_free(n->list);
+        head_free(n->head);
     }
     runtime_free(p->workspace, p->workspace_bytes);
     runtime_free(p->step, sizeof *p->step);
@@ -140,13 +143,17 @@ static hz_status share_sums(hz_program *p, const hz_work *works)
     return HZ_OK;
 }
 
-/* Updates become few launches. */
-static hz_status list_updates(hz_program *p, const hz_work *works)
+/* The end of the network and updates become few launches. */
+static hz_status launch_together(hz_program *p, const hz_work *works)
 {
     if (!(p->lead = malloc(((size_t)p->count + 1) * sizeof *p->lead)))
         return cuda_core->fail(HZ_EMEM, "%s: no memory for %d nodes", runtime_name, p->count);
     for (int i = 0; i < p->count; i++)
         p->lead[i] = -1;
+    for (int i = 0; i < p->count; i++)
+        if (p->lead[i] < 0 && head_last(works, p->count, i) > i
+            && !(p->nodes[i].head = head_new(works, p->count, i, p->lead)))
+            return HZ_EMEM;
     for (int i = 0; i < p->count; i++)
         if (update_fits(&works[i]) && p->lead[i] < 0
             && !(p->nodes[i].list = update_list_new(works, i, p->count, p->lead)))
@@ -171,7 +178,7 @@ hz_program *program_new(const hz_work *works, int count, int train)
     for (int i = 0; i < count && !status; i++)
         status = prepare(p, &nodes[i], &works[i], sums_wanted(works, count, i));
     status = status ? status : share_sums(p, works);
-    status = status ? status : list_updates(p, works);
+    status = status ? status : launch_together(p, works);
     size_t workspace = p->workspace_bytes;
     p->workspace_bytes = 0;
     if (!status && workspace && (p->workspace = zeroed(workspace)))
@@ -221,11 +228,11 @@ static hz_status check_step(const hz_program *p, int from, int to, const hz_step
     return HZ_OK;
 }
 
-/* Whether all that node i is listed with lies within from..to-1, on one side of the gate; else it runs alone. */
+/* Whether all updates that node i is listed with lie within from..to-1, on one side of the gate; else it runs alone. */
 static int listed(const hz_program *p, int from, int to, int i)
 {
     int lead = p->lead[i];
-    if (lead < from)
+    if (lead < from || !p->nodes[lead].list)
         return 0;
     int last = update_list_last(p->nodes[lead].list);
     return last < to && !(p->number.data && lead < p->gated && p->gated <= last);
@@ -237,7 +244,10 @@ static hz_status run_node(hz_program *p, int from, int to, int i)
     node *n = &p->nodes[i];
     cuda_call call = { .step = p->step, .shut = p->shut, .stream = runtime_stream(), .memory = n->memory,
                        .workspace = p->workspace, .state = n->state, .sums = n->sums };
-    if (!listed(p, from, to, i))
+    head *h = p->lead[i] < 0 ? NULL : p->nodes[p->lead[i]].head;
+    if (h && head_run(h, from, to, i, &call))
+        return HZ_OK;
+    if (h || !listed(p, from, to, i))
         return n->kernel->run(&n->work, &call);
     return n->list ? update_list_run(n->list, &call) : HZ_OK;
 }
@@ -316,12 +326,13 @@ hz_status program_run(hz_program *p, int from, int to, const hz_step *s, int tim
     return timed > 1 ? run_timed(p, from, to) : run_recorded(p, from, to);
 }
 
+/* "grouped": the node that it is launched with has the time. */
 hz_status program_stat(const hz_program *p, int i, hz_node_stat *out)
 {
     if (i < 0 || i >= p->count)
         return cuda_core->fail(HZ_EARG, "%s: node %d was asked for; the program has %d", runtime_name, i, p->count);
     const node *n = &p->nodes[i];
-    const char *kernel = p->lead[i] < 0 || n->list ? n->kernel->name : "grouped";     /* its list has the time */
+    const char *kernel = n->head ? "head" : p->lead[i] < 0 || n->list ? n->kernel->name : "grouped";
     *out = (hz_node_stat){ .kernel = kernel, .ms = n->ms, .flops = cuda_core->flops(&n->work) };
     return HZ_OK;
 }

@@ -66,6 +66,19 @@ static void measure_lives(const hz_graph *g, int keep, life *lives)
     }
 }
 
+/* What is seen between a node and the last that may come at the same time lives through all of them. */
+static void keep_apart(const hz_graph *g, const int *until, life *lives)
+{
+    for (int i = 0; i < g->nnodes; i++)
+        for (int v = 0; v < g->nvalues && until[i] > i; v++) {
+            life *l = &lives[v];
+            if (l->first < 0 || l->first > until[i] || l->last < i)
+                continue;
+            l->first = l->first < i ? l->first : i;
+            l->last = l->last > until[i] ? l->last : until[i];
+        }
+}
+
 /* Lets an output take the memory of input 0 where the op allows it and nobody reads that input again. */
 static void share_in_place(const hz_graph *g, life *lives, int32_t *heir)
 {
@@ -120,7 +133,7 @@ static int64_t lowest_gap(life *const *placed, int n, const life *l)
     return at;
 }
 
-hz_status arena_place(const hz_graph *g, int keep, arena_map *map)
+hz_status arena_place(const hz_graph *g, int keep, const int *until, arena_map *map)
 {
     size_t n = (size_t)g->nvalues + 1;
     life *lives = calloc(n, sizeof *lives), **order = calloc(n, sizeof *order), **placed = calloc(n, sizeof *placed);
@@ -134,6 +147,7 @@ hz_status arena_place(const hz_graph *g, int keep, arena_map *map)
     }
     memset(heir, -1, n * sizeof *heir);
     measure_lives(g, keep, lives);
+    keep_apart(g, until, lives);
     if (!keep)
         share_in_place(g, lives, heir);
     int count = 0;

@@ -21,25 +21,51 @@ struct hz_plan {
 
 static hz_status make_works(hz_plan *p)
 {
-    const hz_graph *g = p->graph;
-    p->works = calloc((size_t)g->nnodes + 1, sizeof *p->works);
-    p->first_work = calloc((size_t)g->nnodes + 1, sizeof *p->first_work);
+    size_t n = (size_t)p->graph->nnodes + 1;
+    p->works = calloc(n, sizeof *p->works);
+    p->first_work = calloc(n, sizeof *p->first_work);
     if (!p->works || !p->first_work)
-        return hz_fail(HZ_EMEM, "plan: no memory for %d nodes", g->nnodes);
-    for (int i = 0; i < g->nnodes; i++) {
-        const hz_node *n = &g->nodes[i];
-        p->first_work[i] = p->nworks;
-        if (n->dead || op_has(n->op, 'V'))
-            continue;
-        hz_work *w = &p->works[p->nworks++];
-        *w = work_of(g, n);
-        for (int k = 0; k < n->nin; k++)
-            w->in[k].data = device_data(&p->device, g, &p->map, n->in[k]);
-        for (int k = 0; k < n->nout; k++)
-            w->out[k].data = device_data(&p->device, g, &p->map, n->out[k]);
-    }
-    p->first_work[g->nnodes] = p->nworks;
+        return hz_fail(HZ_EMEM, "plan: no memory for %d nodes", p->graph->nnodes);
+    p->nworks = works_of(p->graph, p->works, p->first_work);
     return HZ_OK;
+}
+
+/* The last node that the backend may run at the same time as node i. */
+static int last_with(const hz_plan *p, int i)
+{
+    int first = p->first_work[i];
+    if (!p->backend->together || first == p->first_work[i + 1])
+        return i;
+    int last = p->backend->together(p->works, p->nworks, first);
+    while (p->first_work[i + 1] <= last)
+        i++;
+    return i;
+}
+
+static hz_status place(hz_plan *p, int keep)
+{
+    int n = p->graph->nnodes, *until = malloc(((size_t)n + 1) * sizeof *until);
+    if (!until)
+        return hz_fail(HZ_EMEM, "plan: no memory for %d nodes", n);
+    for (int i = 0; i < n; i++)
+        until[i] = last_with(p, i);
+    hz_status status = arena_place(p->graph, keep, until, &p->map);
+    free(until);
+    return status;
+}
+
+/* Works lead to where their values lie. */
+static void point_works(hz_plan *p)
+{
+    const hz_graph *g = p->graph;
+    for (int i = 0; i < g->nnodes; i++)
+        for (int j = p->first_work[i]; j < p->first_work[i + 1]; j++) {
+            const hz_node *n = &g->nodes[i];
+            for (int k = 0; k < n->nin; k++)
+                p->works[j].in[k].data = device_data(&p->device, g, &p->map, n->in[k]);
+            for (int k = 0; k < n->nout; k++)
+                p->works[j].out[k].data = device_data(&p->device, g, &p->map, n->out[k]);
+        }
 }
 
 /* Memory of the device, for the arena first, then for what is bound. */
@@ -61,14 +87,13 @@ static hz_status build(hz_plan *p, const hz_plan_options *o)
     p->graph->exact = o && o->exact;
     p->graph->tf32 = o && o->tf32;
     hz_status status = o && (o->no_fuse || o->keep) ? HZ_OK : graph_fuse(p->graph, p->backend);
-    status = status ? status : arena_place(p->graph, o && o->keep, &p->map);
-    if (status)
-        return status;
-    status = make_room(p);
     status = status ? status : make_works(p);
+    status = status ? status : place(p, o && o->keep);
+    status = status ? status : make_room(p);
     status = status ? status : history_make(&p->history, p->graph->nnodes);
     if (status)
         return status;
+    point_works(p);
     p->train = o && o->train;
     p->hard = hard_wanted();
     p->program = p->backend->program_new(p->works, p->nworks, p->train);

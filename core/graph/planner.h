@@ -7,6 +7,9 @@
 
 /* work.c: the node as kernels see it; data pointers of what is present are not NULL, but point to no data yet. */
 hz_work work_of(const hz_graph *g, const hz_node *n);
+/* work.c: all nodes that run, in order; data pointers tell apart what does not share memory. works: room for all of
+   g's nodes; first_work: per node and one more, the first work at or after it. Returns how many. */
+int works_of(const hz_graph *g, hz_work *works, int *first_work);
 /* rewrite.c: patterns of nodes that cost less in another order. HZ_EMEM leaves a graph that is right. */
 hz_status graph_rewrite(hz_graph *g);
 /* fuse.c: patterns of two nodes become one with an epilogue or a tail, where the backend runs it. HZ_EMEM likewise. */
@@ -24,8 +27,9 @@ typedef struct arena_map {
     int64_t bytes;
 } arena_map;
 
-/* Places every value; memory is shared by values whose lives do not overlap, unless `keep`. new: arena_clear. */
-hz_status arena_place(const hz_graph *g, int keep, arena_map *map);
+/* Places every value; memory is shared by values whose lives do not overlap, unless `keep`. until: per node, the last
+   that may come at the same time, itself if none does; what they see is kept apart. new: arena_clear. */
+hz_status arena_place(const hz_graph *g, int keep, const int *until, arena_map *map);
 void arena_clear(arena_map *map);
 int root_of(const hz_graph *g, int value);             /* the value whose memory it is */
 int64_t value_bytes(const hz_value *v);

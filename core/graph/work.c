@@ -22,3 +22,22 @@ hz_work work_of(const hz_graph *g, const hz_node *n)
     }
     return w;
 }
+
+int works_of(const hz_graph *g, hz_work *works, int *first_work)
+{
+    int count = 0;
+    for (int i = 0; i < g->nnodes; i++) {
+        const hz_node *n = &g->nodes[i];
+        first_work[i] = count;
+        if (n->dead || op_has(n->op, 'V'))
+            continue;
+        hz_work *w = &works[count++];
+        *w = work_of(g, n);
+        for (int k = 0; k < n->nin; k++)
+            w->in[k].data = n->in[k] < 0 ? NULL : &g->values[root_of(g, n->in[k])];
+        for (int k = 0; k < n->nout; k++)
+            w->out[k].data = &g->values[root_of(g, n->out[k])];
+    }
+    first_work[g->nnodes] = count;
+    return count;
+}

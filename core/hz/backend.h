@@ -90,6 +90,10 @@ typedef struct hz_backend {
     hz_status (*use)(hz_program *p, int i, const char *kernel);
     /* Bytes of its memory that are free, and all. NULL: it has none of its own */
     hz_status (*room)(size_t *unused, size_t *all);
+    /* The last of the works that may come all at once where works[first] stands, others between them not counted;
+       `first`: it comes by itself. Before there is memory: data pointers tell values apart, and lead to no data. The
+       plan keeps apart in memory what these works read and write. NULL: all come one by one */
+    int (*together)(const hz_work *works, int count, int first);
 } hz_backend;
 
 /* --- devices by name --- */
@@ -103,7 +107,7 @@ const char *hz_backend_name(int i);
 
 /* --- devices in shared objects --- */
 /* Raised by every change of the structs above. */
-enum { HZ_BACKEND_DRAFT = 2 };
+enum { HZ_BACKEND_DRAFT = 3 };
 
 /* What the core lends to a device that links nothing of hz; lent for ever. */
 typedef struct hz_core {

@@ -141,6 +141,21 @@ t.case('batch norm reads what it measures twice; muon multiplies', function()
   t.equal(found(frozen, 'norm1', 'norm').item_bytes, 2 * x)
 end)
 
+t.case('the end of a network in one launch: what it passes on inside counts once', function()
+  if require 'hz.c'.C.hz_backend_named 'emu' == nil then t.skip 'no emulated card' end
+  local net = hz.net 'n' { input = { 8, 8, 4 }, l.conv{6, 3}, l.relu, l.meanpool, l.dense{5} }
+  local rows = roofline.rows(planned(net, { device = 'emu' }))
+  local apart = roofline.rows(planned(net))
+  local head, flops = found(rows, 'meanpool1', 'head'), 0
+  for _, row in ipairs(apart) do
+    if row.op == 'dense' or row.op == 'dense_dx' then flops = flops + row.item_flops end
+  end
+  -- x and its gradient; mean and its gradient, logits, dlogits and probabilities; label, correct
+  t.equal({ head.item_bytes, head.launches }, { (2 * 8 * 8 * 6 + 2 * 6 + 3 * 5 + 2) * 4, 1 })
+  t.equal({ head.item_flops, head.fixed_bytes }, { flops, 5 * 6 * 4 + 5 * 4 + 4 })        -- weights, bias, loss
+  t.equal(#rows, #apart - 5)
+end)
+
 t.case('a card by name, what its figures are, and names that are none', function()
   local h200, h100 = roofline.card 'h200', roofline.card 'h100'
   t.equal({ h200.rates.bf16, h200.bytes, h200.sources.bf16, h200.sources.tf32 },

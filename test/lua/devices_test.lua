@@ -203,7 +203,14 @@ t.case('which process has which device', function()
       quality = { 'raw' }, device = 'far:0,far:1', model = { 'net.lua' }, seed = { 1, 2 }, epochs = 2, batch = 16,
       optimizer = function()
         local own = os.getenv 'HZ_SWEEP_DEVICE'
-        if own then io.stderr:write('own ', own, ' ', require 'hz.net.devices'.list 'far:0,far:1'[1], '\n') end
+        if own then
+          io.stderr:write('own ', own, ' ', require 'hz.net.devices'.list 'far:0,far:1'[1], '\n')
+          io.open('begun ' .. own, 'w'):close()
+          local last = os.time() + 60            -- else who comes first may be done with all before the other is here
+          while os.time() < last and not (io.open 'begun far:0' and io.open 'begun far:1') do
+            os.execute 'sleep 0.1'
+          end
+        end
         return hz.adam {}
       end }
     sweep:finish()]])

@@ -88,6 +88,13 @@ template <class T> static inline T min(T a, T b) { return b < a ? b : a; }
 template <class T> static inline T max(T a, T b) { return a < b ? b : a; }
 static inline void __syncthreads() { emu::barrier(); }
 static inline void __syncwarp(unsigned mask = ~0u) { emu::warp_barrier(); }
+static inline void __threadfence() {}                 /* threads run in turns */
+static inline unsigned atomicAdd(unsigned *p, unsigned v)
+{
+    unsigned before = *p;
+    *p += v;
+    return before;
+}
 template <class T> static inline T __shfl_sync(unsigned mask, T v, int lane) { return emu::exchanged(v, lane & 31); }
 template <class T> static inline T __shfl_xor_sync(unsigned mask, T v, int bits)
 {

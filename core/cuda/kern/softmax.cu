@@ -1,37 +1,10 @@
 /* softmax.cu: softmax, cross entropy and their gradients: a warp makes a row of logits (B,k). The loss is a sum in
-   double of the rows in use, in an order that the batch alone decides. A label that is no class makes the loss NaN:
-   the host cannot look before the step is done. */
-#include "cuda/kernel.h"
-#include "cuda/kern/reduce.h"
+   double of the rows in use, in an order that the batch alone decides. */
+#include "cuda/kern/loss.h"
 
-/* This warp's row, and whether there is one. */
+/* This warp's row. */
 static __device__ __forceinline__ int64_t warp_row() { return blockIdx.x * (int64_t)WARPS + threadIdx.x / LANES; }
-static __device__ __forceinline__ int lane_number() { return threadIdx.x % LANES; }
 static inline unsigned blocks_of_rows(int64_t rows) { return (unsigned)units(rows, WARPS); }
-
-/* The largest of k logits and where it first stands; NaN is never larger, but a NaN at the head stays. */
-template <class W> struct peak {
-    W value;
-    int at;
-};
-
-template <class T> static __device__ __forceinline__ peak<wide<T>> peak_of(const T *x, int k)
-{
-    typedef wide<T> W;
-    peak<W> best = { (W)-INFINITY, k };
-    for (int i = lane_number(); i < k; i += LANES) {
-        W v = load(x, i);
-        if (v > best.value || (best.at == k && v == v))
-            best = peak<W>{ v, i };
-    }
-    for (int bits = LANES / 2; bits; bits /= 2) {
-        peak<W> other = { __shfl_xor_sync(~0u, best.value, bits), __shfl_xor_sync(~0u, best.at, bits) };
-        if (other.value > best.value || (other.value == best.value && other.at < best.at))
-            best = other;
-    }
-    W head = load(x, 0);
-    return head == head ? best : peak<W>{ head, 0 };
-}
 
 template <class T> static __global__ void softmax_kernel(const T *x, T *y, int64_t rows, int k)
 {
@@ -63,75 +36,32 @@ template <class T> static __global__ void softmax_grad_kernel(const T *dy, const
         store(dx, row * k + i, load(y, row * k + i) * (load(dy, row * k + i) - dot));
 }
 
-/* What a row may yield; each may be absent. */
-template <class T> struct judged {
-    double *loss;             /* (B) */
-    int32_t *correct;         /* (B) */
-    wide<T> *probs;           /* (B,k) */
-};
-
-/* -sum(target*log p), target = (1-s)*onehot + s/k. sum: of e^(x - top); all: of x - top. */
 template <class T>
-static __device__ __forceinline__ double row_loss(const T *x, int label, int k, double top, double sum, double all,
-                                                  double smoothing)
-{
-    if (label < 0 || label >= k)
-        return NAN;
-    double one = log(sum) - (1 - smoothing) * ((double)load(x, label) - top);
-    return smoothing > 0 ? one - smoothing / k * all : one;
-}
-
-template <class T>
-static __global__ void xent_kernel(const T *x, const int32_t *labels, judged<T> out, int64_t rows, int k,
+static __global__ void xent_kernel(const T *x, const int32_t *labels, judged<wide<T>> out, int64_t rows, int k,
                                    double smoothing, const hz_step *step)
 {
-    typedef wide<T> W;
     int64_t row = warp_row();
     if (row >= rows)
         return;
-    x += row * k;
-    peak<W> best = peak_of(x, k);
-    double top = best.value, sum = 0, all = 0;
-    for (int i = lane_number(); i < k; i += LANES) {
-        sum += exp((double)load(x, i) - top);
-        all += (double)load(x, i) - top;
-    }
-    sum = warp_sum(sum);
-    all = warp_sum(all);
-    int used = row < step->count, label = used ? labels[row] : 0;
-    if (lane_number() == 0) {
-        out.loss[row] = used ? row_loss(x, label, k, top, sum, all, smoothing) : 0;
-        if (out.correct)
-            out.correct[row] = used && best.at == label && sum == sum;
-    }
-    for (int i = lane_number(); out.probs && i < k; i += LANES)
-        out.probs[row * k + i] = exp(load(x, i) - best.value) / (W)sum;
+    int used = row < step->count;
+    judge_row(x + row * k, k, row, used, used ? labels[row] : 0, smoothing, out);
 }
 
 /* One block. */
 template <class W> static __global__ void mean_kernel(const double *of_row, W *loss, int64_t batch, const hz_step *step)
 {
-    double sum = 0;
-    for (int64_t r = threadIdx.x; r < batch; r += BLOCK)
-        sum += of_row[r];
-    sum = block_sum(sum);
+    double mean = mean_loss(of_row, batch, step);
     if (threadIdx.x == 0)
-        *loss = (W)(sum / (double)min(step->count, batch));
+        *loss = (W)mean;
 }
 
 template <class T>
 static __global__ void xent_grad_kernel(const wide<T> *p, const int32_t *labels, T *dx, int64_t n, int k,
                                         wide<T> smoothing, int64_t batch, const hz_step *step)
 {
-    typedef wide<T> W;
     int64_t i = thread_number(), row = i / k, rows = min(step->count, batch);
-    if (i >= n)
-        return;
-    if (row >= rows)
-        return store(dx, i, 0);
-    int label = labels[row];
-    W target = smoothing / (W)k + (i % k == label ? 1 - smoothing : (W)0);
-    store(dx, i, label < 0 || label >= k ? (W)NAN : (p[i] - target) / (W)rows);
+    if (i < n)
+        store(dx, i, row < rows ? logit_grad(p[i], (int)(i % k), k, labels[row], smoothing, rows) : (wide<T>)0);
 }
 
 template <class T> static hz_status softmax(const hz_work *w, const cuda_call *c)
@@ -153,7 +83,7 @@ template <class T> static hz_status softmax_grad(const hz_work *w, const cuda_ca
 template <class T> static hz_status xent(const hz_work *w, const cuda_call *c)
 {
     int64_t rows = w->in[0].shape[0], k = w->in[0].shape[1];
-    judged<T> out = { (double *)c->workspace, (int32_t *)w->out[1].data, (wide<T> *)w->out[2].data };
+    judged<wide<T>> out = { (double *)c->workspace, (int32_t *)w->out[1].data, (wide<T> *)w->out[2].data };
     HZ_LAUNCH(xent_kernel<T>, blocks_of_rows(rows), BLOCK, 0, c->stream, (const T *)w->in[0].data,
               (const int32_t *)w->in[1].data, out, rows, (int)k, (double)w->attr.xent.smoothing, c->step);
     if (w->out[0].data)

@@ -154,8 +154,9 @@ local function add_bytes(row, graph, list, of_set)
   end
 end
 
-local function unique(...)
-  local list, seen = {}, {}
+-- seen: those that are left out, and from now on these, too.
+local function unique(seen, ...)
+  local list = {}
   for _, ids in ipairs { ... } do
     for _, id in ipairs(ids) do
       if id and not seen[id] then list[#list + 1], seen[id] = id, true end
@@ -164,8 +165,9 @@ local function unique(...)
   return list
 end
 
--- What a work costs: launches, bytes per item and besides, flops per item and besides.
-local function cost_of(w, flops, batch)
+-- What a work costs: launches, bytes per item and besides, flops per item and besides. seen: values that its launch
+-- has counted.
+local function cost_of(w, flops, batch, seen)
   local launches, again = (rules[w.op] or plain)(w)
   local row = { launches = launches, item_bytes = 0, fixed_bytes = 0, item_flops = flops / batch, fixed_flops = 0 }
   if w.op == 'muon' then row.fixed_flops = muon_flops(w) end
@@ -173,7 +175,7 @@ local function cost_of(w, flops, batch)
     add_bytes(row, w.graph, w.ins, true)
     add_bytes(row, w.graph, w.outs)
   else
-    add_bytes(row, w.graph, unique(w.ins, w.outs))
+    add_bytes(row, w.graph, unique(seen, w.ins, w.outs))
   end
   add_bytes(row, w.graph, again)
   return row
@@ -183,31 +185,41 @@ local function pass_of(plan, i, w)
   return w.node.nout == 0 and 'update' or i < plan.forward_nodes and 'forward' or 'backward'
 end
 
--- Joins an update with those that the same launch does.
+-- Joins a row with another that the same launch does.
 local function join(row, more)
-  row.tensors, row.ms = row.tensors + 1, row.ms + more.ms
-  if not (' ' .. row.op .. ' '):find(' ' .. more.op .. ' ', 1, true) then row.op = row.op .. ' ' .. more.op end
+  row.ms = row.ms + more.ms
   for _, k in ipairs { 'item_bytes', 'fixed_bytes', 'item_flops', 'fixed_flops' } do row[k] = row[k] + more[k] end
 end
 
--- Rows of a plan, one for each node that runs, but one for all updates that a launch does together: layer,
+local function join_update(row, more)
+  join(row, more)
+  row.tensors = row.tensors + 1
+  if not (' ' .. row.op .. ' '):find(' ' .. more.op .. ' ', 1, true) then row.op = row.op .. ' ' .. more.op end
+end
+
+-- Rows of a plan, one for each node that runs, but one for all updates that a launch does together, and one for the end
+-- of the network where its device makes that at once (kernel 'head', and 'grouped' of those that come with it): layer,
 -- op, shape, pass, dtype (of what is multiplied), launches, tensors, bytes and flops, kernel and ms. nodes: those of
 -- the plan with times of one's own (look.lua), nil: of its last run.
 function M.rows(plan, nodes)
-  local rows, joined = {}, nil
+  local rows, updates, head = {}, nil, { seen = {} }
   for i, n in ipairs(nodes or plan:nodes()) do
     local w = work_of(plan.graph, i - 1)
     local is_view = w.outs[1] and C.hz_graph_value(plan.graph, w.outs[1]).view >= 0
     if w.node.dead == 0 and not is_view then
-      local row = cost_of(w, n.flops, plan.batch)
+      local of_head = n.kernel == 'head' or n.kernel == 'grouped' and not together[w.op]
+      local row = cost_of(w, n.flops, plan.batch, of_head and head.seen or {})
       row.layer, row.op, row.shape, row.kernel, row.ms = n.layer, n.op, n.shape, n.kernel, n.ms
       row.pass, row.dtype, row.tensors = pass_of(plan, i - 1, w), dtype_of(w), 1
       if row.dtype == 'f32' and plan.options.dtype == 'tf32' then row.dtype = 'tf32' end
-      if together[w.op] and joined then
-        join(joined, row)
+      if n.kernel == 'head' then row.op, row.launches, head.row = 'head', 1, row end
+      if together[w.op] and updates then
+        join_update(updates, row)
+      elseif of_head and head.row ~= row then
+        join(head.row, row)
       else
         rows[#rows + 1] = row
-        if together[w.op] then joined = row end
+        if together[w.op] then updates = row end
       end
     end
   end
