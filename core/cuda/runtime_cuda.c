@@ -27,6 +27,7 @@ static uint64_t marks, delivered;
 
 static hz_status failed(const char *what, cudaError_t e)
 {
+    cudaGetLastError();                       /* it is told here, and not again */
     return cuda_core->fail(e == cudaErrorMemoryAllocation ? HZ_EMEM : HZ_EDEVICE, "cuda: %s: %s (%s)", what,
                            cudaGetErrorString(e), cudaGetErrorName(e));
 }
@@ -101,7 +102,7 @@ void *runtime_alloc(size_t bytes)
     cudaError_t e = cudaMalloc(&p, bytes ? bytes : 1);
     if (e == cudaSuccess)
         return p;
-    cudaGetLastError();                       /* it is told here, and not again */
+    cudaGetLastError();
     cudaMemGetInfo(&unused, &all);
     if (e == cudaErrorMemoryAllocation)
         cuda_core->fail(HZ_EMEM, "cuda: %zu bytes of memory were asked for; %zu of %zu are free", bytes, unused, all);

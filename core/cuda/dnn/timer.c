@@ -97,6 +97,8 @@ static double time_plan(void *self, const dnn_target *t, const dnn_key *k, const
     runtime_graph *g = NULL;
     hz_status status = bytes && !workspace ? HZ_EMEM : record(&r, s, workspace, &g);
     double us = status ? -1 : best(g, s->clock);
+    if (us < 0)
+        runtime_check("a plan");             /* what went wrong is this plan's and nobody's behind it */
     runtime_graph_free(g);
     runtime_synchronise(0);
     runtime_free(workspace, bytes);

@@ -80,8 +80,9 @@ static __device__ __forceinline__ W logit_grad(W p, int i, int k, int label, W s
     return label < 0 || label >= k ? (W)NAN : (p - target) / (W)rows;
 }
 
-/* By a block, whose thread 0 gets it. */
-static __device__ __forceinline__ double mean_loss(const double *of_row, int64_t batch, const hz_step *step)
+/* By a block, whose thread 0 gets it. volatile: other blocks may have written them in this launch, and a block's own
+   cache would not know. */
+static __device__ __forceinline__ double mean_loss(const volatile double *of_row, int64_t batch, const hz_step *step)
 {
     double sum = 0;
     for (int64_t r = threadIdx.x; r < batch; r += BLOCK)
