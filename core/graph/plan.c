@@ -30,11 +30,11 @@ static hz_status make_works(hz_plan *p)
     return HZ_OK;
 }
 
-/* The last node that the backend may run at the same time as node i. */
+/* The last node that the backend may run at the same time as node i; a hard plan runs one by one. */
 static int last_with(const hz_plan *p, int i)
 {
     int first = p->first_work[i];
-    if (!p->backend->together || first == p->first_work[i + 1])
+    if (p->hard || !p->backend->together || first == p->first_work[i + 1])
         return i;
     int last = p->backend->together(p->works, p->nworks, first);
     while (p->first_work[i + 1] <= last)
@@ -84,6 +84,7 @@ static hz_status build(hz_plan *p, const hz_plan_options *o)
     p->backend = hz_backend_named(o && o->device ? o->device : "cpu");
     if (!p->backend)
         return HZ_EDEVICE;
+    p->hard = hard_wanted();
     p->graph->exact = o && o->exact;
     p->graph->tf32 = o && o->tf32;
     hz_status status = o && (o->no_fuse || o->keep) ? HZ_OK : graph_fuse(p->graph, p->backend);
@@ -95,7 +96,6 @@ static hz_status build(hz_plan *p, const hz_plan_options *o)
         return status;
     point_works(p);
     p->train = o && o->train;
-    p->hard = hard_wanted();
     p->program = p->backend->program_new(p->works, p->nworks, p->train);
     return p->program ? HZ_OK : HZ_EMEM;
 }
