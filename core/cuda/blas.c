@@ -1,6 +1,6 @@
 /* blas.c: dense layers, their gradients and Muon by cuBLASLt, where no side is short. A node for which it has no way
-   runs by the plain kernel. Over bf16 activations weights are f32 all the same: a bf16 copy is made at each run into
-   the node's own memory. Workspace: the product's, then that of the bias's gradient. */
+   runs by the plain kernel. Over bf16 activations weights are f32 all the same: cuBLASLt is given a bf16 copy.
+   Workspace: the product's, then that of the bias's gradient. */
 #include "cuda/blas.h"
 #include "cuda/dnn/glue.h"
 #include "cuda/kern/muon.h"
@@ -55,10 +55,9 @@ static hz_status prepare(const hz_work *w, int sums, void **out)
 
 static void discard(void *state) { blas_product_free(state); }
 
-static size_t memory(const hz_work *w)
+static int casts(const hz_work *w, const void *state)
 {
-    int narrow = cuda_storage(w) == HZ_BF16 && w->op != OP_dense_dw;
-    return narrow ? (size_t)cuda_elements(&w->in[1]) * 2 : 0;
+    return state && cuda_storage(w) == HZ_BF16 && w->op != OP_dense_dw ? CUDA_NARROWS : 0;
 }
 
 static int has_bias(const hz_work *w) { return w->nout > 1 && w->out[1].data; }
@@ -99,11 +98,7 @@ static hz_status run(const hz_work *w, const cuda_call *c)
     if (!c->state)
         return plain(w)->run(w, c);
     int dw = w->op == OP_dense_dw;
-    const void *left = w->in[dw].data, *right = w->in[!dw].data;
-    if (memory(w)) {
-        glue_narrow(c->stream, right, c->memory, cuda_elements(&w->in[1]));
-        right = c->memory;
-    }
+    const void *left = w->in[dw].data, *right = c->narrow ? c->narrow : w->in[!dw].data;
     void *out = w->out[0].data;
     hz_status status = blas_multiply(c->state, 1, left, right, 0, out, out, c->workspace, c->stream);
     if (status)
@@ -117,7 +112,7 @@ static hz_status run(const hz_work *w, const cuda_call *c)
     return plain_bias_grad.run(&bias, &call);
 }
 
-#define ROW(op) const cuda_kernel cublaslt_##op = { "cublaslt", accepts, memory, workspace, prepare, discard, 0, run };
+#define ROW(op) const cuda_kernel cublaslt_##op = { "cublaslt", accepts, workspace, prepare, discard, 0, casts, run };
 ROW(dense)
 ROW(dense_dx)
 ROW(dense_dw)
@@ -191,5 +186,5 @@ static hz_status muon_run(const hz_work *w, const cuda_call *c)
     return c->state ? muon_run_by(w, c, iterate) : plain_muon.run(w, c);
 }
 
-const cuda_kernel cublaslt_muon = { "cublaslt", muon_accepts, 0, muon_workspace, muon_prepare, muon_discard, 0,
+const cuda_kernel cublaslt_muon = { "cublaslt", muon_accepts, muon_workspace, muon_prepare, muon_discard, 0, 0,
                                     muon_run };

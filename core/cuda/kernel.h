@@ -24,28 +24,32 @@ typedef struct cuda_call {
     const hz_step *step;      /* of the step that runs: kernels read it, the host never does */
     const int32_t *shut;      /* 1: nodes that write what is the caller's (updates) do nothing */
     void *stream;             /* on which all is launched, in order */
-    void *memory;             /* the node's own, as many bytes as memory() said, 256-byte aligned; zero at first */
     void *workspace;          /* shared by all nodes, contents do not last */
     void *state;              /* on the host: what prepare() made */
     /* NULL, or one f32 per channel: of a node that yields_sums, where it also puts the sums of out[0] over all axes but
-       the last; of conv2d_dw, where those of dy lie, which are its db. */
+       the last; of conv2d_dw, where those of dy lie: its db, which others then fill in. */
     float *sums;
+    void *narrow;             /* bf16: the copy of in[1] of a node that CUDA_NARROWS, or where one that CUDA_WIDENS puts
+                                 out[0], which others then widen */
 } cuda_call;
 
 typedef struct cuda_kernel {
     const char *name;                                 /* "plain", "cudnn" */
     int (*accepts)(const hz_work *w);                 /* 1 if it runs this node; data pointers may lead nowhere */
-    size_t (*memory)(const hz_work *w);               /* NULL: none */
     size_t (*workspace)(const hz_work *w, const void *state);  /* NULL: none */
     /* Host state of a node, made once, before anything runs: plans of a library. *out may stay NULL. sums: 1 if sums of
        out[0] are wanted of who yields_sums. NULL: none */
     hz_status (*prepare)(const hz_work *w, int sums, void **out);
     void (*discard)(void *state);
     int (*yields_sums)(const hz_work *w, const void *state);    /* NULL: it does not */
+    int (*casts)(const hz_work *w, const void *state);          /* a cuda_cast; NULL: none */
     /* Launches; it neither waits nor allocates, and reads nothing that changes from step to step: a run of nodes is
        recorded once and replayed. */
     hz_status (*run)(const hz_work *w, const cuda_call *c);
 } cuda_kernel;
+
+/* What the program does for a node whose library multiplies bf16 beside parameters of f32 (casts.h). */
+typedef enum cuda_cast { CUDA_NARROWS = 1, CUDA_WIDENS = 2 } cuda_cast;
 
 enum { CUDA_KERNELS = 4 };                            /* rows of a list at most */
 /* kern/: one "plain" kernel for each op that has any, which every other is judged by. */

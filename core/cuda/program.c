@@ -1,5 +1,6 @@
 /* program.c: programs of a card. A range of nodes that is asked for again is recorded once and replayed from then on:
    all that changes from step to step lies in an hz_step on the device, which a launch before the replay fills in. */
+#include "cuda/casts.h"
 #include "cuda/head.h"
 #include "cuda/program.h"
 #include "cuda/sums.h"
@@ -10,8 +11,7 @@
 typedef struct node {
     hz_work work;
     const cuda_kernel *kernel;
-    void *memory, *state;
-    size_t bytes;
+    void *state;
     float *sums;
     size_t sums_bytes;                /* of the node that yields them */
     update_list *list;                /* updates from this node on that are one launch */
@@ -30,6 +30,7 @@ enum { RECORDS = 32 };
 struct hz_program {
     int count, gated;                 /* gated: updates from this node on wait for the number */
     node *nodes;
+    casts *casts;
     int *lead;                        /* by node: with which it is launched; -1: by itself */
     hz_arg number;                    /* data NULL: no gate */
     hz_step *step;                    /* on the device */
@@ -93,11 +94,7 @@ static hz_status prepare(hz_program *p, node *n, const hz_work *w, int sums)
     n->work = *w;
     n->kernel = k;
     hz_status status = k->prepare ? k->prepare(w, sums, &n->state) : HZ_OK;
-    size_t bytes = !status && k->memory ? k->memory(w) : 0;
-    if (bytes && !(n->memory = zeroed(bytes)))
-        return HZ_EMEM;
-    n->bytes = bytes;
-    bytes = !status && k->workspace ? k->workspace(w, n->state) : 0;
+    size_t bytes = !status && k->workspace ? k->workspace(w, n->state) : 0;
     p->workspace_bytes = bytes > p->workspace_bytes ? bytes : p->workspace_bytes;
     return status;
 }
@@ -112,11 +109,11 @@ void program_free(hz_program *p)
         node *n = &p->nodes[i];
         if (n->state)
             n->kernel->discard(n->state);
-        runtime_free(n->memory, n->bytes);
         runtime_free(n->sums_bytes ? n->sums : NULL, n->sums_bytes);
         update_list_free(n->list);
         head_free(n->head);
     }
+    casts_free(p->casts);
     runtime_free(p->workspace, p->workspace_bytes);
     runtime_free(p->step, sizeof *p->step);
     runtime_free(p->shut, sizeof *p->shut);
@@ -141,6 +138,24 @@ static hz_status share_sums(hz_program *p, const hz_work *works)
         }
     }
     return HZ_OK;
+}
+
+static hz_status share_casts(hz_program *p, const hz_work *works)
+{
+    int *wants = calloc((size_t)p->count + 1, sizeof *wants);
+    float **sums = calloc((size_t)p->count + 1, sizeof *sums);
+    for (int i = 0; wants && sums && i < p->count; i++) {
+        const node *n = &p->nodes[i];
+        wants[i] = n->kernel->casts ? n->kernel->casts(&n->work, n->state) : 0;
+        sums[i] = n->sums_bytes ? NULL : n->sums;
+    }
+    if (wants && sums)
+        p->casts = casts_new(works, p->count, wants, sums);
+    else
+        cuda_core->fail(HZ_EMEM, "%s: no memory for %d nodes", runtime_name, p->count);
+    free(wants);
+    free(sums);
+    return p->casts ? HZ_OK : HZ_EMEM;
 }
 
 /* The end of the network and updates become few launches. */
@@ -178,6 +193,7 @@ hz_program *program_new(const hz_work *works, int count, int train)
     for (int i = 0; i < count && !status; i++)
         status = prepare(p, &nodes[i], &works[i], sums_wanted(works, count, i));
     status = status ? status : share_sums(p, works);
+    status = status ? status : share_casts(p, works);
     status = status ? status : launch_together(p, works);
     size_t workspace = p->workspace_bytes;
     p->workspace_bytes = 0;
@@ -238,12 +254,13 @@ static int listed(const hz_program *p, int from, int to, int i)
     return last < to && !(p->number.data && lead < p->gated && p->gated <= last);
 }
 
-/* Node i of a run over from..to-1. */
-static hz_status run_node(hz_program *p, int from, int to, int i)
+/* By a kernel of its own, or with those it is launched with. */
+static hz_status launch_node(hz_program *p, int from, int to, int i)
 {
     node *n = &p->nodes[i];
-    cuda_call call = { .step = p->step, .shut = p->shut, .stream = runtime_stream(), .memory = n->memory,
-                       .workspace = p->workspace, .state = n->state, .sums = n->sums };
+    cuda_call call = { .step = p->step, .shut = p->shut, .stream = runtime_stream(),
+                       .workspace = p->workspace, .state = n->state, .sums = n->sums,
+                       .narrow = casts_narrow(p->casts, i) };
     head *h = p->lead[i] < 0 ? NULL : p->nodes[p->lead[i]].head;
     if (h && head_run(h, from, to, i, &call))
         return HZ_OK;
@@ -259,13 +276,23 @@ static void look_at_gate(hz_program *p, int from, int i)
         launch_gate(runtime_stream(), &p->number, p->shut);
 }
 
+/* Node i of a run over from..to-1. */
+static hz_status run_node(hz_program *p, int from, int to, int i)
+{
+    look_at_gate(p, from, i);
+    casts_before(p->casts, i, runtime_stream());
+    hz_status status = launch_node(p, from, to, i);
+    if (!status)
+        casts_behind(p->casts, from, to, i, runtime_stream());
+    return status;
+}
+
 static hz_status run_plainly(hz_program *p, int from, int to)
 {
     hz_status status = HZ_OK;
-    for (int i = from; i < to && !status; i++) {
-        look_at_gate(p, from, i);
+    casts_begin(p->casts, from, to, runtime_stream());
+    for (int i = from; i < to && !status; i++)
         status = run_node(p, from, to, i);
-    }
     return status ? status : runtime_check(from < to ? p->nodes[from].work.name : "run");
 }
 
@@ -273,9 +300,9 @@ static hz_status run_timed(hz_program *p, int from, int to)
 {
     if (!p->clock && !(p->clock = runtime_clock_new(p->count + 1)))
         return HZ_EDEVICE;
+    casts_begin(p->casts, from, to, runtime_stream());
     hz_status status = runtime_clock_read(p->clock, from);
     for (int i = from; i < to && !status; i++) {
-        look_at_gate(p, from, i);
         status = run_node(p, from, to, i);
         status = status ? status : runtime_clock_read(p->clock, i + 1);
     }

@@ -61,6 +61,14 @@ static int writes(const hz_work *w, int in)
     return w->op == OP_norm_update ? in < 2 : w->op == OP_average ? in == 1 || w->attr.average.back : in != 1;
 }
 
+int update_moves(const hz_work *w, const void *p)
+{
+    for (int i = 0; updates(w) && i < w->nin; i++)
+        if (writes(w, i) && w->in[i].data == p)
+            return 1;
+    return 0;
+}
+
 static const char *end_of(const hz_arg *a)
 {
     return (const char *)a->data + cuda_elements(a) * (a->dtype == HZ_F64 ? 8 : 4);

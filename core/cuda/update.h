@@ -39,6 +39,7 @@ hz_status update_list_run(const update_list *l, const cuda_call *c);
 void update_list_free(update_list *l);                            /* NULL is fine */
 /* Whether a list may hold it: all updates but muon, which is no sum over elements. */
 int update_fits(const hz_work *w);
+int update_moves(const hz_work *w, const void *p);                /* 1: an update that writes what begins at p */
 
 /* kern/update.cu; items and parts on the device. */
 void launch_updates(const update *items, const update_part *parts, int64_t nparts, int f64, const cuda_call *c);

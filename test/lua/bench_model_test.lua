@@ -103,8 +103,8 @@ t.case('the gradient of a bias: added up by the convolution that makes dy, else 
   local net = hz.net 'n' { input = { 8, 8, 4 }, l.conv{4, 3}, l.relu, l.conv{4, 3}, l.relu, l.meanpool }
   local rows, x = roofline.rows(planned(net)), 8 * 8 * 4 * 4
   local first, last = found(rows, 'conv1', 'conv2d_dw'), found(rows, 'conv2', 'conv2d_dw')
-  t.equal({ first.item_bytes, first.launches }, { 2 * x, 2 })
-  t.equal({ last.item_bytes, last.launches }, { 3 * x, 3 })
+  t.equal({ first.item_bytes, first.launches, first.many }, { 2 * x, 1, 'widen' })
+  t.equal({ last.item_bytes, last.launches, last.many }, { 3 * x, 3 })
 end)
 
 t.case('bf16: weights are copied first, and their gradients widened', function()
@@ -113,11 +113,15 @@ t.case('bf16: weights are copied first, and their gradients widened', function()
   local rows = roofline.rows(planned(net, { dtype = 'bf16' }))
   local x, y, w = 8 * 8 * 16 * 2, 8 * 8 * 32 * 2, 32 * 9 * 16
   local conv = found(rows, 'conv1', 'conv2d+relu')
-  t.equal({ conv.item_bytes, conv.fixed_bytes, conv.launches, conv.dtype }, { x + y, w * (4 + 2 + 2), 2, 'bf16' })
+  t.equal({ conv.item_bytes, conv.fixed_bytes, conv.launches, conv.dtype }, { x + y, w * (4 + 2 + 2), 1, 'bf16' })
   local dw = found(rows, 'conv1', 'conv2d_dw')
-  t.equal({ dw.item_bytes, dw.fixed_bytes, dw.launches }, { x + y, w * (2 + 2 + 4), 2 })
+  t.equal({ dw.item_bytes, dw.fixed_bytes, dw.launches }, { x + y, w * (2 + 2 + 4), 1 })
   local dx = found(rows, 'conv2', 'conv2d_dx+relu')                  -- dy, what ReLU made, dx
-  t.equal({ dx.item_bytes, dx.fixed_bytes }, { x + 2 * y, w * (4 + 2 + 2) })
+  t.equal({ dx.item_bytes, dx.fixed_bytes }, { x + 2 * y, w * 2 })          -- the copy that the forward pass made
+  local sum = roofline.total(rows, roofline.card 'h200', 8)
+  local launches = 2                                                 -- the step's numbers, the gate
+  for _, row in ipairs(rows) do launches = launches + row.launches end
+  t.equal(sum.launches, launches + 2)                                -- all copies, all widenings
 end)
 
 t.case('the data set: only the items of the batch are read', function()

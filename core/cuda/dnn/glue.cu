@@ -3,25 +3,6 @@
 #include "cuda/dnn/glue.h"
 #include "cuda/kern/act.h"
 
-/* ---- between f32 and bf16 ---- */
-
-template <class From, class To> static __global__ void convert_kernel(const From *from, To *to, int64_t n)
-{
-    int64_t i = thread_number();
-    if (i < n)
-        store(to, i, load(from, i));
-}
-
-void glue_narrow(void *stream, const float *from, void *to, int64_t n)
-{
-    HZ_LAUNCH_FLAT((convert_kernel<float, bf16>), blocks_of(n), BLOCK, 0, stream, from, (bf16 *)to, n);
-}
-
-void glue_widen(void *stream, const void *from, float *to, int64_t n)
-{
-    HZ_LAUNCH_FLAT((convert_kernel<bf16, float>), blocks_of(n), BLOCK, 0, stream, (const bf16 *)from, to, n);
-}
-
 /* ---- in place, a pack of 16 bytes a thread ---- */
 
 template <class T> struct __align__(16) pack {

@@ -206,11 +206,10 @@ static __global__ void column_sums(const T *dy, wide<T> *sums, int64_t rows, int
 template <class T> static void sum_rows(const hz_arg *dy, const hz_arg *db, const cuda_call *c)
 {
     int64_t columns = db->shape[0], rows = cuda_elements(dy) / columns;
-    int slices = c->sums ? 1 : slices_of(rows, columns);
-    wide<T> *sums = (wide<T> *)(c->sums ? (void *)c->sums : c->workspace);
-    if (!c->sums)
-        HZ_LAUNCH_FLAT(column_sums<T>, blocks_of(columns * slices), BLOCK, 0, c->stream, (const T *)dy->data, sums,
-                       rows, columns, slices);
+    int slices = slices_of(rows, columns);
+    wide<T> *sums = (wide<T> *)c->workspace;
+    HZ_LAUNCH_FLAT(column_sums<T>, blocks_of(columns * slices), BLOCK, 0, c->stream, (const T *)dy->data, sums, rows,
+                   columns, slices);
     HZ_LAUNCH_FLAT((add_slices<wide<T>, sum_end, wide<T>, wide<T>>), blocks_of(columns), BLOCK, 0, c->stream,
                    (const wide<T> *)sums, columns, columns, slices, sum_end{}, (const wide<T> *)0, (wide<T> *)db->data);
 }
@@ -248,7 +247,7 @@ template <class T> static hz_status weights(const hz_work *w, const cuda_call *c
     else if (dw)
         launch_product(c->stream, e, even_side{ 1, (int64_t)g.ow * g.outputs, g.outputs, g.pixels, g.ow },
                        line_side{ g }, sum_end{}, dy, x, sums, none, dw);
-    if (w->nout > 1 && w->out[1].data)
+    if (w->nout > 1 && w->out[1].data && !c->sums)
         sum_rows<T>(&w->in[1], &w->out[1], c);
     return HZ_OK;
 }
@@ -264,7 +263,7 @@ PLAIN_RUN(backward)
 PLAIN_RUN(weights)
 PLAIN_RUN(bias_grad)
 #define ROW(op, workspace, run) \
-    const cuda_kernel plain_##op = { "plain", cuda_plain_accepts, 0, workspace, 0, 0, 0, run##_run };
+    const cuda_kernel plain_##op = { "plain", cuda_plain_accepts, workspace, 0, 0, 0, 0, run##_run };
 ROW(conv2d, product_workspace, forward)
 ROW(conv2d_dx, product_workspace, backward)
 ROW(conv2d_dw, weights_workspace, weights)

@@ -170,4 +170,4 @@ static hz_status muon_run(const hz_work *w, const cuda_call *c)
     return cuda_storage(w) == HZ_F64 ? muon<double>(w, c, 0) : muon<float>(w, c, 0);
 }
 
-const cuda_kernel plain_muon = { "plain", cuda_plain_accepts, 0, muon_workspace, 0, 0, 0, muon_run };
+const cuda_kernel plain_muon = { "plain", cuda_plain_accepts, muon_workspace, 0, 0, 0, 0, muon_run };

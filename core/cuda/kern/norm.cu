@@ -176,5 +176,5 @@ template <class T, int N> static hz_status norm_act_grad_by(const hz_work *w, co
 BY_PACKS(norm, packed_size(w, 0))
 BY_PACKS(norm_act_grad, packed_size(w, 1))
 PLAIN_RUN(norm)
-const cuda_kernel plain_norm = { "plain", norm_accepts, 0, norm_workspace, 0, 0, 0, norm_run };
+const cuda_kernel plain_norm = { "plain", norm_accepts, norm_workspace, 0, 0, 0, 0, norm_run };
 PLAIN_KERNEL(norm_act_grad)

@@ -146,4 +146,4 @@ template <class T, int N> static hz_status norm_grad_by(const hz_work *w, const 
 
 BY_PACKS(norm_grad, packed_size(w, 1))
 PLAIN_RUN(norm_grad)
-const cuda_kernel plain_norm_grad = { "plain", norm_accepts, 0, norm_grad_workspace, 0, 0, 0, norm_grad_run };
+const cuda_kernel plain_norm_grad = { "plain", norm_accepts, norm_grad_workspace, 0, 0, 0, 0, norm_grad_run };

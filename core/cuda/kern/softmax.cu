@@ -129,5 +129,5 @@ static hz_status loss_run(const hz_work *w, const cuda_call *c)
     return w->op == OP_xent ? xent_run(&same, c) : xent_grad_run(&same, c);
 }
 
-const cuda_kernel plain_xent = { "plain", loss_accepts, 0, xent_workspace, 0, 0, 0, loss_run };
+const cuda_kernel plain_xent = { "plain", loss_accepts, xent_workspace, 0, 0, 0, 0, loss_run };
 const cuda_kernel plain_xent_grad = { "plain", loss_accepts, 0, 0, 0, 0, 0, loss_run };

@@ -53,16 +53,18 @@ end
 
 -- ---- what kernels do beyond reading inputs and writing outputs once ----
 
--- Each rule returns launches, and a list of values whose bytes count once more (false: an absent one).
--- w: { node, bf16, ins, outs }, ins and outs the values' numbers from 1 on, false where absent.
+-- Each rule returns launches, a list of values whose bytes count once more (false: an absent one), another of those
+-- that count half, and which launch for many it has a part in. w: { node, bf16, ins, outs }, ins and outs the values'
+-- numbers from 1 on, false where absent.
 local rules = {}
 
--- Parameters are f32: a bf16 plan copies the weights to bf16 first, which is 4 + 2 bytes each, and 2 to read them.
-local function with_copied_weights(w)
-  if w.bf16 then return 2, { w.ins[2] } end
+-- Parameters are f32: a bf16 plan copies weights to bf16 first, all in one launch, which is 4 + 2 bytes each, and 2 to
+-- read the copy. The gradient of the data reads the same copy.
+function rules.conv2d(w)
+  if w.bf16 then return 1, { w.ins[2] }, {}, 'narrow' end
   return 1, {}
 end
-rules.conv2d, rules.conv2d_dx = with_copied_weights, with_copied_weights
+function rules.conv2d_dx(w) return 1, {}, { w.bf16 and w.ins[2] } end
 
 -- The op that makes a value, '' where none does.
 local function maker(w, id)
@@ -71,14 +73,15 @@ local function maker(w, id)
 end
 
 -- The gradient of bf16 weights leaves the convolution in bf16 and is widened. That of the bias is a sum over dy: the
--- convolution that makes dy adds it up, and it is only copied; else it reads dy once more, in two passes.
+-- convolution that makes dy adds it up, and it is only copied; else it reads dy once more, in two passes. One launch
+-- widens and copies them all.
 function rules.conv2d_dw(w)
-  local launches, again = 1, {}
-  if w.bf16 then launches, again[1] = 2, w.outs[1] end
-  if not w.outs[2] then return launches, again end
-  if maker(w, w.ins[2]) == 'conv2d_dx' then return launches + 1, again end
+  local again, many = {}, w.bf16 and 'widen' or nil
+  if w.bf16 then again[1] = w.outs[1] end
+  if not w.outs[2] then return 1, again, {}, many end
+  if maker(w, w.ins[2]) == 'conv2d_dx' then return 1, again, {}, 'widen' end
   again[#again + 1] = w.ins[2]
-  return launches + 2, again
+  return 3, again, {}, many
 end
 function rules.dense_dw(w) return w.outs[2] and 2 or 1, {} end
 
@@ -141,13 +144,13 @@ local function work_of(graph, i)
 end
 
 -- Adds the bytes of values to a row's: those of one item, and those that do not depend on the batch. Of the data set
--- (of_set) only the batch's items are read.
-local function add_bytes(row, graph, list, of_set)
+-- (of_set) only the batch's items are read. share: of their bytes (default 1).
+local function add_bytes(row, graph, list, of_set, share)
   for _, id in ipairs(list) do
     local v = id and C.hz_graph_value(graph, id)
     if v and v.unstored == 0 then
       local items = v.kind == C.HZ_ACTIVATION or of_set
-      local bytes = elements(v, items and 1 or 0) * tonumber(C.hz_dtype_bytes(v.dtype))
+      local bytes = elements(v, items and 1 or 0) * tonumber(C.hz_dtype_bytes(v.dtype)) * (share or 1)
       local into = items and 'item_bytes' or 'fixed_bytes'
       row[into] = row[into] + bytes
     end
@@ -168,8 +171,9 @@ end
 -- What a work costs: launches, bytes per item and besides, flops per item and besides. seen: values that its launch
 -- has counted.
 local function cost_of(w, flops, batch, seen)
-  local launches, again = (rules[w.op] or plain)(w)
-  local row = { launches = launches, item_bytes = 0, fixed_bytes = 0, item_flops = flops / batch, fixed_flops = 0 }
+  local launches, again, halved, many = (rules[w.op] or plain)(w)
+  local row = { launches = launches, many = many, item_bytes = 0, fixed_bytes = 0, item_flops = flops / batch,
+    fixed_flops = 0 }
   if w.op == 'muon' then row.fixed_flops = muon_flops(w) end
   if w.op == 'input' then
     add_bytes(row, w.graph, w.ins, true)
@@ -178,6 +182,7 @@ local function cost_of(w, flops, batch, seen)
     add_bytes(row, w.graph, unique(seen, w.ins, w.outs))
   end
   add_bytes(row, w.graph, again)
+  add_bytes(row, w.graph, halved or {}, false, -0.5)
   return row
 end
 
@@ -241,7 +246,8 @@ local around = { forward = 1, backward = 1, update = 0 }
 
 local summed = { 'flops', 'bytes', 'compute', 'memory', 'seconds' }
 
--- Sums over rows: those of M.time, launches (with those around the nodes), and `step`, the seconds with their price.
+-- Sums over rows: those of M.time, launches (with those around the nodes, and for many of them), and `step`, the
+-- seconds with their price.
 function M.total(rows, card, batch)
   local sum, begun = { launches = 0 }, {}
   for _, k in ipairs(summed) do sum[k] = 0 end
@@ -249,7 +255,8 @@ function M.total(rows, card, batch)
     local t = M.time(row, card, batch)
     for _, k in ipairs(summed) do sum[k] = sum[k] + t[k] end
     sum.launches = sum.launches + row.launches + (begun[row.pass] and 0 or around[row.pass])
-    begun[row.pass] = true
+      + (row.many and not begun[row.many] and 1 or 0)
+    begun[row.pass], begun[row.many or row.pass] = true, true
   end
   sum.step = sum.seconds + sum.launches * M.LAUNCH
   return sum
