@@ -27,6 +27,190 @@ static void begin(void)
 
 static void end(void) { _tile_release(); }
 
+/* ---- beside the products ---- */
+
+/* What goes on a little with each term. */
+typedef struct beside {
+    const char *read, *end;   /* as in pairs_ahead */
+    const char *next, *next_end;  /* sums that the next product adds to */
+    pairs_finish finish;      /* of the block before */
+    const float *c;           /* its sums */
+    int done, rows;           /* outputs of it that are stored, PAIRS: all; as many with each term */
+    const int32_t *near, *near_end;  /* outputs whose lines have been asked for, and those to come */
+    int far;                  /* blocks from what is stored to what is asked for */
+} beside;
+
+enum { ADD = 1, FINISH = 2 };
+
+static void (*finish_rows)(const pairs_finish *f, const float *c, int from, int to);      /* as AVX-512 made it */
+
+static beside beside_of(const pairs_product *p)
+{
+    enum { FAR = 9 };         /* terms: as long as the memory takes */
+    beside b = { .read = p->ahead->read, .end = p->ahead->end, .next = (const char *)p->next, .done = PAIRS };
+    b.next_end = b.next ? b.next + PAIRS_BLOCK * sizeof(float) : NULL;
+    b.rows = p->terms > 1 ? (PAIRS - 1) / (p->terms - 1) + 1 : PAIRS;
+    b.far = 1 + (FAR - 1) / p->terms;
+    if (p->finish) {
+        b.finish = *p->finish;
+        b.near = b.finish.pixel;
+        b.near_end = b.near + p->blocks * PAIRS;
+        b.finish.pixel -= PAIRS;
+    }
+    return b;
+}
+
+static inline void finish_some(beside *b, int rows)
+{
+    int to = b->done + rows < PAIRS ? b->done + rows : PAIRS;
+    if (b->done < PAIRS)
+        finish_rows(&b->finish, b->c, b->done, to);
+    b->done = to;
+}
+
+/* Lines that will be written. */
+static inline void ask(beside *b)
+{
+    const pairs_finish *f = &b->finish;
+    const int32_t *to = b->near + 2 * b->rows, *far = f->pixel + (1 + b->far) * PAIRS;
+    to = to < far ? to : far;
+    to = to < b->near_end ? to : b->near_end;
+    for (; b->near < to; b->near++) {
+        int64_t at = *b->near * f->step;
+        __asm__ volatile("prefetchw %0" : : "m"(f->y[at]));
+    }
+}
+
+static inline void go_on(beside *b, const int how, int reads)
+{
+    enum { LINES = 8 };
+    for (int i = 0; i < reads && b->read < b->end; i++, b->read += 64)
+        __builtin_prefetch(b->read, 0, 2);
+    if (how & FINISH) {
+        finish_some(b, b->rows);
+        ask(b);
+    } else if (b->next < b->next_end) {
+#pragma GCC unroll 8
+        for (int i = 0; i < LINES; i++, b->next += 64)
+            __builtin_prefetch(b->next, 0, 3);
+    }
+}
+
+/* The block before is done, the one at c is next. */
+static inline void turn_to(beside *b, const float *c)
+{
+    finish_some(b, PAIRS);
+    ask(b);
+    b->c = c;
+    b->done = 0;
+    b->finish.pixel += PAIRS;
+}
+
+static void end_beside(beside *b, const pairs_product *p)
+{
+    pairs_ahead *a = p->ahead;
+    finish_some(b, PAIRS);
+    a->read = b->read;
+    if (a->read >= a->end) {
+        a->read = a->then;
+        a->end = a->last;
+        a->then = a->last = NULL;
+    }
+}
+
+/* ---- products ---- */
+
+static inline void load_term(const uint16_t *a, const uint16_t *b)
+{
+    _tile_loadd(4, a, 2 * PAIRS);
+    _tile_loadd(6, b, ROW_BYTES);
+    _tile_loadd(7, b + PAIRS, ROW_BYTES);
+    _tile_loadd(5, a + 16 * PAIRS, 2 * PAIRS);
+}
+
+static inline void multiply(void)
+{
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+}
+
+#define BEGIN_SUM(tile, add, c) \
+    if (add) \
+        _tile_loadd(tile, c, 64); \
+    else \
+        _tile_zero(tile);
+
+/* Whole blocks. What the first products of a block read is loaded before the sums of the block before are stored: the
+   products do not stop. */
+static inline __attribute__((always_inline)) void whole(const pairs_product *p, int blocks, const int how, beside *m)
+{
+    const uint16_t *a = p->a;
+    float *c = p->c, *next = p->c;
+    int terms = p->terms, reads = p->ahead->reads;
+    load_term(a + p->offset[0], p->b);
+    BEGIN_SUM(0, how & ADD, c)
+    BEGIN_SUM(1, how & ADD, c + 2 * TILE)
+    BEGIN_SUM(2, how & ADD, c + TILE)
+    BEGIN_SUM(3, how & ADD, c + 3 * TILE)
+    for (int k = 0;; c = next) {
+        const uint16_t *b = p->b;
+        for (int t = 1; t < terms; t++) {
+            multiply();
+            b += STEP;
+            load_term(a + p->offset[t], b);
+            go_on(m, how, reads);
+        }
+        if (++k == blocks)
+            break;
+        next = pairs_sums(p, k);
+        multiply();
+        a += PAIRS_BLOCK;
+        load_term(a + p->offset[0], p->b);
+        _tile_stored(0, c, 64);
+        BEGIN_SUM(0, how & ADD, next)
+        _tile_stored(1, c + 2 * TILE, 64);
+        BEGIN_SUM(1, how & ADD, next + 2 * TILE)
+        _tile_stored(2, c + TILE, 64);
+        BEGIN_SUM(2, how & ADD, next + TILE)
+        _tile_stored(3, c + 3 * TILE, 64);
+        BEGIN_SUM(3, how & ADD, next + 3 * TILE)
+        if (how & FINISH)
+            turn_to(m, c);
+    }
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_stored(0, c, 64);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_stored(1, c + 2 * TILE, 64);
+    _tile_dpbf16ps(3, 5, 7);
+    _tile_stored(2, c + TILE, 64);
+    _tile_stored(3, c + 3 * TILE, 64);
+    if (how & FINISH)
+        turn_to(m, c);
+}
+
+/* The last block, of 16 rows. */
+static void half(const pairs_product *p, const uint16_t *a, float *c, beside *m)
+{
+    const uint16_t *b = p->b;
+    BEGIN_SUM(0, p->add, c)
+    BEGIN_SUM(1, p->add, c + 2 * TILE)
+    for (int t = 0; t < p->terms; t++, b += STEP) {
+        _tile_loadd(4, a + p->offset[t], 2 * PAIRS);
+        _tile_loadd(6, b, ROW_BYTES);
+        _tile_loadd(7, b + PAIRS, ROW_BYTES);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_dpbf16ps(1, 4, 7);
+        go_on(m, 0, p->ahead->reads);
+    }
+    _tile_stored(0, c, 64);
+    _tile_stored(1, c + 2 * TILE, 64);
+    if (p->finish)
+        turn_to(m, c);
+}
+
 /* With each term some of the sums that the next product adds to. */
 static inline const char *fetch_sums(const char *at, const char *end)
 {
@@ -36,14 +220,6 @@ static inline const char *fetch_sums(const char *at, const char *end)
         for (int i = 0; i < LINES; i++)
             __builtin_prefetch(at + i * 64, 0, 3);
     return at + LINES * 64;
-}
-
-static inline void load_term(const uint16_t *a, const uint16_t *b)
-{
-    _tile_loadd(4, a, 2 * PAIRS);
-    _tile_loadd(6, b, ROW_BYTES);
-    _tile_loadd(7, b + PAIRS, ROW_BYTES);
-    _tile_loadd(5, a + 16 * PAIRS, 2 * PAIRS);
 }
 
 static void both(const pairs_product *p)
@@ -109,7 +285,27 @@ static void one(const pairs_product *p)
     _tile_stored(1, p->c + 2 * TILE, 64);
 }
 
-static void product(const pairs_product *p) { (p->rows <= 16 ? one : both)(p); }
+static void product(const pairs_product *p)
+{
+    if (p->blocks == 1 && !p->finish) {
+        (p->rows <= 16 ? one : both)(p);
+        return;
+    }
+
+    beside m = beside_of(p);
+    int is_half = p->rows <= 16, blocks = p->blocks - is_half;
+    if (blocks && p->finish && p->add)
+        whole(p, blocks, ADD | FINISH, &m);
+    else if (blocks && p->finish)
+        whole(p, blocks, FINISH, &m);
+    else if (blocks && p->add)
+        whole(p, blocks, ADD, &m);
+    else if (blocks)
+        whole(p, blocks, 0, &m);
+    if (is_half)
+        half(p, p->a + blocks * PAIRS_BLOCK, pairs_sums(p, blocks), &m);
+    end_beside(&m, p);
+}
 
 /* Four independent chains of products of whole tiles, over numbers like those of a network: tiles of zeros, whose
    bits never change, run a fifth faster. */
@@ -149,9 +345,12 @@ void cpu_micro_amx(cpu_micro *m)
 {
     static cpu_pairs own;
     own = *m->pairs;
+    finish_rows = own.finish;
     own.begin = begin;
     own.end = end;
     own.product = product;
+    own.blocks = 8;
+    own.terms = 9;
     m->peak_bf16 = peak_bf16;
     m->pairs = &own;
     m->pairs_rate = 7;        /* of 14 that the instructions alone would reach */

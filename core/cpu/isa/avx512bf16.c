@@ -59,11 +59,11 @@ INLINE void term(__m512 s[ROWS][2], const uint16_t *a, const uint16_t *b)
     }
 }
 
-/* 8 rows from `first` on. */
-static void rows(const pairs_product *p, int first)
+/* 8 rows from `first` on of the block whose inputs and sums lie at a and c. */
+static void rows(const pairs_product *p, const uint16_t *a, float *c, int first)
 {
     __m512 s[ROWS][2];
-    float *c = p->c + first * 16;
+    c += first * 16;
 #pragma GCC unroll 8
     for (int r = 0; r < ROWS; r++) {
         s[r][0] = p->add ? _mm512_loadu_ps(c + r * 16) : _mm512_setzero_ps();
@@ -72,19 +72,13 @@ static void rows(const pairs_product *p, int first)
     for (int t = 0; t < p->terms; t++) {
         if (t % (PAIRS / ROWS) == first / ROWS)          /* each term once, though the rows come in turn */
             pairs_fetch(p->ahead);
-        term(s, p->a + p->offset[t] + first * PAIRS, p->b + t * PAIRS_BLOCK);
+        term(s, a + p->offset[t] + first * PAIRS, p->b + t * PAIRS_BLOCK);
     }
 #pragma GCC unroll 8
     for (int r = 0; r < ROWS; r++) {
         _mm512_storeu_ps(c + r * 16, s[r][0]);
         _mm512_storeu_ps(c + PAIRS_HALF + r * 16, s[r][1]);
     }
-}
-
-static void product(const pairs_product *p)
-{
-    for (int r = 0; r < (p->rows <= 16 ? 16 : 32); r += ROWS)
-        rows(p, r);
 }
 
 /* ---- outputs ---- */
@@ -102,12 +96,13 @@ INLINE __m512i finished(V low, V high, __m512i x, const int gated, const int act
     return (__m512i)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
 }
 
-INLINE void finish_rows(const pairs_finish *f, const float *c, const int gated, const int act)
+INLINE void finish_rows(const pairs_finish *f, const float *c, int from, int to, const int gated, const int act)
 {
     V b0 = f->bias ? v_load(f->bias) : v_set(0), b1 = f->bias ? v_load(f->bias + 16) : v_set(0);
     V alpha = v_set(f->alpha);
     __mmask32 have = f->columns == PAIRS ? 0xffffffff : (1u << f->columns) - 1;
-    for (int r = 0; r < PAIRS; r++, c += 16) {
+    c += from * 16;
+    for (int r = from; r < to; r++, c += 16) {
         if (f->ahead && r % PAIRS_STRIDE == 0)
             pairs_fetch(f->ahead);
         if (f->pixel[r] < 0 || f->pixel[r] >= f->limit)
@@ -119,11 +114,23 @@ INLINE void finish_rows(const pairs_finish *f, const float *c, const int gated, 
     }
 }
 
-static void finish(const pairs_finish *f, const float *c)
+static void finish(const pairs_finish *f, const float *c, int from, int to)
 {
-#define FINISH(act) f->gate ? finish_rows(f, c, 1, act) : finish_rows(f, c, 0, act)
+#define FINISH(act) f->gate ? finish_rows(f, c, from, to, 1, act) : finish_rows(f, c, from, to, 0, act)
     EACH_ACT(f->act, FINISH)
 #undef FINISH
+}
+
+static void product(const pairs_product *p)
+{
+    pairs_finish f = p->finish ? *p->finish : (pairs_finish){ 0 };
+    for (int k = 0; k < p->blocks; k++, f.pixel += PAIRS) {
+        float *c = pairs_sums(p, k);
+        for (int r = 0; r < (k + 1 == p->blocks && p->rows <= 16 ? 16 : 32); r += ROWS)
+            rows(p, p->a + k * PAIRS_BLOCK, c, r);
+        if (p->finish)
+            finish(&f, c, 0, PAIRS);
+    }
 }
 
 /* ---- pairs ---- */
@@ -289,8 +296,9 @@ INLINE void put_pairs(float *d, V v, const int odd)
 /* ---- the level ---- */
 
 static const cpu_pairs pairs = {
-    .begin = nothing, .end = nothing, .product = product, .finish = finish, .interleave = interleave,
-    .transpose = transpose, .copy = copy, .lower = lower, .pack_across = pack_across, .pack_along = pack_along,
+    .begin = nothing, .end = nothing, .product = product, .finish = finish, .blocks = 4, .terms = 9,
+    .interleave = interleave, .transpose = transpose, .copy = copy, .lower = lower,
+    .pack_across = pack_across, .pack_along = pack_along,
 };
 
 void cpu_micro_avx512bf16(cpu_micro *m)

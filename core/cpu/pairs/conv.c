@@ -1,11 +1,11 @@
 /* conv.c: kernel "pairs", conv2d, conv2d_dx, dense and dense_dx over bf16 (pairs.h). A task is a group of images:
-   their source is made in scratch, then the outputs are taken 128 at a time, for each panel of 32 output channels
-   and each run of 32 inputs: the run's weights, 18 KB for 9 taps, then serve 4 products. Weights are packed once per
-   version of the parameters as bf16, [group][panel][run][tap][16][32][2]. */
+   their source is made in scratch, then the outputs are taken 128 or 256 at a time, for each panel of 32 output
+   channels and each run of 32 inputs: the run's weights, 18 KB for 9 taps, then serve 4 or 8 products. Weights are
+   packed once per version of the parameters as bf16, [group][panel][run][tap][16][32][2]. */
 #include "cpu/pairs/pairs.h"
 #include <string.h>
 
-enum { BLOCKS = 4, TERMS = 9 };      /* of 32 outputs, worked on together; of a product, about */
+enum { GATED = 4 };           /* blocks of 32 outputs, where there is a gate: its lines wait in the first-level cache */
 
 typedef struct conv {
     const hz_work *w;
@@ -55,17 +55,15 @@ static const uint16_t *gate_of(const conv *c, const part *p)
 /* An activation that takes no time beside the memory's. */
 static int is_simple(const conv *c) { return c->act == HZ_LINEAR || c->act == HZ_RELU || c->act == HZ_LEAKY; }
 
-/* Outputs from..to-1. */
-static void finish(const conv *c, const part *p, int64_t from, int64_t to)
+/* How outputs from `from` on are stored. */
+static pairs_finish finish_of(const conv *c, const part *p, int64_t from)
 {
     int64_t images = p->n1 - p->n0;
-    pairs_finish f = { .bias = c->bias ? c->bias + p->panel * PAIRS : NULL,
-                       .act = c->act, .alpha = c->alpha, .ahead = is_simple(c) ? NULL : p->ahead,
-                       .y = p->y + p->panel * PAIRS, .gate = gate_of(c, p), .step = c->s.oc,
-                       .columns = (int)min(PAIRS, c->s.oc - p->panel * PAIRS), .pixel = p->pixel + from,
-                       .limit = c->s.flat && p->n1 == c->s.used ? c->s.last : images * c->s.oh * c->s.ow };
-    for (float *sum = p->sum; from < to; from += PAIRS, f.pixel += PAIRS, sum += PAIRS_BLOCK)
-        c->k->finish(&f, sum);
+    return (pairs_finish){ .bias = c->bias ? c->bias + p->panel * PAIRS : NULL,
+                           .act = c->act, .alpha = c->alpha, .ahead = is_simple(c) ? NULL : p->ahead,
+                           .y = p->y + p->panel * PAIRS, .gate = gate_of(c, p), .step = c->s.oc,
+                           .columns = (int)min(PAIRS, c->s.oc - p->panel * PAIRS), .pixel = p->pixel + from,
+                           .limit = c->s.flat && p->n1 == c->s.used ? c->s.last : images * c->s.oh * c->s.ow };
 }
 
 /* The images that this worker takes next, spread over the terms of a task, and over its activations if they take
@@ -97,35 +95,82 @@ static void aim(const conv *c, const part *p, int64_t from, int64_t to)
     a->writes = (int)(ceil_div(PAIRS, terms));
 }
 
-/* Sums of outputs from..to-1: as many runs in one product as the first-level cache has room for their weights. */
+/* Runs of one product: as many as the first-level cache has room for their weights. */
+static int64_t runs_together(const conv *c, const pairs_group *g)
+{
+    return min(c->s.source.runs, max(1, c->k->terms / max(1, g->taps)));
+}
+
+/* Outputs whose sums are kept until the last run; where one product is all, as many as make it long. */
+static int64_t outputs_together(const conv *c, const pairs_group *g)
+{
+    int64_t terms = max(1, g->taps * c->s.source.runs), is_one = runs_together(c, g) == c->s.source.runs;
+    if (c->gate)
+        return GATED * PAIRS;
+    return PAIRS * (is_one ? max(c->k->blocks, c->k->blocks * c->k->terms / terms) : c->k->blocks);
+}
+
+/* Of outputs from..to-1 the product of the runs from i on. */
+static pairs_product product_of(const conv *c, const part *p, int64_t from, int64_t to, int64_t i,
+                                const int64_t *offset)
+{
+    int64_t taps = p->g->taps, runs = min(runs_together(c, p->g), c->s.source.runs - i);
+    return (pairs_product){ .a = p->source + (i * c->s.source.pixels + from) * PAIRS,
+                            .b = p->weights + i * taps * PAIRS_BLOCK, .offset = offset, .c = p->sum,
+                            .blocks = (int)ceil_div(to - from, PAIRS), .terms = (int)(runs * taps),
+                            .rows = (int)((to - from - 1) % PAIRS + 1), .add = i > 0, .ahead = p->ahead };
+}
+
+/* Sums of the blocks one by one: the lines of the gate that will be read take all the time there is. */
+static void multiply_singly(const conv *c, pairs_product now)
+{
+    int rows = now.rows;
+    for (int k = now.blocks; k > 0; k--, now.a += PAIRS_BLOCK, now.c += PAIRS_BLOCK) {
+        now.blocks = 1;
+        now.rows = k > 1 ? PAIRS : rows;
+        c->k->product(&now);
+    }
+}
+
+static void finish(const conv *c, pairs_finish f, const float *sum, int64_t outputs, int64_t step)
+{
+    for (int64_t q = 0; q < outputs; q += PAIRS, f.pixel += PAIRS, sum += step)
+        c->k->finish(&f, sum, 0, PAIRS);
+}
+
+/* Outputs from..to-1. */
 static void multiply(const conv *c, const part *p, int64_t from, int64_t to)
 {
     const pairs_source *s = &c->s.source;
     const pairs_group *g = p->g;
-    int64_t offset[TERMS + PAIRS_TAPS], together = g->taps ? max(1, TERMS / g->taps) : 1;
-    for (int64_t t = 0; t < min(together, s->runs) * g->taps; t++)
+    pairs_finish last = finish_of(c, p, from);
+    int64_t offset[2 * PAIRS_TAPS], together = runs_together(c, g);
+    for (int64_t t = 0; t < together * g->taps; t++)
         offset[t] = (g->offset[t % g->taps] + t / g->taps * s->pixels) * PAIRS;
-    if (!g->taps)                                /* pixels that no output reads */
-        memset(p->sum, 0, (size_t)(round_up(to - from, PAIRS) * PAIRS) * sizeof *p->sum);
-    for (int64_t i = 0; i < s->runs && g->taps; i += together)
-        for (int64_t q = from; q < to; q += PAIRS)
-            c->k->product(&(pairs_product){ .a = p->source + (i * s->pixels + q) * PAIRS,
-                                            .b = p->weights + i * g->taps * PAIRS_BLOCK,
-                                            .offset = offset, .c = p->sum + (q - from) * PAIRS,
-                                            .terms = (int)min(together, s->runs - i) * g->taps,
-                                            .rows = (int)min(PAIRS, to - q), .add = i > 0, .ahead = p->ahead });
+    for (int64_t i = 0; i < s->runs && g->taps; i += together) {
+        pairs_product now = product_of(c, p, from, to, i, offset);
+        now.finish = i + together < s->runs || c->gate ? NULL : &last;
+        if (c->gate)
+            multiply_singly(c, now);
+        else
+            c->k->product(&now);
+    }
+    if (!g->taps) {                              /* pixels that no output reads */
+        memset(p->sum, 0, PAIRS_BLOCK * sizeof *p->sum);
+        finish(c, last, p->sum, to - from, 0);
+    } else if (c->gate)
+        finish(c, last, p->sum, to - from, PAIRS_BLOCK);
 }
 
 static void group(const conv *c, const part *first)
 {
-    int64_t all = outputs(&c->s, first->g);
-    for (int64_t from = 0; from < all; from += BLOCKS * PAIRS) {
-        int64_t to = min(from + BLOCKS * PAIRS, all);
+    int64_t all = outputs(&c->s, first->g), many = outputs_together(c, first->g);
+    for (int64_t from = 0; from < all; from += many) {
+        int64_t to = min(from + many, all);
         part p = *first;
         for (; p.panel < panels(&c->s); p.panel++, p.weights += p.g->taps * c->s.source.runs * PAIRS_BLOCK) {
             aim(c, &p, from, to);
             multiply(c, &p, from, to);
-            finish(c, &p, from, to);
         }
     }
 }
@@ -148,7 +193,7 @@ static void task(void *arg, int number, int worker)
     const pairs_source *s = &c->s.source;
     int64_t n0 = number * s->images, n1 = min(n0 + s->images, c->s.used);
     float *sum = (float *)(c->call->scratch + (size_t)worker * c->call->scratch_stride);
-    uint16_t *source = (uint16_t *)(sum + BLOCKS * PAIRS_BLOCK);
+    uint16_t *source = (uint16_t *)(sum + c->k->blocks * PAIRS_BLOCK);
     pairs_ahead ahead = ahead_of(c, n0);
     int64_t row = c->s.ow * c->s.oc, image = c->s.oh * row;
     uint16_t *near = source + source_elements(&c->s), *spread = near + near_elements(c->w, &c->s);
@@ -295,7 +340,7 @@ static size_t scratch(const hz_work *w, const cpu_micro *m)
     pairs_shape s;
     if (!pairs_shape_of(w, m, &s))
         return 0;
-    return BLOCKS * PAIRS_BLOCK * sizeof(float)
+    return (size_t)m->pairs->blocks * PAIRS_BLOCK * sizeof(float)
            + (size_t)(source_elements(&s) + near_elements(w, &s) + head_elements(w, &s)) * sizeof(uint16_t);
 }
 

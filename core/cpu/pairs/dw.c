@@ -191,7 +191,7 @@ static pairs_product product_at(const grad *g, const area *a, const place *p, in
     int64_t move = g->s.group[0].offset[g->order[p->tap]];
     return (pairs_product){ .a = a->dy + (p->panel * g->depth + p->from * PAIRS) * PAIRS, .offset = g->offset,
                             .c = p->sums, .b = pair_of(g, a, move & 1, p->i, p->from * (PAIRS / 2) + (move >> 1)),
-                            .terms = (int)p->terms, .rows = (int)min(PAIRS, g->outs - p->panel * PAIRS),
+                            .blocks = 1, .terms = (int)p->terms, .rows = (int)min(PAIRS, g->outs - p->panel * PAIRS),
                             .add = add || p->part > 0 };
 }
 

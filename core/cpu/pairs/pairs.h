@@ -27,18 +27,6 @@ typedef struct pairs_ahead {
     int reads, writes;        /* lines and pixels with each term */
 } pairs_ahead;
 
-/* c[r][j] (+)= sum over terms t and k < 32 of a[offset[t] + r*32 + k] * b[t][k][j], r < rows, j < 32. b[t] lies
-   as (16, 32, 2): pairs of k side by side; c as (2, 32, 16): the first half of all rows, then the second. Where
-   rows <= 16 only 16 rows of a and c are touched, else 32. */
-typedef struct pairs_product {
-    const uint16_t *a;        /* pixels of 32 */
-    const uint16_t *b;        /* (terms,16,32,2) */
-    const int64_t *offset;    /* (terms), elements of a */
-    float *c;                 /* (2,32,16) */
-    int terms, rows, add;
-    const float *next;        /* sums that the next product adds to, fetched into the first-level cache; NULL: none */
-    pairs_ahead *ahead;
-} pairs_product;
 
 /* How the sums of 32 outputs become outputs: y = act(c + bias), or where there is a gate the activation's gradient,
    c * act'(gate). */
@@ -55,12 +43,29 @@ typedef struct pairs_finish {
     pairs_ahead *ahead;       /* with every PAIRS_STRIDE outputs; NULL: not here */
 } pairs_finish;
 
+/* For each block of 32 outputs: c[r][j] (+)= sum over terms t and k < 32 of a[offset[t] + r*32 + k] * b[t][k][j],
+   r < 32, j < 32. The blocks of a follow each other, those of c too. b[t] lies as (16, 32, 2): pairs of k side by
+   side; a block of c as (2, 32, 16): the first half of all rows, then the second. Where `rows` <= 16 only 16 rows of
+   a and c are touched in the last block. Sums that become outputs at once are needed no longer: of those two blocks
+   are kept, in turn. */
+typedef struct pairs_product {
+    const uint16_t *a;        /* pixels of 32 */
+    const uint16_t *b;        /* (terms,16,32,2) */
+    const int64_t *offset;    /* (terms), elements of a */
+    float *c;                 /* (blocks,2,32,16); (2,2,32,16) where sums neither are added to nor stay */
+    int blocks, terms, rows, add;
+    const pairs_finish *finish;   /* of the first block, the others' pixels follow; NULL: sums are all */
+    const float *next;        /* sums that the next product adds to, fetched into the first-level cache; NULL: none */
+    pairs_ahead *ahead;
+} pairs_product;
+
 /* Micro-kernels of one level. */
 typedef struct cpu_pairs {
     void (*begin)(void);                  /* before the products of a task, and after them */
     void (*end)(void);
     void (*product)(const pairs_product *p);
-    void (*finish)(const pairs_finish *f, const float *c);
+    void (*finish)(const pairs_finish *f, const float *c, int from, int to);       /* outputs from..to-1 of a block */
+    int blocks, terms;                    /* of a product, at most and about: what the first-level cache has room for */
     /* pixels of 32 channels, (2*pairs,32) -> (pairs,32,2); odd, NULL: not wanted, the same from the second pixel
        on and a zero behind the last */
     void (*interleave)(const uint16_t *x, int64_t pairs, uint16_t *even, uint16_t *odd);
@@ -114,6 +119,12 @@ void pairs_use(pairs_shape *s, const hz_work *w, const cpu_call *c);
 void pairs_fill_plane(const cpu_pairs *k, const pairs_shape *s, const uint16_t *x, int64_t n0, int64_t n1,
                       int64_t plane, int64_t i, uint16_t *out);
 void pairs_fill(const cpu_pairs *k, const pairs_shape *s, const uint16_t *x, int64_t n0, int64_t n1, uint16_t *out);
+
+/* Where the sums of block k lie. */
+static inline float *pairs_sums(const pairs_product *p, int k)
+{
+    return p->c + (p->finish && !p->add ? k % 2 : k) * PAIRS_BLOCK;
+}
 
 static inline void pairs_fetch(pairs_ahead *a)
 {
