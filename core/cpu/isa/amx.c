@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 /* A row of b; elements of b for 32 inputs; sums of a tile. */
-enum { ROW_BYTES = 2 * PAIRS * 2, STEP = PAIRS * PAIRS, TILE = 16 * 16 };
+enum { ROW_BYTES = 2 * PAIRS * 2, STEP = PAIRS * PAIRS, QUARTER = 16 * 16 };
 
 static void begin(void)
 {
@@ -120,12 +120,13 @@ static void end_beside(beside *b, const pairs_product *p)
 
 /* ---- products ---- */
 
-static inline void load_term(const uint16_t *a, const uint16_t *b)
+/* Of the inputs' two tiles, a0 and a1, and 32 channels. */
+static inline void load_term(const uint16_t *a0, const uint16_t *a1, const uint16_t *b)
 {
-    _tile_loadd(4, a, 2 * PAIRS);
+    _tile_loadd(4, a0, 2 * PAIRS);
     _tile_loadd(6, b, ROW_BYTES);
     _tile_loadd(7, b + PAIRS, ROW_BYTES);
-    _tile_loadd(5, a + 16 * PAIRS, 2 * PAIRS);
+    _tile_loadd(5, a1, 2 * PAIRS);
 }
 
 static inline void multiply(void)
@@ -146,36 +147,37 @@ static inline void multiply(void)
    products do not stop. */
 static inline __attribute__((always_inline)) void whole(const pairs_product *p, int blocks, const int how, beside *m)
 {
-    const uint16_t *a = p->a;
+    const uint16_t *a0 = p->a + p->tile[0] * PAIRS, *a1 = p->a + p->tile[1] * PAIRS;
     float *c = p->c, *next = p->c;
     int terms = p->terms, reads = p->ahead->reads;
-    load_term(a + p->offset[0], p->b);
+    load_term(a0 + p->offset[0], a1 + p->offset[0], p->b);
     BEGIN_SUM(0, how & ADD, c)
-    BEGIN_SUM(1, how & ADD, c + 2 * TILE)
-    BEGIN_SUM(2, how & ADD, c + TILE)
-    BEGIN_SUM(3, how & ADD, c + 3 * TILE)
+    BEGIN_SUM(1, how & ADD, c + 2 * QUARTER)
+    BEGIN_SUM(2, how & ADD, c + QUARTER)
+    BEGIN_SUM(3, how & ADD, c + 3 * QUARTER)
     for (int k = 0;; c = next) {
         const uint16_t *b = p->b;
         for (int t = 1; t < terms; t++) {
             multiply();
             b += STEP;
-            load_term(a + p->offset[t], b);
+            load_term(a0 + p->offset[t], a1 + p->offset[t], b);
             go_on(m, how, reads);
         }
         if (++k == blocks)
             break;
         next = pairs_sums(p, k);
         multiply();
-        a += PAIRS_BLOCK;
-        load_term(a + p->offset[0], p->b);
+        a0 = p->a + p->tile[2 * k] * PAIRS;
+        a1 = p->a + p->tile[2 * k + 1] * PAIRS;
+        load_term(a0 + p->offset[0], a1 + p->offset[0], p->b);
         _tile_stored(0, c, 64);
         BEGIN_SUM(0, how & ADD, next)
-        _tile_stored(1, c + 2 * TILE, 64);
-        BEGIN_SUM(1, how & ADD, next + 2 * TILE)
-        _tile_stored(2, c + TILE, 64);
-        BEGIN_SUM(2, how & ADD, next + TILE)
-        _tile_stored(3, c + 3 * TILE, 64);
-        BEGIN_SUM(3, how & ADD, next + 3 * TILE)
+        _tile_stored(1, c + 2 * QUARTER, 64);
+        BEGIN_SUM(1, how & ADD, next + 2 * QUARTER)
+        _tile_stored(2, c + QUARTER, 64);
+        BEGIN_SUM(2, how & ADD, next + QUARTER)
+        _tile_stored(3, c + 3 * QUARTER, 64);
+        BEGIN_SUM(3, how & ADD, next + 3 * QUARTER)
         if (how & FINISH)
             turn_to(m, c);
     }
@@ -183,10 +185,10 @@ static inline __attribute__((always_inline)) void whole(const pairs_product *p, 
     _tile_dpbf16ps(1, 4, 7);
     _tile_stored(0, c, 64);
     _tile_dpbf16ps(2, 5, 6);
-    _tile_stored(1, c + 2 * TILE, 64);
+    _tile_stored(1, c + 2 * QUARTER, 64);
     _tile_dpbf16ps(3, 5, 7);
-    _tile_stored(2, c + TILE, 64);
-    _tile_stored(3, c + 3 * TILE, 64);
+    _tile_stored(2, c + QUARTER, 64);
+    _tile_stored(3, c + 3 * QUARTER, 64);
     if (how & FINISH)
         turn_to(m, c);
 }
@@ -196,7 +198,7 @@ static void half(const pairs_product *p, const uint16_t *a, float *c, beside *m)
 {
     const uint16_t *b = p->b;
     BEGIN_SUM(0, p->add, c)
-    BEGIN_SUM(1, p->add, c + 2 * TILE)
+    BEGIN_SUM(1, p->add, c + 2 * QUARTER)
     for (int t = 0; t < p->terms; t++, b += STEP) {
         _tile_loadd(4, a + p->offset[t], 2 * PAIRS);
         _tile_loadd(6, b, ROW_BYTES);
@@ -206,7 +208,7 @@ static void half(const pairs_product *p, const uint16_t *a, float *c, beside *m)
         go_on(m, 0, p->ahead->reads);
     }
     _tile_stored(0, c, 64);
-    _tile_stored(1, c + 2 * TILE, 64);
+    _tile_stored(1, c + 2 * QUARTER, 64);
     if (p->finish)
         turn_to(m, c);
 }
@@ -224,15 +226,16 @@ static inline const char *fetch_sums(const char *at, const char *end)
 
 static void both(const pairs_product *p)
 {
+    const uint16_t *a0 = p->a + p->tile[0] * PAIRS, *a1 = p->a + p->tile[1] * PAIRS;
     const uint16_t *b = p->b;
     pairs_ahead ahead = *p->ahead;
     const char *next = (const char *)p->next, *next_end = next ? next + PAIRS_BLOCK * sizeof(float) : NULL;
-    load_term(p->a + p->offset[0], b);
+    load_term(a0 + p->offset[0], a1 + p->offset[0], b);
     if (p->add) {
         _tile_loadd(0, p->c, 64);
-        _tile_loadd(1, p->c + 2 * TILE, 64);
-        _tile_loadd(2, p->c + TILE, 64);
-        _tile_loadd(3, p->c + 3 * TILE, 64);
+        _tile_loadd(1, p->c + 2 * QUARTER, 64);
+        _tile_loadd(2, p->c + QUARTER, 64);
+        _tile_loadd(3, p->c + 3 * QUARTER, 64);
     } else {
         _tile_zero(0);
         _tile_zero(1);
@@ -245,7 +248,7 @@ static void both(const pairs_product *p)
         _tile_dpbf16ps(2, 5, 6);
         _tile_dpbf16ps(3, 5, 7);
         b += STEP;
-        load_term(p->a + p->offset[t], b);
+        load_term(a0 + p->offset[t], a1 + p->offset[t], b);
         next = fetch_sums(next, next_end);
         pairs_fetch(&ahead);
     }
@@ -255,10 +258,10 @@ static void both(const pairs_product *p)
     _tile_dpbf16ps(1, 4, 7);
     _tile_stored(0, p->c, 64);
     _tile_dpbf16ps(2, 5, 6);
-    _tile_stored(1, p->c + 2 * TILE, 64);
+    _tile_stored(1, p->c + 2 * QUARTER, 64);
     _tile_dpbf16ps(3, 5, 7);
-    _tile_stored(2, p->c + TILE, 64);
-    _tile_stored(3, p->c + 3 * TILE, 64);
+    _tile_stored(2, p->c + QUARTER, 64);
+    _tile_stored(3, p->c + 3 * QUARTER, 64);
 }
 
 static void one(const pairs_product *p)
@@ -267,13 +270,13 @@ static void one(const pairs_product *p)
     pairs_ahead ahead = *p->ahead;
     if (p->add) {
         _tile_loadd(0, p->c, 64);
-        _tile_loadd(1, p->c + 2 * TILE, 64);
+        _tile_loadd(1, p->c + 2 * QUARTER, 64);
     } else {
         _tile_zero(0);
         _tile_zero(1);
     }
     for (int t = 0; t < p->terms; t++, b += STEP) {
-        _tile_loadd(4, p->a + p->offset[t], 2 * PAIRS);
+        _tile_loadd(4, p->a + p->tile[0] * PAIRS + p->offset[t], 2 * PAIRS);
         _tile_loadd(6, b, ROW_BYTES);
         _tile_loadd(7, b + PAIRS, ROW_BYTES);
         _tile_dpbf16ps(0, 4, 6);
@@ -282,7 +285,7 @@ static void one(const pairs_product *p)
     }
     *p->ahead = ahead;
     _tile_stored(0, p->c, 64);
-    _tile_stored(1, p->c + 2 * TILE, 64);
+    _tile_stored(1, p->c + 2 * QUARTER, 64);
 }
 
 static void product(const pairs_product *p)
@@ -303,7 +306,7 @@ static void product(const pairs_product *p)
     else if (blocks)
         whole(p, blocks, 0, &m);
     if (is_half)
-        half(p, p->a + blocks * PAIRS_BLOCK, pairs_sums(p, blocks), &m);
+        half(p, p->a + p->tile[2 * blocks] * PAIRS, pairs_sums(p, blocks), &m);
     end_beside(&m, p);
 }
 
@@ -349,8 +352,8 @@ void cpu_micro_amx(cpu_micro *m)
     own.begin = begin;
     own.end = end;
     own.product = product;
-    own.blocks = 8;
-    own.terms = 9;
+    own.blocks = 20;
+    own.terms = 12;
     m->peak_bf16 = peak_bf16;
     m->pairs = &own;
     m->pairs_rate = 7;        /* of 14 that the instructions alone would reach */

@@ -59,11 +59,12 @@ INLINE void term(__m512 s[ROWS][2], const uint16_t *a, const uint16_t *b)
     }
 }
 
-/* 8 rows from `first` on of the block whose inputs and sums lie at a and c. */
-static void rows(const pairs_product *p, const uint16_t *a, float *c, int first)
+/* 8 rows from `first` on of block k. */
+static void rows(const pairs_product *p, int k, int first)
 {
     __m512 s[ROWS][2];
-    c += first * 16;
+    const uint16_t *a = p->a + (p->tile[2 * k + first / 16] + first % 16) * PAIRS;
+    float *c = pairs_sums(p, k) + first * 16;
 #pragma GCC unroll 8
     for (int r = 0; r < ROWS; r++) {
         s[r][0] = p->add ? _mm512_loadu_ps(c + r * 16) : _mm512_setzero_ps();
@@ -72,7 +73,7 @@ static void rows(const pairs_product *p, const uint16_t *a, float *c, int first)
     for (int t = 0; t < p->terms; t++) {
         if (t % (PAIRS / ROWS) == first / ROWS)          /* each term once, though the rows come in turn */
             pairs_fetch(p->ahead);
-        term(s, a + p->offset[t] + first * PAIRS, p->b + t * PAIRS_BLOCK);
+        term(s, a + p->offset[t], p->b + t * PAIRS_BLOCK);
     }
 #pragma GCC unroll 8
     for (int r = 0; r < ROWS; r++) {
@@ -125,11 +126,10 @@ static void product(const pairs_product *p)
 {
     pairs_finish f = p->finish ? *p->finish : (pairs_finish){ 0 };
     for (int k = 0; k < p->blocks; k++, f.pixel += PAIRS) {
-        float *c = pairs_sums(p, k);
         for (int r = 0; r < (k + 1 == p->blocks && p->rows <= 16 ? 16 : 32); r += ROWS)
-            rows(p, p->a + k * PAIRS_BLOCK, c, r);
+            rows(p, k, r);
         if (p->finish)
-            finish(&f, c, 0, PAIRS);
+            finish(&f, pairs_sums(p, k), 0, PAIRS);
     }
 }
 
@@ -153,11 +153,11 @@ INLINE void store_pairs(__m512i a, __m512i b, uint16_t *out)
     _mm512_storeu_si512(out + PAIRS, _mm512_permutex2var_epi16(a, _mm512_add_epi16(low, _mm512_set1_epi16(16)), b));
 }
 
-static void copy(const uint16_t *x, int64_t step, int64_t pixels, int channels, uint16_t *out)
+static void copy(const uint16_t *x, int64_t step, int64_t pixels, int channels, uint16_t *out, int64_t out_step)
 {
     __mmask32 have = channels >= PAIRS ? 0xffffffff : (1u << channels) - 1;
     for (int64_t i = 0; i < pixels; i++)
-        _mm512_storeu_si512(out + i * PAIRS, _mm512_maskz_loadu_epi16(have, x + i * step));
+        _mm512_storeu_si512(out + i * out_step, _mm512_maskz_loadu_epi16(have, x + i * step));
 }
 
 static void lower(const uint16_t *x, const int64_t *offset, const uint32_t *mask, int rows, int64_t step,

@@ -16,6 +16,7 @@ typedef struct conv {
     const uint16_t *weights;  /* [group][panel][run][tap](16,32,2) */
     const float *bias;        /* (32*panels), zeros behind the channels; NULL: none */
     const int32_t *pixel;     /* [group][output] */
+    const int32_t *tile;      /* [group][tile] */
     uint16_t *y;              /* (N,oh,ow,oc) */
     const uint16_t *gate;     /* like y: the epilogue of a gradient: dx = act_grad(dx, gate); NULL: none */
     void *slots;              /* of the tails */
@@ -25,11 +26,8 @@ typedef struct conv {
 } conv;
 
 static int64_t panels(const pairs_shape *s) { return ceil_div(s->oc, PAIRS); }
-/* Outputs of a group of images, and with what fills up the last 32. */
-static int64_t outputs(const pairs_shape *s, const pairs_group *g)
-{
-    return g->oh * s->source.images * s->source.pitch;
-}
+/* Outputs that are computed for a group of images, and with what fills up the last 32. */
+static int64_t outputs(const pairs_shape *s, const pairs_group *g) { return pairs_tiles(&s->source, g) * PAIRS_TILE; }
 static int64_t listed(const pairs_shape *s, const pairs_group *g) { return round_up(outputs(s, g), PAIRS); }
 
 /* One panel of a group of images. */
@@ -37,7 +35,7 @@ typedef struct part {
     const pairs_group *g;
     const uint16_t *source;   /* [run](pixels,32) */
     const uint16_t *weights;  /* [run][tap](16,32,2), of the panel */
-    const int32_t *pixel;     /* (outputs) of the group */
+    const int32_t *pixel, *tile;  /* (outputs), (tiles) of the group */
     int64_t n0, n1, panel;
     uint16_t *y;              /* (n1-n0,oh,ow,oc), from image n0 on */
     float *sum;               /* [block](2,32,16), a block is 32 outputs */
@@ -73,7 +71,7 @@ static pairs_ahead ahead_of(const conv *c, int64_t n0)
     const pairs_source *s = &c->s.source;
     int64_t terms = 0, each = s->h * s->w * s->c * (int64_t)sizeof *c->x, next = n0 + c->threads * s->images;
     for (int i = 0; i < c->s.groups; i++)
-        terms += panels(&c->s) * (c->s.group[i].oh * s->images * s->pitch / PAIRS)
+        terms += panels(&c->s) * (outputs(&c->s, &c->s.group[i]) / PAIRS)
                  * (c->s.group[i].taps * s->runs + (is_simple(c) ? 0 : PAIRS / PAIRS_STRIDE));
     if (next + s->images >= c->s.used || !c->x)
         return (pairs_ahead){ .read = NULL };
@@ -95,37 +93,41 @@ static void aim(const conv *c, const part *p, int64_t from, int64_t to)
     a->writes = (int)(ceil_div(PAIRS, terms));
 }
 
-/* Runs of one product: as many as the first-level cache has room for their weights. */
-static int64_t runs_together(const conv *c, const pairs_group *g)
+/* Terms of an output, and of one product: about as many as the first-level cache has room for their weights. */
+static int64_t terms_of(const conv *c, const pairs_group *g) { return g->taps * c->s.source.runs; }
+static int64_t terms_together(const conv *c, const pairs_group *g)
 {
-    return min(c->s.source.runs, max(1, c->k->terms / max(1, g->taps)));
+    int64_t terms = max(1, terms_of(c, g));
+    return ceil_div(terms, ceil_div(terms, c->k->terms));
 }
 
-/* Outputs whose sums are kept until the last run; where one product is all, as many as make it long. */
+/* Outputs whose sums are kept until the last term; where one product is all, as many as make it long. */
 static int64_t outputs_together(const conv *c, const pairs_group *g)
 {
-    int64_t terms = max(1, g->taps * c->s.source.runs), is_one = runs_together(c, g) == c->s.source.runs;
-    if (c->gate)
-        return GATED * PAIRS;
-    return PAIRS * (is_one ? max(c->k->blocks, c->k->blocks * c->k->terms / terms) : c->k->blocks);
+    int64_t all = max(1, ceil_div(outputs(&c->s, g), PAIRS)), most = c->gate ? GATED : c->k->blocks, terms = terms_of(c, g);
+    if (terms && terms <= c->k->terms && !c->gate)
+        most = max(most, most * c->k->terms / terms);
+    return ceil_div(all, ceil_div(all, most)) * PAIRS;
 }
 
-/* Of outputs from..to-1 the product of the runs from i on. */
-static pairs_product product_of(const conv *c, const part *p, int64_t from, int64_t to, int64_t i,
-                                const int64_t *offset)
+/* Of outputs from..to-1 the product of the terms t..end-1, which lie at offset[]. */
+static pairs_product product_of(const conv *c, const part *p, int64_t from, int64_t to, int64_t t, int64_t end,
+                                int64_t *offset)
 {
-    int64_t taps = p->g->taps, runs = min(runs_together(c, p->g), c->s.source.runs - i);
-    return (pairs_product){ .a = p->source + (i * c->s.source.pixels + from) * PAIRS,
-                            .b = p->weights + i * taps * PAIRS_BLOCK, .offset = offset, .c = p->sum,
-                            .blocks = (int)ceil_div(to - from, PAIRS), .terms = (int)(runs * taps),
-                            .rows = (int)((to - from - 1) % PAIRS + 1), .add = i > 0, .ahead = p->ahead };
+    const pairs_group *g = p->g;
+    for (int64_t i = t; i < end; i++)
+        offset[i - t] = (g->offset[i % g->taps] + i / g->taps * c->s.source.pixels) * PAIRS;
+    return (pairs_product){ .a = p->source, .tile = p->tile + from / PAIRS_TILE, .b = p->weights + t * PAIRS_BLOCK,
+                            .offset = offset, .c = p->sum, .blocks = (int)ceil_div(to - from, PAIRS),
+                            .terms = (int)(end - t), .rows = (int)((to - from - 1) % PAIRS + 1), .add = t > 0,
+                            .ahead = p->ahead };
 }
 
 /* Sums of the blocks one by one: the lines of the gate that will be read take all the time there is. */
 static void multiply_singly(const conv *c, pairs_product now)
 {
     int rows = now.rows;
-    for (int k = now.blocks; k > 0; k--, now.a += PAIRS_BLOCK, now.c += PAIRS_BLOCK) {
+    for (int k = now.blocks; k > 0; k--, now.tile += 2, now.c += PAIRS_BLOCK) {
         now.blocks = 1;
         now.rows = k > 1 ? PAIRS : rows;
         c->k->product(&now);
@@ -141,21 +143,17 @@ static void finish(const conv *c, pairs_finish f, const float *sum, int64_t outp
 /* Outputs from..to-1. */
 static void multiply(const conv *c, const part *p, int64_t from, int64_t to)
 {
-    const pairs_source *s = &c->s.source;
-    const pairs_group *g = p->g;
+    int64_t offset[PAIRS_TERMS], all = terms_of(c, p->g), together = terms_together(c, p->g);
     pairs_finish last = finish_of(c, p, from);
-    int64_t offset[2 * PAIRS_TAPS], together = runs_together(c, g);
-    for (int64_t t = 0; t < together * g->taps; t++)
-        offset[t] = (g->offset[t % g->taps] + t / g->taps * s->pixels) * PAIRS;
-    for (int64_t i = 0; i < s->runs && g->taps; i += together) {
-        pairs_product now = product_of(c, p, from, to, i, offset);
-        now.finish = i + together < s->runs || c->gate ? NULL : &last;
+    for (int64_t t = 0; t < all; t += together) {
+        pairs_product now = product_of(c, p, from, to, t, min(t + together, all), offset);
+        now.finish = t + together < all || c->gate ? NULL : &last;
         if (c->gate)
             multiply_singly(c, now);
         else
             c->k->product(&now);
     }
-    if (!g->taps) {                              /* pixels that no output reads */
+    if (!all) {                                  /* pixels that no output reads */
         memset(p->sum, 0, PAIRS_BLOCK * sizeof *p->sum);
         finish(c, last, p->sum, to - from, 0);
     } else if (c->gate)
@@ -198,7 +196,7 @@ static void task(void *arg, int number, int worker)
     int64_t row = c->s.ow * c->s.oc, image = c->s.oh * row;
     uint16_t *near = source + source_elements(&c->s), *spread = near + near_elements(c->w, &c->s);
     const uint16_t *x = c->w->head.op ? cpu_head_run(c->w, c->call, n0 * s->h, n1 * s->h, spread) : c->x;
-    part p = { .source = source, .weights = c->weights, .pixel = c->pixel, .n0 = n0, .n1 = n1,
+    part p = { .source = source, .weights = c->weights, .pixel = c->pixel, .tile = c->tile, .n0 = n0, .n1 = n1,
                .y = c->stored ? c->y + n0 * image : near, .sum = sum, .ahead = &ahead };
     pairs_fill(c->k, &c->s, x, n0, n1, source);
     c->k->begin();
@@ -207,6 +205,7 @@ static void task(void *arg, int number, int worker)
         group(c, &p);
         p.weights += panels(&c->s) * p.g->taps * s->runs * PAIRS_BLOCK;
         p.pixel += listed(&c->s, p.g);
+        p.tile += listed(&c->s, p.g) / PAIRS_TILE;
     }
     c->k->end();
     if (!c->w->tails)
@@ -269,13 +268,19 @@ static int32_t *pixels_of(const pairs_shape *s, void *memory)
     return (int32_t *)(bias_of(s, memory) + panels(s) * PAIRS);
 }
 
+static int64_t listed_in_all(const pairs_shape *s)
+{
+    int64_t n = 0;
+    for (int i = 0; i < s->groups; i++)
+        n += listed(s, &s->group[i]);
+    return n;
+}
+
 static size_t own_bytes(const pairs_shape *s)
 {
-    int64_t pixels = 0;
-    for (int i = 0; i < s->groups; i++)
-        pixels += listed(s, &s->group[i]);
+    int64_t pixels = listed_in_all(s);
     return line_bytes(weight_elements(s) * sizeof(uint16_t) + (size_t)(panels(s) * PAIRS) * sizeof(float)
-                      + (size_t)pixels * sizeof(int32_t));
+                      + (size_t)(pixels + pixels / PAIRS_TILE) * sizeof(int32_t));
 }
 
 static int64_t tasks(const pairs_shape *s, int64_t items) { return ceil_div(items, s->source.images); }
@@ -287,17 +292,29 @@ static size_t memory(const hz_work *w, const cpu_micro *m)
     return pairs_shape_of(w, m, &s) ? own_bytes(&s) + cpu_tail_bytes(w, tasks(&s, s.items)) : 0;
 }
 
-/* Where the outputs of each group lie in the images of a task, -1 where they do not exist. */
-static void list_pixels(const pairs_shape *s, int32_t *to)
+/* Where output q of a tile in row `row` lies in the images of a task, -1 where it does not exist. */
+static int32_t pixel_of(const pairs_shape *s, const pairs_group *g, int64_t q, int64_t row)
 {
+    const pairs_source *p = &s->source;
+    int64_t width = p->images * p->pitch, y = q / width, at = q % width, inner = p->step_image == 1;
+    int64_t n = inner ? at % p->images : at / p->pitch, x = inner ? at / p->images : at % p->pitch;
+    if (y != row && pairs_by_rows(p, g))
+        return -1;
+    return y < g->oh && x < g->ow ? (int32_t)((n * s->oh + g->y0 + y * g->dy) * s->ow + g->x0 + x * g->dx) : -1;
+}
+
+/* Of each group the pixels of its outputs; then of each the tiles. What fills up is the last tile again. */
+static void list_outputs(const pairs_shape *s, int32_t *pixel)
+{
+    int32_t *tile = pixel + listed_in_all(s);
     for (const pairs_group *g = s->group; g < s->group + s->groups; g++) {
-        int32_t *end = to + listed(s, g);
-        for (int64_t y = 0; y < g->oh; y++)
-            for (int64_t n = 0; n < s->source.images; n++)
-                for (int64_t x = 0; x < s->source.pitch; x++)
-                    *to++ = x < g->ow ? (int32_t)((n * s->oh + g->y0 + y * g->dy) * s->ow + g->x0 + x * g->dx) : -1;
-        while (to < end)
-            *to++ = -1;
+        int64_t tiles = pairs_tiles(&s->source, g), width = s->source.images * s->source.pitch;
+        for (int64_t i = 0; i < listed(s, g) / PAIRS_TILE; i++) {
+            int64_t q = pairs_tile(&s->source, g, min(i, tiles - 1));
+            *tile++ = (int32_t)q;
+            for (int64_t j = 0; j < PAIRS_TILE; j++)
+                *pixel++ = i < tiles ? pixel_of(s, g, q + j, q / width) : -1;
+        }
     }
 }
 
@@ -312,7 +329,7 @@ static void pack(const hz_work *w, const cpu_call *c)
     p.inputs = cpu_size(weights, 1, weights->ndim) / p.taps;
     p.depth = back ? weights->shape[0] : p.inputs;
     team_run((int)panels(&s), pack_panel, &p);
-    list_pixels(&s, pixels_of(&s, c->memory));
+    list_outputs(&s, pixels_of(&s, c->memory));
     if (!back && w->nin > 2 && w->in[2].data) {
         float *bias = bias_of(&s, c->memory);
         memset(bias, 0, (size_t)(panels(&s) * PAIRS) * sizeof(float));
@@ -358,6 +375,7 @@ static hz_status run(const hz_work *w, const cpu_call *call)
     else if (!forward && w->nin > 2)
         c.gate = w->in[2].data;
     c.pixel = pixels_of(&c.s, call->memory);
+    c.tile = c.pixel + listed_in_all(&c.s);
     c.threads = team_threads();
     c.slots = (char *)call->memory + own_bytes(&c.s);
     pairs_use(&c.s, w, call);

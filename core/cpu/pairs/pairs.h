@@ -4,16 +4,18 @@
    inputs of consecutive outputs lie side by side. Then a product is 32 outputs by 32 channels over a list of taps,
    and a tap is an offset into the source. Everything a product reads is 64 bytes wide and follows on; what it works
    on is cut so that the weights stay in the first-level cache.
-   In a source the images of a group stand side by side: pixel (plane p, row r, image g, column x) is number
-   p*plane + before + ((r + above)*images + g)*pitch + x. Outputs are numbered q = (y*images + g)*pitch + x;
-   those with x beyond the image's width are computed with the others and thrown away. One column of zeros between
-   two images serves both. */
+   In a source pixel (plane p, row r, image g, column x) is number p*plane + before + (r + above)*images*pitch
+   + g*step_image + x*step_column. For the gradient to the weights the images of a group stand side by side
+   (step_column 1): one column of zeros between two images serves both. Else they lie within each other (step_image 1),
+   so that 16 consecutive pixels, a tile, may be a part of a row that has no zeros in it. An output has the number that
+   the pixel of its row and column would have without what lies before and above. Tiles of outputs follow each other, or
+   begin anew in each row if these are fewer; what lies beyond a row is computed and thrown away. */
 #ifndef HZ_CPU_PAIRS_H
 #define HZ_CPU_PAIRS_H
 #include "cpu/micro.h"
 
 enum { PAIRS = 32, PAIRS_BLOCK = PAIRS * PAIRS, PAIRS_HALF = PAIRS_BLOCK / 2, PAIRS_TAPS = 64, PAIRS_GROUPS = 4,
-       PAIRS_STRIDE = 4 };
+       PAIRS_STRIDE = 4, PAIRS_TILE = 16, PAIRS_TERMS = 18 };
 
 /* Memory that will be needed soon, fetched a few lines with each term: products wait less for memory than the copies
    before and after them would. */
@@ -43,15 +45,16 @@ typedef struct pairs_finish {
     pairs_ahead *ahead;       /* with every PAIRS_STRIDE outputs; NULL: not here */
 } pairs_finish;
 
-/* For each block of 32 outputs: c[r][j] (+)= sum over terms t and k < 32 of a[offset[t] + r*32 + k] * b[t][k][j],
-   r < 32, j < 32. The blocks of a follow each other, those of c too. b[t] lies as (16, 32, 2): pairs of k side by
-   side; a block of c as (2, 32, 16): the first half of all rows, then the second. Where `rows` <= 16 only 16 rows of
-   a and c are touched in the last block. Sums that become outputs at once are needed no longer: of those two blocks
-   are kept, in turn. */
+/* For each block of 32 outputs: c[r][j] (+)= sum over terms t and k < 32 of a[offset[t] + r'*32 + k] * b[t][k][j],
+   r < 32, j < 32, where r' counts from the block's first tile on, and for r >= 16 from its second. b[t] lies as
+   (16, 32, 2): pairs of k side by side; a block of c as (2, 32, 16): the first half of all rows, then the second. The
+   blocks of c follow each other. Where `rows` <= 16 only 16 rows of a and c are touched in the last block. Sums that
+   become outputs at once are needed no longer: of those two blocks are kept, in turn. */
 typedef struct pairs_product {
     const uint16_t *a;        /* pixels of 32 */
     const uint16_t *b;        /* (terms,16,32,2) */
     const int64_t *offset;    /* (terms), elements of a */
+    const int32_t *tile;      /* (2*blocks), pixels of a */
     float *c;                 /* (blocks,2,32,16); (2,2,32,16) where sums neither are added to nor stay */
     int blocks, terms, rows, add;
     const pairs_finish *finish;   /* of the first block, the others' pixels follow; NULL: sums are all */
@@ -65,14 +68,14 @@ typedef struct cpu_pairs {
     void (*end)(void);
     void (*product)(const pairs_product *p);
     void (*finish)(const pairs_finish *f, const float *c, int from, int to);       /* outputs from..to-1 of a block */
-    int blocks, terms;                    /* of a product, at most and about: what the first-level cache has room for */
+    int blocks, terms;                    /* of a product at most, as caches have room; terms <= PAIRS_TERMS */
     /* pixels of 32 channels, (2*pairs,32) -> (pairs,32,2); odd, NULL: not wanted, the same from the second pixel
        on and a zero behind the last */
     void (*interleave)(const uint16_t *x, int64_t pairs, uint16_t *even, uint16_t *odd);
     /* 16 channels of 32 pixels -> (16,32); sum[channel] += the sum of the pixels; NULL: not wanted */
     void (*transpose)(const uint16_t *const *pixel, uint16_t *out, float *sum);
-    /* channels of pixels `step` elements apart -> (pixels,32), zeros behind the channels */
-    void (*copy)(const uint16_t *x, int64_t step, int64_t pixels, int channels, uint16_t *out);
+    /* channels of pixels `step` elements apart -> 32 of pixels `out_step` elements apart, zeros behind the channels */
+    void (*copy)(const uint16_t *x, int64_t step, int64_t pixels, int channels, uint16_t *out, int64_t out_step);
     /* out[p][k] = x[offset[j] + p*step + k] where bit k of mask[j] is set, j < rows, zero where of none;
        p < pixels, k < 32 */
     void (*lower)(const uint16_t *x, const int64_t *offset, const uint32_t *mask, int rows, int64_t step,
@@ -87,7 +90,8 @@ typedef struct pairs_source {
     int64_t h, w, c;                      /* of an image, (h,w,c) */
     int64_t step_y, step_x;               /* phases: plane (py,px) holds rows y*step_y + py, columns x*step_x + px */
     int64_t images, runs;                 /* of a group; runs of 32 channels, the last one filled up with zeros */
-    int64_t pitch, rows, above, before, plane;
+    int64_t pitch, rows, above, left, right, before, plane;
+    int64_t step_image, step_column;
     int64_t pixels;                       /* of all planes, with what products read beyond; from run to run */
     int lowered;                          /* 1: a pixel holds all kh*kw*c inputs of one output; plane (oh,ow) */
     cpu_window window;                    /* lowered: where they come from */
@@ -113,6 +117,10 @@ typedef struct pairs_shape {
 
 /* The node's geometry; 0 if it is none that is computed here. dw: that of the forward direction. */
 int pairs_shape_of(const hz_work *w, const cpu_micro *m, pairs_shape *s);
+/* Tiles of a group's outputs, whether they begin anew in each row, and where tile i begins. */
+int pairs_by_rows(const pairs_source *s, const pairs_group *g);
+int64_t pairs_tiles(const pairs_source *s, const pairs_group *g);
+int64_t pairs_tile(const pairs_source *s, const pairs_group *g, int64_t i);
 /* Sets `used` and `last` for a call. */
 void pairs_use(pairs_shape *s, const hz_work *w, const cpu_call *c);
 /* Rewrites items n0..n1-1 of x: all of them, or run i of a plane. */
