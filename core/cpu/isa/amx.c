@@ -36,8 +36,7 @@ typedef struct beside {
     pairs_finish finish;      /* of the block before */
     const float *c;           /* its sums */
     int done, rows;           /* outputs of it that are stored, PAIRS: all; as many with each term */
-    const int32_t *near, *near_end;  /* outputs whose lines have been asked for, and those to come */
-    int far;                  /* blocks from what is stored to what is asked for */
+    const int32_t *near, *near_end;  /* outputs whose lines have not been asked for */
 } beside;
 
 enum { ADD = 1, FINISH = 2 };
@@ -46,11 +45,9 @@ static void (*finish_rows)(const pairs_finish *f, const float *c, int from, int 
 
 static beside beside_of(const pairs_product *p)
 {
-    enum { FAR = 9 };         /* terms: as long as the memory takes */
     beside b = { .read = p->ahead->read, .end = p->ahead->end, .next = (const char *)p->next, .done = PAIRS };
     b.next_end = b.next ? b.next + PAIRS_BLOCK * sizeof(float) : NULL;
     b.rows = p->terms > 1 ? (PAIRS - 1) / (p->terms - 1) + 1 : PAIRS;
-    b.far = 1 + (FAR - 1) / p->terms;
     if (p->finish) {
         b.finish = *p->finish;
         b.near = b.finish.pixel;
@@ -68,12 +65,12 @@ static inline void finish_some(beside *b, int rows)
     b->done = to;
 }
 
-/* Lines that will be written. */
+/* Lines that will be written soon: long before they would have to be fetched twice. */
 static inline void ask(beside *b)
 {
+    enum { SOON = 16 };
     const pairs_finish *f = &b->finish;
-    const int32_t *to = b->near + 2 * b->rows, *far = f->pixel + (1 + b->far) * PAIRS;
-    to = to < far ? to : far;
+    const int32_t *to = f->pixel + b->done + SOON;
     to = to < b->near_end ? to : b->near_end;
     for (; b->near < to; b->near++) {
         int64_t at = *b->near * f->step;

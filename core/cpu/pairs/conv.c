@@ -104,7 +104,8 @@ static int64_t terms_together(const conv *c, const pairs_group *g)
 /* Outputs whose sums are kept until the last term; where one product is all, as many as make it long. */
 static int64_t outputs_together(const conv *c, const pairs_group *g)
 {
-    int64_t all = max(1, ceil_div(outputs(&c->s, g), PAIRS)), most = c->gate ? GATED : c->k->blocks, terms = terms_of(c, g);
+    int64_t all = max(1, ceil_div(outputs(&c->s, g), PAIRS)), most = c->gate ? GATED : c->k->blocks;
+    int64_t terms = terms_of(c, g);
     if (terms && terms <= c->k->terms && !c->gate)
         most = max(most, most * c->k->terms / terms);
     return ceil_div(all, ceil_div(all, most)) * PAIRS;
