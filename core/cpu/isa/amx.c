@@ -32,6 +32,10 @@ static void end(void) { _tile_release(); }
 /* What goes on a little with each term. */
 typedef struct beside {
     const char *read, *end;   /* as in pairs_ahead */
+    const pairs_copy *copy, *copies_end;
+    const uint16_t *from;
+    uint16_t *to;
+    int copies;
     const char *next, *next_end;  /* sums that the next product adds to */
     pairs_finish finish;      /* of the block before */
     const float *c;           /* its sums */
@@ -45,9 +49,12 @@ static void (*finish_rows)(const pairs_finish *f, const float *c, int from, int 
 
 static beside beside_of(const pairs_product *p)
 {
-    beside b = { .read = p->ahead->read, .end = p->ahead->end, .next = (const char *)p->next, .done = PAIRS };
+    const pairs_ahead *a = p->ahead;
+    beside b = { .read = a->read, .end = a->end, .copy = a->copy, .copies_end = a->copies_end, .from = a->from,
+                 .to = a->to, .copies = a->copies, .next = (const char *)p->next, .done = PAIRS };
     b.next_end = b.next ? b.next + PAIRS_BLOCK * sizeof(float) : NULL;
     b.rows = p->terms > 1 ? (PAIRS - 1) / (p->terms - 1) + 1 : PAIRS;
+    b.rows = b.rows < PAIRS_STRIDE ? PAIRS_STRIDE : b.rows;
     if (p->finish) {
         b.finish = *p->finish;
         b.near = b.finish.pixel;
@@ -78,11 +85,21 @@ static inline void ask(beside *b)
     }
 }
 
+/* A list whose addresses are known early, and no masks: then the products do not wait. Returns what is copied next. */
+static inline const pairs_copy *copy_some(const pairs_copy *copy, const pairs_copy *end, int copies,
+                                          const uint16_t *from, uint16_t *to)
+{
+    for (int i = 0; i < copies && copy < end; i++, copy++)
+        _mm512_storeu_si512(to + copy->to * PAIRS, _mm512_loadu_si512(from + copy->from * PAIRS));
+    return copy;
+}
+
 static inline void go_on(beside *b, const int how, int reads)
 {
     enum { LINES = 8 };
     for (int i = 0; i < reads && b->read < b->end; i++, b->read += 64)
         __builtin_prefetch(b->read, 0, 2);
+    b->copy = copy_some(b->copy, b->copies_end, b->copies, b->from, b->to);
     if (how & FINISH) {
         finish_some(b, b->rows);
         ask(b);
@@ -108,6 +125,7 @@ static void end_beside(beside *b, const pairs_product *p)
     pairs_ahead *a = p->ahead;
     finish_some(b, PAIRS);
     a->read = b->read;
+    a->copy = b->copy;
     if (a->read >= a->end) {
         a->read = a->then;
         a->end = a->last;
@@ -248,6 +266,7 @@ static void both(const pairs_product *p)
         load_term(a0 + p->offset[t], a1 + p->offset[t], b);
         next = fetch_sums(next, next_end);
         pairs_fetch(&ahead);
+        ahead.copy = copy_some(ahead.copy, ahead.copies_end, ahead.copies, ahead.from, ahead.to);
     }
     pairs_fetch(&ahead);
     *p->ahead = ahead;
@@ -279,6 +298,7 @@ static void one(const pairs_product *p)
         _tile_dpbf16ps(0, 4, 6);
         _tile_dpbf16ps(1, 4, 7);
         pairs_fetch(&ahead);
+        ahead.copy = copy_some(ahead.copy, ahead.copies_end, ahead.copies, ahead.from, ahead.to);
     }
     *p->ahead = ahead;
     _tile_stored(0, p->c, 64);
@@ -349,6 +369,7 @@ void cpu_micro_amx(cpu_micro *m)
     own.begin = begin;
     own.end = end;
     own.product = product;
+    own.overlaps = 1;
     own.blocks = 20;
     own.terms = 12;
     m->peak_bf16 = peak_bf16;

@@ -362,3 +362,26 @@ void pairs_fill(const cpu_pairs *k, const pairs_shape *s, const uint16_t *x, int
         zero_pixels(out + planes * to->plane * PAIRS, to->pixels - planes * to->plane);
     }
 }
+
+/* ---- the same as a list ---- */
+
+int64_t pairs_copies(const cpu_pairs *k, const pairs_shape *s)
+{
+    const pairs_source *p = &s->source;
+    return !k->overlaps || s->flat || p->lowered || p->c % PAIRS ? 0 : p->images * p->h * p->w * p->runs;
+}
+
+void pairs_list_copies(const pairs_shape *s, pairs_copy *list)
+{
+    const pairs_source *p = &s->source;
+    for (int64_t n = 0; n < p->images; n++)
+        for (int64_t y = 0; y < p->h; y++)
+            for (int64_t x = 0; x < p->w; x++) {
+                int64_t plane = y % p->step_y * p->step_x + x % p->step_x;
+                int64_t to = plane * p->plane + p->before + (y / p->step_y + p->above) * p->images * p->pitch
+                             + n * p->step_image + x / p->step_x * p->step_column;
+                for (int64_t i = 0; i < p->runs; i++)
+                    *list++ = (pairs_copy){ .from = (int32_t)(((n * p->h + y) * p->w + x) * p->runs + i),
+                                            .to = (int32_t)(i * p->pixels + to) };
+            }
+}

@@ -17,6 +17,8 @@
 enum { PAIRS = 32, PAIRS_BLOCK = PAIRS * PAIRS, PAIRS_HALF = PAIRS_BLOCK / 2, PAIRS_TAPS = 64, PAIRS_GROUPS = 4,
        PAIRS_STRIDE = 4, PAIRS_TILE = 16, PAIRS_TERMS = 18 };
 
+typedef struct pairs_copy { int32_t from, to; } pairs_copy;       /* pixels of 32 channels */
+
 /* Memory that will be needed soon, fetched a few lines with each term: products wait less for memory than the copies
    before and after them would. */
 typedef struct pairs_ahead {
@@ -27,6 +29,11 @@ typedef struct pairs_ahead {
     const char *y, *gate;     /* of pixel 0 */
     int64_t step;             /* bytes from pixel to pixel of y and gate */
     int reads, writes;        /* lines and pixels with each term */
+    /* moves on: pixels of 32 channels that are copied, so many with each term: where they lie in `from` and `to` */
+    const pairs_copy *copy, *copies_end;
+    const uint16_t *from;
+    uint16_t *to;
+    int copies;
 } pairs_ahead;
 
 
@@ -68,6 +75,7 @@ typedef struct cpu_pairs {
     void (*end)(void);
     void (*product)(const pairs_product *p);
     void (*finish)(const pairs_finish *f, const float *c, int from, int to);       /* outputs from..to-1 of a block */
+    int overlaps;                         /* 1: copies beside products take no time of their own */
     int blocks, terms;                    /* of a product at most, as caches have room; terms <= PAIRS_TERMS */
     /* pixels of 32 channels, (2*pairs,32) -> (pairs,32,2); odd, NULL: not wanted, the same from the second pixel
        on and a zero behind the last */
@@ -127,6 +135,34 @@ void pairs_use(pairs_shape *s, const hz_work *w, const cpu_call *c);
 void pairs_fill_plane(const cpu_pairs *k, const pairs_shape *s, const uint16_t *x, int64_t n0, int64_t n1,
                       int64_t plane, int64_t i, uint16_t *out);
 void pairs_fill(const cpu_pairs *k, const pairs_shape *s, const uint16_t *x, int64_t n0, int64_t n1, uint16_t *out);
+
+/* Copies that make the source of a full group, but for its zeros, where they take no time beside products; else 0. */
+int64_t pairs_copies(const cpu_pairs *k, const pairs_shape *s);
+void pairs_list_copies(const pairs_shape *s, pairs_copy *list);
+
+/* Panels of output channels; outputs that are computed for a group of images, and with what fills up the last 32. */
+static inline int64_t pairs_panels(const pairs_shape *s) { return ceil_div(s->oc, PAIRS); }
+static inline int64_t pairs_outputs(const pairs_shape *s, const pairs_group *g)
+{
+    return pairs_tiles(&s->source, g) * PAIRS_TILE;
+}
+static inline int64_t pairs_listed(const pairs_shape *s, const pairs_group *g)
+{
+    return round_up(pairs_outputs(s, g), PAIRS);
+}
+
+/* pack.c: what a node keeps. */
+typedef struct pairs_memory {
+    uint16_t *weights;        /* [group][panel][run][tap](16,32,2) */
+    float *bias;              /* (32*panels), zeros behind the channels */
+    int32_t *pixel, *tile;    /* [group][output], [group][tile]: where they lie in the images, -1 for none, and in the
+                                 source */
+    pairs_copy *copy;
+    int64_t copies;
+} pairs_memory;
+pairs_memory pairs_memory_at(const cpu_pairs *k, const pairs_shape *s, void *memory);
+size_t pairs_memory_bytes(const cpu_pairs *k, const pairs_shape *s);
+void pairs_pack(const hz_work *w, const cpu_call *c);
 
 /* Where the sums of block k lie. */
 static inline float *pairs_sums(const pairs_product *p, int k)
