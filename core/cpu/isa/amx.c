@@ -32,10 +32,7 @@ static void end(void) { _tile_release(); }
 /* What goes on a little with each term. */
 typedef struct beside {
     const char *read, *end;   /* as in pairs_ahead */
-    const pairs_copy *copy, *copies_end;
-    const uint16_t *from;
-    uint16_t *to;
-    int copies;
+    pairs_copying copying;
     const char *next, *next_end;  /* sums that the next product adds to */
     pairs_finish finish;      /* of the block before */
     const float *c;           /* its sums */
@@ -50,8 +47,9 @@ static void (*finish_rows)(const pairs_finish *f, const float *c, int from, int 
 static beside beside_of(const pairs_product *p)
 {
     const pairs_ahead *a = p->ahead;
-    beside b = { .read = a->read, .end = a->end, .copy = a->copy, .copies_end = a->copies_end, .from = a->from,
-                 .to = a->to, .copies = a->copies, .next = (const char *)p->next, .done = PAIRS };
+    beside b = { .read = a->read, .end = a->end, .next = (const char *)p->next, .done = PAIRS };
+    if (a->copying)
+        b.copying = *a->copying;
     b.next_end = b.next ? b.next + PAIRS_BLOCK * sizeof(float) : NULL;
     b.rows = p->terms > 1 ? (PAIRS - 1) / (p->terms - 1) + 1 : PAIRS;
     b.rows = b.rows < PAIRS_STRIDE ? PAIRS_STRIDE : b.rows;
@@ -85,13 +83,11 @@ static inline void ask(beside *b)
     }
 }
 
-/* A list whose addresses are known early, and no masks: then the products do not wait. Returns what is copied next. */
-static inline const pairs_copy *copy_some(const pairs_copy *copy, const pairs_copy *end, int copies,
-                                          const uint16_t *from, uint16_t *to)
+/* From a list, so that addresses are known early, and without masks: then the products do not wait. */
+static inline void copy_some(pairs_copying *c)
 {
-    for (int i = 0; i < copies && copy < end; i++, copy++)
-        _mm512_storeu_si512(to + copy->to * PAIRS, _mm512_loadu_si512(from + copy->from * PAIRS));
-    return copy;
+    for (int i = 0; i < c->each && c->at < c->end; i++, c->at++)
+        _mm512_storeu_si512(c->to + c->at->to * PAIRS, _mm512_loadu_si512(c->from + c->at->from * PAIRS));
 }
 
 static inline void go_on(beside *b, const int how, int reads)
@@ -99,7 +95,7 @@ static inline void go_on(beside *b, const int how, int reads)
     enum { LINES = 8 };
     for (int i = 0; i < reads && b->read < b->end; i++, b->read += 64)
         __builtin_prefetch(b->read, 0, 2);
-    b->copy = copy_some(b->copy, b->copies_end, b->copies, b->from, b->to);
+    copy_some(&b->copying);
     if (how & FINISH) {
         finish_some(b, b->rows);
         ask(b);
@@ -125,7 +121,8 @@ static void end_beside(beside *b, const pairs_product *p)
     pairs_ahead *a = p->ahead;
     finish_some(b, PAIRS);
     a->read = b->read;
-    a->copy = b->copy;
+    if (a->copying)
+        *a->copying = b->copying;
     if (a->read >= a->end) {
         a->read = a->then;
         a->end = a->last;
@@ -239,8 +236,9 @@ static inline const char *fetch_sums(const char *at, const char *end)
     return at + LINES * 64;
 }
 
-static void both(const pairs_product *p)
+static inline __attribute__((always_inline)) void both(const pairs_product *p, const int copies)
 {
+    pairs_copying copying = copies ? *p->ahead->copying : (pairs_copying){ 0 };
     const uint16_t *a0 = p->a + p->tile[0] * PAIRS, *a1 = p->a + p->tile[1] * PAIRS;
     const uint16_t *b = p->b;
     pairs_ahead ahead = *p->ahead;
@@ -266,10 +264,13 @@ static void both(const pairs_product *p)
         load_term(a0 + p->offset[t], a1 + p->offset[t], b);
         next = fetch_sums(next, next_end);
         pairs_fetch(&ahead);
-        ahead.copy = copy_some(ahead.copy, ahead.copies_end, ahead.copies, ahead.from, ahead.to);
+        if (copies)
+            copy_some(&copying);
     }
     pairs_fetch(&ahead);
     *p->ahead = ahead;
+    if (copies)
+        *ahead.copying = copying;
     _tile_dpbf16ps(0, 4, 6);
     _tile_dpbf16ps(1, 4, 7);
     _tile_stored(0, p->c, 64);
@@ -280,8 +281,9 @@ static void both(const pairs_product *p)
     _tile_stored(3, p->c + 3 * QUARTER, 64);
 }
 
-static void one(const pairs_product *p)
+static inline __attribute__((always_inline)) void one(const pairs_product *p, const int copies)
 {
+    pairs_copying copying = copies ? *p->ahead->copying : (pairs_copying){ 0 };
     const uint16_t *b = p->b;
     pairs_ahead ahead = *p->ahead;
     if (p->add) {
@@ -298,17 +300,36 @@ static void one(const pairs_product *p)
         _tile_dpbf16ps(0, 4, 6);
         _tile_dpbf16ps(1, 4, 7);
         pairs_fetch(&ahead);
-        ahead.copy = copy_some(ahead.copy, ahead.copies_end, ahead.copies, ahead.from, ahead.to);
+        if (copies)
+            copy_some(&copying);
     }
     *p->ahead = ahead;
+    if (copies)
+        *ahead.copying = copying;
     _tile_stored(0, p->c, 64);
     _tile_stored(1, p->c + 2 * QUARTER, 64);
+}
+
+static void single(const pairs_product *p)
+{
+    if (p->rows <= 16)
+        one(p, 0);
+    else
+        both(p, 0);
+}
+
+static void single_copying(const pairs_product *p)
+{
+    if (p->rows <= 16)
+        one(p, 1);
+    else
+        both(p, 1);
 }
 
 static void product(const pairs_product *p)
 {
     if (p->blocks == 1 && !p->finish) {
-        (p->rows <= 16 ? one : both)(p);
+        (p->ahead->copying ? single_copying : single)(p);
         return;
     }
 

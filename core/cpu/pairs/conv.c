@@ -247,14 +247,18 @@ static int is_listed(const conv *c, int64_t number)
     return c->own.copies && (number + 1) * c->s.source.images <= c->s.used;
 }
 
-static void list_copies(const conv *c, const area *a, int64_t number, uint16_t *source, pairs_ahead *ahead)
+static pairs_copying copying_of(const conv *c, const area *a, int64_t number, uint16_t *source)
 {
     const pairs_source *s = &c->s.source;
-    ahead->copy = c->own.copy;
-    ahead->copies_end = c->own.copy + c->own.copies;
-    ahead->copies = (int)ceil_div(c->own.copies, group_terms(c));
-    ahead->from = input_of(c, a, number) + number * s->images * s->h * s->w * s->c;
-    ahead->to = source;
+    return (pairs_copying){ .at = c->own.copy, .end = c->own.copy + c->own.copies, .to = source,
+                            .from = input_of(c, a, number) + number * s->images * s->h * s->w * s->c,
+                            .each = (int)ceil_div(c->own.copies, group_terms(c)) };
+}
+
+static void copy_rest(pairs_copying *c)
+{
+    for (; c->at < c->end; c->at++)
+        memcpy(c->to + c->at->to * PAIRS, c->from + c->at->from * PAIRS, PAIRS * sizeof *c->to);
 }
 
 /* Groups, as long as there are any. The next one is taken before this one is computed. What is made first in each of
@@ -270,11 +274,13 @@ static void work(void *arg, int number, int worker)
         next = atomic_fetch_add(c->next, 1);
         pairs_ahead ahead = ahead_of(c, ((c->own.copies ? next : now) + c->threads) * c->s.source.images);
         is_made = i > 0 && is_listed(c, next);
-        if (is_made)
-            list_copies(c, &a, next, a.source[(i + 1) % 2], &ahead);
+        pairs_copying copying = { 0 };
+        if (is_made) {
+            copying = copying_of(c, &a, next, a.source[(i + 1) % 2]);
+            ahead.copying = &copying;
+        }
         compute(c, &a, now, a.source[i % 2], &ahead);
-        for (; ahead.copy < ahead.copies_end; ahead.copy++)
-            memcpy(ahead.to + ahead.copy->to * PAIRS, ahead.from + ahead.copy->from * PAIRS, PAIRS * sizeof *ahead.to);
+        copy_rest(&copying);
     }
 }
 

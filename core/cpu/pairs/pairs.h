@@ -19,6 +19,14 @@ enum { PAIRS = 32, PAIRS_BLOCK = PAIRS * PAIRS, PAIRS_HALF = PAIRS_BLOCK / 2, PA
 
 typedef struct pairs_copy { int32_t from, to; } pairs_copy;       /* pixels of 32 channels */
 
+/* Pixels that are copied meanwhile, `each` of them with each term. */
+typedef struct pairs_copying {
+    const pairs_copy *at, *end;           /* moves on */
+    const uint16_t *from;
+    uint16_t *to;
+    int each;
+} pairs_copying;
+
 /* Memory that will be needed soon, fetched a few lines with each term: products wait less for memory than the copies
    before and after them would. */
 typedef struct pairs_ahead {
@@ -29,11 +37,7 @@ typedef struct pairs_ahead {
     const char *y, *gate;     /* of pixel 0 */
     int64_t step;             /* bytes from pixel to pixel of y and gate */
     int reads, writes;        /* lines and pixels with each term */
-    /* moves on: pixels of 32 channels that are copied, so many with each term: where they lie in `from` and `to` */
-    const pairs_copy *copy, *copies_end;
-    const uint16_t *from;
-    uint16_t *to;
-    int copies;
+    pairs_copying *copying;   /* NULL: nothing is */
 } pairs_ahead;
 
 
