@@ -91,6 +91,10 @@ INLINE __m512i finished(V low, V high, __m512i x, const int gated, const int act
         __m512i v = (__m512i)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
         return _mm512_maskz_mov_epi16(_mm512_cmpgt_epi16_mask(x, _mm512_setzero_si512()), v);
     }
+    if (!gated && act == HZ_RELU) {               /* of NaN and of -0 the second operand is the result, as it should */
+        __m512 zero = _mm512_setzero_ps();
+        return (__m512i)_mm512_cvtne2ps_pbh(_mm512_max_ps(zero, (__m512)high), _mm512_max_ps(zero, (__m512)low));
+    }
     V at_low = v_widen((VH)_mm512_castsi512_si256(x)), at_high = v_widen((VH)_mm512_extracti64x4_epi64(x, 1));
     low = gated ? act_slope(low, at_low, act, alpha) : act_one(low, act, alpha);
     high = gated ? act_slope(high, at_high, act, alpha) : act_one(high, act, alpha);
@@ -102,16 +106,21 @@ INLINE void finish_rows(const pairs_finish *f, const float *c, int from, int to,
     V b0 = f->bias ? v_load(f->bias) : v_set(0), b1 = f->bias ? v_load(f->bias + 16) : v_set(0);
     V alpha = v_set(f->alpha);
     __mmask32 have = f->columns == PAIRS ? 0xffffffff : (1u << f->columns) - 1;
-    c += from * 16;
-    for (int r = from; r < to; r++, c += 16) {
-        if (f->ahead && r % PAIRS_STRIDE == 0)
-            pairs_fetch(f->ahead);
-        if (f->pixel[r] < 0 || f->pixel[r] >= f->limit)
+    const int32_t *pixel = f->pixel;
+    const uint16_t *gate = f->gate;
+    uint16_t *y = f->y;
+    pairs_ahead *ahead = f->ahead;
+    int64_t step = f->step;
+    uint64_t limit = (uint64_t)f->limit;
+    for (int r = from; r < to; r++) {
+        if (ahead && r % PAIRS_STRIDE == 0)
+            pairs_fetch(ahead);
+        if ((uint64_t)pixel[r] >= limit)          /* also where negative */
             continue;
-        int64_t at = f->pixel[r] * f->step;
-        __m512i x = gated ? _mm512_maskz_loadu_epi16(have, f->gate + at) : _mm512_setzero_si512();
-        __m512i v = finished(v_load(c) + b0, v_load(c + PAIRS_HALF) + b1, x, gated, act, alpha);
-        _mm512_mask_storeu_epi16(f->y + at, have, v);
+        int64_t at = pixel[r] * step;
+        __m512i x = gated ? _mm512_maskz_loadu_epi16(have, gate + at) : _mm512_setzero_si512();
+        __m512i v = finished(v_load(c + r * 16) + b0, v_load(c + PAIRS_HALF + r * 16) + b1, x, gated, act, alpha);
+        _mm512_mask_storeu_epi16(y + at, have, v);
     }
 }
 
@@ -160,15 +169,27 @@ static void copy(const uint16_t *x, int64_t step, int64_t pixels, int channels, 
         _mm512_storeu_si512(out + i * out_step, _mm512_maskz_loadu_epi16(have, x + i * step));
 }
 
+INLINE void lower_rows(const uint16_t *x, const int64_t *offset, const uint32_t *mask, const int rows, int64_t step,
+                       int64_t pixels, uint16_t *out)
+{
+    for (int64_t p = 0; p < pixels; p++, x += step, out += PAIRS) {
+        __m512i v = _mm512_setzero_si512();
+#pragma GCC unroll 8
+        for (int j = 0; j < rows; j++)
+            v = _mm512_mask_loadu_epi16(v, mask[j], x + offset[j]);
+        _mm512_storeu_si512(out, v);
+    }
+}
+
 static void lower(const uint16_t *x, const int64_t *offset, const uint32_t *mask, int rows, int64_t step,
                   int64_t pixels, uint16_t *out)
 {
-    for (int64_t p = 0; p < pixels; p++) {
-        __m512i v = _mm512_setzero_si512();
-        for (int j = 0; j < rows; j++)
-            v = _mm512_mask_loadu_epi16(v, mask[j], x + offset[j] + p * step);
-        _mm512_storeu_si512(out + p * PAIRS, v);
-    }
+    if (rows == 3) {                      /* all of 3x3 taps: then offsets and masks stay in registers */
+        int64_t at[3] = { offset[0], offset[1], offset[2] };
+        uint32_t bits[3] = { mask[0], mask[1], mask[2] };
+        lower_rows(x, at, bits, 3, step, pixels, out);
+    } else
+        lower_rows(x, offset, mask, rows, step, pixels, out);
 }
 
 INLINE void store_pixels(const uint16_t *a, const uint16_t *b, uint16_t *out)
