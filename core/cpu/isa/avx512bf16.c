@@ -59,11 +59,12 @@ INLINE void term(__m512 s[ROWS][2], const uint16_t *a, const uint16_t *b)
     }
 }
 
-/* 8 rows from `first` on. */
-static void rows(const pairs_product *p, int first)
+/* 8 rows from `first` on of block k. */
+static void rows(const pairs_product *p, int k, int first)
 {
     __m512 s[ROWS][2];
-    float *c = p->c + first * 16;
+    const uint16_t *a = p->a + (p->tile[2 * k + first / 16] + first % 16) * PAIRS;
+    float *c = pairs_sums(p, k) + first * 16;
 #pragma GCC unroll 8
     for (int r = 0; r < ROWS; r++) {
         s[r][0] = p->add ? _mm512_loadu_ps(c + r * 16) : _mm512_setzero_ps();
@@ -72,19 +73,13 @@ static void rows(const pairs_product *p, int first)
     for (int t = 0; t < p->terms; t++) {
         if (t % (PAIRS / ROWS) == first / ROWS)          /* each term once, though the rows come in turn */
             pairs_fetch(p->ahead);
-        term(s, p->a + p->offset[t] + first * PAIRS, p->b + t * PAIRS_BLOCK);
+        term(s, a + p->offset[t], p->b + t * PAIRS_BLOCK);
     }
 #pragma GCC unroll 8
     for (int r = 0; r < ROWS; r++) {
         _mm512_storeu_ps(c + r * 16, s[r][0]);
         _mm512_storeu_ps(c + PAIRS_HALF + r * 16, s[r][1]);
     }
-}
-
-static void product(const pairs_product *p)
-{
-    for (int r = 0; r < (p->rows <= 16 ? 16 : 32); r += ROWS)
-        rows(p, r);
 }
 
 /* ---- outputs ---- */
@@ -96,34 +91,55 @@ INLINE __m512i finished(V low, V high, __m512i x, const int gated, const int act
         __m512i v = (__m512i)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
         return _mm512_maskz_mov_epi16(_mm512_cmpgt_epi16_mask(x, _mm512_setzero_si512()), v);
     }
+    if (!gated && act == HZ_RELU) {               /* of NaN and of -0 the second operand is the result, as it should */
+        __m512 zero = _mm512_setzero_ps();
+        return (__m512i)_mm512_cvtne2ps_pbh(_mm512_max_ps(zero, (__m512)high), _mm512_max_ps(zero, (__m512)low));
+    }
     V at_low = v_widen((VH)_mm512_castsi512_si256(x)), at_high = v_widen((VH)_mm512_extracti64x4_epi64(x, 1));
     low = gated ? act_slope(low, at_low, act, alpha) : act_one(low, act, alpha);
     high = gated ? act_slope(high, at_high, act, alpha) : act_one(high, act, alpha);
     return (__m512i)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
 }
 
-INLINE void finish_rows(const pairs_finish *f, const float *c, const int gated, const int act)
+INLINE void finish_rows(const pairs_finish *f, const float *c, int from, int to, const int gated, const int act)
 {
     V b0 = f->bias ? v_load(f->bias) : v_set(0), b1 = f->bias ? v_load(f->bias + 16) : v_set(0);
     V alpha = v_set(f->alpha);
     __mmask32 have = f->columns == PAIRS ? 0xffffffff : (1u << f->columns) - 1;
-    for (int r = 0; r < PAIRS; r++, c += 16) {
-        if (f->ahead && r % PAIRS_STRIDE == 0)
-            pairs_fetch(f->ahead);
-        if (f->pixel[r] < 0 || f->pixel[r] >= f->limit)
+    const int32_t *pixel = f->pixel;
+    const uint16_t *gate = f->gate;
+    uint16_t *y = f->y;
+    pairs_ahead *ahead = f->ahead;
+    int64_t step = f->step;
+    uint64_t limit = (uint64_t)f->limit;
+    for (int r = from; r < to; r++) {
+        if (ahead && r % PAIRS_STRIDE == 0)
+            pairs_fetch(ahead);
+        if ((uint64_t)pixel[r] >= limit)          /* also where negative */
             continue;
-        int64_t at = f->pixel[r] * f->step;
-        __m512i x = gated ? _mm512_maskz_loadu_epi16(have, f->gate + at) : _mm512_setzero_si512();
-        __m512i v = finished(v_load(c) + b0, v_load(c + PAIRS_HALF) + b1, x, gated, act, alpha);
-        _mm512_mask_storeu_epi16(f->y + at, have, v);
+        int64_t at = pixel[r] * step;
+        __m512i x = gated ? _mm512_maskz_loadu_epi16(have, gate + at) : _mm512_setzero_si512();
+        __m512i v = finished(v_load(c + r * 16) + b0, v_load(c + PAIRS_HALF + r * 16) + b1, x, gated, act, alpha);
+        _mm512_mask_storeu_epi16(y + at, have, v);
     }
 }
 
-static void finish(const pairs_finish *f, const float *c)
+static void finish(const pairs_finish *f, const float *c, int from, int to)
 {
-#define FINISH(act) f->gate ? finish_rows(f, c, 1, act) : finish_rows(f, c, 0, act)
+#define FINISH(act) f->gate ? finish_rows(f, c, from, to, 1, act) : finish_rows(f, c, from, to, 0, act)
     EACH_ACT(f->act, FINISH)
 #undef FINISH
+}
+
+static void product(const pairs_product *p)
+{
+    pairs_finish f = p->finish ? *p->finish : (pairs_finish){ 0 };
+    for (int k = 0; k < p->blocks; k++, f.pixel += PAIRS) {
+        for (int r = 0; r < (k + 1 == p->blocks && p->rows <= 16 ? 16 : 32); r += ROWS)
+            rows(p, k, r);
+        if (p->finish)
+            finish(&f, pairs_sums(p, k), 0, PAIRS);
+    }
 }
 
 /* ---- pairs ---- */
@@ -146,22 +162,34 @@ INLINE void store_pairs(__m512i a, __m512i b, uint16_t *out)
     _mm512_storeu_si512(out + PAIRS, _mm512_permutex2var_epi16(a, _mm512_add_epi16(low, _mm512_set1_epi16(16)), b));
 }
 
-static void copy(const uint16_t *x, int64_t step, int64_t pixels, int channels, uint16_t *out)
+static void copy(const uint16_t *x, int64_t step, int64_t pixels, int channels, uint16_t *out, int64_t out_step)
 {
     __mmask32 have = channels >= PAIRS ? 0xffffffff : (1u << channels) - 1;
     for (int64_t i = 0; i < pixels; i++)
-        _mm512_storeu_si512(out + i * PAIRS, _mm512_maskz_loadu_epi16(have, x + i * step));
+        _mm512_storeu_si512(out + i * out_step, _mm512_maskz_loadu_epi16(have, x + i * step));
+}
+
+INLINE void lower_rows(const uint16_t *x, const int64_t *offset, const uint32_t *mask, const int rows, int64_t step,
+                       int64_t pixels, uint16_t *out)
+{
+    for (int64_t p = 0; p < pixels; p++, x += step, out += PAIRS) {
+        __m512i v = _mm512_setzero_si512();
+#pragma GCC unroll 8
+        for (int j = 0; j < rows; j++)
+            v = _mm512_mask_loadu_epi16(v, mask[j], x + offset[j]);
+        _mm512_storeu_si512(out, v);
+    }
 }
 
 static void lower(const uint16_t *x, const int64_t *offset, const uint32_t *mask, int rows, int64_t step,
                   int64_t pixels, uint16_t *out)
 {
-    for (int64_t p = 0; p < pixels; p++) {
-        __m512i v = _mm512_setzero_si512();
-        for (int j = 0; j < rows; j++)
-            v = _mm512_mask_loadu_epi16(v, mask[j], x + offset[j] + p * step);
-        _mm512_storeu_si512(out + p * PAIRS, v);
-    }
+    if (rows == 3) {                      /* all of 3x3 taps: then offsets and masks stay in registers */
+        int64_t at[3] = { offset[0], offset[1], offset[2] };
+        uint32_t bits[3] = { mask[0], mask[1], mask[2] };
+        lower_rows(x, at, bits, 3, step, pixels, out);
+    } else
+        lower_rows(x, offset, mask, rows, step, pixels, out);
 }
 
 INLINE void store_pixels(const uint16_t *a, const uint16_t *b, uint16_t *out)
@@ -289,8 +317,9 @@ INLINE void put_pairs(float *d, V v, const int odd)
 /* ---- the level ---- */
 
 static const cpu_pairs pairs = {
-    .begin = nothing, .end = nothing, .product = product, .finish = finish, .interleave = interleave,
-    .transpose = transpose, .copy = copy, .lower = lower, .pack_across = pack_across, .pack_along = pack_along,
+    .begin = nothing, .end = nothing, .product = product, .finish = finish, .blocks = 4, .terms = 9,
+    .interleave = interleave, .transpose = transpose, .copy = copy, .lower = lower,
+    .pack_across = pack_across, .pack_along = pack_along,
 };
 
 void cpu_micro_avx512bf16(cpu_micro *m)

@@ -189,10 +189,12 @@ static void advance(const grad *g, place *p, float *sums)
 static pairs_product product_at(const grad *g, const area *a, const place *p, int add)
 {
     int64_t move = g->s.group[0].offset[g->order[p->tap]];
+    static const int32_t tile[] = { 0, 16 };
     return (pairs_product){ .a = a->dy + (p->panel * g->depth + p->from * PAIRS) * PAIRS, .offset = g->offset,
-                            .c = p->sums, .b = pair_of(g, a, move & 1, p->i, p->from * (PAIRS / 2) + (move >> 1)),
-                            .terms = (int)p->terms, .rows = (int)min(PAIRS, g->outs - p->panel * PAIRS),
-                            .add = add || p->part > 0 };
+                            .tile = tile, .c = p->sums,
+                            .b = pair_of(g, a, move & 1, p->i, p->from * (PAIRS / 2) + (move >> 1)),
+                            .blocks = 1, .terms = (int)p->terms,
+                            .rows = (int)min(PAIRS, g->outs - p->panel * PAIRS), .add = add || p->part > 0 };
 }
 
 static void multiply(const grad *g, const area *a, float *sums, int add, pairs_ahead *ahead)

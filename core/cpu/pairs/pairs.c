@@ -52,34 +52,78 @@ static void add_tap(pairs_group *g, reach *r, tap_at *at, int tap, tap_at where)
 static void lay_out(pairs_source *s, const reach *r, int64_t oh, int64_t ow)
 {
     int64_t high = ceil_div(s->h, s->step_y), wide = ceil_div(s->w, s->step_x);
-    int64_t left = max(0, -r->x0), right = max(0, ow + r->x1 - wide);
+    s->left = max(0, -r->x0);
+    s->right = max(0, r->x1);
     s->above = max(0, -r->y0);
     s->rows = s->above + max(high, oh + max(0, r->y1));
-    s->pitch = max(wide + max(left, right), ow);
-    s->before = left;
+    s->pitch = max(wide + max(s->left, ow + r->x1 - wide), ow);
 }
 
-static void count_pixels(pairs_source *s)
+static int64_t row_tiles(const pairs_source *s, const pairs_group *g)
 {
-    s->plane = round_up(s->before + s->rows * s->images * s->pitch, 2);
-    s->pixels = round_up(s->step_y * s->step_x * s->plane + 2 * PAIRS, PAIRS);
+    return ceil_div(g->ow * s->images, PAIRS_TILE);
 }
 
-static void set_offsets(pairs_group *g, const pairs_source *s, const tap_at *at)
+int pairs_by_rows(const pairs_source *s, const pairs_group *g)
 {
-    for (int t = 0; t < g->taps; t++)
-        g->offset[t] = at[t].plane * s->plane + s->before + (at[t].y + s->above) * s->images * s->pitch + at[t].x;
+    return s->step_image == 1 && g->oh * row_tiles(s, g) < ceil_div(g->oh * s->images * s->pitch, PAIRS_TILE);
 }
 
-/* Images side by side: as many as fit, but enough groups for the threads. For the gradient to the weights about PART
-   outputs, so that rows of taps lie near each other. oh: rows of outputs. */
+int64_t pairs_tiles(const pairs_source *s, const pairs_group *g)
+{
+    return pairs_by_rows(s, g) ? g->oh * row_tiles(s, g) : ceil_div(g->oh * s->images * s->pitch, PAIRS_TILE);
+}
+
+int64_t pairs_tile(const pairs_source *s, const pairs_group *g, int64_t i)
+{
+    int64_t each = row_tiles(s, g);
+    return pairs_by_rows(s, g) ? i / each * s->images * s->pitch + i % each * PAIRS_TILE : i * PAIRS_TILE;
+}
+
+static void put_images(pairs_shape *s, int64_t images)
+{
+    pairs_source *p = &s->source;
+    p->images = images;
+    p->step_image = s->grad || p->lowered || s->flat ? p->pitch : 1;
+    p->step_column = p->step_image == 1 ? images : 1;
+    p->before = p->left * p->step_column;
+    p->plane = round_up(p->before + p->rows * images * p->pitch, 2);
+    p->pixels = round_up(p->step_y * p->step_x * p->plane + p->before + p->right * p->step_column + 2 * PAIRS, PAIRS);
+}
+
+static int64_t all_tiles(const pairs_shape *s)
+{
+    int64_t n = 0;
+    for (int i = 0; i < s->groups; i++)
+        n += pairs_tiles(&s->source, &s->group[i]);
+    return n;
+}
+
+/* As many images as fit, but enough groups for the threads; somewhat fewer if that saves tiles. For the gradient to the
+   weights about PART outputs, so that rows of taps lie near each other. oh: rows of outputs. */
 static void choose_images(pairs_shape *s, int64_t oh)
 {
     pairs_source *p = &s->source;
     int64_t each = (p->step_y * p->step_x * p->rows * p->pitch * p->runs * PAIRS + s->oh * s->ow * s->oc)
                    * (int64_t)sizeof(uint16_t);
-    int64_t fit = s->grad ? PART / max(oh * p->pitch, 1) : GROUP_BYTES / max(each, 1);
-    p->images = s->flat ? 1 : max(1, min(fit, s->items / WANTED));
+    int64_t fit = s->grad ? PART / max(oh * p->pitch, 1) : GROUP_BYTES / max(each, 1), best = 0, least = 0;
+    fit = s->flat ? 1 : max(1, min(fit, s->items / WANTED));
+    for (int64_t n = fit; n > fit / 2; n--) {
+        put_images(s, n);
+        int64_t tiles = s->grad ? 0 : all_tiles(s);
+        if (!best || tiles * best < least * n) {
+            best = n;
+            least = tiles;
+        }
+    }
+    put_images(s, best);
+}
+
+static void set_offsets(pairs_group *g, const pairs_source *s, const tap_at *at)
+{
+    for (int t = 0; t < g->taps; t++)
+        g->offset[t] = at[t].plane * s->plane + s->before + (at[t].y + s->above) * s->images * s->pitch
+                       + at[t].x * s->step_column;
 }
 
 static void forward_shape(pairs_shape *s, const cpu_window *v)
@@ -98,7 +142,6 @@ static void forward_shape(pairs_shape *s, const cpu_window *v)
         }
     lay_out(&s->source, &r, v->oh, v->ow);
     choose_images(s, v->oh);
-    count_pixels(&s->source);
     set_offsets(g, &s->source, at);
 }
 
@@ -123,7 +166,6 @@ static void back_shape(pairs_shape *s, const cpu_window *v)
     s->source.step_y = s->source.step_x = 1;
     lay_out(&s->source, &r, s->group[0].oh, s->group[0].ow);
     choose_images(s, s->group[0].oh);
-    count_pixels(&s->source);
     for (int i = 0; i < s->groups; i++)
         set_offsets(&s->group[i], &s->source, at[i]);
 }
@@ -138,7 +180,6 @@ static void plain_shape(pairs_shape *s, int64_t oh, int64_t ow)
     s->source.rows = oh;
     s->source.pitch = ow;
     choose_images(s, oh);
-    count_pixels(&s->source);
 }
 
 /* ---- a node ---- */
@@ -221,8 +262,13 @@ static void fill_row(const cpu_pairs *k, const pairs_source *s, const uint16_t *
 {
     int64_t wide = row ? ceil_div(s->w - px, s->step_x) : 0;
     if (wide)
-        k->copy(row + px * s->c + i * PAIRS, s->step_x * s->c, wide, (int)min(PAIRS, s->c - i * PAIRS), out);
-    zero_pixels(out + wide * PAIRS, s->pitch - wide);
+        k->copy(row + px * s->c + i * PAIRS, s->step_x * s->c, wide, (int)min(PAIRS, s->c - i * PAIRS), out,
+                s->step_column * PAIRS);
+    if (s->step_column == 1)
+        zero_pixels(out + wide * PAIRS, s->pitch - wide);
+    else
+        for (int64_t x = wide; x < s->pitch; x++)
+            zero_pixels(out + x * s->step_column * PAIRS, 1);
 }
 
 /* Run i of a plane. */
@@ -232,11 +278,11 @@ static void fill_plane(const cpu_pairs *k, const pairs_source *s, const uint16_t
     const uint16_t *end = out + s->plane * PAIRS;
     zero_pixels(out, s->before);
     out += s->before * PAIRS;
-    for (int64_t r = 0; r < s->rows; r++) {
+    for (int64_t r = 0; r < s->rows; r++, out += s->images * s->pitch * PAIRS) {
         int64_t y = (r - s->above) * s->step_y + plane / s->step_x;
-        for (int64_t n = n0; n < n0 + s->images; n++, out += s->pitch * PAIRS)
-            fill_row(k, s, n < n1 && r >= s->above && y < s->h ? x + (n * s->h + y) * s->w * s->c : NULL,
-                     plane % s->step_x, i, out);
+        for (int64_t n = 0; n < s->images; n++)
+            fill_row(k, s, n0 + n < n1 && r >= s->above && y < s->h ? x + ((n0 + n) * s->h + y) * s->w * s->c : NULL,
+                     plane % s->step_x, i, out + n * s->step_image * PAIRS);
     }
     zero_pixels(out, (end - out) / PAIRS);
 }
@@ -315,4 +361,27 @@ void pairs_fill(const cpu_pairs *k, const pairs_shape *s, const uint16_t *x, int
             pairs_fill_plane(k, s, x, n0, n1, p, i, out + p * to->plane * PAIRS);
         zero_pixels(out + planes * to->plane * PAIRS, to->pixels - planes * to->plane);
     }
+}
+
+/* ---- the same as a list ---- */
+
+int64_t pairs_copies(const cpu_pairs *k, const pairs_shape *s)
+{
+    const pairs_source *p = &s->source;
+    return !k->overlaps || s->flat || p->lowered || p->c % PAIRS ? 0 : p->images * p->h * p->w * p->runs;
+}
+
+void pairs_list_copies(const pairs_shape *s, pairs_copy *list)
+{
+    const pairs_source *p = &s->source;
+    for (int64_t n = 0; n < p->images; n++)
+        for (int64_t y = 0; y < p->h; y++)
+            for (int64_t x = 0; x < p->w; x++) {
+                int64_t plane = y % p->step_y * p->step_x + x % p->step_x;
+                int64_t to = plane * p->plane + p->before + (y / p->step_y + p->above) * p->images * p->pitch
+                             + n * p->step_image + x / p->step_x * p->step_column;
+                for (int64_t i = 0; i < p->runs; i++)
+                    *list++ = (pairs_copy){ .from = (int32_t)(((n * p->h + y) * p->w + x) * p->runs + i),
+                                            .to = (int32_t)(i * p->pixels + to) };
+            }
 }

@@ -4,16 +4,28 @@
    inputs of consecutive outputs lie side by side. Then a product is 32 outputs by 32 channels over a list of taps,
    and a tap is an offset into the source. Everything a product reads is 64 bytes wide and follows on; what it works
    on is cut so that the weights stay in the first-level cache.
-   In a source the images of a group stand side by side: pixel (plane p, row r, image g, column x) is number
-   p*plane + before + ((r + above)*images + g)*pitch + x. Outputs are numbered q = (y*images + g)*pitch + x;
-   those with x beyond the image's width are computed with the others and thrown away. One column of zeros between
-   two images serves both. */
+   In a source pixel (plane p, row r, image g, column x) is number p*plane + before + (r + above)*images*pitch
+   + g*step_image + x*step_column. For the gradient to the weights the images of a group stand side by side
+   (step_column 1): one column of zeros between two images serves both. Else they lie within each other (step_image 1),
+   so that 16 consecutive pixels, a tile, may be a part of a row that has no zeros in it. An output has the number that
+   the pixel of its row and column would have without what lies before and above. Tiles of outputs follow each other, or
+   begin anew in each row if these are fewer; what lies beyond a row is computed and thrown away. */
 #ifndef HZ_CPU_PAIRS_H
 #define HZ_CPU_PAIRS_H
 #include "cpu/micro.h"
 
 enum { PAIRS = 32, PAIRS_BLOCK = PAIRS * PAIRS, PAIRS_HALF = PAIRS_BLOCK / 2, PAIRS_TAPS = 64, PAIRS_GROUPS = 4,
-       PAIRS_STRIDE = 4 };
+       PAIRS_STRIDE = 4, PAIRS_TILE = 16, PAIRS_TERMS = 18 };
+
+typedef struct pairs_copy { int32_t from, to; } pairs_copy;       /* pixels of 32 channels */
+
+/* Pixels that are copied meanwhile, `each` of them with each term. */
+typedef struct pairs_copying {
+    const pairs_copy *at, *end;           /* moves on */
+    const uint16_t *from;
+    uint16_t *to;
+    int each;
+} pairs_copying;
 
 /* Memory that will be needed soon, fetched a few lines with each term: products wait less for memory than the copies
    before and after them would. */
@@ -25,20 +37,9 @@ typedef struct pairs_ahead {
     const char *y, *gate;     /* of pixel 0 */
     int64_t step;             /* bytes from pixel to pixel of y and gate */
     int reads, writes;        /* lines and pixels with each term */
+    pairs_copying *copying;   /* NULL: nothing is */
 } pairs_ahead;
 
-/* c[r][j] (+)= sum over terms t and k < 32 of a[offset[t] + r*32 + k] * b[t][k][j], r < rows, j < 32. b[t] lies
-   as (16, 32, 2): pairs of k side by side; c as (2, 32, 16): the first half of all rows, then the second. Where
-   rows <= 16 only 16 rows of a and c are touched, else 32. */
-typedef struct pairs_product {
-    const uint16_t *a;        /* pixels of 32 */
-    const uint16_t *b;        /* (terms,16,32,2) */
-    const int64_t *offset;    /* (terms), elements of a */
-    float *c;                 /* (2,32,16) */
-    int terms, rows, add;
-    const float *next;        /* sums that the next product adds to, fetched into the first-level cache; NULL: none */
-    pairs_ahead *ahead;
-} pairs_product;
 
 /* How the sums of 32 outputs become outputs: y = act(c + bias), or where there is a gate the activation's gradient,
    c * act'(gate). */
@@ -55,19 +56,38 @@ typedef struct pairs_finish {
     pairs_ahead *ahead;       /* with every PAIRS_STRIDE outputs; NULL: not here */
 } pairs_finish;
 
+/* For each block of 32 outputs: c[r][j] (+)= sum over terms t and k < 32 of a[offset[t] + r'*32 + k] * b[t][k][j],
+   r < 32, j < 32, where r' counts from the block's first tile on, and for r >= 16 from its second. b[t] lies as
+   (16, 32, 2): pairs of k side by side; a block of c as (2, 32, 16): the first half of all rows, then the second. The
+   blocks of c follow each other. Where `rows` <= 16 only 16 rows of a and c are touched in the last block. Sums that
+   become outputs at once are needed no longer: of those two blocks are kept, in turn. */
+typedef struct pairs_product {
+    const uint16_t *a;        /* pixels of 32 */
+    const uint16_t *b;        /* (terms,16,32,2) */
+    const int64_t *offset;    /* (terms), elements of a */
+    const int32_t *tile;      /* (2*blocks), pixels of a */
+    float *c;                 /* (blocks,2,32,16); (2,2,32,16) where sums neither are added to nor stay */
+    int blocks, terms, rows, add;
+    const pairs_finish *finish;   /* of the first block, the others' pixels follow; NULL: sums are all */
+    const float *next;        /* sums that the next product adds to, fetched into the first-level cache; NULL: none */
+    pairs_ahead *ahead;
+} pairs_product;
+
 /* Micro-kernels of one level. */
 typedef struct cpu_pairs {
     void (*begin)(void);                  /* before the products of a task, and after them */
     void (*end)(void);
     void (*product)(const pairs_product *p);
-    void (*finish)(const pairs_finish *f, const float *c);
+    void (*finish)(const pairs_finish *f, const float *c, int from, int to);       /* outputs from..to-1 of a block */
+    int overlaps;                         /* 1: copies beside products take no time of their own */
+    int blocks, terms;                    /* of a product at most, as caches have room; terms <= PAIRS_TERMS */
     /* pixels of 32 channels, (2*pairs,32) -> (pairs,32,2); odd, NULL: not wanted, the same from the second pixel
        on and a zero behind the last */
     void (*interleave)(const uint16_t *x, int64_t pairs, uint16_t *even, uint16_t *odd);
     /* 16 channels of 32 pixels -> (16,32); sum[channel] += the sum of the pixels; NULL: not wanted */
     void (*transpose)(const uint16_t *const *pixel, uint16_t *out, float *sum);
-    /* channels of pixels `step` elements apart -> (pixels,32), zeros behind the channels */
-    void (*copy)(const uint16_t *x, int64_t step, int64_t pixels, int channels, uint16_t *out);
+    /* channels of pixels `step` elements apart -> 32 of pixels `out_step` elements apart, zeros behind the channels */
+    void (*copy)(const uint16_t *x, int64_t step, int64_t pixels, int channels, uint16_t *out, int64_t out_step);
     /* out[p][k] = x[offset[j] + p*step + k] where bit k of mask[j] is set, j < rows, zero where of none;
        p < pixels, k < 32 */
     void (*lower)(const uint16_t *x, const int64_t *offset, const uint32_t *mask, int rows, int64_t step,
@@ -82,7 +102,8 @@ typedef struct pairs_source {
     int64_t h, w, c;                      /* of an image, (h,w,c) */
     int64_t step_y, step_x;               /* phases: plane (py,px) holds rows y*step_y + py, columns x*step_x + px */
     int64_t images, runs;                 /* of a group; runs of 32 channels, the last one filled up with zeros */
-    int64_t pitch, rows, above, before, plane;
+    int64_t pitch, rows, above, left, right, before, plane;
+    int64_t step_image, step_column;
     int64_t pixels;                       /* of all planes, with what products read beyond; from run to run */
     int lowered;                          /* 1: a pixel holds all kh*kw*c inputs of one output; plane (oh,ow) */
     cpu_window window;                    /* lowered: where they come from */
@@ -108,12 +129,50 @@ typedef struct pairs_shape {
 
 /* The node's geometry; 0 if it is none that is computed here. dw: that of the forward direction. */
 int pairs_shape_of(const hz_work *w, const cpu_micro *m, pairs_shape *s);
+/* Tiles of a group's outputs, whether they begin anew in each row, and where tile i begins. */
+int pairs_by_rows(const pairs_source *s, const pairs_group *g);
+int64_t pairs_tiles(const pairs_source *s, const pairs_group *g);
+int64_t pairs_tile(const pairs_source *s, const pairs_group *g, int64_t i);
 /* Sets `used` and `last` for a call. */
 void pairs_use(pairs_shape *s, const hz_work *w, const cpu_call *c);
 /* Rewrites items n0..n1-1 of x: all of them, or run i of a plane. */
 void pairs_fill_plane(const cpu_pairs *k, const pairs_shape *s, const uint16_t *x, int64_t n0, int64_t n1,
                       int64_t plane, int64_t i, uint16_t *out);
 void pairs_fill(const cpu_pairs *k, const pairs_shape *s, const uint16_t *x, int64_t n0, int64_t n1, uint16_t *out);
+
+/* Copies that make the source of a full group, but for its zeros, where they take no time beside products; else 0. */
+int64_t pairs_copies(const cpu_pairs *k, const pairs_shape *s);
+void pairs_list_copies(const pairs_shape *s, pairs_copy *list);
+
+/* Panels of output channels; outputs that are computed for a group of images, and with what fills up the last 32. */
+static inline int64_t pairs_panels(const pairs_shape *s) { return ceil_div(s->oc, PAIRS); }
+static inline int64_t pairs_outputs(const pairs_shape *s, const pairs_group *g)
+{
+    return pairs_tiles(&s->source, g) * PAIRS_TILE;
+}
+static inline int64_t pairs_listed(const pairs_shape *s, const pairs_group *g)
+{
+    return round_up(pairs_outputs(s, g), PAIRS);
+}
+
+/* pack.c: what a node keeps. */
+typedef struct pairs_memory {
+    uint16_t *weights;        /* [group][panel][run][tap](16,32,2) */
+    float *bias;              /* (32*panels), zeros behind the channels */
+    int32_t *pixel, *tile;    /* [group][output], [group][tile]: where they lie in the images, -1 for none, and in the
+                                 source */
+    pairs_copy *copy;
+    int64_t copies;
+} pairs_memory;
+pairs_memory pairs_memory_at(const cpu_pairs *k, const pairs_shape *s, void *memory);
+size_t pairs_memory_bytes(const cpu_pairs *k, const pairs_shape *s);
+void pairs_pack(const hz_work *w, const cpu_call *c);
+
+/* Where the sums of block k lie. */
+static inline float *pairs_sums(const pairs_product *p, int k)
+{
+    return p->c + (p->finish && !p->add ? k % 2 : k) * PAIRS_BLOCK;
+}
 
 static inline void pairs_fetch(pairs_ahead *a)
 {

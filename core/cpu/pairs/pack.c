@@ -1,0 +1,121 @@
+/* pack.c: what a node of kernel "pairs" keeps from call to call (pairs.h): weights as bf16, packed once per version of
+   the parameters, [group][panel][run][tap][16][32][2]; the bias; and lists that follow from the shape alone. */
+#include "cpu/pairs/pairs.h"
+#include <string.h>
+
+typedef struct packing {
+    const cpu_pairs *k;
+    const pairs_shape *s;
+    const float *w;           /* (O,taps,inputs) */
+    uint16_t *to;             /* [group][panel][run][tap](16,32,2) */
+    int64_t taps, inputs;
+    int64_t depth;            /* what the sums run over: inputs forward, O backward */
+    int back;
+} packing;
+
+/* One panel, all groups. */
+static void pack_panel(void *arg, int panel, int worker)
+{
+    const packing *p = arg;
+    const pairs_source *source = &p->s->source;
+    int columns = (int)min(PAIRS, p->s->oc - (int64_t)panel * PAIRS);
+    uint16_t *to = p->to;
+    for (int i = 0; i < p->s->groups; i++) {
+        const pairs_group *g = &p->s->group[i];
+        uint16_t *out = to + panel * g->taps * source->runs * PAIRS_BLOCK;
+        for (int64_t k = 0; k < source->runs * PAIRS; k += PAIRS)
+            for (int t = 0; t < g->taps; t++, out += PAIRS_BLOCK) {
+                int have = (int)max(0, min(PAIRS, p->depth - k));
+                int64_t column = (int64_t)panel * PAIRS, tap = p->taps == 1 ? 0 : g->tap[t];
+                if (p->back)
+                    p->k->pack_along(p->w + (k * p->taps + tap) * p->inputs + column, p->taps * p->inputs, columns,
+                                     have, out);
+                else
+                    p->k->pack_across(p->w + (column * p->taps + tap) * p->inputs + k, p->taps * p->inputs, columns,
+                                      have, out);
+            }
+        to += pairs_panels(p->s) * g->taps * source->runs * PAIRS_BLOCK;
+    }
+}
+
+static size_t weight_elements(const pairs_shape *s)
+{
+    int64_t taps = 0;
+    for (int i = 0; i < s->groups; i++)
+        taps += s->group[i].taps;
+    return (size_t)(pairs_panels(s) * taps * s->source.runs * PAIRS_BLOCK);
+}
+
+static int64_t listed_in_all(const pairs_shape *s)
+{
+    int64_t n = 0;
+    for (int i = 0; i < s->groups; i++)
+        n += pairs_listed(s, &s->group[i]);
+    return n;
+}
+
+pairs_memory pairs_memory_at(const cpu_pairs *k, const pairs_shape *s, void *memory)
+{
+    int64_t listed = listed_in_all(s);
+    pairs_memory m = { .weights = memory };
+    m.bias = (float *)(m.weights + weight_elements(s));
+    m.pixel = (int32_t *)(m.bias + pairs_panels(s) * PAIRS);
+    m.tile = m.pixel + listed;
+    m.copy = (pairs_copy *)(m.tile + listed / PAIRS_TILE);
+    m.copies = pairs_copies(k, s);
+    return m;
+}
+
+size_t pairs_memory_bytes(const cpu_pairs *k, const pairs_shape *s)
+{
+    int64_t listed = listed_in_all(s);
+    return line_bytes(weight_elements(s) * sizeof(uint16_t) + (size_t)(pairs_panels(s) * PAIRS) * sizeof(float)
+                      + (size_t)(listed + listed / PAIRS_TILE) * sizeof(int32_t)
+                      + (size_t)pairs_copies(k, s) * sizeof(pairs_copy));
+}
+
+/* Where output q of a tile in row `row` lies in the images of a task, -1 where it does not exist. */
+static int32_t pixel_of(const pairs_shape *s, const pairs_group *g, int64_t q, int64_t row)
+{
+    const pairs_source *p = &s->source;
+    int64_t width = p->images * p->pitch, y = q / width, at = q % width, inner = p->step_image == 1;
+    int64_t n = inner ? at % p->images : at / p->pitch, x = inner ? at / p->images : at % p->pitch;
+    if (y != row && pairs_by_rows(p, g))
+        return -1;
+    return y < g->oh && x < g->ow ? (int32_t)((n * s->oh + g->y0 + y * g->dy) * s->ow + g->x0 + x * g->dx) : -1;
+}
+
+/* Of each group the pixels of its outputs; then of each the tiles. What fills up is the last tile again. */
+static void list_outputs(const pairs_shape *s, int32_t *pixel, int32_t *tile)
+{
+    for (const pairs_group *g = s->group; g < s->group + s->groups; g++) {
+        int64_t tiles = pairs_tiles(&s->source, g), width = s->source.images * s->source.pitch;
+        for (int64_t i = 0; i < pairs_listed(s, g) / PAIRS_TILE; i++) {
+            int64_t q = pairs_tile(&s->source, g, min(i, tiles - 1));
+            *tile++ = (int32_t)q;
+            for (int64_t j = 0; j < PAIRS_TILE; j++)
+                *pixel++ = i < tiles ? pixel_of(s, g, q + j, q / width) : -1;
+        }
+    }
+}
+
+void pairs_pack(const hz_work *w, const cpu_call *c)
+{
+    pairs_shape s;
+    if (!pairs_shape_of(w, c->micro, &s))
+        return;
+    int back = w->op == OP_conv2d_dx || w->op == OP_dense_dx;
+    const hz_arg *weights = &w->in[1];
+    packing p = { .k = c->micro->pairs, .s = &s, .w = weights->data, .to = c->memory, .taps = s.taps, .back = back };
+    p.inputs = cpu_size(weights, 1, weights->ndim) / p.taps;
+    p.depth = back ? weights->shape[0] : p.inputs;
+    team_run((int)pairs_panels(&s), pack_panel, &p);
+    pairs_memory m = pairs_memory_at(p.k, &s, c->memory);
+    list_outputs(&s, m.pixel, m.tile);
+    if (m.copies)
+        pairs_list_copies(&s, m.copy);
+    if (!back && w->nin > 2 && w->in[2].data) {
+        memset(m.bias, 0, (size_t)(pairs_panels(&s) * PAIRS) * sizeof(float));
+        memcpy(m.bias, w->in[2].data, (size_t)s.oc * sizeof(float));
+    }
+}
