@@ -99,8 +99,9 @@ static int64_t all_tiles(const pairs_shape *s)
     return n;
 }
 
-/* As many images as fit, but enough groups for the threads; somewhat fewer if that saves tiles. For the gradient to the
-   weights about PART outputs, so that rows of taps lie near each other. oh: rows of outputs. */
+/* As many images as fit, but enough groups for the threads; somewhat fewer if that saves tiles, unless something is
+   added up by groups: then the order of sums stays. For the gradient to the weights about PART outputs, so that rows of
+   taps lie near each other. oh: rows of outputs. */
 static void choose_images(pairs_shape *s, int64_t oh)
 {
     pairs_source *p = &s->source;
@@ -108,9 +109,9 @@ static void choose_images(pairs_shape *s, int64_t oh)
                    * (int64_t)sizeof(uint16_t);
     int64_t fit = s->grad ? PART / max(oh * p->pitch, 1) : GROUP_BYTES / max(each, 1), best = 0, least = 0;
     fit = s->flat ? 1 : max(1, min(fit, s->items / WANTED));
-    for (int64_t n = fit; n > fit / 2; n--) {
+    for (int64_t n = fit; n > (s->sums ? fit - 1 : fit / 2); n--) {
         put_images(s, n);
-        int64_t tiles = s->grad ? 0 : all_tiles(s);
+        int64_t tiles = s->sums ? 0 : all_tiles(s);
         if (!best || tiles * best < least * n) {
             best = n;
             least = tiles;
@@ -210,6 +211,7 @@ int pairs_shape_of(const hz_work *w, const cpu_micro *m, pairs_shape *s)
         v = back ? cpu_window_of(&w->attr.window, out, in) : cpu_window_of(&w->attr.window, in, out);
     memset(s, 0, sizeof *s);
     s->grad = grad;
+    s->sums = grad || cpu_tail_bytes(w, 1) > 0;
     s->taps = v.kh * v.kw;
     s->flat = v.kh * v.kw * v.sh * v.sw == 1;
     s->items = in->shape[0];

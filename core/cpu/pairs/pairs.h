@@ -119,7 +119,8 @@ typedef struct pairs_group {
 typedef struct pairs_shape {
     pairs_source source;
     pairs_group group[PAIRS_GROUPS];
-    int groups, grad;                     /* grad: 1 for the gradient to the weights */
+    int groups, grad, sums;               /* grad: 1 for the gradient to the weights; sums: something is added up over
+                                             groups of images, or by tails */
     int64_t taps;                         /* of the weights as they are read: 1 where lowered or flat */
     int64_t oh, ow, oc;                   /* output image */
     int64_t items;                        /* images of a full batch; flat: runs of `run` pixels */
