@@ -168,6 +168,34 @@ START_TEST(fast_convolutions_match_reference)
 }
 END_TEST
 
+/* Many groups of images for each worker, of whole runs of 32 channels: sources follow each other in two places. */
+static const wcase grouped[] = {
+    { OP_conv2d, "n70,8,8,32 N64,3,3,32 N64", "o70,8,8,64", CONV(3, 1, HZ_SAME, .act = HZ_RELU) },
+    { OP_conv2d, "n70,9,16,64 N48,3,3,64 N48", "o70,5,8,48", CONV(3, 2, HZ_SAME) },
+    { OP_conv2d, "n67,6,4,96 N32,5,5,96 -", "o67,6,4,32", CONV(5, 1, HZ_SAME, .act = HZ_ELU) },
+    { OP_conv2d_dx, "n70,8,8,32 N32,3,3,64 n70,8,8,64", "o70,8,8,64", CONV(3, 1, HZ_SAME, .act = HZ_RELU) },
+    { OP_conv2d_dx, "n70,5,8,64 N64,3,3,32", "o70,9,16,32", CONV(3, 2, HZ_SAME) },
+};
+
+START_TEST(groups_match_reference)
+{
+    if (!has_level(levels[_i]))
+        return;
+    for (size_t i = 0; i < sizeof grouped / sizeof *grouped; i++) {
+        work k;
+        work_make(&k, &grouped[i], HZ_F32);
+        int64_t batch = k.w.in[0].shape[0];
+        work_free(&k);
+        for (int threads = 1; threads <= 3; threads++) {
+            hz_cpu_set_threads(threads);
+            compare(&grouped[i], "pairs", levels[_i], batch, batch);
+            compare(&grouped[i], "pairs", levels[_i], batch / 2, batch);
+            compare(&grouped[i], "pairs", levels[_i], 1, batch);
+        }
+    }
+}
+END_TEST
+
 static void same_bits(const wcase *t, const char *kernel)
 {
     work one, many, truth;
@@ -196,6 +224,8 @@ START_TEST(threads_do_not_change_bits)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         if (wanted(&cases[i]))
             same_bits(&cases[i], "pairs");
+    for (size_t i = 0; i < sizeof grouped / sizeof *grouped; i++)
+        same_bits(&grouped[i], "pairs");
     for (size_t i = 0; i < sizeof fast / sizeof *fast; i++) {
         same_bits(&fast[i], "winopairs");
         same_bits(&fast[i], "wino");
@@ -206,5 +236,6 @@ END_TEST
 int main(void)
 {
     return RUN_SUITE("pairs", EACH(cases_match_reference, levels), EACH(random_convolutions_match_reference, levels),
-                     EACH(fast_convolutions_match_reference, levels), EACH(threads_do_not_change_bits, levels));
+                     EACH(fast_convolutions_match_reference, levels), EACH(groups_match_reference, levels),
+                     EACH(threads_do_not_change_bits, levels));
 }
