@@ -1,7 +1,7 @@
 /* conv.c: kernel "pairs", conv2d, conv2d_dx, dense and dense_dx over bf16 (pairs.h). Workers take one group of images
    after the other: their source is made in scratch, beside the products of the group before where that hides it. Then
-   some blocks of 32 outputs are taken together, for each panel of 32 output channels and about 9 terms: the weights of
-   these, 18 KB, lie in the first-level cache and serve all the blocks. */
+   some blocks of 32 outputs are taken together, for each panel of 32 output channels and 9 or 12 terms: the weights of
+   these, 18 or 24 KB, lie in the first-level cache and serve all the blocks. */
 #include "cpu/pairs/pairs.h"
 #include <stdatomic.h>
 #include <string.h>
