@@ -63,7 +63,47 @@ typedef uint32_t VW __attribute__((vector_size(4 * LANES), may_alias));
 typedef uint16_t VH __attribute__((vector_size(2 * LANES), may_alias));
 typedef uint16_t VHU __attribute__((vector_size(2 * LANES), may_alias, aligned(2)));   /* unaligned, in memory */
 
-INLINE V v_widen(VH h) { return (V)(__builtin_convertvector(h, VW) << 16); }
+/* By instructions of their own: the compiler makes several of a conversion by the extension. */
+INLINE VI v_words(VH h)
+{
+#if defined __AVX512F__
+    return (VI)_mm512_cvtepu16_epi32((__m256i)h);
+#elif defined __AVX2__
+    return (VI)_mm256_cvtepu16_epi32((__m128i)h);
+#else
+    return __builtin_convertvector(h, VI);
+#endif
+}
+/* The first n of bytes, 0 <= n <= LANES; the others are 0. */
+INLINE VI v_bytes(const uint8_t *p, int n)
+{
+#ifdef __AVX512F__
+    return (VI)_mm512_cvtepu8_epi32(n == LANES ? _mm_loadu_si128((const __m128i *)p)
+                                               : _mm_maskz_loadu_epi8(FIRST(n), p));
+#else
+    uint8_t byte[8] = { 0 };
+    memcpy(byte, p, n == LANES ? LANES : (size_t)n);
+#ifdef __AVX2__
+    return (VI)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)byte));
+#else
+    typedef uint8_t VB __attribute__((vector_size(LANES)));
+    VB small;
+    memcpy(&small, byte, LANES);
+    return __builtin_convertvector(small, VI);
+#endif
+#endif
+}
+
+/* The same in 16 bits. */
+INLINE VH v_bytes_half(const uint8_t *p, int n)
+{
+    typedef uint8_t VB __attribute__((vector_size(LANES)));
+    VB small = { 0 };
+    memcpy(&small, p, n == LANES ? LANES : (size_t)n);
+    return __builtin_convertvector(small, VH);
+}
+
+INLINE V v_widen(VH h) { return (V)(v_words(h) << 16); }
 #ifdef __AVX512F__
 INLINE __m256i v_narrow_bits(__m512 v)
 {

@@ -18,6 +18,7 @@
 #define s_store_product v_store_part
 #define S_FROM(x) (x)
 #define S_INT int32_t
+#define s_bytes v_bytes
 #include "cpu/pointwise/stored.inc.h"
 
 #include "cpu/pointwise/bf16.inc.h"

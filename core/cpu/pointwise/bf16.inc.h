@@ -6,6 +6,7 @@
 #define s_store_product v_store_product_bf16
 #define S_FROM(x) f32_to_bf16(x)
 #define S_INT int16_t
+#define s_bytes v_bytes_half
 #include "cpu/pointwise/stored.inc.h"
 #ifdef __AVX512BW__
 #include "cpu/pointwise/pool_bf16.inc.h"

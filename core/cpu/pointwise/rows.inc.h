@@ -57,10 +57,7 @@ static void F(pool_max)(void *y, uint8_t *argmax, const void *x, const cpu_taps 
 
 INLINE void F(pool_max_grad_part)(int64_t c, int have, float *dx, const S *dy, const uint8_t *argmax, const cpu_taps *t)
 {
-    typedef uint8_t VB __attribute__((vector_size(LANES)));
-    VB small = { 0 };
-    memcpy(&small, argmax + c, (size_t)have);
-    VI at = __builtin_convertvector(small, VI);
+    VI at = v_bytes(argmax + c, have);
     V d = s_part(dy + c, have);
     for (int ky = t->ky0; ky < t->ky1; ky++)
         for (int kx = t->kx0; kx < t->kx1; kx++) {
@@ -78,18 +75,18 @@ static void F(pool_max_grad)(float *dx, const void *dy, const uint8_t *argmax, c
 INLINE void F(pool_max_back_part)(int64_t c, int have, S *dx, const S *dy, const uint8_t *argmax, const cpu_taps *t,
                                   const int ky1, const int kx1)
 {
-    typedef uint8_t VB __attribute__((vector_size(LANES)));
     typedef S_INT VS __attribute__((vector_size(sizeof(S) * LANES)));
     size_t bytes = (size_t)have * sizeof(S);
-    VB small = { 0 };
-    VS d = { 0 };
-    memcpy(&small, argmax + c, have == LANES ? LANES : (size_t)have);
+    v_fetch(argmax + c);
+    v_fetch(dy + c);
+    VS at = (VS)s_bytes(argmax + c, have), d = { 0 };
     memcpy(&d, dy + c, have == LANES ? sizeof d : bytes);
-    VS at = __builtin_convertvector(small, VS);
     for (int ky = t->ky0; ky < ky1; ky++)
         for (int kx = t->kx0; kx < kx1; kx++) {
+            S *to = dx + ky * t->row + kx * t->column + c;
             VS v = (VS)(at == (S_INT)(ky * t->kw + kx)) & d;
-            memcpy(dx + ky * t->row + kx * t->column + c, &v, have == LANES ? sizeof v : bytes);
+            v_fetch_written(to);
+            memcpy(to, &v, have == LANES ? sizeof v : bytes);
         }
 }
 
@@ -284,8 +281,10 @@ INLINE void F(norm_apply_part)(int64_t c, int have, S *y, const S *x, const S *d
     v_fetch(x + c);
     v_fetch_written(y + c);
     V v = F(norm_at)(c, have, x, k);
-    if (d)
+    if (d) {
+        v_fetch(d + c);
         v = v_fma(s_part(d + c, have), v_part(k->g + c, have), v);
+    }
     s_store_part(y + c, v, have);
 }
 

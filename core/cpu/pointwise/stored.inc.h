@@ -3,7 +3,8 @@
      s_part, s_store_part          V from and to the first n elements, 0 <= n <= LANES
      s_store_product               the same of a product of an S and a number that is no NaN
      S_FROM(x)                     S of one float
-     S_INT                         a signed integer of its size */
+     S_INT                         a signed integer of its size
+     s_bytes                       a vector of them from the first n of bytes */
 
 /* ---- activations ---- */
 
@@ -62,7 +63,7 @@ INLINE void F(dropout_part)(int64_t i, int have, S *y, const S *x, uint8_t *mask
         int left = have - j * LANES, n = left >= LANES ? LANES : left > 0 ? left : 0;
         VH halves;
         memcpy(&halves, (const char *)&words[j / 2] + j % 2 * sizeof halves, sizeof halves);
-        VI number = __builtin_convertvector(halves, VI);
+        VI number = v_words(halves);
         s_store_product(y + at, (V)((number >= least) & (VI)(s_part(x + at, n) * scale)), n);
         keep_bits(bits, j, number, (VI){ 0 } + least);
     }
@@ -137,3 +138,4 @@ static const cpu_stored F(stored) = {
 #undef s_store_product
 #undef S_FROM
 #undef S_INT
+#undef s_bytes
