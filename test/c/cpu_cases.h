@@ -50,6 +50,7 @@ static const wcase cases[] = {
     { OP_conv2d_dx, "n2,9,10,34 N34,3,3,36 n2,9,10,36", "o2,9,10,36", CONV(3, 1, HZ_SAME, .act = HZ_ELU, .alpha = 2) },
     { OP_conv2d_dx, "n2,5,5,34 N34,3,3,36 n2,9,10,36", "o2,9,10,36", CONV(3, 2, HZ_SAME, .act = HZ_TANH) },
     { OP_conv2d_dx, "n2,9,10,34 N34,3,3,36 n2,9,10,36", "o2,9,10,36", CONV(3, 1, HZ_SAME, .act = HZ_GELU) },
+    { OP_conv2d_dx, "n2,9,10,34 N34,3,3,23 n2,9,10,23", "o2,9,10,23", CONV(3, 1, HZ_SAME, .act = HZ_GELU) },
     { OP_conv2d_dx, "n2,5,5,34 N34,3,3,36 n2,9,10,36", "o2,9,10,36", CONV(3, 2, HZ_SAME, .act = HZ_SIGMOID) },
     { OP_conv2d_dx, "n2,8,8,10 N10,1,1,128 n2,8,8,128", "o2,8,8,128", CONV(1, 1, HZ_SAME, .act = HZ_RELU) },
     { OP_conv2d_dx, "n2,8,8,20 N20,1,1,37 n2,8,8,37", "o2,8,8,37", CONV(1, 1, HZ_SAME, .act = HZ_ELU, .alpha = 0.7f) },
