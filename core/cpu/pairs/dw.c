@@ -138,16 +138,18 @@ static void transpose(const grad *g, const area *a, int64_t n0, int64_t n1, floa
 
 /* ---- a slot ---- */
 
-/* The images from n on, spread over the terms of the products. */
+/* The images from n on, spread over the terms of the products: dy, or the gradients that a head makes it of, then x. */
 static pairs_ahead ahead_of(const grad *g, int64_t n)
 {
     const pairs_source *s = &g->s.source;
+    const uint16_t *from = g->w->head.op ? g->w->in[g->w->head.in].data : g->dy;
     int64_t terms = g->panels * s->runs * g->s.group[0].taps * (g->depth / PAIRS);
     int64_t x = s->h * s->w * s->c * (int64_t)sizeof *g->x;
-    int64_t dy = g->dy ? g->s.oh * g->s.ow * g->s.oc * (int64_t)sizeof *g->dy : 0;
+    int64_t dy = (g->w->head.op ? cpu_size(&g->w->in[g->w->head.in], 1, 4) : g->s.oh * g->s.ow * g->s.oc)
+                 * (int64_t)sizeof *g->dy;
     if (n + s->images >= g->s.used)
         return (pairs_ahead){ .read = NULL };
-    pairs_ahead a = { .read = (const char *)g->dy + n * dy, .then = (const char *)g->x + n * x };
+    pairs_ahead a = { .read = (const char *)from + n * dy, .then = (const char *)g->x + n * x };
     a.end = a.read + s->images * dy;
     a.last = a.then + s->images * x;
     a.reads = (int)(s->images * (x + dy) / 64 / terms + 1);
