@@ -25,6 +25,19 @@ typedef float VU __attribute__((vector_size(4 * LANES), may_alias, aligned(4)));
             body(i_, (int)(n_ - i_), __VA_ARGS__); \
     } while (0)
 
+/* to[i..] = value(i, LANES, ...) for all vectors of n elements, two at a time, which some levels round to bf16
+   together; value(i, rest, ...) for what remains. store_two and store_part are of the type that is stored. */
+#define EACH_TWO(n, store_two, store_part, to, value, ...) \
+    do { \
+        int64_t i_ = 0, n_ = (n); \
+        for (; i_ + 2 * LANES <= n_; i_ += 2 * LANES) \
+            store_two((to) + i_, value(i_, LANES, __VA_ARGS__), value(i_ + LANES, LANES, __VA_ARGS__)); \
+        for (; i_ < n_; i_ += LANES) { \
+            int have_ = n_ - i_ < LANES ? (int)(n_ - i_) : LANES; \
+            store_part((to) + i_, value(i_, have_, __VA_ARGS__), have_); \
+        } \
+    } while (0)
+
 /* Of streams whose vectors take long: what lies NEAR bytes on, which the hardware would fetch too late. Beyond the
    end of an array it does no harm. */
 enum { NEAR = 1024 };
@@ -55,6 +68,12 @@ INLINE void v_store_part(float *p, V v, int n)
         v_store(p, v);
     else
         v_store_some(p, v, n);
+}
+
+INLINE void v_store_two(float *p, V a, V b)
+{
+    v_store(p, a);
+    v_store(p + LANES, b);
 }
 
 /* bf16: the upper half of an f32. To bf16 by rounding to nearest even on every level, denormals too, which
@@ -160,6 +179,19 @@ INLINE void v_store_half(uint16_t *p, VH h, int n)
 #endif
 }
 INLINE void v_store_part_bf16(uint16_t *p, V v, int n) { v_store_half(p, v_narrow(v), n); }
+INLINE void v_store_two_bf16(uint16_t *p, V a, V b)
+{
+#ifdef __AVX512BF16__
+    enum { DENORMAL = 0x20 };
+    __mmask16 in_a = _mm512_fpclass_ps_mask((__m512)a, DENORMAL), in_b = _mm512_fpclass_ps_mask((__m512)b, DENORMAL);
+    if (__builtin_expect(_kortestz_mask16_u8(in_a, in_b), 1)) {
+        _mm512_storeu_si512(p, (__m512i)_mm512_cvtne2ps_pbh((__m512)b, (__m512)a));
+        return;
+    }
+#endif
+    v_store_part_bf16(p, a, LANES);
+    v_store_part_bf16(p + LANES, b, LANES);
+}
 INLINE void v_store_product_bf16(uint16_t *p, V v, int n) { v_store_half(p, v_narrow_product(v), n); }
 
 /* The first n lanes of v, the others 0. */
@@ -186,6 +218,16 @@ INLINE V v_max(V a, V b) { return v_select(a > b, a, b); }
 INLINE V v_min(V a, V b) { return v_select(a < b, a, b); }
 INLINE V v_below(V x, float limit, V low, V high) { return v_select(x < limit, low, high); }
 #endif
+/* v where x < 0, else 1 - v, also where x is NaN. */
+INLINE V v_upper(V x, V v)
+{
+#ifdef __AVX512F__
+    __mmask16 mask = _mm512_cmp_ps_mask((__m512)x, _mm512_setzero_ps(), _CMP_NLT_UQ);
+    return (V)_mm512_mask_sub_ps((__m512)v, mask, _mm512_set1_ps(1), (__m512)v);
+#else
+    return v_below(x, 0, v, 1.0f - v);
+#endif
+}
 INLINE V v_add(V a, V b) { return a + b; }
 INLINE V v_fma(V a, V b, V c) { return a * b + c; }      /* contracted where there is an instruction */
 /* The same where a compiler has a choice: of two products it would contract one or the other, or none, by what stands

@@ -102,6 +102,5 @@ INLINE V v_gelu_slope(V given)
     p = v_fma(p, t, v_set(1.781477937f));
     p = v_fma(p, t, v_set(-0.356563782f));
     p = v_fma(p, t, v_set(0.319381530f));
-    V tail = phi * (p * t);
-    return v_fma(x, phi, v_below(x, 0, tail, 1.0f - tail));
+    return v_fma(x, phi, v_upper(x, phi * (p * t)));
 }

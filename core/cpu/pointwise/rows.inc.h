@@ -276,7 +276,7 @@ INLINE V F(norm_at)(int64_t c, int have, const S *x, const cpu_affine *k)
     return v_fma(s_part(x + c, have) - v_part(k->mean + c, have), v_part(k->a + c, have), v_part(k->b + c, have));
 }
 
-INLINE void F(norm_apply_part)(int64_t c, int have, S *y, const S *x, const S *d, const cpu_affine *k)
+INLINE V F(norm_apply_at)(int64_t c, int have, S *y, const S *x, const S *d, const cpu_affine *k)
 {
     v_fetch(x + c);
     v_fetch_written(y + c);
@@ -285,44 +285,51 @@ INLINE void F(norm_apply_part)(int64_t c, int have, S *y, const S *x, const S *d
         v_fetch(d + c);
         v = v_fma(s_part(d + c, have), v_part(k->g + c, have), v);
     }
-    s_store_part(y + c, v, have);
+    return v;
 }
 
 /* y = (x - mean[c])*a[c] + b[c] + g[c]*d; g and d may be NULL. With d = dy this is the gradient. */
-static void F(norm_apply)(void *y, const void *x, const void *d, const cpu_affine *k, int64_t rows, int64_t n)
+static void F(norm_apply)(void *out, const void *in, const void *more, const cpu_affine *k, int64_t rows, int64_t n)
 {
-    for (int64_t r = 0; r < rows; r++)
-        if (d)
-            EACH_VECTOR(n, F(norm_apply_part), (S *)y + r * n, (const S *)x + r * n, (const S *)d + r * n, k);
-        else
-            EACH_VECTOR(n, F(norm_apply_part), (S *)y + r * n, (const S *)x + r * n, NULL, k);
+    S *y = out;
+    const S *x = in, *d = more;
+    for (int64_t r = 0; r < rows; r++, y += n, x += n)
+        if (more) {
+            EACH_TWO(n, s_store_two, s_store_part, y, F(norm_apply_at), y, x, d, k);
+            d += n;
+        } else
+            EACH_TWO(n, s_store_two, s_store_part, y, F(norm_apply_at), y, x, NULL, k);
 }
 
-INLINE void F(norm_gelu_part)(int64_t c, int have, S *y, const S *x, const cpu_affine *k)
+INLINE V F(norm_gelu_at)(int64_t c, int have, S *y, const S *x, const cpu_affine *k)
 {
     v_fetch(x + c);
     v_fetch_written(y + c);
-    s_store_part(y + c, v_gelu(F(norm_at)(c, have, x, k)), have);
+    return v_gelu(F(norm_at)(c, have, x, k));
 }
 
 /* y = gelu((x - mean[c])*a[c] + b[c]) */
-static void F(norm_gelu)(void *y, const void *x, const cpu_affine *k, int64_t rows, int64_t n)
+static void F(norm_gelu)(void *out, const void *in, const cpu_affine *k, int64_t rows, int64_t n)
 {
-    for (int64_t r = 0; r < rows; r++)
-        EACH_VECTOR(n, F(norm_gelu_part), (S *)y + r * n, (const S *)x + r * n, k);
+    S *y = out;
+    const S *x = in;
+    for (int64_t r = 0; r < rows; r++, y += n, x += n)
+        EACH_TWO(n, s_store_two, s_store_part, y, F(norm_gelu_at), y, x, k);
 }
 
-INLINE void F(norm_gelu_grad_part)(int64_t c, int have, S *dy, const S *dz, const S *x, const cpu_affine *k)
+INLINE V F(norm_gelu_grad_at)(int64_t c, int have, S *dy, const S *dz, const S *x, const cpu_affine *k)
 {
     v_fetch(x + c);
     v_fetch(dz + c);
     v_fetch_written(dy + c);
-    s_store_part(dy + c, s_part(dz + c, have) * v_gelu_slope(F(norm_at)(c, have, x, k)), have);
+    return s_part(dz + c, have) * v_gelu_slope(F(norm_at)(c, have, x, k));
 }
 
 /* dy = dz * gelu'((x - mean[c])*a[c] + b[c]) */
-static void F(norm_gelu_grad)(void *dy, const void *dz, const void *x, const cpu_affine *k, int64_t rows, int64_t n)
+static void F(norm_gelu_grad)(void *out, const void *grad, const void *in, const cpu_affine *k, int64_t rows, int64_t n)
 {
-    for (int64_t r = 0; r < rows; r++)
-        EACH_VECTOR(n, F(norm_gelu_grad_part), (S *)dy + r * n, (const S *)dz + r * n, (const S *)x + r * n, k);
+    S *dy = out;
+    const S *dz = grad, *x = in;
+    for (int64_t r = 0; r < rows; r++, dy += n, dz += n, x += n)
+        EACH_TWO(n, s_store_two, s_store_part, dy, F(norm_gelu_grad_at), dy, dz, x, k);
 }
