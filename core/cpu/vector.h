@@ -25,16 +25,25 @@ typedef float VU __attribute__((vector_size(4 * LANES), may_alias, aligned(4)));
             body(i_, (int)(n_ - i_), __VA_ARGS__); \
     } while (0)
 
-/* to[i..] = value(i, LANES, ...) for all vectors of n elements, two at a time, which some levels round to bf16
-   together; value(i, rest, ...) for what remains. store_two and store_part are of the type that is stored. */
-#define EACH_TWO(n, store_two, store_part, to, value, ...) \
+/* to[i..] = value(i, LANES, ...) for each whole vector of n elements, value(i, rest, ...) for what remains, by `store`
+   of the type that is stored. */
+#define EACH_ONE(n, store, to, value, ...) \
     do { \
         int64_t i_ = 0, n_ = (n); \
-        for (; i_ + 2 * LANES <= n_; i_ += 2 * LANES) \
-            store_two((to) + i_, value(i_, LANES, __VA_ARGS__), value(i_ + LANES, LANES, __VA_ARGS__)); \
-        for (; i_ < n_; i_ += LANES) { \
-            int have_ = n_ - i_ < LANES ? (int)(n_ - i_) : LANES; \
-            store_part((to) + i_, value(i_, have_, __VA_ARGS__), have_); \
+        for (; i_ + LANES <= n_; i_ += LANES) \
+            store((to) + i_, value(i_, LANES, __VA_ARGS__), LANES); \
+        if (i_ < n_) \
+            store((to) + i_, value(i_, (int)(n_ - i_), __VA_ARGS__), (int)(n_ - i_)); \
+    } while (0)
+/* The same, two vectors at a time. */
+#define EACH_TWO(n, store_two, store, to, value, ...) \
+    do { \
+        int64_t m_ = (n), j_ = 0; \
+        for (; j_ + 2 * LANES <= m_; j_ += 2 * LANES) \
+            store_two((to) + j_, value(j_, LANES, __VA_ARGS__), value(j_ + LANES, LANES, __VA_ARGS__)); \
+        for (; j_ < m_; j_ += LANES) { \
+            int have_ = m_ - j_ < LANES ? (int)(m_ - j_) : LANES; \
+            store((to) + j_, value(j_, have_, __VA_ARGS__), have_); \
         } \
     } while (0)
 
@@ -43,6 +52,8 @@ typedef float VU __attribute__((vector_size(4 * LANES), may_alias, aligned(4)));
 enum { NEAR = 1024 };
 INLINE void v_fetch(const void *p) { __builtin_prefetch((const char *)p + NEAR); }
 INLINE void v_fetch_written(const void *p) { __asm__ volatile("prefetchw %0" : : "m"(((const char *)p)[NEAR])); }
+
+#define EACH_F32(n, ...) EACH_ONE(n, v_store_part, __VA_ARGS__)
 
 INLINE V v_load(const float *p) { return *(const VU *)p; }
 INLINE void v_store(float *p, V v) { *(VU *)p = v; }
@@ -68,12 +79,6 @@ INLINE void v_store_part(float *p, V v, int n)
         v_store(p, v);
     else
         v_store_some(p, v, n);
-}
-
-INLINE void v_store_two(float *p, V a, V b)
-{
-    v_store(p, a);
-    v_store(p + LANES, b);
 }
 
 /* bf16: the upper half of an f32. To bf16 by rounding to nearest even on every level, denormals too, which
@@ -179,19 +184,23 @@ INLINE void v_store_half(uint16_t *p, VH h, int n)
 #endif
 }
 INLINE void v_store_part_bf16(uint16_t *p, V v, int n) { v_store_half(p, v_narrow(v), n); }
+#ifdef __AVX512BF16__
+/* Rounded by one instruction. */
 INLINE void v_store_two_bf16(uint16_t *p, V a, V b)
 {
-#ifdef __AVX512BF16__
     enum { DENORMAL = 0x20 };
     __mmask16 in_a = _mm512_fpclass_ps_mask((__m512)a, DENORMAL), in_b = _mm512_fpclass_ps_mask((__m512)b, DENORMAL);
     if (__builtin_expect(_kortestz_mask16_u8(in_a, in_b), 1)) {
         _mm512_storeu_si512(p, (__m512i)_mm512_cvtne2ps_pbh((__m512)b, (__m512)a));
         return;
     }
-#endif
     v_store_part_bf16(p, a, LANES);
     v_store_part_bf16(p + LANES, b, LANES);
 }
+#define EACH_BF16(n, ...) EACH_TWO(n, v_store_two_bf16, v_store_part_bf16, __VA_ARGS__)
+#else
+#define EACH_BF16(n, ...) EACH_ONE(n, v_store_part_bf16, __VA_ARGS__)
+#endif
 INLINE void v_store_product_bf16(uint16_t *p, V v, int n) { v_store_half(p, v_narrow_product(v), n); }
 
 /* The first n lanes of v, the others 0. */

@@ -15,7 +15,7 @@
 #define F(name) name##_f32
 #define s_part v_part
 #define s_store_part v_store_part
-#define s_store_two v_store_two
+#define s_each EACH_F32
 #define s_store_product v_store_part
 #define S_FROM(x) (x)
 #define S_INT int32_t

@@ -295,10 +295,10 @@ static void F(norm_apply)(void *out, const void *in, const void *more, const cpu
     const S *x = in, *d = more;
     for (int64_t r = 0; r < rows; r++, y += n, x += n)
         if (more) {
-            EACH_TWO(n, s_store_two, s_store_part, y, F(norm_apply_at), y, x, d, k);
+            s_each(n, y, F(norm_apply_at), y, x, d, k);
             d += n;
         } else
-            EACH_TWO(n, s_store_two, s_store_part, y, F(norm_apply_at), y, x, NULL, k);
+            s_each(n, y, F(norm_apply_at), y, x, NULL, k);
 }
 
 INLINE V F(norm_gelu_at)(int64_t c, int have, S *y, const S *x, const cpu_affine *k)
@@ -314,7 +314,7 @@ static void F(norm_gelu)(void *out, const void *in, const cpu_affine *k, int64_t
     S *y = out;
     const S *x = in;
     for (int64_t r = 0; r < rows; r++, y += n, x += n)
-        EACH_TWO(n, s_store_two, s_store_part, y, F(norm_gelu_at), y, x, k);
+        s_each(n, y, F(norm_gelu_at), y, x, k);
 }
 
 INLINE V F(norm_gelu_grad_at)(int64_t c, int have, S *dy, const S *dz, const S *x, const cpu_affine *k)
@@ -331,5 +331,5 @@ static void F(norm_gelu_grad)(void *out, const void *grad, const void *in, const
     S *dy = out;
     const S *dz = grad, *x = in;
     for (int64_t r = 0; r < rows; r++, dy += n, dz += n, x += n)
-        EACH_TWO(n, s_store_two, s_store_part, dy, F(norm_gelu_grad_at), dy, dz, x, k);
+        s_each(n, dy, F(norm_gelu_grad_at), dy, dz, x, k);
 }

@@ -1,7 +1,7 @@
 /* stored.inc.h: loops over activations of storage type S (cpu_stored), included once per type with
      S, F(name)                    the type, and the function's name for it
      s_part, s_store_part          V from and to the first n elements, 0 <= n <= LANES
-     s_store_two                   two V, whole
+     s_each(n, to, value, ...)     to[i..] = value(i, have, ...) for all n elements (vector.h)
      s_store_product               the same of a product of an S and a number that is no NaN
      S_FROM(x)                     S of one float
      S_INT                         a signed integer of its size
@@ -22,7 +22,7 @@ INLINE V F(act_at)(int64_t i, int have, S *to, const S *a, const S *b, const int
 
 INLINE void F(act_loop)(S *to, const S *a, const S *b, int64_t n, const int act, const int kind, V alpha)
 {
-    EACH_TWO(n, s_store_two, s_store_part, to, F(act_at), to, a, b, act, kind, alpha);
+    s_each(n, to, F(act_at), to, a, b, act, kind, alpha);
 }
 
 INLINE void F(act_switch)(void *to, const void *a, const void *b, int64_t n, int act, const int kind, float given)
@@ -135,7 +135,7 @@ static const cpu_stored F(stored) = {
 #undef F
 #undef s_part
 #undef s_store_part
-#undef s_store_two
+#undef s_each
 #undef s_store_product
 #undef S_FROM
 #undef S_INT
