@@ -197,6 +197,20 @@ function t.need_cpu_kernels()
   if kind == 'emu' or kind == 'cuda' then t.skip('the kernels of %s are others', kind) end
 end
 
+-- For cases that run on the emulated card.
+function t.need_emu()
+  if not t.read(t.hz:match '^(.*)/' .. '/libhz_emu.so') then t.skip 'libhz_emu.so was not built; it needs g++' end
+end
+
+-- f() with a variable of the environment set, for plans that are made meanwhile.
+function t.with(name, value, f)
+  local before = os.getenv(name)
+  posix.setenv(name, value)
+  local ok, e = pcall(f)
+  posix.setenv(name, before)
+  if not ok then error(e, 0) end
+end
+
 function t.tool(name) return os.execute('command -v ' .. name .. ' >/dev/null 2>&1') == 0 end
 
 return t

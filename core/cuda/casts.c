@@ -10,17 +10,10 @@
 
 enum { OF_NODE = 2 };                 /* casts behind a node at most: of its gradient and of its bias's */
 
-typedef struct list {
-    cast *items;                      /* on the device, and behind them */
-    cast_part *parts;
-    int64_t nparts;
-    size_t bytes;
-} list;
-
 typedef struct need {
     void *narrow;                     /* bf16: copy of in[1], shared, or room for out[0], its own */
     size_t own;                       /* bytes of it */
-    list behind;                      /* nparts 0: nothing is */
+    parts behind;                     /* empty: nothing is */
     int reads, again, waits;          /* reads a copy; one that must be made just before it; casts with the others */
 } need;
 
@@ -29,51 +22,22 @@ struct casts {
     need *need;                       /* by work */
     cast *copies;                     /* on the host: of weights, each once */
     int ncopies;
-    list all_copies, all_waiting;
+    parts all_copies, all_waiting;
 };
 
 /* ---- lists ---- */
 
-static int64_t parts_of(const cast *c) { return (c->n + CAST_PART - 1) / CAST_PART; }
-
-/* As it will lie on the device. */
-static char *image_of(const cast *items, int n, int64_t nparts)
+static hz_status list_make(parts *l, const cast *items, int n)
 {
-    size_t bytes = (size_t)n * sizeof *items;
-    char *image = malloc(bytes + (size_t)nparts * sizeof(cast_part));
-    cast_part *part = image ? (cast_part *)(image + bytes) : NULL;
-    if (!image)
-        cuda_core->fail(HZ_EMEM, "%s: no memory for a list of %d casts", runtime_name, n);
-    else
-        memcpy(image, items, bytes);
-    for (int32_t i = 0; image && i < n; i++)
-        for (int32_t k = 0; k < parts_of(&items[i]); k++)
-            *part++ = (cast_part){ i, k };
-    return image;
-}
-
-static hz_status list_make(list *l, const cast *items, int n)
-{
-    int64_t nparts = 0;
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n; i++)
         check_cast(&items[i]);
-        nparts += parts_of(&items[i]);
-    }
-    if (!nparts)
-        return HZ_OK;
-    size_t head = (size_t)n * sizeof *items, bytes = head + (size_t)nparts * sizeof *l->parts;
-    char *image = image_of(items, n, nparts), *there = image ? runtime_alloc(bytes) : NULL;
-    hz_status status = there ? runtime_copy_in(there, image, bytes) : HZ_EMEM;
-    free(image);
-    if (there)
-        *l = (list){ .items = (cast *)there, .parts = (cast_part *)(there + head), .nparts = nparts, .bytes = bytes };
-    return status;
+    return parts_make(l, items, n, sizeof *items, &items->n, CAST_PART);
 }
 
-static void list_run(const list *l, void *stream)
+static void list_run(const parts *l, void *stream)
 {
-    if (l->nparts)
-        launch_casts(l->items, l->parts, l->nparts, stream);
+    if (l->count)
+        launch_casts(l, stream);
 }
 
 /* ---- copies of weights ---- */
@@ -190,11 +154,11 @@ void casts_free(casts *c)
 {
     if (!c)
         return;
-    runtime_free(c->all_copies.items, c->all_copies.bytes);
-    runtime_free(c->all_waiting.items, c->all_waiting.bytes);
+    parts_free(&c->all_copies);
+    parts_free(&c->all_waiting);
     for (int i = 0; c->need && i < c->count; i++) {
         runtime_free(c->need[i].own ? c->need[i].narrow : NULL, c->need[i].own);
-        runtime_free(c->need[i].behind.items, c->need[i].behind.bytes);
+        parts_free(&c->need[i].behind);
     }
     free(c->need);
     free(c->copies);

@@ -3,7 +3,7 @@
    next to nothing; a run that has them all makes two launches of them. C11 and C++17. */
 #ifndef CUDA_CASTS_H
 #define CUDA_CASTS_H
-#include "cuda/kernel.h"
+#include "cuda/parts.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -19,14 +19,10 @@ typedef struct cast {
     int32_t kind;             /* cast_kind */
 } cast;
 
-/* What a block of a launch takes: elements from part*CAST_PART on. */
-typedef struct cast_part {
-    int32_t item, part;
-} cast_part;
-enum { CAST_PART = 2048 };
+enum { CAST_PART = 2048 };                            /* elements that a block takes */
 
 typedef struct casts casts;
-/* new. wants, sums: by work, what its kernel says that it casts (cuda_casts), and cuda_call.sums of those that do not
+/* new. wants, sums: by work, what its kernel says that it casts (cuda_cast), and cuda_call.sums of those that do not
    make them. NULL, message set */
 casts *casts_new(const hz_work *works, int count, const int *wants, float *const *sums);
 void casts_free(casts *c);                            /* NULL is fine */
@@ -36,8 +32,8 @@ void casts_begin(const casts *c, int from, int to, void *stream);
 void casts_before(const casts *c, int i, void *stream);
 void casts_behind(const casts *c, int from, int to, int i, void *stream);
 
-/* kern/casts.cu; items and parts on the device. */
-void launch_casts(const cast *items, const cast_part *parts, int64_t nparts, void *stream);
+/* kern/casts.cu. list: of casts. */
+void launch_casts(const parts *list, void *stream);
 void check_cast(const cast *c);                       /* that it leads to the device's memory */
 
 #ifdef __cplusplus

@@ -8,10 +8,8 @@
 
 struct update_list {
     int last, f64, nitems;
-    update *items;            /* at first on the host, then on the device */
-    update_part *parts;       /* on the device, behind them */
-    int64_t nparts;
-    size_t bytes;             /* on the device; 0: still on the host */
+    update *items;            /* on the host, until they are on the device */
+    parts parts;
 };
 
 /* ---- items ---- */
@@ -126,62 +124,25 @@ static void join(update_list *l, const hz_work *w)
     l->nitems += n;
 }
 
-/* ---- on the device ---- */
-
-/* All of it as it will lie on the device: items, then the parts that blocks take. */
-static char *image_of(const update_list *l, size_t bytes)
-{
-    char *image = malloc(bytes);
-    update_part *part = (update_part *)(image + (size_t)l->nitems * sizeof *l->items);
-    if (!image) {
-        cuda_core->fail(HZ_EMEM, "%s: no memory for a list of %d updates", runtime_name, l->nitems);
-        return NULL;
-    }
-    memcpy(image, l->items, (size_t)l->nitems * sizeof *l->items);
-    for (int32_t i = 0; i < l->nitems; i++)
-        for (int32_t k = 0; k * (int64_t)UPDATE_PART < l->items[i].n; k++)
-            *part++ = (update_part){ i, k };
-    return image;
-}
-
-static int64_t count_parts(const update_list *l)
-{
-    int64_t n = 0;
-    for (int i = 0; i < l->nitems; i++) {
-        check_update(&l->items[i]);
-        n += (l->items[i].n + UPDATE_PART - 1) / UPDATE_PART;
-    }
-    return n;
-}
-
-static hz_status upload(update_list *l)
-{
-    int64_t nparts = count_parts(l);
-    size_t items = (size_t)l->nitems * sizeof *l->items, bytes = items + (size_t)nparts * sizeof *l->parts;
-    char *image = image_of(l, bytes), *there = image ? runtime_alloc(bytes) : NULL;
-    hz_status status = there ? runtime_copy_in(there, image, bytes) : HZ_EMEM;
-    free(image);
-    if (status) {
-        runtime_free(there, bytes);
-        return status;
-    }
-    free(l->items);
-    l->items = (update *)there;
-    l->parts = (update_part *)(there + items);
-    l->nparts = nparts;
-    l->bytes = bytes;
-    return HZ_OK;
-}
-
 /* ---- lists ---- */
 
 void update_list_free(update_list *l)
 {
-    if (l && l->bytes)
-        runtime_free(l->items, l->bytes);
-    else if (l)
-        free(l->items);
+    if (!l)
+        return;
+    parts_free(&l->parts);
+    free(l->items);
     free(l);
+}
+
+static hz_status upload(update_list *l)
+{
+    for (int i = 0; i < l->nitems; i++)
+        check_update(&l->items[i]);
+    hz_status status = parts_make(&l->parts, l->items, l->nitems, sizeof *l->items, &l->items->n, UPDATE_PART);
+    free(l->items);
+    l->items = NULL;
+    return status;
 }
 
 update_list *update_list_new(const hz_work *works, int from, int count, int *lead)
@@ -213,6 +174,6 @@ int update_list_last(const update_list *l) { return l->last; }
 
 hz_status update_list_run(const update_list *l, const cuda_call *c)
 {
-    launch_updates(l->items, l->parts, l->nparts, l->f64, c);
+    launch_updates(&l->parts, l->f64, c);
     return HZ_OK;
 }

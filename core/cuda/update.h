@@ -2,7 +2,7 @@
    C++17. */
 #ifndef CUDA_UPDATE_H
 #define CUDA_UPDATE_H
-#include "cuda/kernel.h"
+#include "cuda/parts.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -20,12 +20,7 @@ typedef struct update {
     hz_optim optim;
 } update;
 
-/* What a block of a list's launch updates: elements from part*UPDATE_PART on. */
-typedef struct update_part {
-    int32_t item, part;
-} update_part;
-
-enum { UPDATE_PART = 1024, UPDATE_ITEMS = 2 };
+enum { UPDATE_PART = 1024, UPDATE_ITEMS = 2 };        /* elements that a block takes; items of a node at most */
 int updates_of(const hz_work *w, update out[UPDATE_ITEMS]);       /* how many items a node is */
 
 /* Updates of several nodes that one launch makes, where the first of them stands. */
@@ -41,8 +36,8 @@ void update_list_free(update_list *l);                            /* NULL is fin
 int update_fits(const hz_work *w);
 int update_moves(const hz_work *w, const void *p);                /* 1: an update that writes what begins at p */
 
-/* kern/update.cu; items and parts on the device. */
-void launch_updates(const update *items, const update_part *parts, int64_t nparts, int f64, const cuda_call *c);
+/* kern/update.cu. list: of updates. */
+void launch_updates(const parts *list, int f64, const cuda_call *c);
 void check_update(const update *u);                               /* that it leads to the device's memory */
 
 #ifdef __cplusplus

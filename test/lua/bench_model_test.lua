@@ -146,7 +146,7 @@ t.case('batch norm reads what it measures twice; muon multiplies', function()
 end)
 
 t.case('the end of a network in one launch: what it passes on inside counts once', function()
-  if require 'hz.c'.C.hz_backend_named 'emu' == nil then t.skip 'no emulated card' end
+  t.need_emu()
   local net = hz.net 'n' { input = { 8, 8, 4 }, l.conv{6, 3}, l.relu, l.meanpool, l.dense{5} }
   local rows = roofline.rows(planned(net, { device = 'emu' }))
   local apart = roofline.rows(planned(net))

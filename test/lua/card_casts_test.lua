@@ -10,13 +10,8 @@ local C, ffi, l = c.C, c.ffi, hz.layers
 
 local function case(name, f)
   t.case(name, function()
-    if C.hz_backend_named 'emu' == nil then t.skip('no emulated card: %s', c.message()) end
-    ffi.C.setenv('HZ_CUDNN', 'whole', 1)
-    ffi.C.setenv('HZ_CUBLASLT', 'whole', 1)
-    local ok, e = pcall(f)
-    ffi.C.unsetenv 'HZ_CUDNN'
-    ffi.C.unsetenv 'HZ_CUBLASLT'
-    if not ok then error(e, 0) end
+    t.need_emu()
+    t.with('HZ_CUDNN', 'whole', function() t.with('HZ_CUBLASLT', 'whole', f) end)
   end)
 end
 

@@ -10,16 +10,9 @@ local C, ffi = c.C, c.ffi
 
 local function case(name, f)
   t.case(name, function()
-    if C.hz_backend_named 'emu' == nil then t.skip('no emulated card: %s', c.message()) end
+    t.need_emu()
     f()
   end)
-end
-
-local function with_plain(f)
-  ffi.C.setenv('HZ_KERNEL', 'plain', 1)
-  local ok, e = pcall(f)
-  ffi.C.unsetenv 'HZ_KERNEL'
-  if not ok then error(e, 0) end
 end
 
 -- ---- ends of networks ----
@@ -175,7 +168,9 @@ case('mean, dense layer, loss and their gradients come in one launch', function(
     add(e.mean, 'meanpool_grad')
     t.equal((launched(planned(e, n, { device = 'emu', dtype = 'f32', train = true }))), table.concat(wanted, ' '))
     t.equal((launched(planned(e, n, { device = 'emu', dtype = 'f32' }))), forward == 'xent' and '' or forward)
-    with_plain(function() t.equal((launched(planned(e, n, { device = 'emu', dtype = 'f32', train = true }))), '') end)
+    t.with('HZ_KERNEL', 'plain', function()
+      t.equal((launched(planned(e, n, { device = 'emu', dtype = 'f32', train = true }))), '')
+    end)
   end
 end)
 

@@ -11,7 +11,7 @@ local C, ffi = c.C, c.ffi
 
 local function case(name, f)
   t.case(name, function()
-    if C.hz_backend_named 'emu' == nil then t.skip('no emulated card: %s', c.message()) end
+    t.need_emu()
     f()
   end)
 end

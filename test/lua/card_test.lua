@@ -8,8 +8,7 @@ local judge = assert(loadfile(t.here .. 'judge.lua'))(t, ops, G)
 
 local function case(name, f)
   t.case(name, function()
-    local path = t.hz:match '^(.*)/' .. '/libhz_emu.so'
-    if not t.read(path) then t.skip('%s was not built; it needs a C++ compiler', path) end
+    t.need_emu()
     t.ok(c.C.hz_backend_named 'emu' ~= nil, c.message())
     f()
   end)
@@ -19,14 +18,6 @@ local function each(f)
   judge.each_row(function(row)
     for _, storage in ipairs(row.update and { 'f32', 'f64' } or { 'f32', 'bf16', 'f64' }) do f(row, storage) end
   end)
-end
-
--- f() with the variable of the environment set.
-local function with(name, value, f)
-  c.ffi.C.setenv(name, value, 1)
-  local ok, e = pcall(f)
-  c.ffi.C.unsetenv(name)
-  if not ok then error(e, 0) end
 end
 
 local function bench(row, storage, fuse)
@@ -44,7 +35,7 @@ case('every kernel equals the plain loops', function()
   end
   each(function(row, storage)
     for _, fuse in ipairs(row.act and { true, false } or { true }) do judged(row, storage, fuse) end
-    if row.op == 'xent' then with('HZ_KERNEL', 'plain', function() judged(row, storage) end) end     -- not as a head
+    if row.op == 'xent' then t.with('HZ_KERNEL', 'plain', function() judged(row, storage) end) end     -- not as a head
   end)
   t.ok(os.getenv 'HZ_TEST_ROW' or count > 200, 'hardly a row was run')
 end)
@@ -112,7 +103,7 @@ case('large products by cuBLASLt, or without', function()
     row.no_grad = row.update
     for _, storage in ipairs(row.update and { 'f32' } or { 'f32', 'bf16' }) do
       for _, there in ipairs { 'whole', 'none' } do
-        with('HZ_CUBLASLT', there, function()
+        t.with('HZ_CUBLASLT', there, function()
           local b = bench(row, storage)
           for _, k in ipairs(b:kernels()) do
             t.ok((k.kernel == 'cublaslt') == (k.op:find '^dense' ~= nil or k.op == 'muon'), k.op .. ' ' .. k.kernel)

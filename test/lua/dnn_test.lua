@@ -2,28 +2,16 @@
 -- none): each case of the op table, and small nets step by step against the CPU.
 local t = ...
 local hz = require 'hz'
-local c = require 'hz.c'
-local ffi = c.ffi
 local ops = assert(loadfile(t.here .. 'ops.lua'))()
 local G = assert(loadfile(t.here .. 'graph.lua'))()
 local judge = assert(loadfile(t.here .. 'judge.lua'))(t, ops, G)
 
 local MODES = { 'whole', 'split', 'none' }               -- plans of one piece, of the product alone, no plan at all
 
-local function with(mode, f)
-  local before = os.getenv 'HZ_CUDNN'
-  ffi.C.setenv('HZ_CUDNN', mode, 1)
-  local ok, e = pcall(f)
-  if before then ffi.C.setenv('HZ_CUDNN', before, 1) else ffi.C.unsetenv 'HZ_CUDNN' end
-  if not ok then error(e, 0) end
-end
-
-local function emulated()
-  if c.C.hz_backend_named 'emu' == nil then t.skip('no emulated card: %s', c.message()) end
-end
+local function with(mode, f) t.with('HZ_CUDNN', mode, f) end
 
 t.case('every convolution equals the plain loops', function()
-  emulated()
+  t.need_emu()
   judge.each_row(judge.away_from_kinks)
   local count = 0
   judge.each_row(function(row)
@@ -43,7 +31,7 @@ t.case('every convolution equals the plain loops', function()
 end)
 
 t.case('a plan in f64 has no use for it', function()
-  emulated()
+  t.need_emu()
   with('whole', function()
     local net = hz.net { input = { 6, 6, 3 }, hz.layers.conv { 4, 3 } }
     for _, row in ipairs { { 'f64', 'plain' }, { 'f32', 'cudnn' }, { 'bf16', 'cudnn' } } do
@@ -94,7 +82,7 @@ local function apart(a, b)
 end
 
 t.case('nets have the gradients that the CPU finds', function()
-  emulated()
+  t.need_emu()
   for _, act in ipairs { l.relu, l.leaky, l.elu } do
     for dtype, most in pairs { f32 = 1e-5, bf16 = 0.1 } do
       local wanted = gradients(net_of(act), 'cpu', 'f32')
@@ -113,7 +101,7 @@ t.case('nets have the gradients that the CPU finds', function()
 end)
 
 t.case('exact=true keeps to kernels that round no more than what is stored', function()
-  emulated()
+  t.need_emu()
   with('whole', function()
     local net = net_of(l.relu)
     local plan = net:plan { batch = 4, dtype = 'bf16', device = 'emu', train = true, loss = 'xent', exact = true }

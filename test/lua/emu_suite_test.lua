@@ -7,7 +7,7 @@ local files = { 'sweep', 'train', 'recipes', 'resume', 'optim', 'plan', 'sound_n
   'update' }
 
 local function need_device()
-  if not t.read(t.hz:match '^(.*)/' .. '/libhz_emu.so') then t.skip 'libhz_emu.so was not built; it needs g++' end
+  t.need_emu()
   if os.getenv 'HZ_DEVICE' == 'emu' then t.skip 'all of this run is on emu' end
 end
 

@@ -68,7 +68,7 @@ t.case('every op of the selftest under the address and undefined-behaviour sanit
 end)
 
 t.case('a card without bf16 refuses such plans', function()
-  if not t.read(t.hz:match '^(.*)/' .. '/libhz_emu.so') then t.skip 'libhz_emu.so was not built; it needs g++' end
+  t.need_emu()
   local status, _, err = t.sh(('HZ_EMU_BF16=0 HZ_DEVICE=emu %s -e %s'):format(t.quote(t.hz),
     t.quote "hz = require 'hz'; hz.net { hz.layers.relu }:plan { input = { 4 }, dtype = 'bf16' }"))
   t.equal(status, 1)
@@ -78,7 +78,7 @@ end)
 
 -- The arena fits, the program's own memory may not: both name a way out.
 t.case('too little memory is told with what was asked for, what is free, and a way out', function()
-  if not t.read(t.hz:match '^(.*)/' .. '/libhz_emu.so') then t.skip 'libhz_emu.so was not built; it needs g++' end
+  t.need_emu()
   local seen = 0
   for bytes = 20000, 420000, 40000 do
     local status, _, err = t.sh(('HZ_EMU_BYTES=%d HZ_DEVICE=emu %s -e %s'):format(bytes, t.quote(t.hz),

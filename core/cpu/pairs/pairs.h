@@ -40,7 +40,6 @@ typedef struct pairs_ahead {
     pairs_copying *copying;   /* NULL: nothing is */
 } pairs_ahead;
 
-
 /* How the sums of 32 outputs become outputs: y = act(c + bias), or where there is a gate the activation's gradient,
    c * act'(gate). */
 typedef struct pairs_finish {

@@ -11,9 +11,9 @@ template <class From, class To> static __device__ __forceinline__ void cast_part
         store(to, i, load(from, i));
 }
 
-static __global__ void casts_kernel(const cast *items, const cast_part *parts)
+static __global__ void casts_kernel(const cast *items, const part *of)
 {
-    cast_part mine = parts[blockIdx.x];
+    part mine = of[blockIdx.x];
     cast c = items[mine.item];
     int64_t first = (int64_t)mine.part * CAST_PART;
     switch (c.kind) {
@@ -23,9 +23,10 @@ static __global__ void casts_kernel(const cast *items, const cast_part *parts)
     }
 }
 
-void launch_casts(const cast *items, const cast_part *parts, int64_t nparts, void *stream)
+void launch_casts(const parts *list, void *stream)
 {
-    HZ_LAUNCH_FLAT(casts_kernel, (unsigned)nparts, BLOCK, 0, stream, items, parts);
+    HZ_LAUNCH_FLAT(casts_kernel, (unsigned)list->count, BLOCK, 0, stream, (const cast *)list->items,
+                   (const part *)list->of);
 }
 
 void check_cast(const cast *c)

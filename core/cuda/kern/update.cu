@@ -111,11 +111,11 @@ template <class T> static __global__ void update_kernel(update u, const hz_step 
 }
 
 template <class T>
-static __global__ void updates_kernel(const update *items, const update_part *parts, const hz_step *step,
+static __global__ void updates_kernel(const update *items, const part *of, const hz_step *step,
                                       const int32_t *shut)
 {
     __shared__ update u;
-    update_part mine = parts[blockIdx.x];
+    part mine = of[blockIdx.x];
     if (*shut)
         return;
     if (threadIdx.x == 0)
@@ -141,12 +141,15 @@ static hz_status run(const hz_work *w, const cuda_call *c)
     return HZ_OK;
 }
 
-void launch_updates(const update *items, const update_part *parts, int64_t nparts, int f64, const cuda_call *c)
+void launch_updates(const parts *list, int f64, const cuda_call *c)
 {
+    const update *items = (const update *)list->items;
     if (f64)
-        HZ_LAUNCH(updates_kernel<double>, (unsigned)nparts, BLOCK, 0, c->stream, items, parts, c->step, c->shut);
+        HZ_LAUNCH(updates_kernel<double>, (unsigned)list->count, BLOCK, 0, c->stream, items, (const part *)list->of,
+                  c->step, c->shut);
     else
-        HZ_LAUNCH(updates_kernel<float>, (unsigned)nparts, BLOCK, 0, c->stream, items, parts, c->step, c->shut);
+        HZ_LAUNCH(updates_kernel<float>, (unsigned)list->count, BLOCK, 0, c->stream, items, (const part *)list->of,
+                  c->step, c->shut);
 }
 
 void check_update(const update *u)
