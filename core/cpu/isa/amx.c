@@ -33,24 +33,23 @@ static void end(void) { _tile_release(); }
 typedef struct beside {
     const char *read, *end;   /* as in pairs_ahead */
     pairs_copying copying;
-    const char *next, *next_end;  /* sums that the next product adds to */
+    const char *next, *next_end;  /* sums that the next block, or the next product, adds to */
     pairs_finish finish;      /* of the block before */
     const float *c;           /* its sums */
     int done, rows;           /* outputs of it that are stored, PAIRS: all; as many with each term */
     const int32_t *near, *near_end;  /* outputs whose lines have not been asked for */
 } beside;
 
-enum { ADD = 1, FINISH = 2 };
+enum { ADD = 1, FINISH = 2, SUMS = 4 };
 
 static void (*finish_rows)(const pairs_finish *f, const float *c, int from, int to);      /* as AVX-512 made it */
 
 static beside beside_of(const pairs_product *p)
 {
     const pairs_ahead *a = p->ahead;
-    beside b = { .read = a->read, .end = a->end, .next = (const char *)p->next, .done = PAIRS };
+    beside b = { .read = a->read, .end = a->end, .done = PAIRS };
     if (a->copying)
         b.copying = *a->copying;
-    b.next_end = b.next ? b.next + PAIRS_BLOCK * sizeof(float) : NULL;
     b.rows = p->terms > 1 ? (PAIRS - 1) / (p->terms - 1) + 1 : PAIRS;
     b.rows = b.rows < PAIRS_STRIDE ? PAIRS_STRIDE : b.rows;
     if (p->finish) {
@@ -99,11 +98,19 @@ static inline void go_on(beside *b, const int how, int reads)
     if (how & FINISH) {
         finish_some(b, b->rows);
         ask(b);
-    } else if (b->next < b->next_end) {
+    }
+    if (how & SUMS && b->next < b->next_end) {
 #pragma GCC unroll 8
         for (int i = 0; i < LINES; i++, b->next += 64)
             __builtin_prefetch(b->next, 0, 3);
     }
+}
+
+/* Behind block k. */
+static inline void turn_sums(beside *b, const pairs_product *p, int k)
+{
+    b->next = (const char *)(k + 1 < p->blocks ? pairs_sums(p, k + 1) : p->next);
+    b->next_end = b->next ? b->next + PAIRS_BLOCK * sizeof(float) : NULL;
 }
 
 /* The block before is done, the one at c is next. */
@@ -161,14 +168,16 @@ static inline __attribute__((always_inline)) void whole(const pairs_product *p, 
 {
     const uint16_t *a0 = p->a + p->tile[0] * PAIRS, *a1 = p->a + p->tile[1] * PAIRS;
     float *c = p->c, *next = p->c;
+    const uint16_t *b = pairs_weights(p, 0);
     int terms = p->terms, reads = p->ahead->reads;
-    load_term(a0 + p->offset[0], a1 + p->offset[0], p->b);
+    load_term(a0 + p->offset[0], a1 + p->offset[0], b);
     BEGIN_SUM(0, how & ADD, c)
     BEGIN_SUM(1, how & ADD, c + 2 * QUARTER)
     BEGIN_SUM(2, how & ADD, c + QUARTER)
     BEGIN_SUM(3, how & ADD, c + 3 * QUARTER)
     for (int k = 0;; c = next) {
-        const uint16_t *b = p->b;
+        if (how & SUMS)
+            turn_sums(m, p, k);
         for (int t = 1; t < terms; t++) {
             multiply();
             b += STEP;
@@ -179,9 +188,12 @@ static inline __attribute__((always_inline)) void whole(const pairs_product *p, 
             break;
         next = pairs_sums(p, k);
         multiply();
-        a0 = p->a + p->tile[2 * k] * PAIRS;
-        a1 = p->a + p->tile[2 * k + 1] * PAIRS;
-        load_term(a0 + p->offset[0], a1 + p->offset[0], p->b);
+        b = how & SUMS ? p->b + p->shift[k] : p->b;
+        if (!(how & SUMS)) {
+            a0 = p->a + p->tile[2 * k] * PAIRS;
+            a1 = p->a + p->tile[2 * k + 1] * PAIRS;
+        }
+        load_term(a0 + p->offset[0], a1 + p->offset[0], b);
         _tile_stored(0, c, 64);
         BEGIN_SUM(0, how & ADD, next)
         _tile_stored(1, c + 2 * QUARTER, 64);
@@ -240,7 +252,7 @@ static inline __attribute__((always_inline)) void both(const pairs_product *p, c
 {
     pairs_copying copying = copies ? *p->ahead->copying : (pairs_copying){ 0 };
     const uint16_t *a0 = p->a + p->tile[0] * PAIRS, *a1 = p->a + p->tile[1] * PAIRS;
-    const uint16_t *b = p->b;
+    const uint16_t *b = pairs_weights(p, 0);
     pairs_ahead ahead = *p->ahead;
     const char *next = (const char *)p->next, *next_end = next ? next + PAIRS_BLOCK * sizeof(float) : NULL;
     load_term(a0 + p->offset[0], a1 + p->offset[0], b);
@@ -284,7 +296,7 @@ static inline __attribute__((always_inline)) void both(const pairs_product *p, c
 static inline __attribute__((always_inline)) void one(const pairs_product *p, const int copies)
 {
     pairs_copying copying = copies ? *p->ahead->copying : (pairs_copying){ 0 };
-    const uint16_t *b = p->b;
+    const uint16_t *b = pairs_weights(p, 0);
     pairs_ahead ahead = *p->ahead;
     if (p->add) {
         _tile_loadd(0, p->c, 64);
@@ -335,7 +347,11 @@ static void product(const pairs_product *p)
 
     beside m = beside_of(p);
     int is_half = p->rows <= 16, blocks = p->blocks - is_half;
-    if (blocks && p->finish && p->add)
+    if (p->shift && p->add)
+        whole(p, blocks, ADD | SUMS, &m);
+    else if (p->shift)
+        whole(p, blocks, SUMS, &m);
+    else if (blocks && p->finish && p->add)
         whole(p, blocks, ADD | FINISH, &m);
     else if (blocks && p->finish)
         whole(p, blocks, FINISH, &m);

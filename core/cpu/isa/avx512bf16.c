@@ -63,7 +63,7 @@ INLINE void term(__m512 s[ROWS][2], const uint16_t *a, const uint16_t *b)
 static void rows(const pairs_product *p, int k, int first)
 {
     __m512 s[ROWS][2];
-    const uint16_t *a = p->a + (p->tile[2 * k + first / 16] + first % 16) * PAIRS;
+    const uint16_t *a = p->a + (pairs_tiles_of(p, k)[first / 16] + first % 16) * PAIRS, *b = pairs_weights(p, k);
     float *c = pairs_sums(p, k) + first * 16;
 #pragma GCC unroll 8
     for (int r = 0; r < ROWS; r++) {
@@ -73,7 +73,7 @@ static void rows(const pairs_product *p, int k, int first)
     for (int t = 0; t < p->terms; t++) {
         if (t % (PAIRS / ROWS) == first / ROWS)          /* each term once, though the rows come in turn */
             pairs_fetch(p->ahead);
-        term(s, a + p->offset[t], p->b + t * PAIRS_BLOCK);
+        term(s, a + p->offset[t], b + t * PAIRS_BLOCK);
     }
 #pragma GCC unroll 8
     for (int r = 0; r < ROWS; r++) {
@@ -249,19 +249,23 @@ static void lower(const uint16_t *x, const int64_t *offset, const uint32_t *mask
         lower_rows(x, offset, mask, rows, step, pixels, out);
 }
 
-INLINE void store_pixels(const uint16_t *a, const uint16_t *b, uint16_t *out)
+INLINE void store_pixels(__m512i a, __m512i b, uint16_t *out)
 {
-    _mm512_storeu_si512(out, side_by_side(a, b));
-    _mm512_storeu_si512(out + PAIRS, side_by_side(a + 16, b + 16));
+    _mm512_storeu_si512(out, _mm512_unpacklo_epi16(a, b));
+    _mm512_storeu_si512(out + PAIRS, _mm512_unpackhi_epi16(a, b));
 }
 
-static void interleave(const uint16_t *x, int64_t pairs, uint16_t *even, uint16_t *odd)
+static void interleave(const uint16_t *const *pixel, int pairs, uint16_t *even, uint16_t *odd)
 {
-    static const uint16_t zero[PAIRS];
-    for (int64_t i = 0; i < pairs; i++, x += 2 * PAIRS) {
-        store_pixels(x, x + PAIRS, even + i * 2 * PAIRS);
+    __m512i a = _mm512_loadu_si512(pixel[0]);
+    for (int i = 0; i < pairs; i++) {
+        __m512i b = _mm512_loadu_si512(pixel[2 * i + 1]);
+        store_pixels(a, b, even + i * 2 * PAIRS);
+        if (!odd && i + 1 == pairs)
+            return;
+        a = _mm512_loadu_si512(pixel[2 * i + 2]);
         if (odd)
-            store_pixels(x + PAIRS, i + 1 < pairs ? x + 2 * PAIRS : zero, odd + i * 2 * PAIRS);
+            store_pixels(b, a, odd + i * 2 * PAIRS);
     }
 }
 

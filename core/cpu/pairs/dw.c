@@ -10,7 +10,8 @@
 #include "cpu/pairs/pairs.h"
 #include <string.h>
 
-enum { SLOTS = 8, SLOT_BYTES = 64 << 20, TOGETHER = 9 };       /* TOGETHER: times 32 outputs of a product, at most */
+/* TOGETHER: times 32 outputs of a product, at most; PIECE: pairs of pixels that are rewritten at a time */
+enum { SLOTS = 8, SLOT_BYTES = 64 << 20, TOGETHER = 9, PIECE = 8 };
 
 typedef struct grad {
     const hz_work *w;
@@ -25,27 +26,31 @@ typedef struct grad {
     int64_t depth;            /* outputs of a group of images, rounded up */
     int copies;               /* of x: 2 if some tap moves by an odd number */
     int64_t offset[TOGETHER];
+    /* of the node's memory: [run][tap] what a block of sums reads, in elements of x as it is rewritten; [plane][pixel]
+       which pixel of a group of images lies there, -1 for zeros, unless lowered */
+    int64_t *shift;
+    int32_t *pixel;
     /* of the taps: those that read the same copy and plane follow each other, it stays in the first-level cache */
     int order[PAIRS_TAPS];
 } grad;
 
 typedef struct area {
-    uint16_t *source;         /* (plane,32): one run of a plane */
     uint16_t *x;              /* [copy][run](pixels/2,32,2) */
     uint16_t *dy;             /* [panel](depth/32,32,32): channels by outputs */
+    uint16_t *source;         /* (plane,32): a run of what is lowered */
     uint16_t *pixels;         /* (33,32*panels): 32 of dy, padded; behind them one of zeros */
     uint16_t *spread;         /* dy of a group of images where a head makes it */
 } area;
 
 static int64_t copy_elements(const grad *g) { return g->s.source.pixels * g->s.source.runs * PAIRS; }
-static int64_t source_elements(const grad *g) { return g->s.source.plane * PAIRS; }
+static int64_t source_elements(const grad *g) { return g->s.source.lowered ? g->s.source.plane * PAIRS : 0; }
 
 static area area_of(const grad *g, char *scratch)
 {
-    area a = { .source = (uint16_t *)scratch };
-    a.x = a.source + source_elements(g);
+    area a = { .x = (uint16_t *)scratch };
     a.dy = a.x + g->copies * copy_elements(g);
-    a.pixels = a.dy + g->panels * PAIRS * g->depth;
+    a.source = a.dy + g->panels * PAIRS * g->depth;
+    a.pixels = a.source + source_elements(g);
     a.spread = a.pixels + g->panels * PAIRS * (PAIRS + 1);
     return a;
 }
@@ -59,24 +64,84 @@ static size_t area_bytes(const grad *g)
 
 /* ---- x ---- */
 
-/* Where pair `pair` of run i lies: [copy][run][q/2][32][2]. */
-static uint16_t *pair_of(const grad *g, const area *a, int copy, int64_t i, int64_t pair)
+/* Where pair `pair` of run i lies in x: [copy][run][q/2][32][2]. */
+static int64_t place_of(const grad *g, int64_t copy, int64_t i, int64_t pair)
 {
-    return a->x + ((copy * g->s.source.runs + i) * g->s.source.pixels + 2 * pair) * PAIRS;
+    return ((copy * g->s.source.runs + i) * g->s.source.pixels + 2 * pair) * PAIRS;
 }
 
-/* Images n0..n1-1, a plane of a run at a time, which stays in the first-level cache. */
-static void rewrite(const grad *g, const area *a, int64_t n0, int64_t n1)
+static const uint16_t zeros[PAIRS];
+
+/* The images of a group. */
+typedef struct taken {
+    const uint16_t *x;
+    int64_t n0, n1;
+    int64_t pixels;           /* of x that are in use */
+} taken;
+
+static taken taken_of(const grad *g, int64_t n0)
 {
     const pairs_source *s = &g->s.source;
-    int64_t planes = s->step_y * s->step_x;
-    for (int64_t i = 0; i < s->runs; i++)
-        for (int64_t p = 0; p < planes; p++) {
-            int64_t pair = p * s->plane / 2;
-            pairs_fill_plane(g->k, &g->s, g->x, n0, n1, p, i, a->source);
-            g->k->interleave(a->source, s->plane / 2, pair_of(g, a, 0, i, pair),
-                             g->copies > 1 ? pair_of(g, a, 1, i, pair) : NULL);
+    int64_t n1 = min(n0 + s->images, g->s.used), image = g->s.flat ? g->s.run : s->h * s->w;
+    return (taken){ .x = g->x + n0 * image * s->c, .n0 = n0, .n1 = n1,
+                     .pixels = g->s.flat && n1 == g->s.used ? g->s.last : (n1 - n0) * image };
+}
+
+/* Pixels from..to-1 of a plane, `plane` pixels before it, that lie at pixel[]; behind them one more. */
+static void interleave(const grad *g, const area *a, int64_t plane, int64_t run, int64_t from, int64_t to,
+                       const uint16_t *const *pixel)
+{
+    int64_t pair = (plane + from) / 2;
+    g->k->interleave(pixel, (int)((to - from) / 2), a->x + place_of(g, 0, run, pair),
+                     g->copies > 1 ? a->x + place_of(g, 1, run, pair) : NULL);
+}
+
+/* A run by way of the source, which stays in the first-level cache. */
+static void rewrite_lowered(const grad *g, const area *a, const taken *all, int64_t run)
+{
+    const uint16_t *pixel[2 * PIECE + 1];
+    int64_t plane = g->s.source.plane;
+    pairs_fill_plane(g->k, &g->s, g->x, all->n0, all->n1, 0, run, a->source);
+    for (int64_t from = 0, to; from < plane; from = to) {
+        to = min(from + 2 * PIECE, plane);
+        for (int64_t i = from; i <= to; i++)
+            pixel[i - from] = i < plane ? a->source + i * PAIRS : zeros;
+        interleave(g, a, 0, run, from, to, pixel);
+    }
+}
+
+/* A run of a plane. Where it has fewer than 32 channels the next pixel's follow: they end in columns that nobody reads;
+   `last` takes pixels behind which there are too few. */
+static void rewrite_plane(const grad *g, const area *a, const taken *all, int64_t plane, int64_t run)
+{
+    const pairs_source *s = &g->s.source;
+    const int32_t *at = g->pixel + plane * s->plane;
+    const uint16_t *pixel[2 * PIECE + 1];
+    uint16_t last[2 * PIECE + 1][PAIRS];
+    int64_t whole = all->pixels * s->c - PAIRS;
+    for (int64_t from = 0, to; from < s->plane; from = to) {
+        to = min(from + 2 * PIECE, s->plane);
+        for (int64_t i = from; i <= to; i++) {
+            int there = i < s->plane && at[i] >= 0 && at[i] < all->pixels;
+            int64_t element = there ? at[i] * s->c + run * PAIRS : 0;
+            pixel[i - from] = there ? all->x + element : zeros;
+            if (there && element > whole)
+                pixel[i - from] = memcpy(last[i - from], all->x + element, (size_t)(all->pixels * s->c - element)
+                                         * sizeof **last);
         }
+        interleave(g, a, plane * s->plane, run, from, to, pixel);
+    }
+}
+
+static void rewrite(const grad *g, const area *a, const taken *all)
+{
+    const pairs_source *s = &g->s.source;
+    for (int64_t i = 0; i < s->runs; i++)
+        if (s->lowered)
+            rewrite_lowered(g, a, all, i);
+        else
+            for (int64_t p = 0; p < s->step_y * s->step_x; p++)
+                rewrite_plane(g, a, all, p, i);
 }
 
 /* What products read behind the planes. */
@@ -86,7 +151,7 @@ static void clear_ends(const grad *g, const area *a)
     int64_t used = s->step_y * s->step_x * s->plane;
     for (int copy = 0; copy < g->copies; copy++)
         for (int64_t i = 0; i < s->runs; i++)
-            memset(pair_of(g, a, copy, i, used / 2), 0, (size_t)((s->pixels - used) * PAIRS) * sizeof *a->x);
+            memset(a->x + place_of(g, copy, i, used / 2), 0, (size_t)((s->pixels - used) * PAIRS) * sizeof *a->x);
 }
 
 /* ---- dy ---- */
@@ -115,14 +180,16 @@ static void pixels_of(const grad *g, const uint16_t *dy, int64_t n0, int64_t q, 
 }
 
 /* dy as [panel][q/32][32][32]; sum: of each channel; NULL: not wanted. */
-static void transpose(const grad *g, const area *a, int64_t n0, int64_t n1, float *sum)
+static void transpose(const grad *g, const area *a, const taken *all, float *sum)
 {
-    const uint16_t *dy = g->w->head.op ? cpu_head_run(g->w, g->call, n0 * g->s.oh, n1 * g->s.oh, a->spread) : g->dy;
+    const uint16_t *dy = g->dy;
+    if (g->w->head.op)
+        dy = cpu_head_run(g->w, g->call, all->n0 * g->s.oh, all->n1 * g->s.oh, a->spread);
     int64_t oc = g->s.oc, wide = g->panels * PAIRS;
     uint16_t *zero = a->pixels + PAIRS * wide;
     for (int64_t q = 0; q < g->depth; q += PAIRS) {
         const uint16_t *pixel[PAIRS];
-        pixels_of(g, dy, n0, q, zero, pixel);
+        pixels_of(g, dy, all->n0, q, zero, pixel);
         for (int i = 0; i < PAIRS && oc < g->outs; i++)               /* vectors would read beyond the channels */
             if (pixel[i] != zero)
                 pixel[i] = memcpy(a->pixels + i * wide, pixel[i], (size_t)oc * sizeof *zero);
@@ -143,7 +210,7 @@ static pairs_ahead ahead_of(const grad *g, int64_t n)
 {
     const pairs_source *s = &g->s.source;
     const uint16_t *from = g->w->head.op ? g->w->in[g->w->head.in].data : g->dy;
-    int64_t terms = g->panels * s->runs * g->s.group[0].taps * (g->depth / PAIRS);
+    int64_t terms = g->panels * s->runs * g->s.taps * (g->depth / PAIRS);
     int64_t x = s->h * s->w * s->c * (int64_t)sizeof *g->x;
     int64_t dy = (g->w->head.op ? cpu_size(&g->w->in[g->w->head.in], 1, 4) : g->s.oh * g->s.ow * g->s.oc)
                  * (int64_t)sizeof *g->dy;
@@ -156,60 +223,53 @@ static pairs_ahead ahead_of(const grad *g, int64_t n)
     return a;
 }
 
-/* The products of a group, one after the other: for a part of the outputs, from step `from` of 32 on, all blocks
-   of sums, which lie in this order. Parts are about equal. */
-typedef struct place {
-    int64_t part, parts, from, terms, panel, i;
-    int tap;
-    float *sums;
-} place;
-
-static void begin_part(const grad *g, place *p, float *sums)
-{
-    int64_t steps = g->depth / PAIRS;
-    p->from = steps * p->part / p->parts;
-    p->terms = steps * (p->part + 1) / p->parts - p->from;
-    p->sums = sums;
-}
-
-static void advance(const grad *g, place *p, float *sums)
-{
-    p->sums += PAIRS_BLOCK;
-    if (++p->tap < g->s.group[0].taps)
-        return;
-    p->tap = 0;
-    if (++p->i < g->s.source.runs)
-        return;
-    p->i = 0;
-    if (++p->panel < g->panels)
-        return;
-    p->panel = 0;
-    p->part++;
-    begin_part(g, p, sums);
-}
-
-static pairs_product product_at(const grad *g, const area *a, const place *p, int add)
-{
-    int64_t move = g->s.group[0].offset[g->order[p->tap]];
-    static const int32_t tile[] = { 0, 16 };
-    return (pairs_product){ .a = a->dy + (p->panel * g->depth + p->from * PAIRS) * PAIRS, .offset = g->offset,
-                            .tile = tile, .c = p->sums,
-                            .b = pair_of(g, a, move & 1, p->i, p->from * (PAIRS / 2) + (move >> 1)),
-                            .blocks = 1, .terms = (int)p->terms,
-                            .rows = (int)min(PAIRS, g->outs - p->panel * PAIRS), .add = add || p->part > 0 };
-}
-
+/* The products of a group: for a part of the outputs, from step `from` of 32 on, all blocks of sums, in the order in
+   which they lie. Parts are about equal. Panels of 16 channels go block by block. */
 static void multiply(const grad *g, const area *a, float *sums, int add, pairs_ahead *ahead)
 {
-    place at = { .parts = ceil_div(g->depth / PAIRS, TOGETHER) };
-    begin_part(g, &at, sums);
-    while (at.part < at.parts) {
-        pairs_product now = product_at(g, a, &at, add);
-        now.ahead = ahead;
-        advance(g, &at, sums);
-        now.next = at.part < at.parts ? at.sums : NULL;
-        g->k->product(&now);
+    static const int32_t tile[] = { 0, PAIRS_TILE };
+    int64_t steps = g->depth / PAIRS, parts = ceil_div(steps, TOGETHER), all = g->s.source.runs * g->s.taps;
+    for (int64_t part = 0; part < parts; part++) {
+        int64_t from = steps * part / parts, to = steps * (part + 1) / parts;
+        for (int64_t panel = 0; panel < g->panels; panel++) {
+            int rows = (int)min(PAIRS, g->outs - panel * PAIRS);
+            int64_t many = rows == PAIRS ? all : 1;
+            for (int64_t i = 0; i < all; i += many) {
+                float *at = sums + (panel * all + i) * PAIRS_BLOCK, *next = at + many * PAIRS_BLOCK;
+                pairs_product p = { .a = a->dy + (panel * g->depth + from * PAIRS) * PAIRS, .offset = g->offset,
+                                    .tile = tile, .b = a->x + from * PAIRS_BLOCK, .shift = g->shift + i, .c = at,
+                                    .blocks = (int)many, .terms = (int)(to - from), .rows = rows,
+                                    .add = add || part > 0, .next = next < sums + g->sums ? next : sums,
+                                    .ahead = ahead };
+                g->k->product(&p);
+            }
+        }
     }
+}
+
+static int64_t pixels_listed(const grad *g)
+{
+    return g->s.source.lowered ? 0 : g->s.source.step_y * g->s.source.step_x * g->s.source.plane;
+}
+
+static void set_shifts(const grad *g)
+{
+    const pairs_group *only = &g->s.group[0];
+    for (int64_t i = 0; i < g->s.source.runs; i++)
+        for (int64_t t = 0; t < g->s.taps; t++) {
+            int64_t move = only->offset[g->order[t]];
+            g->shift[i * g->s.taps + t] = place_of(g, move & 1, i, move >> 1);
+        }
+}
+
+static void set_pixels(const grad *g)
+{
+    const pairs_source *s = &g->s.source;
+    memset(g->pixel, -1, (size_t)pixels_listed(g) * sizeof *g->pixel);
+    for (int64_t n = 0; n < (s->lowered ? 0 : s->images); n++)
+        for (int64_t y = 0; y < s->h; y++)
+            for (int64_t x = 0; x < s->w; x++)
+                g->pixel[pairs_pixel(s, n, y, x)] = (int32_t)((n * s->h + y) * s->w + x);
 }
 
 static void slot(void *arg, int number, int worker)
@@ -217,18 +277,18 @@ static void slot(void *arg, int number, int worker)
     const grad *g = arg;
     area a = area_of(g, g->call->scratch + (size_t)worker * g->call->scratch_stride);
     float *sums = g->partial + number * g->slot_floats;
-    int64_t from = g->groups * number / g->slots, to = g->groups * (number + 1) / g->slots, images = g->s.source.images;
+    int64_t from = g->groups * number / g->slots, to = g->groups * (number + 1) / g->slots, each = g->s.source.images;
     memset(sums + g->sums, 0, (size_t)g->outs * sizeof(float));
     memset(a.pixels, 0, (size_t)((PAIRS + 1) * g->panels * PAIRS) * sizeof *a.pixels);
     clear_ends(g, &a);
     g->k->begin();
-    for (int64_t i = from; i < to && i * images < g->s.used; i++) {
-        int64_t n0 = i * images, n1 = min(n0 + images, g->s.used);
-        pairs_ahead ahead = ahead_of(g, n1);
-        transpose(g, &a, n0, n1, g->db ? sums + g->sums : NULL);
+    for (int64_t i = from; i < to && i * each < g->s.used; i++) {
+        taken all = taken_of(g, i * each);
+        pairs_ahead ahead = ahead_of(g, all.n1);
+        transpose(g, &a, &all, g->db ? sums + g->sums : NULL);
         if (!g->dw)
             continue;
-        rewrite(g, &a, n0, n1);
+        rewrite(g, &a, &all);
         multiply(g, &a, sums, i > from, &ahead);
     }
     g->k->end();
@@ -259,8 +319,10 @@ static void sum(void *arg, int number, int worker)
                                      PAIRS_BLOCK);
         for (int64_t r = 0; r < rows; r++) {
             float *to = g->dw + ((panel * PAIRS + r) * g->s.taps + g->order[t]) * inputs + i * PAIRS;
-            memcpy(to, all + r * 16, (size_t)min(wide, 16) * sizeof(float));
-            memcpy(to + 16, all + PAIRS_HALF + r * 16, (size_t)max(wide - 16, 0) * sizeof(float));
+            for (int64_t c = 0; c < wide; c += 4) {
+                const float *four = all + PAIRS_COLUMN(c) / 16 * PAIRS_HALF + r * 16 + PAIRS_COLUMN(c) % 16;
+                memcpy(to + c, four, (size_t)min(wide - c, 4) * sizeof *to);
+            }
         }
     }
 }
@@ -319,10 +381,20 @@ static double cost(const hz_work *w, const cpu_micro *m)
            + (double)g.slots * (double)g.sums * 1e-9;
 }
 
+/* Behind the slots: the shifts, then the list of pixels. */
+static size_t shifts_at(const grad *g)
+{
+    return sizeof(float) * (size_t)round_up(g->slots * g->slot_floats, 2);
+}
+static size_t pixels_at(const grad *g)
+{
+    return shifts_at(g) + sizeof(int64_t) * (size_t)(g->s.source.runs * g->s.taps);
+}
+
 static size_t memory(const hz_work *w, const cpu_micro *m)
 {
     grad g;
-    return grad_of(w, m, &g) ? sizeof(float) * (size_t)(g.slots * g.slot_floats) : 0;
+    return grad_of(w, m, &g) ? pixels_at(&g) + sizeof(int32_t) * (size_t)pixels_listed(&g) : 0;
 }
 
 static size_t scratch(const hz_work *w, const cpu_micro *m)
@@ -342,6 +414,10 @@ static hz_status run(const hz_work *w, const cpu_call *call)
     g.dw = w->out[0].data;
     g.db = w->nout > 1 ? w->out[1].data : NULL;
     g.partial = call->memory;
+    g.shift = (int64_t *)((char *)call->memory + shifts_at(&g));
+    g.pixel = (int32_t *)((char *)call->memory + pixels_at(&g));
+    set_shifts(&g);
+    set_pixels(&g);
     pairs_use(&g.s, w, call);
     team_run((int)used(&g), slot, &g);
     if (g.dw)

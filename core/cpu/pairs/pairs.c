@@ -379,9 +379,7 @@ void pairs_list_copies(const pairs_shape *s, pairs_copy *list)
     for (int64_t n = 0; n < p->images; n++)
         for (int64_t y = 0; y < p->h; y++)
             for (int64_t x = 0; x < p->w; x++) {
-                int64_t plane = y % p->step_y * p->step_x + x % p->step_x;
-                int64_t to = plane * p->plane + p->before + (y / p->step_y + p->above) * p->images * p->pitch
-                             + n * p->step_image + x / p->step_x * p->step_column;
+                int64_t to = pairs_pixel(p, n, y, x);
                 for (int64_t i = 0; i < p->runs; i++)
                     *list++ = (pairs_copy){ .from = (int32_t)(((n * p->h + y) * p->w + x) * p->runs + i),
                                             .to = (int32_t)(i * p->pixels + to) };

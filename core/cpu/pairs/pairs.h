@@ -14,6 +14,10 @@
 #define HZ_CPU_PAIRS_H
 #include "cpu/micro.h"
 
+/* Where channel i of 32 lies in an interleaved row: words are put together within 16 bytes, which takes one instruction,
+   the first four pairs of each into the first half. */
+#define PAIRS_COLUMN(i) ((i) % 8 / 4 * 16 + (i) / 8 * 4 + (i) % 4)
+
 enum { PAIRS = 32, PAIRS_BLOCK = PAIRS * PAIRS, PAIRS_HALF = PAIRS_BLOCK / 2, PAIRS_TAPS = 64, PAIRS_GROUPS = 4,
        PAIRS_STRIDE = 4, PAIRS_TILE = 16, PAIRS_TERMS = 18 };
 
@@ -59,12 +63,14 @@ typedef struct pairs_finish {
    r < 32, j < 32, where r' counts from the block's first tile on, and for r >= 16 from its second. b[t] lies as
    (16, 32, 2): pairs of k side by side; a block of c as (2, 32, 16): the first half of all rows, then the second. The
    blocks of c follow each other. Where `rows` <= 16 only 16 rows of a and c are touched in the last block. Sums that
-   become outputs at once are needed no longer: of those two blocks are kept, in turn. */
+   become outputs at once are needed no longer: of those two blocks are kept, in turn. With `shift` it is b that
+   differs from block to block, not a. */
 typedef struct pairs_product {
     const uint16_t *a;        /* pixels of 32 */
     const uint16_t *b;        /* (terms,16,32,2) */
     const int64_t *offset;    /* (terms), elements of a */
-    const int32_t *tile;      /* (2*blocks), pixels of a */
+    const int32_t *tile;      /* (2*blocks), pixels of a; with shift (2), of all blocks */
+    const int64_t *shift;     /* (blocks), elements of b, of sums alone; NULL: every block has the same b */
     float *c;                 /* (blocks,2,32,16); (2,2,32,16) where sums neither are added to nor stay */
     int blocks, terms, rows, add;
     const pairs_finish *finish;   /* of the first block, the others' pixels follow; NULL: sums are all */
@@ -80,9 +86,9 @@ typedef struct cpu_pairs {
     void (*finish)(const pairs_finish *f, const float *c, int from, int to);       /* outputs from..to-1 of a block */
     int overlaps;                         /* 1: copies beside products take no time of their own */
     int blocks, terms;                    /* of a product at most, as caches have room; terms <= PAIRS_TERMS */
-    /* pixels of 32 channels, (2*pairs,32) -> (pairs,32,2); odd, NULL: not wanted, the same from the second pixel
-       on and a zero behind the last */
-    void (*interleave)(const uint16_t *x, int64_t pairs, uint16_t *even, uint16_t *odd);
+    /* pixels of 32 channels, those of pixel[0..2*pairs-1] -> (pairs,32,2), channels as PAIRS_COLUMN says; odd, NULL:
+       not wanted, the same from the second pixel on, of which pixel[2*pairs] is the last */
+    void (*interleave)(const uint16_t *const *pixel, int pairs, uint16_t *even, uint16_t *odd);
     /* 16 channels of 32 pixels -> (16,32); sum[channel] += the sum of the pixels; NULL: not wanted */
     void (*transpose)(const uint16_t *const *pixel, uint16_t *out, float *sum);
     /* channels of pixels `step` elements apart -> 32 of pixels `out_step` elements apart, zeros behind the channels */
@@ -140,6 +146,14 @@ void pairs_fill_plane(const cpu_pairs *k, const pairs_shape *s, const uint16_t *
                       int64_t plane, int64_t i, uint16_t *out);
 void pairs_fill(const cpu_pairs *k, const pairs_shape *s, const uint16_t *x, int64_t n0, int64_t n1, uint16_t *out);
 
+/* Where pixel (y,x) of image n of a group lies in a run of the source. */
+static inline int64_t pairs_pixel(const pairs_source *s, int64_t n, int64_t y, int64_t x)
+{
+    int64_t plane = y % s->step_y * s->step_x + x % s->step_x;
+    return plane * s->plane + s->before + (y / s->step_y + s->above) * s->images * s->pitch + n * s->step_image
+           + x / s->step_x * s->step_column;
+}
+
 /* Copies that make the source of a full group, but for its zeros, where they take no time beside products; else 0. */
 int64_t pairs_copies(const cpu_pairs *k, const pairs_shape *s);
 void pairs_list_copies(const pairs_shape *s, pairs_copy *list);
@@ -167,6 +181,10 @@ typedef struct pairs_memory {
 pairs_memory pairs_memory_at(const cpu_pairs *k, const pairs_shape *s, void *memory);
 size_t pairs_memory_bytes(const cpu_pairs *k, const pairs_shape *s);
 void pairs_pack(const hz_work *w, const cpu_call *c);
+
+/* Where block k finds its tiles and its weights. */
+static inline const int32_t *pairs_tiles_of(const pairs_product *p, int k) { return p->tile + (p->shift ? 0 : 2 * k); }
+static inline const uint16_t *pairs_weights(const pairs_product *p, int k) { return p->b + (p->shift ? p->shift[k] : 0); }
 
 /* Where the sums of block k lie. */
 static inline float *pairs_sums(const pairs_product *p, int k)
