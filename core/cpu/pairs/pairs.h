@@ -14,8 +14,8 @@
 #define HZ_CPU_PAIRS_H
 #include "cpu/micro.h"
 
-/* Where channel i of 32 lies in an interleaved row: words are put together within 16 bytes, which takes one instruction,
-   the first four pairs of each into the first half. */
+/* Where channel i of 32 lies in an interleaved row: words are put together within 16 bytes, which takes one
+   instruction, the first four pairs of each into the first half. */
 #define PAIRS_COLUMN(i) ((i) % 8 / 4 * 16 + (i) / 8 * 4 + (i) % 4)
 
 enum { PAIRS = 32, PAIRS_BLOCK = PAIRS * PAIRS, PAIRS_HALF = PAIRS_BLOCK / 2, PAIRS_TAPS = 64, PAIRS_GROUPS = 4,
@@ -184,7 +184,10 @@ void pairs_pack(const hz_work *w, const cpu_call *c);
 
 /* Where block k finds its tiles and its weights. */
 static inline const int32_t *pairs_tiles_of(const pairs_product *p, int k) { return p->tile + (p->shift ? 0 : 2 * k); }
-static inline const uint16_t *pairs_weights(const pairs_product *p, int k) { return p->b + (p->shift ? p->shift[k] : 0); }
+static inline const uint16_t *pairs_weights(const pairs_product *p, int k)
+{
+    return p->b + (p->shift ? p->shift[k] : 0);
+}
 
 /* Where the sums of block k lie. */
 static inline float *pairs_sums(const pairs_product *p, int k)
