@@ -17,7 +17,6 @@
 #define s_store_part v_store_part
 #define s_each EACH_F32
 #define s_store_product v_store_part
-#define S_FROM(x) (x)
 #define S_INT int32_t
 #define s_bytes v_bytes
 #include "cpu/pointwise/stored.inc.h"

@@ -5,7 +5,6 @@
 #define s_store_part v_store_part_bf16
 #define s_each EACH_BF16
 #define s_store_product v_store_product_bf16
-#define S_FROM(x) f32_to_bf16(x)
 #define S_INT int16_t
 #define s_bytes v_bytes_half
 #include "cpu/pointwise/stored.inc.h"

@@ -105,18 +105,29 @@ INLINE float F(share_of)(const cpu_taps *t)
     return 1.0f / (float)((int64_t)(t->ky1 - t->ky0) * (t->kx1 - t->kx0));
 }
 
-INLINE void F(pool_mean_part)(int64_t c, int have, S *y, const S *x, const cpu_taps *t)
+enum { F(MEANS) = 4 };
+
+/* Of `vectors` vectors, whose sums do not wait for each other; of the last one `have` elements. */
+INLINE void F(pool_mean_part)(S *y, const S *x, const cpu_taps *t, const int vectors, int have)
 {
-    V sum = v_set(0);
+    V sum[F(MEANS)] = { { 0 } };
     for (int ky = t->ky0; ky < t->ky1; ky++)
         for (int kx = t->kx0; kx < t->kx1; kx++)
-            sum += s_part(x + ky * t->row + kx * t->column + c, have);
-    s_store_part(y + c, sum * F(share_of)(t), have);
+            UNROLL for (int i = 0; i < vectors; i++)
+                sum[i] += s_part(x + ky * t->row + kx * t->column + i * LANES, i + 1 < vectors ? LANES : have);
+    UNROLL for (int i = 0; i < vectors; i++)
+        s_store_part(y + i * LANES, sum[i] * F(share_of)(t), i + 1 < vectors ? LANES : have);
 }
 
-static void F(pool_mean)(void *y, const void *x, const cpu_taps *t, int64_t n)
+static void F(pool_mean)(void *to, const void *from, const cpu_taps *t, int64_t n)
 {
-    EACH_VECTOR(n, F(pool_mean_part), y, x, t);
+    S *y = to;
+    const S *x = from;
+    int64_t c = 0;
+    for (; c + F(MEANS) * LANES <= n; c += F(MEANS) * LANES)
+        F(pool_mean_part)(y + c, x + c, t, F(MEANS), LANES);
+    for (; c < n; c += LANES)
+        F(pool_mean_part)(y + c, x + c, t, 1, (int)(n - c < LANES ? n - c : LANES));
 }
 
 INLINE void F(pool_mean_grad_part)(int64_t c, int have, float *dx, const S *dy, const cpu_taps *t)

@@ -3,7 +3,6 @@
      s_part, s_store_part          V from and to the first n elements, 0 <= n <= LANES
      s_each(n, to, value, ...)     to[i..] = value(i, have, ...) for all n elements (vector.h)
      s_store_product               the same of a product of an S and a number that is no NaN
-     S_FROM(x)                     S of one float
      S_INT                         a signed integer of its size
      s_bytes                       a vector of them from the first n of bytes */
 
@@ -101,22 +100,28 @@ static void F(keep)(void *y, const void *x, const uint8_t *mask, int64_t n, floa
     EACH_VECTOR(n, F(keep_part), y, x, mask, scale);
 }
 
-/* y = (x*scale - mean)/deviation as x*a + b, a and b given for each position of the row. Left to the compiler
-   to vectorise. */
-static void F(scale_bytes)(void *y, const uint8_t *restrict x, const float *restrict a, const float *restrict b,
-                           int64_t n)
+INLINE V F(scale_bytes_at)(int64_t i, int have, const uint8_t *x, const float *a, const float *b)
 {
-    S *restrict to = y;
-    for (int64_t i = 0; i < n; i++)
-        to[i] = S_FROM((float)x[i] * a[i] + b[i]);
+    V v = __builtin_convertvector(v_bytes(x + i, have), V);
+    return v_fma(v, v_part(a + i, have), v_part(b + i, have));
 }
 
-static void F(scale_floats)(void *y, const float *restrict x, const float *restrict a, const float *restrict b,
-                            int64_t n)
+/* y = (x*scale - mean)/deviation as x*a + b, a and b given for each position of the row. */
+static void F(scale_bytes)(void *y, const uint8_t *x, const float *a, const float *b, int64_t n)
 {
-    S *restrict to = y;
-    for (int64_t i = 0; i < n; i++)
-        to[i] = S_FROM(x[i] * a[i] + b[i]);
+    S *to = y;
+    s_each(n, to, F(scale_bytes_at), x, a, b);
+}
+
+INLINE V F(scale_floats_at)(int64_t i, int have, const float *x, const float *a, const float *b)
+{
+    return v_fma(v_part(x + i, have), v_part(a + i, have), v_part(b + i, have));
+}
+
+static void F(scale_floats)(void *y, const float *x, const float *a, const float *b, int64_t n)
+{
+    S *to = y;
+    s_each(n, to, F(scale_floats_at), x, a, b);
 }
 
 #include "cpu/pointwise/rows.inc.h"
@@ -137,6 +142,5 @@ static const cpu_stored F(stored) = {
 #undef s_store_part
 #undef s_each
 #undef s_store_product
-#undef S_FROM
 #undef S_INT
 #undef s_bytes
