@@ -15,12 +15,12 @@ void history_clear(history *h)
     *h = (history){ 0 };
 }
 
-void history_note(history *h, int from, int to)
+void history_note(history *h, int from, int to, const unsigned char *idle)
 {
     h->runs++;
     h->end = to;
     for (int i = from; i < to; i++)
-        h->ran[i] = h->runs;
+        h->ran[i] = idle[i] ? h->ran[i] : h->runs;
 }
 
 static int later(const history *h, int node, int than)

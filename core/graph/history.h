@@ -11,7 +11,8 @@ typedef struct history {
 
 hz_status history_make(history *h, int nodes);         /* new: history_clear */
 void history_clear(history *h);
-void history_note(history *h, int from, int to);       /* nodes from..to-1 have run */
+/* Nodes from..to-1 have run, but for the idle. */
+void history_note(history *h, int from, int to, const unsigned char *idle);
 /* The node that wrote over a value since it was made; -1: none did, or no run has made it. */
 int history_overwritten(const history *h, const hz_graph *g, const arena_map *m, int value);
 /* Whether what nodes from..to-1 read of earlier nodes is there. HZ_ESTATE: it is not, message set. */

@@ -17,6 +17,8 @@ struct hz_plan {
     hz_work *works;           /* live nodes only */
     int *first_work;          /* per node, and one more: index of the first work at or after it */
     int nworks, timed, train, hard;
+    unsigned char *idle;      /* per node: left out while these groups are at rest */
+    uint32_t resting;
 };
 
 static hz_status make_works(hz_plan *p)
@@ -24,7 +26,8 @@ static hz_status make_works(hz_plan *p)
     size_t n = (size_t)p->graph->nnodes + 1;
     p->works = calloc(n, sizeof *p->works);
     p->first_work = calloc(n, sizeof *p->first_work);
-    if (!p->works || !p->first_work)
+    p->idle = calloc(n, 1);
+    if (!p->works || !p->first_work || !p->idle)
         return hz_fail(HZ_EMEM, "plan: no memory for %d nodes", p->graph->nnodes);
     p->nworks = works_of(p->graph, p->works, p->first_work);
     return HZ_OK;
@@ -127,6 +130,7 @@ void hz_plan_free(hz_plan *p)
     history_clear(&p->history);
     free(p->works);
     free(p->first_work);
+    free(p->idle);
     hz_graph_free(p->graph);
     free(p);
 }
@@ -145,6 +149,30 @@ static hz_status run_hard(hz_plan *p, int from, int to, const hz_step *step)
     return status;
 }
 
+/* A backend that does more than one work at a time has made up its mind which. */
+static void see_resting(hz_plan *p, const hz_step *step)
+{
+    uint32_t groups = p->backend->together ? 0 : step->resting;
+    if (groups != p->resting)
+        rest_find(p->graph, groups, p->idle);
+    p->resting = groups;
+}
+
+/* Nodes from..to-1 but for those that are idle. */
+static hz_status run_awake(hz_plan *p, int from, int to, const hz_step *step)
+{
+    hz_status status = HZ_OK;
+    for (int end; from < to && !status; from = end) {
+        int idle = p->idle[from];
+        for (end = from + 1; end < to && p->idle[end] == idle;)
+            end++;
+        if (!idle)
+            status = p->hard ? run_hard(p, from, end, step)
+                             : p->backend->run(p->program, p->first_work[from], p->first_work[end], step, p->timed);
+    }
+    return status;
+}
+
 hz_status hz_plan_run(hz_plan *p, int from, int to, const hz_step *step)
 {
     int n = p->graph->nnodes;
@@ -158,11 +186,9 @@ hz_status hz_plan_run(hz_plan *p, int from, int to, const hz_step *step)
     status = status ? status : device_before(&p->device);
     if (status)
         return status;
-    history_note(&p->history, from, to);
-    if (p->hard)
-        status = run_hard(p, from, to, step);
-    else
-        status = p->backend->run(p->program, p->first_work[from], p->first_work[to], step, p->timed);
+    see_resting(p, step);
+    history_note(&p->history, from, to, p->idle);
+    status = run_awake(p, from, to, step);
     hz_status after = device_after(&p->device, from, to);      /* also what a run that failed half-way has written */
     return status ? status : after;
 }

@@ -34,6 +34,9 @@ void arena_clear(arena_map *map);
 int root_of(const hz_graph *g, int value);             /* the value whose memory it is */
 int64_t value_bytes(const hz_value *v);
 
+/* rest.c: idle[node] is 1 where a step with these groups at rest leaves the node out. */
+void rest_find(const hz_graph *g, uint32_t groups, unsigned char *idle);
+
 /* hard.c: what surrounds each node when HZ_HARD is set. */
 int hard_wanted(void);
 hz_status hard_before(const hz_graph *g, const arena_map *m, const hz_memory *memory, char *arena, int node);

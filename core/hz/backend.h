@@ -21,6 +21,9 @@ typedef struct hz_step {
     uint32_t version;     /* version of the parameters: packed weights are made anew when it changes */
     int32_t mirror;       /* input: 1: all items left to right, and what they would be shifted and flipped is not */
     int32_t down, right;  /* input: all items moved by whole pixels, HZ_REFLECT, in place of what they would be */
+    /* groups, a bit each, whose parameters are at rest: their rate stays 0, and what their updates alone need may be
+       left out, the updates too */
+    uint32_t resting;
 } hz_step;
 
 typedef struct hz_arg {

@@ -101,8 +101,10 @@ function methods:rate_at(step, total)
   return schedule.rate_at(self, step, total)
 end
 
--- The rates of all groups at that step: of one.
-function methods:rates(step, total) return { self:rate_at(step, total) } end
+-- The rates of all groups at that step: of one; and a bit for each whose rate stays 0 from then on.
+function methods:rates(step, total)
+  return { self:rate_at(step, total) }, schedule.is_over(self, step, total) and 1 or 0
+end
 
 -- ---- updates ----
 
@@ -216,9 +218,12 @@ end
 of_groups.check_total = of_each 'check_total'
 
 function of_groups:rates(step, total)
-  local list = {}
-  for i, g in ipairs(self.groups) do list[i] = g.optimizer:rate_at(step, total) end
-  return list
+  local list, resting = {}, 0
+  for i, g in ipairs(self.groups) do
+    list[i] = g.optimizer:rate_at(step, total)
+    if schedule.is_over(g.optimizer, step, total) then resting = resting + 2 ^ (i - 1) end
+  end
+  return list, resting
 end
 
 -- Number of the first group that takes the parameter.

@@ -60,12 +60,17 @@ end
 -- Whether the rate goes by the steps of the whole training.
 function M.needs_total(o) return not rows[o.schedule].endless or o.stop < 1 end
 
+local function last_of(o, total) return o.stop < 1 and math.floor(o.stop * total + 0.5) or total end
+
+-- Whether the rate is 0 from the step after `step` steps on.
+function M.is_over(o, step, total) return o.stop < 1 and total ~= nil and step >= last_of(o, total) end
+
 -- Rate of the step after `step` steps, of `total` in the whole run (nil where none is needed). From `settle` on, a
 -- share of it, the rate stays what the schedule ends with; from `stop` on, a share of the whole at which it ends, it
 -- is 0.
 function M.rate_at(o, step, total)
-  local last = total and (o.stop < 1 and math.floor(o.stop * total + 0.5) or total)
-  if o.stop < 1 and last and step >= last then return 0 end
+  if M.is_over(o, step, total) then return 0 end
+  local last = total and last_of(o, total)
   local warm = o.warmup > 0 and math.min(1, (step + 1) / o.warmup) or 1
   local span = last and math.max(1, o.settle * last - o.warmup) or math.huge
   return o.rate * warm * rows[o.schedule].f(math.max(0, step - o.warmup), span, o)

@@ -68,7 +68,9 @@ end
 function M.begin_step(plan)
   local s, opt, o = plan.args, plan.optimizer, plan.options
   s.step = opt.steps
-  for i, rate in ipairs(opt:rates(opt.steps, o.total)) do s.rates[i - 1] = rate end
+  local rates, resting = opt:rates(opt.steps, o.total)
+  for i, rate in ipairs(rates) do s.rates[i - 1] = rate end
+  s.resting = resting
   if not o.average then return end
   if opt.steps == 0 then average.begin(plan.averaged, opt.state) end
   s.keep = average.keep(o.average, opt.steps, o.total)
