@@ -110,7 +110,7 @@ const char *hz_backend_name(int i);
 
 /* --- devices in shared objects --- */
 /* Raised by every change of the structs above. */
-enum { HZ_BACKEND_DRAFT = 3 };
+enum { HZ_BACKEND_DRAFT = 4 };
 
 /* What the core lends to a device that links nothing of hz; lent for ever. */
 typedef struct hz_core {
