@@ -84,7 +84,7 @@ static taken taken_of(const grad *g, int64_t n0)
     const pairs_source *s = &g->s.source;
     int64_t n1 = min(n0 + s->images, g->s.used), image = g->s.flat ? g->s.run : s->h * s->w;
     return (taken){ .x = g->x + n0 * image * s->c, .n0 = n0, .n1 = n1,
-                     .pixels = g->s.flat && n1 == g->s.used ? g->s.last : (n1 - n0) * image };
+                    .pixels = g->s.flat && n1 == g->s.used ? g->s.last : (n1 - n0) * image };
 }
 
 /* Pixels from..to-1 of a plane, `plane` pixels before it, that lie at pixel[]; behind them one more. */
