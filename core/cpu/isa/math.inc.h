@@ -38,7 +38,7 @@ INLINE V v_exp_middle(V x, V *near)
     V shifted = v_fma(x, v_set(1.44269504088896341f), v_set(12582912.0f)), whole = shifted - 12582912.0f;
     V r = v_fma(whole, v_set(-0.693359375f), x);
     *near = v_exp_near(v_fma(whole, v_set(2.12194440e-4f), r));
-    return (V)((VI)(*near + 1.0f) + ((VI)shifted << 23));
+    return (V)((VW)(*near + 1.0f) + ((VW)shifted << 23));
 }
 
 /* e^x - 1 for x <= 0; below -30 it is -1. The limit: what follows -0.34. Of x > 0 or NaN: anything. */
