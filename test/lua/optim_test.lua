@@ -46,6 +46,47 @@ t.case('schedules: what stops early is 0 from there on', function()
   near(rates({ rate = 1, stop = 0.5 }, 10, 0, 4, 5, 9), { 1, 1, 0, 0 })
 end)
 
+t.case('groups whose rate stays 0 are told from those whose rate is 0 for a moment', function()
+  local stops = { rate = 1, momentum = 0.5, schedule = 'linear', stop = 0.5 }
+  local o = hz.groups { { match = 'beta$', hz.sgd { schedule = 'triangle' } }, { match = 'bias$', hz.sgd(stops) },
+    { match = 'head', hz.adam {} }, hz.sgd(stops) }
+  for _, row in ipairs { { 0, 0 }, { 4, 0 }, { 5, 10 }, { 9, 10 } } do
+    local _, resting = o:rates(row[1], 10)
+    t.equal(resting, row[2], row[1])
+  end
+  local _, one = hz.sgd(stops):rates(5, 10)
+  t.equal(one, 1)
+end)
+
+t.case('a group at rest keeps weights and state; the others learn on', function()
+  local set = hz.data('camera', { split = 'train', train = 40, test = 10 })
+  local l, kind = hz.layers, os.getenv 'HZ_DEVICE' or 'cpu'
+  local net = hz.net 'n' { input = { 32, 32, 3 }, l.conv{4, 3, name='a'}, l.relu, l.conv{4, 3, name='b'}, l.relu,
+    l.meanpool, l.dense{10} }
+  local stops = hz.sgd { rate = 0.1, momentum = 0.9, schedule = 'linear', stop = 0.5 }
+  local o = hz.groups { { match = '^a%.', stops }, hz.sgd { rate = 0.1, momentum = 0.9 } }
+  local plan = net:init { seed = 1 }:plan { batch = 20, train = true, data = set, optimizer = o, total = 4 }
+  local function sums()
+    local list = {}
+    for _, p in ipairs(net:tensors()) do
+      list[p.name] = tostring(p.tensor:sum())
+      list[p.name .. '.velocity'] = tostring(o.state[p.name .. '.velocity']:sum())
+    end
+    return list
+  end
+  local before = sums()
+  for step = 1, 4 do
+    plan:step()
+    local now = sums()
+    local function moves(name, wanted) t.equal(now[name] ~= before[name], wanted, name .. ', step ' .. step) end
+    moves('a.weight', step <= 2)
+    if kind == 'cpu' or kind == 'far' then moves('a.weight.velocity', step <= 2) end       -- a card replays the step
+    moves('b.weight', true)
+    moves('b.weight.velocity', true)
+    before = now
+  end
+end)
+
 t.case('schedules: what settles stays at its end from there on', function()
   near(rates({ rate = 1, schedule = 'linear', settle = 0.75, final = 0.1 }, 200, 0, 75, 150, 151, 199),
     { 1, 0.55, 0.1, 0.1, 0.1 })

@@ -64,7 +64,7 @@ typedef struct pairs_finish {
    (16, 32, 2): pairs of k side by side; a block of c as (2, 32, 16): the first half of all rows, then the second. The
    blocks of c follow each other. Where `rows` <= 16 only 16 rows of a and c are touched in the last block. Sums that
    become outputs at once are needed no longer: of those two blocks are kept, in turn. With `shift` it is b that
-   differs from block to block, not a. */
+   differs from block to block, not a, and where there are several blocks all have 32 rows. */
 typedef struct pairs_product {
     const uint16_t *a;        /* pixels of 32 */
     const uint16_t *b;        /* (terms,16,32,2) */
