@@ -51,10 +51,11 @@ typedef struct cpu_kernel {
     hz_status (*run)(const hz_work *w, const cpu_call *c);
     int (*tails)(const hz_work *w, const cpu_micro *m);  /* 1: runs the node's tails; NULL: runs no node that has any */
     int heads;                /* 1: runs nodes with a head */
+    int blocked;              /* of hz_arg: 1: its result may be; 2: its first input is, its result may be; 0: none */
     int rounds;               /* 1: rounds in between; not for nodes that are exact (hz_work) */
 } cpu_kernel;
 
-enum { CPU_KERNELS = 8 };                                             /* rows of a list at most */
+enum { CPU_KERNELS = 10 };                                            /* rows of a list, with its end, at most */
 const cpu_kernel *const *cpu_kernels(int op);                         /* fastest first, ends with NULL */
 
 /* --- wide.c: bf16 activations through kernels that compute over f32 --- */

@@ -91,6 +91,8 @@ static hz_status build(hz_plan *p, const hz_plan_options *o)
     p->graph->exact = o && o->exact;
     p->graph->tf32 = o && o->tf32;
     hz_status status = o && (o->no_fuse || o->keep) ? HZ_OK : graph_fuse(p->graph, p->backend);
+    if (!status && !(o && (o->no_fuse || o->keep)))
+        graph_block(p->graph, p->backend);
     status = status ? status : make_works(p);
     status = status ? status : place(p, o && o->keep);
     status = status ? status : make_room(p);
@@ -198,6 +200,9 @@ static hz_status check_in_arena(const hz_plan *p, const char *who, int value)
 {
     if (value < 0 || value >= p->graph->nvalues)
         return hz_fail(HZ_EARG, "%s: value %d; have 0..%d", who, value, p->graph->nvalues - 1);
+    if (p->graph->values[value].blocked)
+        return hz_fail(HZ_EARG, "%s: '%s' lies as kernels want it, images within each other", who,
+                       p->graph->values[value].name);
     if (p->graph->values[value].kind == HZ_BOUND || p->map.offset[value] < 0)
         return hz_fail(HZ_EARG, "%s: '%s' is not in the plan's memory", who, p->graph->values[value].name);
     return HZ_OK;
@@ -264,6 +269,11 @@ hz_tensor *hz_plan_peek(hz_plan *p, int value, int64_t rows)
         return hz_tensor_alias(p->graph->values[root_of(p->graph, value)].tensor);
     if (p->map.offset[value] < 0) {
         hz_fail(HZ_ESTATE, "peek: '%s' was fused away; needs a plan with keep=true", v->name);
+        return NULL;
+    }
+    if (v->blocked) {
+        hz_fail(HZ_ESTATE, "peek: '%s' lies as kernels want it, images within each other; needs a plan with keep=true",
+                v->name);
         return NULL;
     }
     int by = history_overwritten(&p->history, p->graph, &p->map, value);
@@ -388,6 +398,8 @@ uint64_t hz_plan_digest(const hz_plan *p)
         for (int k = 0; k < w->nin + w->nout; k++) {
             const hz_arg *a = k < w->nin ? &w->in[k] : &w->out[k - w->nin];
             h = fnv(h, &a->dtype, sizeof a->dtype);
+            if (a->blocked)
+                h = fnv(h, &a->blocked, sizeof a->blocked);
             if (k < w->nin)
                 h = fnv(h, a->shape, sizeof a->shape);
         }

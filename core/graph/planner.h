@@ -1,5 +1,5 @@
 /* planner.h: the stages between a graph and a running plan; core only. Each stage is a file and knows those before it:
-   work, rewrite, fuse, arena, plan. */
+   work, rewrite, fuse, block, arena, plan. */
 #ifndef PLANNER_H
 #define PLANNER_H
 #include "graph/graph.h"
@@ -14,6 +14,9 @@ int works_of(const hz_graph *g, hz_work *works, int *first_work);
 hz_status graph_rewrite(hz_graph *g);
 /* fuse.c: patterns of two nodes become one with an epilogue or a tail, where the backend runs it. HZ_EMEM likewise. */
 hz_status graph_fuse(hz_graph *g, const hz_backend *b);
+
+/* block.c: which values lie blocked (hz_arg), where the backend's kernels want it. After fusion. */
+void graph_block(hz_graph *g, const hz_backend *b);
 
 /* A range of the arena: from the node that makes its value to the last that reads it, both counted. */
 typedef struct life {

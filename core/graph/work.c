@@ -18,6 +18,7 @@ hz_work work_of(const hz_graph *g, const hz_node *n)
         a->dtype = value->dtype;
         a->ndim = value->ndim;
         a->kind = value->kind;
+        a->blocked = value->blocked;
         memcpy(a->shape, value->shape, sizeof a->shape);
     }
     return w;

@@ -31,7 +31,9 @@ typedef struct hz_arg {
     int32_t dtype, ndim;
     int64_t shape[HZ_MAXDIM];    /* dimension 0 of an activation: the plan's batch; the rows in use are hz_step.count */
     int32_t kind;         /* hz_kind */
+    int32_t blocked;      /* 1: an image (N,H,W,C) lies as (N/HZ_BLOCK_N, C/HZ_BLOCK_C, H, W, HZ_BLOCK_N, HZ_BLOCK_C) */
 } hz_arg;
+enum { HZ_BLOCK_N = 16, HZ_BLOCK_C = 32 };
 
 /* One node as a kernel sees it. */
 typedef struct hz_work {
@@ -97,6 +99,7 @@ typedef struct hz_backend {
        `first`: it comes by itself. Before there is memory: data pointers tell values apart, and lead to no data. The
        plan keeps apart in memory what these works read and write. NULL: all come one by one */
     int (*together)(const hz_work *works, int count, int first);
+    int32_t blocks;                       /* 1: accepts() knows blocked values; 0: it is not asked about any */
 } hz_backend;
 
 /* --- devices by name --- */
@@ -110,7 +113,7 @@ const char *hz_backend_name(int i);
 
 /* --- devices in shared objects --- */
 /* Raised by every change of the structs above. */
-enum { HZ_BACKEND_DRAFT = 4 };
+enum { HZ_BACKEND_DRAFT = 5 };
 
 /* What the core lends to a device that links nothing of hz; lent for ever. */
 typedef struct hz_core {

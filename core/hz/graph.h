@@ -22,6 +22,7 @@ typedef struct hz_value {
     int32_t view;               /* value whose memory this is a view of, or -1 */
     int32_t keep;               /* 1: its memory is not reused (outputs, peeks) */
     int32_t unstored;           /* 1: fused away, a kernel holds parts of it for a moment */
+    int32_t blocked;            /* 1: lies as kernels want it, see hz_arg */
     hz_tensor *tensor;          /* HZ_BOUND: the graph holds an alias of the caller's */
 } hz_value;
 

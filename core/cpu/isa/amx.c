@@ -40,7 +40,7 @@ typedef struct beside {
     const int32_t *near, *near_end;  /* outputs whose lines have not been asked for */
 } beside;
 
-enum { ADD = 1, FINISH = 2, SUMS = 4 };
+enum { ADD = 1, FINISH = 2, SUMS = 4, LISTS = 8 };
 
 static void (*finish_rows)(const pairs_finish *f, const float *c, int from, int to);      /* as AVX-512 made it */
 
@@ -50,8 +50,7 @@ static beside beside_of(const pairs_product *p)
     beside b = { .read = a->read, .end = a->end, .done = PAIRS };
     if (a->copying)
         b.copying = *a->copying;
-    b.rows = p->terms > 1 ? (PAIRS - 1) / (p->terms - 1) + 1 : PAIRS;
-    b.rows = b.rows < PAIRS_STRIDE ? PAIRS_STRIDE : b.rows;
+    b.rows = pairs_rows_with(p->terms);
     if (p->finish) {
         b.finish = *p->finish;
         b.near = b.finish.pixel;
@@ -94,7 +93,8 @@ static inline void go_on(beside *b, const int how, int reads)
     enum { LINES = 8 };
     for (int i = 0; i < reads && b->read < b->end; i++, b->read += 64)
         __builtin_prefetch(b->read, 0, 2);
-    copy_some(&b->copying);
+    if (!(how & LISTS))
+        copy_some(&b->copying);
     if (how & FINISH) {
         finish_some(b, b->rows);
         ask(b);
@@ -148,6 +148,15 @@ static inline void load_term(const uint16_t *a0, const uint16_t *a1, const uint1
     _tile_loadd(5, a1, 2 * PAIRS);
 }
 
+/* Term t, whose weights lie at b or are in the list `at`. */
+static inline __attribute__((always_inline)) void load(const pairs_product *p, const int how, const uint16_t *a0,
+                                                       const uint16_t *a1, const uint16_t *b, const pairs_term *at,
+                                                       int t)
+{
+    int64_t offset = how & LISTS ? at[t].offset : p->offset[t];
+    load_term(a0 + offset, a1 + offset, how & LISTS ? b + at[t].weight : b);
+}
+
 static inline void multiply(void)
 {
     _tile_dpbf16ps(0, 4, 6);
@@ -169,8 +178,9 @@ static inline __attribute__((always_inline)) void whole(const pairs_product *p, 
     const uint16_t *a0 = p->a + p->tile[0] * PAIRS, *a1 = p->a + p->tile[1] * PAIRS;
     float *c = p->c, *next = p->c;
     const uint16_t *b = pairs_weights(p, 0);
-    int terms = p->terms, reads = p->ahead->reads;
-    load_term(a0 + p->offset[0], a1 + p->offset[0], b);
+    const pairs_term *at = how & LISTS ? p->list[p->kind[0]].at : NULL;
+    int terms = how & LISTS ? p->list[p->kind[0]].terms : p->terms, reads = p->ahead->reads;
+    load(p, how, a0, a1, b, at, 0);
     BEGIN_SUM(0, how & ADD, c)
     BEGIN_SUM(1, how & ADD, c + 2 * QUARTER)
     BEGIN_SUM(2, how & ADD, c + QUARTER)
@@ -180,8 +190,8 @@ static inline __attribute__((always_inline)) void whole(const pairs_product *p, 
             turn_sums(m, p, k);
         for (int t = 1; t < terms; t++) {
             multiply();
-            b += STEP;
-            load_term(a0 + p->offset[t], a1 + p->offset[t], b);
+            b += how & LISTS ? 0 : STEP;
+            load(p, how, a0, a1, b, at, t);
             go_on(m, how, reads);
         }
         if (++k == blocks)
@@ -193,7 +203,13 @@ static inline __attribute__((always_inline)) void whole(const pairs_product *p, 
             a0 = p->a + p->tile[2 * k] * PAIRS;
             a1 = p->a + p->tile[2 * k + 1] * PAIRS;
         }
-        load_term(a0 + p->offset[0], a1 + p->offset[0], b);
+        if (how & LISTS) {
+            const pairs_terms *list = &p->list[p->kind[k]];
+            at = list->at;
+            terms = list->terms;
+            m->rows = list->rows;
+        }
+        load(p, how, a0, a1, b, at, 0);
         _tile_stored(0, c, 64);
         BEGIN_SUM(0, how & ADD, next)
         _tile_stored(1, c + 2 * QUARTER, 64);
@@ -340,14 +356,23 @@ static void single_copying(const pairs_product *p)
 
 static void product(const pairs_product *p)
 {
-    if (p->blocks == 1 && !p->finish) {
+    if (p->blocks == 1 && !p->finish && !p->kind) {
         (p->ahead->copying ? single_copying : single)(p);
         return;
     }
 
     beside m = beside_of(p);
     int is_half = p->rows <= 16, blocks = p->blocks - is_half;
-    if (p->shift && p->add)
+    if (p->kind) {
+        if (p->finish && p->add)
+            whole(p, blocks, LISTS | ADD | FINISH, &m);
+        else if (p->finish)
+            whole(p, blocks, LISTS | FINISH, &m);
+        else if (p->add)
+            whole(p, blocks, LISTS | ADD, &m);
+        else
+            whole(p, blocks, LISTS, &m);
+    } else if (p->shift && p->add)
         whole(p, blocks, ADD | SUMS, &m);
     else if (p->shift)
         whole(p, blocks, SUMS, &m);
@@ -406,7 +431,7 @@ void cpu_micro_amx(cpu_micro *m)
     own.begin = begin;
     own.end = end;
     own.product = product;
-    own.overlaps = 1;
+    own.overlaps = own.lists = 1;
     own.blocks = 20;
     own.terms = 12;
     m->peak_bf16 = peak_bf16;

@@ -227,9 +227,9 @@ static void copy(const uint16_t *x, int64_t step, int64_t pixels, int channels, 
 }
 
 INLINE void lower_rows(const uint16_t *x, const int64_t *offset, const uint32_t *mask, const int rows, int64_t step,
-                       int64_t pixels, uint16_t *out)
+                       int64_t pixels, uint16_t *out, int64_t out_step)
 {
-    for (int64_t p = 0; p < pixels; p++, x += step, out += PAIRS) {
+    for (int64_t p = 0; p < pixels; p++, x += step, out += out_step) {
         __m512i v = _mm512_setzero_si512();
 #pragma GCC unroll 8
         for (int j = 0; j < rows; j++)
@@ -239,14 +239,14 @@ INLINE void lower_rows(const uint16_t *x, const int64_t *offset, const uint32_t 
 }
 
 static void lower(const uint16_t *x, const int64_t *offset, const uint32_t *mask, int rows, int64_t step,
-                  int64_t pixels, uint16_t *out)
+                  int64_t pixels, uint16_t *out, int64_t out_step)
 {
     if (rows == 3) {                      /* all of 3x3 taps: then offsets and masks stay in registers */
         int64_t at[3] = { offset[0], offset[1], offset[2] };
         uint32_t bits[3] = { mask[0], mask[1], mask[2] };
-        lower_rows(x, at, bits, 3, step, pixels, out);
+        lower_rows(x, at, bits, 3, step, pixels, out, out_step);
     } else
-        lower_rows(x, offset, mask, rows, step, pixels, out);
+        lower_rows(x, offset, mask, rows, step, pixels, out, out_step);
 }
 
 INLINE void store_pixels(__m512i a, __m512i b, uint16_t *out)

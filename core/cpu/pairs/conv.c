@@ -16,7 +16,7 @@ typedef struct conv {
     const uint16_t *x;        /* (N,H,W,C), of source.c channels; dense: (N,C) */
     pairs_memory own;
     const float *bias;        /* of `own`; NULL: none */
-    uint16_t *y;              /* (N,oh,ow,oc) */
+    uint16_t *y;              /* (N,oh,ow,oc), or blocked */
     const uint16_t *gate;     /* like y: the epilogue of a gradient: dx = act_grad(dx, gate); NULL: none */
     void *slots;              /* of the tails */
     int act;
@@ -48,13 +48,27 @@ static const uint16_t *gate_of(const conv *c, const part *p)
 /* An activation that takes no time beside the memory's. */
 static int is_simple(const conv *c) { return c->act == HZ_LINEAR || c->act == HZ_RELU || c->act == HZ_LEAKY; }
 
+/* The panel's first output of pixel 0 of the part; elements from pixel to pixel. */
+static uint16_t *first_output(const conv *c, const part *p)
+{
+    return p->y + p->panel * (c->s.blocked ? HZ_BLOCK_N * c->s.oh * c->s.ow : 1) * PAIRS;
+}
+static int64_t output_step(const conv *c) { return c->s.blocked ? PAIRS : c->s.oc; }
+
+/* Where the outputs of images from n on lie. Blocked, a group's images are in one block, which has room for all. */
+static uint16_t *outputs_of(const conv *c, int64_t n)
+{
+    int64_t image = c->s.oh * c->s.ow * c->s.oc, first = n % HZ_BLOCK_N;
+    return c->s.blocked ? c->y + (n - first) * image + first * PAIRS : c->y + n * image;
+}
+
 /* How outputs from `from` on are stored. */
 static pairs_finish finish_of(const conv *c, const part *p, int64_t from)
 {
-    int64_t images = p->n1 - p->n0;
+    int64_t images = c->s.blocked ? HZ_BLOCK_N : p->n1 - p->n0;
     return (pairs_finish){ .bias = c->bias ? c->bias + p->panel * PAIRS : NULL,
                            .act = c->act, .alpha = c->alpha, .ahead = is_simple(c) ? NULL : p->ahead,
-                           .y = p->y + p->panel * PAIRS, .gate = gate_of(c, p), .step = c->s.oc,
+                           .y = first_output(c, p), .gate = gate_of(c, p), .step = output_step(c),
                            .columns = (int)min(PAIRS, c->s.oc - p->panel * PAIRS), .pixel = p->pixel + from,
                            .limit = c->s.flat && p->n1 == c->s.used ? c->s.last : images * c->s.oh * c->s.ow };
 }
@@ -89,9 +103,9 @@ static void aim(const conv *c, const part *p, int64_t from, int64_t to)
     pairs_ahead *a = p->ahead;
     a->pixel = p->pixel + from;
     a->pixels_end = p->pixel + round_up(to, PAIRS);
-    a->y = (const char *)(p->y + p->panel * PAIRS);
+    a->y = (const char *)first_output(c, p);
     a->gate = (const char *)gate_of(c, p);
-    a->step = c->s.oc * (int64_t)sizeof *c->y;
+    a->step = output_step(c) * (int64_t)sizeof *c->y;
     a->writes = (int)(ceil_div(PAIRS, terms));
 }
 
@@ -222,7 +236,7 @@ static void compute(const conv *c, const area *a, int64_t number, const uint16_t
 {
     int64_t n0 = number * c->s.source.images, row = c->s.ow * c->s.oc, image = c->s.oh * row;
     part p = { .source = source, .weights = c->own.weights, .pixel = c->own.pixel, .tile = c->own.tile, .n0 = n0,
-               .n1 = group_end(c, number), .y = c->stored ? c->y + n0 * image : a->near, .sum = a->sum,
+               .n1 = group_end(c, number), .y = c->stored ? outputs_of(c, n0) : a->near, .sum = a->sum,
                .ahead = ahead };
     c->k->begin();
     for (int i = 0; i < c->s.groups; i++) {
@@ -350,7 +364,7 @@ static int tails(const hz_work *w, const cpu_micro *m)
 }
 
 #define PAIRS_ROW .name = "pairs", .cost = cost, .memory = memory, .scratch = scratch, .pack = pairs_pack, .run = run
-const cpu_kernel conv2d_pairs = { PAIRS_ROW, .tails = tails };
+const cpu_kernel conv2d_pairs = { PAIRS_ROW, .tails = tails, .blocked = 1 };
 const cpu_kernel conv2d_dx_pairs = { PAIRS_ROW, .tails = tails, .heads = 1 };
 const cpu_kernel dense_pairs = { PAIRS_ROW };
 const cpu_kernel dense_dx_pairs = { PAIRS_ROW };

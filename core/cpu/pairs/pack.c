@@ -38,7 +38,7 @@ static void pack_panel(void *arg, int panel, int worker)
     }
 }
 
-static size_t weight_elements(const pairs_shape *s)
+size_t pairs_weight_elements(const pairs_shape *s)
 {
     int64_t taps = 0;
     for (int i = 0; i < s->groups; i++)
@@ -58,7 +58,7 @@ pairs_memory pairs_memory_at(const cpu_pairs *k, const pairs_shape *s, void *mem
 {
     int64_t listed = listed_in_all(s);
     pairs_memory m = { .weights = memory };
-    m.bias = (float *)(m.weights + weight_elements(s));
+    m.bias = (float *)(m.weights + pairs_weight_elements(s));
     m.pixel = (int32_t *)(m.bias + pairs_panels(s) * PAIRS);
     m.tile = m.pixel + listed;
     m.copy = (pairs_copy *)(m.tile + listed / PAIRS_TILE);
@@ -69,7 +69,7 @@ pairs_memory pairs_memory_at(const cpu_pairs *k, const pairs_shape *s, void *mem
 size_t pairs_memory_bytes(const cpu_pairs *k, const pairs_shape *s)
 {
     int64_t listed = listed_in_all(s);
-    return line_bytes(weight_elements(s) * sizeof(uint16_t) + (size_t)(pairs_panels(s) * PAIRS) * sizeof(float)
+    return line_bytes(pairs_weight_elements(s) * sizeof(uint16_t) + (size_t)(pairs_panels(s) * PAIRS) * sizeof(float)
                       + (size_t)(listed + listed / PAIRS_TILE) * sizeof(int32_t)
                       + (size_t)pairs_copies(k, s) * sizeof(pairs_copy));
 }
@@ -80,9 +80,10 @@ static int32_t pixel_of(const pairs_shape *s, const pairs_group *g, int64_t q, i
     const pairs_source *p = &s->source;
     int64_t width = p->images * p->pitch, y = q / width, at = q % width, inner = p->step_image == 1;
     int64_t n = inner ? at % p->images : at / p->pitch, x = inner ? at / p->images : at % p->pitch;
-    if (y != row && pairs_by_rows(p, g))
+    if ((y != row && pairs_by_rows(p, g)) || y >= g->oh || x >= g->ow)
         return -1;
-    return y < g->oh && x < g->ow ? (int32_t)((n * s->oh + g->y0 + y * g->dy) * s->ow + g->x0 + x * g->dx) : -1;
+    int64_t iy = g->y0 + y * g->dy, ix = g->x0 + x * g->dx;
+    return (int32_t)(s->blocked ? (iy * s->ow + ix) * HZ_BLOCK_N + n : (n * s->oh + iy) * s->ow + ix);
 }
 
 /* Of each group the pixels of its outputs; then of each the tiles. What fills up is the last tile again. */
@@ -99,23 +100,28 @@ static void list_outputs(const pairs_shape *s, int32_t *pixel, int32_t *tile)
     }
 }
 
+void pairs_pack_weights(const hz_work *w, const cpu_call *c, const pairs_shape *s, uint16_t *to, float *bias)
+{
+    int back = w->op == OP_conv2d_dx || w->op == OP_dense_dx;
+    const hz_arg *weights = &w->in[1];
+    packing p = { .k = c->micro->pairs, .s = s, .w = weights->data, .to = to, .taps = s->taps, .back = back };
+    p.inputs = cpu_size(weights, 1, weights->ndim) / p.taps;
+    p.depth = back ? weights->shape[0] : p.inputs;
+    team_run((int)pairs_panels(s), pack_panel, &p);
+    if (!back && w->nin > 2 && w->in[2].data) {
+        memset(bias, 0, (size_t)(pairs_panels(s) * PAIRS) * sizeof(float));
+        memcpy(bias, w->in[2].data, (size_t)s->oc * sizeof(float));
+    }
+}
+
 void pairs_pack(const hz_work *w, const cpu_call *c)
 {
     pairs_shape s;
     if (!pairs_shape_of(w, c->micro, &s))
         return;
-    int back = w->op == OP_conv2d_dx || w->op == OP_dense_dx;
-    const hz_arg *weights = &w->in[1];
-    packing p = { .k = c->micro->pairs, .s = &s, .w = weights->data, .to = c->memory, .taps = s.taps, .back = back };
-    p.inputs = cpu_size(weights, 1, weights->ndim) / p.taps;
-    p.depth = back ? weights->shape[0] : p.inputs;
-    team_run((int)pairs_panels(&s), pack_panel, &p);
-    pairs_memory m = pairs_memory_at(p.k, &s, c->memory);
+    pairs_memory m = pairs_memory_at(c->micro->pairs, &s, c->memory);
+    pairs_pack_weights(w, c, &s, m.weights, m.bias);
     list_outputs(&s, m.pixel, m.tile);
     if (m.copies)
         pairs_list_copies(&s, m.copy);
-    if (!back && w->nin > 2 && w->in[2].data) {
-        memset(m.bias, 0, (size_t)(pairs_panels(&s) * PAIRS) * sizeof(float));
-        memcpy(m.bias, w->in[2].data, (size_t)s.oc * sizeof(float));
-    }
 }

@@ -109,7 +109,10 @@ static void choose_images(pairs_shape *s, int64_t oh)
                    * (int64_t)sizeof(uint16_t);
     int64_t fit = s->grad ? PART / max(oh * p->pitch, 1) : GROUP_BYTES / max(each, 1), best = 0, least = 0;
     fit = s->flat ? 1 : max(1, min(fit, s->items / WANTED));
+    fit = s->blocked ? min(fit, HZ_BLOCK_N) : fit;
     for (int64_t n = fit; n > (s->sums ? fit - 1 : fit / 2); n--) {
+        if (s->blocked && HZ_BLOCK_N % n)
+            continue;
         put_images(s, n);
         int64_t tiles = s->sums ? 0 : all_tiles(s);
         if (!best || tiles * best < least * n) {
@@ -214,6 +217,9 @@ int pairs_shape_of(const hz_work *w, const cpu_micro *m, pairs_shape *s)
     s->sums = grad || cpu_tail_bytes(w, 1) > 0;
     s->taps = v.kh * v.kw;
     s->flat = v.kh * v.kw * v.sh * v.sw == 1;
+    s->blocked = !grad && out->blocked;
+    if (s->blocked && (s->flat || w->tails))
+        return 0;
     s->items = in->shape[0];
     s->oc = out->shape[out->ndim - 1];
     s->source = (pairs_source){ .h = in->ndim == 4 ? in->shape[1] : 1, .w = in->ndim == 4 ? in->shape[2] : 1,
@@ -234,6 +240,8 @@ int pairs_shape_of(const hz_work *w, const cpu_micro *m, pairs_shape *s)
         return 0;
     s->source.runs = ceil_div(s->source.c, PAIRS);
     if (!back && s->source.c < FEW_CHANNELS) {
+        if (s->blocked)
+            return 0;                                 /* lowered.c */
         s->source.lowered = 1;
         s->source.window = v;
         s->source.runs = ceil_div(v.kh * v.kw * s->source.c, PAIRS);
@@ -300,7 +308,7 @@ static uint32_t bits(int64_t from, int64_t to)
 /* Run i of the outputs x..to-1 of row y, whose taps lie in the same columns: all inputs of an output, row
    of taps by row. */
 static void lower(const cpu_pairs *k, const pairs_source *s, const uint16_t *image, int64_t y, int64_t x, int64_t to,
-                  int64_t i, uint16_t *out)
+                  int64_t i, uint16_t *out, int64_t out_step)
 {
     const cpu_window *v = &s->window;
     int64_t offset[PAIRS_TAPS], ix = x * v->sw - v->left, row = v->kw * s->c;
@@ -313,17 +321,17 @@ static void lower(const cpu_pairs *k, const pairs_source *s, const uint16_t *ima
         mask[rows] = iy >= 0 && iy < s->h ? bits(at + left, at + right) : 0;
         rows += mask[rows] != 0;
     }
-    k->lower(image, offset, mask, rows, v->sw * s->c, to - x, out + x * PAIRS);
+    k->lower(image, offset, mask, rows, v->sw * s->c, to - x, out + x * out_step, out_step);
 }
 
-static void lower_row(const cpu_pairs *k, const pairs_source *s, const uint16_t *image, int64_t y, int64_t i,
-                      uint16_t *out)
+void pairs_lower_row(const cpu_pairs *k, const pairs_source *s, const uint16_t *image, int64_t y, int64_t i,
+                     uint16_t *out, int64_t out_step)
 {
     const cpu_window *v = &s->window;
     for (int64_t x = 0, to; x < s->pitch; x = to) {
         int64_t ix = x * v->sw - v->left, room = s->w - v->kw + v->left, inside = room < 0 ? 0 : room / v->sw + 1;
         to = ix >= 0 && x < inside ? min(inside, s->pitch) : x + 1;
-        lower(k, s, image, y, x, to, i, out);
+        lower(k, s, image, y, x, to, i, out, out_step);
     }
 }
 
@@ -333,7 +341,7 @@ static void fill_lowered(const cpu_pairs *k, const pairs_source *s, const uint16
     for (int64_t y = 0; y < s->rows; y++)
         for (int64_t n = n0; n < n0 + s->images; n++, out += s->pitch * PAIRS)
             if (n < n1)
-                lower_row(k, s, x + n * s->h * s->w * s->c, y, i, out);
+                pairs_lower_row(k, s, x + n * s->h * s->w * s->c, y, i, out, PAIRS);
             else
                 zero_pixels(out, s->pitch);
     zero_pixels(out, s->plane - s->rows * s->images * s->pitch);

@@ -64,13 +64,23 @@ typedef struct pairs_finish {
    (16, 32, 2): pairs of k side by side; a block of c as (2, 32, 16): the first half of all rows, then the second. The
    blocks of c follow each other. Where `rows` <= 16 only 16 rows of a and c are touched in the last block. Sums that
    become outputs at once are needed no longer: of those two blocks are kept, in turn. With `shift` it is b that
-   differs from block to block, not a, and where there are several blocks all have 32 rows. */
+   differs from block to block, not a, and where there are several blocks all have 32 rows; with `kind` too, which only
+   levels with `lists` know. */
+/* Where a block's terms do not begin with p->offset[0] and follow each other: as outputs at the edge have fewer. */
+typedef struct pairs_term { int64_t offset, weight; } pairs_term;      /* elements of a and of b */
+typedef struct pairs_terms {
+    const pairs_term *at;     /* (terms) */
+    int terms, rows;                      /* rows: outputs of the block before that are stored with each term */
+} pairs_terms;
+
 typedef struct pairs_product {
     const uint16_t *a;        /* pixels of 32 */
     const uint16_t *b;        /* (terms,16,32,2) */
     const int64_t *offset;    /* (terms), elements of a */
     const int32_t *tile;      /* (2*blocks), pixels of a; with shift (2), of all blocks */
     const int64_t *shift;     /* (blocks), elements of b, of sums alone; NULL: every block has the same b */
+    const uint8_t *kind;      /* (blocks), which of `list` the block's terms are; NULL: all are as above */
+    const pairs_terms *list;
     float *c;                 /* (blocks,2,32,16); (2,2,32,16) where sums neither are added to nor stay */
     int blocks, terms, rows, add;
     const pairs_finish *finish;   /* of the first block, the others' pixels follow; NULL: sums are all */
@@ -84,6 +94,7 @@ typedef struct cpu_pairs {
     void (*end)(void);
     void (*product)(const pairs_product *p);
     void (*finish)(const pairs_finish *f, const float *c, int from, int to);       /* outputs from..to-1 of a block */
+    int lists;                            /* 1: product() knows `kind` */
     int overlaps;                         /* 1: copies beside products take no time of their own */
     int blocks, terms;                    /* of a product at most, as caches have room; terms <= PAIRS_TERMS */
     /* pixels of 32 channels, those of pixel[0..2*pairs-1] -> (pairs,32,2), channels as PAIRS_COLUMN says; odd, NULL:
@@ -93,10 +104,10 @@ typedef struct cpu_pairs {
     void (*transpose)(const uint16_t *const *pixel, uint16_t *out, float *sum);
     /* channels of pixels `step` elements apart -> 32 of pixels `out_step` elements apart, zeros behind the channels */
     void (*copy)(const uint16_t *x, int64_t step, int64_t pixels, int channels, uint16_t *out, int64_t out_step);
-    /* out[p][k] = x[offset[j] + p*step + k] where bit k of mask[j] is set, j < rows, zero where of none;
+    /* out[p*out_step + k] = x[offset[j] + p*step + k] where bit k of mask[j] is set, j < rows, zero where of none;
        p < pixels, k < 32 */
     void (*lower)(const uint16_t *x, const int64_t *offset, const uint32_t *mask, int rows, int64_t step,
-                  int64_t pixels, uint16_t *out);
+                  int64_t pixels, uint16_t *out, int64_t out_step);
     /* 32 columns of weights, w[column*column_step + k] for k < 32, as (16,32,2); columns and k beyond have zeros */
     void (*pack_across)(const float *w, int64_t column_step, int columns, int k, uint16_t *out);
     /* the same of w[k*k_step + column] */
@@ -128,6 +139,7 @@ typedef struct pairs_shape {
                                              groups of images, or by tails */
     int64_t taps;                         /* of the weights as they are read: 1 where lowered or flat */
     int64_t oh, ow, oc;                   /* output image */
+    int blocked;                          /* 1: outputs are stored as hz_arg says */
     int64_t items;                        /* images of a full batch; flat: runs of `run` pixels */
     int64_t flat, run;                    /* one tap and no stride: pixels of all images are one row, cut into runs */
     int64_t used, last;                   /* by pairs_use: items in use; width of the last one, where flat */
@@ -145,6 +157,10 @@ void pairs_use(pairs_shape *s, const hz_work *w, const cpu_call *c);
 void pairs_fill_plane(const cpu_pairs *k, const pairs_shape *s, const uint16_t *x, int64_t n0, int64_t n1,
                       int64_t plane, int64_t i, uint16_t *out);
 void pairs_fill(const cpu_pairs *k, const pairs_shape *s, const uint16_t *x, int64_t n0, int64_t n1, uint16_t *out);
+
+/* Lowered: run i of row y of the outputs' inputs, x (h,w,c) one image: `pitch` pixels, out_step elements apart. */
+void pairs_lower_row(const cpu_pairs *k, const pairs_source *s, const uint16_t *image, int64_t y, int64_t i,
+                     uint16_t *out, int64_t out_step);
 
 /* Where pixel (y,x) of image n of a group lies in a run of the source. */
 static inline int64_t pairs_pixel(const pairs_source *s, int64_t n, int64_t y, int64_t x)
@@ -181,6 +197,16 @@ typedef struct pairs_memory {
 pairs_memory pairs_memory_at(const cpu_pairs *k, const pairs_shape *s, void *memory);
 size_t pairs_memory_bytes(const cpu_pairs *k, const pairs_shape *s);
 void pairs_pack(const hz_work *w, const cpu_call *c);
+/* The weights and the bias alone. */
+void pairs_pack_weights(const hz_work *w, const cpu_call *c, const pairs_shape *s, uint16_t *weights, float *bias);
+size_t pairs_weight_elements(const pairs_shape *s);
+
+/* How many of 32 outputs go with each of so many terms but one: at least PAIRS_STRIDE, and all where there is one. */
+static inline int pairs_rows_with(int terms)
+{
+    int rows = terms > 1 ? (PAIRS - 1) / (terms - 1) + 1 : PAIRS;
+    return rows < PAIRS_STRIDE ? PAIRS_STRIDE : rows;
+}
 
 /* Where block k finds its tiles and its weights. */
 static inline const int32_t *pairs_tiles_of(const pairs_product *p, int k) { return p->tile + (p->shift ? 0 : 2 * k); }

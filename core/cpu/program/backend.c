@@ -20,11 +20,21 @@ static int listed(const char *names, const char *name)
     return 0;
 }
 
+/* Whether the kernel reads and writes values where they lie. */
+static int lies_well(choice c, const hz_work *w)
+{
+    int from = w->in[0].blocked, to = w->out[0].blocked;
+    for (int i = 1; i < w->nin || i < w->nout; i++)
+        if ((i < w->nin && w->in[i].blocked) || (i < w->nout && w->out[i].blocked))
+            return 0;
+    return from ? c.kernel->blocked == 2 && !c.wide : c.kernel->blocked < 2 && (!to || (c.kernel->blocked && !c.wide));
+}
+
 /* Predicted seconds, negative if the kernel does not take the node. Tails are run only by a kernel that sees
    the node as it is stored. */
 static double cost_of(choice c, const hz_work *w, const hz_work *wide, const cpu_micro *m)
 {
-    if (w->tf32 || (w->exact && c.kernel->rounds))
+    if (w->tf32 || (w->exact && c.kernel->rounds) || !lies_well(c, w))
         return -1;
     if (w->tails && (c.wide || !c.kernel->tails || !c.kernel->tails(w, m)))
         return -1;
@@ -92,10 +102,32 @@ const char *hz_cpu_kernel(int op, int i)
     return NULL;
 }
 
+static double cost_alone(choice c, const hz_work *w)
+{
+    size_t bytes;
+    hz_work wide = wide_work(w, NULL, &bytes);
+    return cost_of(c, w, &wide, cpu_micro_now());
+}
+
+/* Values may be blocked where that takes nobody the kernel that was asked for, and costs no more. A little more it may:
+   whoever reads a blocked value gains that. */
+static int accepts_blocked(const hz_work *w)
+{
+    const double most = 1.1;
+    int is_forced, was_forced;
+    hz_work rest = *w;
+    rest.in[0].blocked = rest.out[0].blocked = 0;
+    choice now = choose(w, cpu_micro_now(), &is_forced), before = choose(&rest, cpu_micro_now(), &was_forced);
+    return now.kernel && before.kernel && is_forced == was_forced
+           && cost_alone(now, w) <= most * cost_alone(before, &rest);
+}
+
 /* What fusion put around a node, a head, an epilogue or tails, must not cost it the kernel that is fastest for the
    rest. */
 static int accepts(const hz_work *w)
 {
+    if (w->in[0].blocked || w->out[0].blocked)
+        return accepts_blocked(w);
     int is_forced;
     hz_work rest = *w;
     choice all = choose(w, cpu_micro_now(), &is_forced), alone;
@@ -283,7 +315,7 @@ static const char *describe(void)
 static const hz_backend cpu = {
     .size = sizeof(hz_backend), .name = "cpu", .memory = &memory_host, .describe = describe, .accepts = accepts,
     .program_new = program_new, .program_free = program_free, .run = run, .gate = gate, .stat = stat,
-    .trials = program_trials, .use = program_use,
+    .trials = program_trials, .use = program_use, .blocks = 1,
 };
 
 const hz_backend *hz_cpu_backend(void) { return team_check() || cpu_isa_check() ? NULL : &cpu; }

@@ -3,8 +3,9 @@
 
 extern const cpu_kernel conv2d_wino, conv2d_dx_wino, conv2d_dw_wino;      /* fast convolution */
 extern const cpu_kernel conv2d_few, conv2d_dw_few;      /* few input channels */
-extern const cpu_kernel conv2d_pairs, conv2d_dx_pairs, conv2d_dw_pairs, dense_pairs, dense_dx_pairs,
-    dense_dw_pairs, conv2d_winopairs, conv2d_dx_winopairs, conv2d_dw_winopairs;      /* bf16 */
+extern const cpu_kernel conv2d_pairs, conv2d_dx_pairs, conv2d_dw_pairs, dense_pairs, dense_dx_pairs, dense_dw_pairs,
+    conv2d_winopairs, conv2d_dx_winopairs, conv2d_dw_winopairs;      /* bf16 */
+extern const cpu_kernel conv2d_blocked, conv2d_lowered;      /* "pairs" where values lie blocked */
 extern const cpu_kernel
     input_rows, conv2d_gather, conv2d_dx_gather, dense_gather, dense_dx_gather, conv2d_dw_outer, dense_dw_outer,
     act_vector, act_grad_vector, add_vector, dropout_vector, dropout_grad_vector, sgd_vector, adam_vector,
@@ -18,7 +19,8 @@ extern const cpu_kernel
 
 static const cpu_kernel *const lists[OP_COUNT][CPU_KERNELS] = {
     [OP_input]         = { &input_rows, &ref_input },
-    [OP_conv2d]        = { &conv2d_pairs, &conv2d_winopairs, &conv2d_wino, &conv2d_few, &conv2d_gather, &ref_conv2d },
+    [OP_conv2d]        = { &conv2d_blocked, &conv2d_lowered, &conv2d_pairs, &conv2d_winopairs, &conv2d_wino,
+                           &conv2d_few, &conv2d_gather, &ref_conv2d },
     [OP_conv2d_dx]     = { &conv2d_dx_pairs, &conv2d_dx_winopairs, &conv2d_dx_wino, &conv2d_dx_gather, &ref_conv2d_dx },
     [OP_conv2d_dw]     = { &conv2d_dw_pairs, &conv2d_dw_winopairs, &conv2d_dw_wino, &conv2d_dw_few, &conv2d_dw_outer,
                            &ref_conv2d_dw },

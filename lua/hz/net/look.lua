@@ -49,8 +49,9 @@ end
 function methods.bytes(self) return tonumber(C.hz_plan_arena_bytes(self.handle)) end
 function methods.digest(self) return ('%016x'):format(C.hz_plan_digest(self.handle)) end
 
--- One row per node: layer, op (with what fusion put behind it), shape of its result, kernel, offset and bytes in the
--- arena, ms of the last run (0: it did not run), flops.
+-- One row per node: layer, op (with what fusion put behind it), shape of its result, blocked (true: that lies as
+-- kernels want it, and peek cannot show it), kernel, offset and bytes in the arena, ms of the last run (0: it did not
+-- run), flops.
 function methods.nodes(self)
   local rows, stat, text = {}, ffi.new 'hz_node_stat', ffi.new('char[?]', C.HZ_NODETEXT)
   for i = 0, C.hz_graph_nodes(self.graph) - 1 do
@@ -63,7 +64,7 @@ function methods.nodes(self)
     if result >= 0 then
       local v = C.hz_graph_value(self.graph, result)
       for d = 1, v.ndim do row.shape[d] = tonumber(v.shape[d - 1]) end
-      row.offset = tonumber(C.hz_plan_offset(self.handle, result))
+      row.offset, row.blocked = tonumber(C.hz_plan_offset(self.handle, result)), v.blocked ~= 0
     end
     rows[#rows + 1] = row
   end
@@ -78,7 +79,7 @@ function M.text(self)
   local lines, sum = {}, 0
   for i, r in ipairs(methods.nodes(self)) do
     sum = sum + r.ms
-    lines[i] = { r.layer, r.op, '(' .. table.concat(r.shape, ',') .. ')', r.kernel,
+    lines[i] = { r.layer, r.op, ('(%s)%s'):format(table.concat(r.shape, ','), r.blocked and ' blocked' or ''), r.kernel,
       r.offset < 0 and '' or ('%.1f'):format(r.offset / 2 ^ 20), r.ms > 0 and ('%.3f'):format(r.ms) or '' }
   end
   local title = ('plan of %s: batch %d, %s, %s, arena %.1f MB; %s'):format(self.net.who, self.batch,

@@ -82,13 +82,14 @@ return {
     tiny .. "p = net:plan{batch=2}; p:run(); print(p:value 'logits')" },
   { 'plan:value', "plan:value(name)", "a view of 'x', 'logits', 'loss', 'probs' or 'LAYER.y', valid until the next run",
     tiny .. "p = net:plan{batch=2}; p:run(); print(p:value 'x')" },
-  { 'plan:peek', 'plan:peek(layer)', 'output of a layer in the last run; an error where its memory was used again, '
-    .. 'which keep=true in the plan prevents',
+  { 'plan:peek', 'plan:peek(layer)', 'output of a layer in the last run; an error where its memory was used again or '
+    .. 'it lies as kernels want it, which keep=true in the plan prevents',
     tiny .. "p = net:plan{batch=2, keep=true}; p:run(); print(p:peek 'conv1')" },
   { 'plan:gradient', 'plan:gradient(parameter)', 'gradient after a step of a training plan without an optimizer',
     set .. "p = net:plan{batch=10, data=set, train=true}; p:step(); print(p:gradient 'conv1.weight')" },
   { 'plan:nodes', 'plan:nodes()',
-    'rows of layer, op, kernel, shape, offset in the arena, flops, and ms of the last run',
+    'rows of layer, op, kernel, shape, blocked (it lies as kernels want it), offset in the arena, flops, and ms of the '
+      .. 'last run',
     tiny .. 'print(net:plan{batch=2}:nodes()[1])' },
   { 'plan:timed', 'plan:timed(true or false)', 'whether runs time their nodes; they do unless told otherwise',
     tiny .. 'p = net:plan{batch=2}:timed(false)' },
