@@ -197,24 +197,37 @@ static void fill_up(own *o, int64_t block)
         o->pixel[block * PAIRS + n] = -1;
 }
 
+/* Columns of kind kx in the rows y and y2: each column is a block; of one row (y2 = y) two columns are. */
+static int64_t list_rows(shape *s, own *o, int64_t block, int k, int64_t y, int64_t y2, int blocked)
+{
+    int half = 0;
+    for (int64_t x = 0; x < s->v.ow; x++) {
+        if (kind_of(&s->x, x, s->v.kw, s->v.w) != k % s->x.kinds)
+            continue;
+        o->kind[block] = (uint8_t)k;
+        put_output(s, o, block, half, y, x, blocked);
+        if (y2 != y)
+            put_output(s, o, block, half = 1, y2, x, blocked);
+        block += half;
+        half = !half;
+    }
+    if (half)
+        fill_up(o, block++);
+    return block;
+}
+
+/* Two rows at a time where there are two: blocks below each other share more of what they read than beside. */
 static void list_band(shape *s, own *o, int64_t band, int blocked)
 {
-    int64_t block = o->first[band], from = band_begin(s, band), to = band_begin(s, band + 1);
-    for (int k = 0; k < kinds_of(s); k++) {
-        int half = 0;
-        for (int64_t y = from; y < to; y++)
-            for (int64_t x = 0; x < s->v.ow; x++) {
-                if (kind_of(&s->y, y, s->v.kh, s->v.h) != k / s->x.kinds
-                    || kind_of(&s->x, x, s->v.kw, s->v.w) != k % s->x.kinds)
-                    continue;
-                o->kind[block] = (uint8_t)k;
-                put_output(s, o, block, half, y, x, blocked);
-                block += half;
-                half = !half;
-            }
-        if (half)
-            fill_up(o, block++);
-    }
+    int64_t block = o->first[band], to = band_begin(s, band + 1);
+    for (int k = 0; k < kinds_of(s); k++)
+        for (int64_t y = band_begin(s, band); y < to; y++) {
+            if (kind_of(&s->y, y, s->v.kh, s->v.h) != k / s->x.kinds)
+                continue;
+            int two = y + 1 < to && kind_of(&s->y, y + 1, s->v.kh, s->v.h) == k / s->x.kinds;
+            block = list_rows(s, o, block, k, y, y + two, blocked);
+            y += two;
+        }
     o->first[band + 1] = (int32_t)block;
 }
 
