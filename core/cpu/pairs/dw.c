@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* TOGETHER: times 32 outputs of a product, at most; PIECE: pairs of pixels that are rewritten at a time */
-enum { SLOTS = 8, SLOT_BYTES = 64 << 20, TOGETHER = 9, PIECE = 8 };
+enum { SLOTS = 8, SLOT_BYTES = 64 << 20, TOGETHER = 9, PIECE = 8, FOUR = 4 };
 
 typedef struct grad {
     const hz_work *w;
@@ -110,38 +110,56 @@ static void rewrite_lowered(const grad *g, const area *a, const taken *all, int6
     }
 }
 
-/* A run of a plane. Where it has fewer than 32 channels the next pixel's follow: they end in columns that nobody reads;
-   `last` takes pixels behind which there are too few. */
-static void rewrite_plane(const grad *g, const area *a, const taken *all, int64_t plane, int64_t run)
+/* Pixels from..to of a plane in run 0, zeros where there is none; step: elements to the next run. */
+static void point(const grad *g, const taken *all, int64_t plane, int64_t from, int64_t to, const uint16_t **pixel,
+                  int64_t *step)
 {
     const pairs_source *s = &g->s.source;
     const int32_t *at = g->pixel + plane * s->plane;
+    for (int64_t i = from; i <= to; i++) {
+        int there = i < s->plane && at[i] >= 0 && at[i] < all->pixels;
+        pixel[i - from] = there ? all->x + at[i] * s->c : zeros;
+        step[i - from] = there ? PAIRS : 0;
+    }
+}
+
+/* Where the last run has fewer than 32 channels the next pixel's follow: they end in columns that nobody reads; `last`
+   takes pixels behind which there are too few. */
+static void mend(const grad *g, const taken *all, const uint16_t **pixel, const int64_t *step, int64_t n,
+                 uint16_t (*last)[PAIRS])
+{
+    const uint16_t *end = all->x + all->pixels * g->s.source.c;
+    for (int64_t i = 0; i < n; i++)
+        if (step[i] && end - pixel[i] < PAIRS)
+            pixel[i] = memcpy(last[i], pixel[i], (size_t)(end - pixel[i]) * sizeof **last);
+}
+
+static void rewrite_plane(const grad *g, const area *a, const taken *all, int64_t plane)
+{
+    const pairs_source *s = &g->s.source;
     const uint16_t *pixel[2 * PIECE + 1];
+    int64_t step[2 * PIECE + 1];
     uint16_t last[2 * PIECE + 1][PAIRS];
-    int64_t whole = all->pixels * s->c - PAIRS;
     for (int64_t from = 0, to; from < s->plane; from = to) {
         to = min(from + 2 * PIECE, s->plane);
-        for (int64_t i = from; i <= to; i++) {
-            int there = i < s->plane && at[i] >= 0 && at[i] < all->pixels;
-            int64_t element = there ? at[i] * s->c + run * PAIRS : 0;
-            pixel[i - from] = there ? all->x + element : zeros;
-            if (there && element > whole)
-                pixel[i - from] = memcpy(last[i - from], all->x + element, (size_t)(all->pixels * s->c - element)
-                                         * sizeof **last);
+        point(g, all, plane, from, to, pixel, step);
+        for (int64_t run = 0; run < s->runs; run++) {
+            if ((run + 1) * PAIRS > s->c)
+                mend(g, all, pixel, step, to - from + 1, last);
+            interleave(g, a, plane * s->plane, run, from, to, pixel);
+            for (int64_t i = 0; i <= to - from; i++)
+                pixel[i] += step[i];
         }
-        interleave(g, a, plane * s->plane, run, from, to, pixel);
     }
 }
 
 static void rewrite(const grad *g, const area *a, const taken *all)
 {
     const pairs_source *s = &g->s.source;
-    for (int64_t i = 0; i < s->runs; i++)
-        if (s->lowered)
-            rewrite_lowered(g, a, all, i);
-        else
-            for (int64_t p = 0; p < s->step_y * s->step_x; p++)
-                rewrite_plane(g, a, all, p, i);
+    for (int64_t i = 0; i < s->runs && s->lowered; i++)
+        rewrite_lowered(g, a, all, i);
+    for (int64_t p = 0; p < s->step_y * s->step_x && !s->lowered; p++)
+        rewrite_plane(g, a, all, p);
 }
 
 /* What products read behind the planes. */
@@ -305,7 +323,7 @@ static int64_t used(const grad *g)
     return n;
 }
 
-/* Run i of a panel. */
+/* Run i of a panel. Of a row of sums four columns lie together, PAIRS_COLUMN. */
 static void sum(void *arg, int number, int worker)
 {
     const grad *g = arg;
@@ -319,9 +337,12 @@ static void sum(void *arg, int number, int worker)
                                      PAIRS_BLOCK);
         for (int64_t r = 0; r < rows; r++) {
             float *to = g->dw + ((panel * PAIRS + r) * g->s.taps + g->order[t]) * inputs + i * PAIRS;
-            for (int64_t c = 0; c < wide; c += 4) {
-                const float *four = all + PAIRS_COLUMN(c) / 16 * PAIRS_HALF + r * 16 + PAIRS_COLUMN(c) % 16;
-                memcpy(to + c, four, (size_t)min(wide - c, 4) * sizeof *to);
+            for (int64_t c = 0; c < wide; c += FOUR) {
+                const float *from = all + PAIRS_COLUMN(c) / 16 * PAIRS_HALF + r * 16 + PAIRS_COLUMN(c) % 16;
+                if (wide - c >= FOUR)
+                    memcpy(to + c, from, FOUR * sizeof *to);
+                else
+                    memcpy(to + c, from, (size_t)(wide - c) * sizeof *to);
             }
         }
     }
