@@ -125,10 +125,8 @@ static void point(const grad *g, const taken *all, int64_t plane, int64_t from, 
 
 /* Where the last run has fewer than 32 channels the next pixel's follow: they end in columns that nobody reads; `last`
    takes pixels behind which there are too few. */
-static void mend(const grad *g, const taken *all, const uint16_t **pixel, const int64_t *step, int64_t n,
-                 uint16_t (*last)[PAIRS])
+static void mend(const uint16_t *end, const uint16_t **pixel, const int64_t *step, int64_t n, uint16_t (*last)[PAIRS])
 {
-    const uint16_t *end = all->x + all->pixels * g->s.source.c;
     for (int64_t i = 0; i < n; i++)
         if (step[i] && end - pixel[i] < PAIRS)
             pixel[i] = memcpy(last[i], pixel[i], (size_t)(end - pixel[i]) * sizeof **last);
@@ -145,7 +143,7 @@ static void rewrite_plane(const grad *g, const area *a, const taken *all, int64_
         point(g, all, plane, from, to, pixel, step);
         for (int64_t run = 0; run < s->runs; run++) {
             if ((run + 1) * PAIRS > s->c)
-                mend(g, all, pixel, step, to - from + 1, last);
+                mend(all->x + all->pixels * s->c, pixel, step, to - from + 1, last);
             interleave(g, a, plane * s->plane, run, from, to, pixel);
             for (int64_t i = 0; i <= to - from; i++)
                 pixel[i] += step[i];
@@ -156,10 +154,8 @@ static void rewrite_plane(const grad *g, const area *a, const taken *all, int64_
 static void rewrite(const grad *g, const area *a, const taken *all)
 {
     const pairs_source *s = &g->s.source;
-    for (int64_t i = 0; i < s->runs && s->lowered; i++)
-        rewrite_lowered(g, a, all, i);
-    for (int64_t p = 0; p < s->step_y * s->step_x && !s->lowered; p++)
-        rewrite_plane(g, a, all, p);
+    for (int64_t i = 0; i < (s->lowered ? s->runs : s->step_y * s->step_x); i++)
+        (s->lowered ? rewrite_lowered : rewrite_plane)(g, a, all, i);
 }
 
 /* What products read behind the planes. */

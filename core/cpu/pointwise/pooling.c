@@ -104,6 +104,30 @@ static void spread(void *arg, int n, int worker)
     cpu_epilogue(p->w, p->c->micro, n * size, size);
 }
 
+/* An image of meanpool_grad: all pixels are the same. */
+static void share(void *arg, int n, int worker)
+{
+    const pooling *p = arg;
+    int64_t c = p->channels, pixels = p->v.h * p->v.w;
+    float *one = (float *)(p->c->scratch + p->c->scratch_stride * (size_t)worker), part = 1 / (float)pixels;
+    const void *dy = cpu_at(p->output, n * c);
+    char *dx = cpu_at(p->image, n * pixels * c);
+    if (p->image->dtype == HZ_BF16)
+        p->c->micro->widen(one, dy, c);
+    else
+        memcpy(one, dy, (size_t)c * sizeof *one);
+    for (int64_t i = 0; i < c; i++)
+        one[i] = 0 + one[i] * part;                  /* as added up: no -0 */
+    if (p->image->dtype == HZ_BF16)
+        p->c->micro->narrow((uint16_t *)dx, one, c);
+    else
+        memcpy(dx, one, (size_t)c * sizeof *one);
+    size_t bytes = hz_dtype_bytes(p->image->dtype) * (size_t)c;
+    for (int64_t i = 1; i < pixels; i++)
+        memcpy(dx + (size_t)i * bytes, dx, bytes);
+    cpu_epilogue(p->w, p->c->micro, n * pixels * c, pixels * c);
+}
+
 /* Gradients: rows of dx are cleared just before the first window touches them and finished after the last,
    while they are near. */
 static void task(void *arg, int n, int worker)
@@ -139,7 +163,10 @@ static double cost(const hz_work *w, const cpu_micro *m)
 
 static size_t scratch(const hz_work *w, const cpu_micro *m)
 {
-    return is_back(w) && image_of(w)->dtype == HZ_BF16 ? (size_t)cpu_size(image_of(w), 1, 4) * sizeof(float) : 0;
+    const hz_arg *image = image_of(w);
+    if (w->op == OP_meanpool_grad)
+        return (size_t)image->shape[3] * sizeof(float);
+    return is_back(w) && image->dtype == HZ_BF16 ? (size_t)cpu_size(image, 1, 4) * sizeof(float) : 0;
 }
 
 static hz_status run(const hz_work *w, const cpu_call *c)
@@ -156,7 +183,8 @@ static hz_status run(const hz_work *w, const cpu_call *c)
         p.argmax = w->out[1].data;
     if (w->op == OP_maxpool_grad)
         p.argmax = w->in[1].data;
-    team_run((int)cpu_rows(w, c), w->op == OP_maxpool_grad && cpu_windows_apart(&p.v) ? spread : task, &p);
+    int apart = w->op == OP_maxpool_grad && cpu_windows_apart(&p.v);
+    team_run((int)cpu_rows(w, c), apart ? spread : w->op == OP_meanpool_grad ? share : task, &p);
     return HZ_OK;
 }
 
