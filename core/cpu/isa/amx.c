@@ -93,8 +93,7 @@ static inline void go_on(beside *b, const int how, int reads)
     enum { LINES = 8 };
     for (int i = 0; i < reads && b->read < b->end; i++, b->read += 64)
         __builtin_prefetch(b->read, 0, 2);
-    if (!(how & LISTS))
-        copy_some(&b->copying);
+    copy_some(&b->copying);
     if (how & FINISH) {
         finish_some(b, b->rows);
         ask(b);
@@ -234,13 +233,14 @@ static inline __attribute__((always_inline)) void whole(const pairs_product *p, 
 }
 
 /* The last block, of 16 rows. */
-static void half(const pairs_product *p, const uint16_t *a, float *c, beside *m)
+static void half(const pairs_product *p, const uint16_t *a, float *c, const pairs_terms *list, beside *m)
 {
-    const uint16_t *b = p->b;
+    int terms = list ? list->terms : p->terms;
     BEGIN_SUM(0, p->add, c)
     BEGIN_SUM(1, p->add, c + 2 * QUARTER)
-    for (int t = 0; t < p->terms; t++, b += STEP) {
-        _tile_loadd(4, a + p->offset[t], 2 * PAIRS);
+    for (int t = 0; t < terms; t++) {
+        const uint16_t *b = p->b + (list ? list->at[t].weight : t * STEP);
+        _tile_loadd(4, a + (list ? list->at[t].offset : p->offset[t]), 2 * PAIRS);
         _tile_loadd(6, b, ROW_BYTES);
         _tile_loadd(7, b + PAIRS, ROW_BYTES);
         _tile_dpbf16ps(0, 4, 6);
@@ -264,14 +264,17 @@ static inline const char *fetch_sums(const char *at, const char *end)
     return at + LINES * 64;
 }
 
-static inline __attribute__((always_inline)) void both(const pairs_product *p, const int copies)
+static inline __attribute__((always_inline)) void both(const pairs_product *p, const int copies, const int how)
 {
+    const pairs_terms *list = how & LISTS ? &p->list[*p->kind] : NULL;
+    const pairs_term *at = list ? list->at : NULL;
+    int terms = list ? list->terms : p->terms;
     pairs_copying copying = copies ? *p->ahead->copying : (pairs_copying){ 0 };
     const uint16_t *a0 = p->a + p->tile[0] * PAIRS, *a1 = p->a + p->tile[1] * PAIRS;
     const uint16_t *b = pairs_weights(p, 0);
     pairs_ahead ahead = *p->ahead;
     const char *next = (const char *)p->next, *next_end = next ? next + PAIRS_BLOCK * sizeof(float) : NULL;
-    load_term(a0 + p->offset[0], a1 + p->offset[0], b);
+    load(p, how, a0, a1, b, at, 0);
     if (p->add) {
         _tile_loadd(0, p->c, 64);
         _tile_loadd(1, p->c + 2 * QUARTER, 64);
@@ -283,13 +286,13 @@ static inline __attribute__((always_inline)) void both(const pairs_product *p, c
         _tile_zero(2);
         _tile_zero(3);
     }
-    for (int t = 1; t < p->terms; t++) {
+    for (int t = 1; t < terms; t++) {
         _tile_dpbf16ps(0, 4, 6);
         _tile_dpbf16ps(1, 4, 7);
         _tile_dpbf16ps(2, 5, 6);
         _tile_dpbf16ps(3, 5, 7);
-        b += STEP;
-        load_term(a0 + p->offset[t], a1 + p->offset[t], b);
+        b += how & LISTS ? 0 : STEP;
+        load(p, how, a0, a1, b, at, t);
         next = fetch_sums(next, next_end);
         pairs_fetch(&ahead);
         if (copies)
@@ -309,11 +312,13 @@ static inline __attribute__((always_inline)) void both(const pairs_product *p, c
     _tile_stored(3, p->c + 3 * QUARTER, 64);
 }
 
-static inline __attribute__((always_inline)) void one(const pairs_product *p, const int copies)
+static inline __attribute__((always_inline)) void one(const pairs_product *p, const int copies, const int how)
 {
+    const pairs_terms *list = how & LISTS ? &p->list[*p->kind] : NULL;
     pairs_copying copying = copies ? *p->ahead->copying : (pairs_copying){ 0 };
-    const uint16_t *b = pairs_weights(p, 0);
+    const uint16_t *a = p->a + p->tile[0] * PAIRS, *all = pairs_weights(p, 0);
     pairs_ahead ahead = *p->ahead;
+    int terms = list ? list->terms : p->terms;
     if (p->add) {
         _tile_loadd(0, p->c, 64);
         _tile_loadd(1, p->c + 2 * QUARTER, 64);
@@ -321,8 +326,9 @@ static inline __attribute__((always_inline)) void one(const pairs_product *p, co
         _tile_zero(0);
         _tile_zero(1);
     }
-    for (int t = 0; t < p->terms; t++, b += STEP) {
-        _tile_loadd(4, p->a + p->tile[0] * PAIRS + p->offset[t], 2 * PAIRS);
+    for (int t = 0; t < terms; t++) {
+        const uint16_t *b = all + (list ? list->at[t].weight : t * STEP);
+        _tile_loadd(4, a + (list ? list->at[t].offset : p->offset[t]), 2 * PAIRS);
         _tile_loadd(6, b, ROW_BYTES);
         _tile_loadd(7, b + PAIRS, ROW_BYTES);
         _tile_dpbf16ps(0, 4, 6);
@@ -338,32 +344,32 @@ static inline __attribute__((always_inline)) void one(const pairs_product *p, co
     _tile_stored(1, p->c + 2 * QUARTER, 64);
 }
 
-static void single(const pairs_product *p)
-{
-    if (p->rows <= 16)
-        one(p, 0);
-    else
-        both(p, 0);
-}
-
-static void single_copying(const pairs_product *p)
-{
-    if (p->rows <= 16)
-        one(p, 1);
-    else
-        both(p, 1);
-}
+#define SINGLE(name, ...) \
+    static void name(const pairs_product *p) \
+    { \
+        if (p->rows <= 16) \
+            one(p, __VA_ARGS__); \
+        else \
+            both(p, __VA_ARGS__); \
+    }
+SINGLE(single, 0, 0)
+SINGLE(single_copying, 1, 0)
+SINGLE(single_of_list, 0, LISTS)
+SINGLE(single_of_list_copying, 1, LISTS)
 
 static void product(const pairs_product *p)
 {
-    if (p->blocks == 1 && !p->finish && !p->kind) {
-        (p->ahead->copying ? single_copying : single)(p);
+    if (p->blocks == 1 && !p->finish) {
+        if (p->kind)
+            (p->ahead->copying ? single_of_list_copying : single_of_list)(p);
+        else
+            (p->ahead->copying ? single_copying : single)(p);
         return;
     }
 
     beside m = beside_of(p);
     int is_half = p->rows <= 16, blocks = p->blocks - is_half;
-    if (p->kind) {
+    if (p->kind && blocks) {
         if (p->finish && p->add)
             whole(p, blocks, LISTS | ADD | FINISH, &m);
         else if (p->finish)
@@ -385,7 +391,8 @@ static void product(const pairs_product *p)
     else if (blocks)
         whole(p, blocks, 0, &m);
     if (is_half)
-        half(p, p->a + p->tile[2 * blocks] * PAIRS, pairs_sums(p, blocks), &m);
+        half(p, p->a + p->tile[2 * blocks] * PAIRS, pairs_sums(p, blocks), p->kind ? &p->list[p->kind[blocks]] : NULL,
+             &m);
     end_beside(&m, p);
 }
 

@@ -31,6 +31,8 @@ typedef struct part {
     const uint16_t *source;   /* [run](pixels,32) */
     const uint16_t *weights;  /* [run][tap](16,32,2), of the panel */
     const int32_t *pixel, *tile;  /* (outputs), (tiles) of the group */
+    const uint8_t *kind;      /* (blocks) of the group, and its lists [part][kind]; NULL: all blocks have all terms */
+    const pairs_terms *list;
     int64_t n0, n1, panel;
     uint16_t *y;              /* (n1-n0,oh,ow,oc), from image n0 on */
     float *sum;               /* [block](2,32,16), a block is 32 outputs */
@@ -109,13 +111,7 @@ static void aim(const conv *c, const part *p, int64_t from, int64_t to)
     a->writes = (int)(ceil_div(PAIRS, terms));
 }
 
-/* Terms of an output, and of one product: about as many as the first-level cache has room for their weights. */
 static int64_t terms_of(const conv *c, const pairs_group *g) { return g->taps * c->s.source.runs; }
-static int64_t terms_together(const conv *c, const pairs_group *g)
-{
-    int64_t terms = max(1, terms_of(c, g));
-    return ceil_div(terms, ceil_div(terms, c->k->terms));
-}
 
 /* Outputs whose sums are kept until the last term; where one product is all, as many as make it long. */
 static int64_t outputs_together(const conv *c, const pairs_group *g)
@@ -136,6 +132,8 @@ static pairs_product product_of(const conv *c, const part *p, int64_t from, int6
         offset[i - t] = (g->offset[i % g->taps] + i / g->taps * c->s.source.pixels) * PAIRS;
     return (pairs_product){ .a = p->source, .tile = p->tile + from / PAIRS_TILE, .b = p->weights + t * PAIRS_BLOCK,
                             .offset = offset, .c = p->sum, .blocks = (int)ceil_div(to - from, PAIRS),
+                            .kind = p->kind ? p->kind + from / PAIRS : NULL,
+                            .list = p->kind ? p->list + t / pairs_together(c->k, &c->s, g) * PAIRS_KINDS : NULL,
                             .terms = (int)(end - t), .rows = (int)((to - from - 1) % PAIRS + 1), .add = t > 0,
                             .ahead = p->ahead };
 }
@@ -144,7 +142,7 @@ static pairs_product product_of(const conv *c, const part *p, int64_t from, int6
 static void multiply_singly(const conv *c, pairs_product now)
 {
     int rows = now.rows;
-    for (int k = now.blocks; k > 0; k--, now.tile += 2, now.c += PAIRS_BLOCK) {
+    for (int k = now.blocks; k > 0; k--, now.tile += 2, now.c += PAIRS_BLOCK, now.kind += now.kind != NULL) {
         now.blocks = 1;
         now.rows = k > 1 ? PAIRS : rows;
         c->k->product(&now);
@@ -160,7 +158,7 @@ static void finish(const conv *c, pairs_finish f, const float *sum, int64_t outp
 /* Outputs from..to-1. */
 static void multiply(const conv *c, const part *p, int64_t from, int64_t to)
 {
-    int64_t offset[PAIRS_TERMS], all = terms_of(c, p->g), together = terms_together(c, p->g);
+    int64_t offset[PAIRS_TERMS], all = terms_of(c, p->g), together = pairs_together(c->k, &c->s, p->g);
     pairs_finish last = finish_of(c, p, from);
     for (int64_t t = 0; t < all; t += together) {
         pairs_product now = product_of(c, p, from, to, t, min(t + together, all), offset);
@@ -235,9 +233,9 @@ static const uint16_t *input_of(const conv *c, const area *a, int64_t number)
 static void compute(const conv *c, const area *a, int64_t number, const uint16_t *source, pairs_ahead *ahead)
 {
     int64_t n0 = number * c->s.source.images, row = c->s.ow * c->s.oc, image = c->s.oh * row;
-    part p = { .source = source, .weights = c->own.weights, .pixel = c->own.pixel, .tile = c->own.tile, .n0 = n0,
-               .n1 = group_end(c, number), .y = c->stored ? outputs_of(c, n0) : a->near, .sum = a->sum,
-               .ahead = ahead };
+    part p = { .source = source, .weights = c->own.weights, .pixel = c->own.pixel, .tile = c->own.tile,
+               .kind = c->own.kind, .list = c->own.list, .n0 = n0, .n1 = group_end(c, number),
+               .y = c->stored ? outputs_of(c, n0) : a->near, .sum = a->sum, .ahead = ahead };
     c->k->begin();
     for (int i = 0; i < c->s.groups; i++) {
         p.g = &c->s.group[i];
@@ -245,6 +243,8 @@ static void compute(const conv *c, const area *a, int64_t number, const uint16_t
         p.weights += pairs_panels(&c->s) * p.g->taps * c->s.source.runs * PAIRS_BLOCK;
         p.pixel += pairs_listed(&c->s, p.g);
         p.tile += pairs_listed(&c->s, p.g) / PAIRS_TILE;
+        p.kind += p.kind ? pairs_listed(&c->s, p.g) / PAIRS : 0;
+        p.list += p.kind ? pairs_parts(c->k, &c->s, p.g) * PAIRS_KINDS : 0;
     }
     c->k->end();
     if (!c->w->tails)

@@ -54,24 +54,62 @@ static int64_t listed_in_all(const pairs_shape *s)
     return n;
 }
 
+int64_t pairs_together(const cpu_pairs *k, const pairs_shape *s, const pairs_group *g)
+{
+    int64_t terms = max(1, g->taps * s->source.runs);
+    return ceil_div(terms, ceil_div(terms, k->terms));
+}
+
+/* Whether blocks may have terms of their own: not in larger images, of whose rows few are at the edge. */
+static int has_lists(const cpu_pairs *k, const pairs_shape *s)
+{
+    enum { LOW = 16 };
+    return k->lists && !s->grad && !s->flat && !s->source.lowered && s->group[0].oh <= LOW;
+}
+
+static int64_t parts_of_all(const cpu_pairs *k, const pairs_shape *s)
+{
+    int64_t n = 0;
+    for (int i = 0; i < s->groups; i++)
+        n += pairs_parts(k, s, &s->group[i]);
+    return n;
+}
+
+/* Where it lies from `memory` on; *bytes: how much that is. */
+static pairs_memory lay(const cpu_pairs *k, const pairs_shape *s, char *memory, size_t *bytes)
+{
+    pairs_memory m = { .copies = pairs_copies(k, s) };
+    int64_t listed = listed_in_all(s), kinds = has_lists(k, s) ? PAIRS_KINDS : 0, parts = parts_of_all(k, s);
+    size_t n = 0;
+#define PUT(what, count) \
+    m.what = memory ? (void *)(memory + n) : NULL; \
+    n += (size_t)(count) * sizeof *m.what;
+    PUT(weights, pairs_weight_elements(s))
+    PUT(bias, pairs_panels(s) * PAIRS)
+    PUT(list, kinds * parts)
+    PUT(term, kinds * parts * PAIRS_TERMS)
+    PUT(copy, m.copies)
+    PUT(pixel, listed)
+    PUT(tile, listed / PAIRS_TILE)
+    PUT(kind, kinds ? listed / PAIRS : 0)
+#undef PUT
+    if (!kinds)
+        m.kind = NULL;
+    *bytes = line_bytes(n);
+    return m;
+}
+
 pairs_memory pairs_memory_at(const cpu_pairs *k, const pairs_shape *s, void *memory)
 {
-    int64_t listed = listed_in_all(s);
-    pairs_memory m = { .weights = memory };
-    m.bias = (float *)(m.weights + pairs_weight_elements(s));
-    m.pixel = (int32_t *)(m.bias + pairs_panels(s) * PAIRS);
-    m.tile = m.pixel + listed;
-    m.copy = (pairs_copy *)(m.tile + listed / PAIRS_TILE);
-    m.copies = pairs_copies(k, s);
-    return m;
+    size_t bytes;
+    return lay(k, s, memory, &bytes);
 }
 
 size_t pairs_memory_bytes(const cpu_pairs *k, const pairs_shape *s)
 {
-    int64_t listed = listed_in_all(s);
-    return line_bytes(pairs_weight_elements(s) * sizeof(uint16_t) + (size_t)(pairs_panels(s) * PAIRS) * sizeof(float)
-                      + (size_t)(listed + listed / PAIRS_TILE) * sizeof(int32_t)
-                      + (size_t)pairs_copies(k, s) * sizeof(pairs_copy));
+    size_t bytes;
+    lay(k, s, NULL, &bytes);
+    return bytes;
 }
 
 /* Where output q of a tile in row `row` lies in the images of a task, -1 where it does not exist. */
@@ -100,6 +138,69 @@ static void list_outputs(const pairs_shape *s, int32_t *pixel, int32_t *tile)
     }
 }
 
+/* ---- taps that only zeros are read through ---- */
+
+/* Taps that some output of a block needs, by bits. */
+static uint64_t taps_of(const pairs_shape *s, const pairs_group *g, const int32_t *pixel)
+{
+    uint64_t taps = 0;
+    for (int i = 0; i < PAIRS; i++)
+        for (int t = 0; t < g->taps && pixel[i] >= 0; t++) {
+            int64_t at = pixel[i] / (s->blocked ? HZ_BLOCK_N : 1) / s->ow % s->oh;
+            int64_t y = (at - g->y0) / g->dy + g->row[t];
+            taps |= (uint64_t)(y >= 0 && y < g->rows[t]) << t;
+        }
+    return taps;
+}
+
+/* The terms of part `part` through these taps; 0: none. */
+static int list_part(const cpu_pairs *k, const pairs_shape *s, const pairs_group *g, int64_t part, uint64_t taps,
+                     pairs_terms *list, pairs_term *term)
+{
+    int64_t from = part * pairs_together(k, s, g), to = min(from + pairs_together(k, s, g), g->taps * s->source.runs);
+    *list = (pairs_terms){ .at = term };
+    for (int64_t i = from; i < to; i++)
+        if (taps >> i % g->taps & 1)
+            term[list->terms++] = (pairs_term){ (g->offset[i % g->taps] + i / g->taps * s->source.pixels) * PAIRS,
+                                                (i - from) * PAIRS_BLOCK };
+    list->rows = pairs_rows_with(list->terms);
+    return list->terms;
+}
+
+/* The number of these taps among the kinds there are, a new one if there is room; 0, all taps, if not, or if some part
+   would have no terms. */
+static int kind_of(const cpu_pairs *k, const pairs_shape *s, const pairs_group *g, uint64_t taps, uint64_t *kinds,
+                   int *count)
+{
+    pairs_terms list;
+    pairs_term term[PAIRS_TERMS];
+    for (int i = 0; i < *count; i++)
+        if (kinds[i] == taps)
+            return i;
+    for (int64_t part = 0; part < pairs_parts(k, s, g); part++)
+        if (*count == PAIRS_KINDS || !list_part(k, s, g, part, taps, &list, term))
+            return 0;
+    kinds[*count] = taps;
+    return (*count)++;
+}
+
+static void list_kinds(const cpu_pairs *k, const pairs_shape *s, const pairs_memory *m)
+{
+    const int32_t *pixel = m->pixel;
+    uint8_t *kind = m->kind;
+    pairs_terms *list = m->list;
+    pairs_term *term = m->term;
+    for (const pairs_group *g = s->group; g < s->group + s->groups; g++) {
+        uint64_t kinds[PAIRS_KINDS] = { g->taps < 64 ? (1ull << g->taps) - 1 : ~0ull };
+        int count = 1;
+        for (int64_t i = 0; i < pairs_listed(s, g); i += PAIRS, pixel += PAIRS)
+            *kind++ = (uint8_t)kind_of(k, s, g, taps_of(s, g, pixel), kinds, &count);
+        for (int64_t part = 0; part < pairs_parts(k, s, g); part++)
+            for (int i = 0; i < PAIRS_KINDS; i++, term += PAIRS_TERMS)
+                list_part(k, s, g, part, kinds[i < count ? i : 0], list++, term);
+    }
+}
+
 void pairs_pack_weights(const hz_work *w, const cpu_call *c, const pairs_shape *s, uint16_t *to, float *bias)
 {
     int back = w->op == OP_conv2d_dx || w->op == OP_dense_dx;
@@ -124,4 +225,6 @@ void pairs_pack(const hz_work *w, const cpu_call *c)
     list_outputs(&s, m.pixel, m.tile);
     if (m.copies)
         pairs_list_copies(&s, m.copy);
+    if (m.kind)
+        list_kinds(c->micro->pairs, &s, &m);
 }

@@ -30,7 +30,7 @@ static axis back_axis(int64_t tap, int64_t before, int64_t stride, int64_t phase
 
 /* Taps with their shifts; offsets follow when the source is laid out. */
 typedef struct reach { int64_t y0, y1, x0, x1; } reach;
-typedef struct tap_at { int64_t plane, y, x; } tap_at;
+typedef struct tap_at { int64_t plane, y, x; } tap_at;        /* x, y: from the output on */
 
 static void extend(reach *r, int64_t y, int64_t x)
 {
@@ -125,9 +125,12 @@ static void choose_images(pairs_shape *s, int64_t oh)
 
 static void set_offsets(pairs_group *g, const pairs_source *s, const tap_at *at)
 {
-    for (int t = 0; t < g->taps; t++)
+    for (int t = 0; t < g->taps; t++) {
+        g->row[t] = at[t].y;
+        g->rows[t] = ceil_div(s->h - at[t].plane / s->step_x, s->step_y);
         g->offset[t] = at[t].plane * s->plane + s->before + (at[t].y + s->above) * s->images * s->pitch
                        + at[t].x * s->step_column;
+    }
 }
 
 static void forward_shape(pairs_shape *s, const cpu_window *v)

@@ -19,7 +19,7 @@
 #define PAIRS_COLUMN(i) ((i) % 8 / 4 * 16 + (i) / 8 * 4 + (i) % 4)
 
 enum { PAIRS = 32, PAIRS_BLOCK = PAIRS * PAIRS, PAIRS_HALF = PAIRS_BLOCK / 2, PAIRS_TAPS = 64, PAIRS_GROUPS = 4,
-       PAIRS_STRIDE = 4, PAIRS_TILE = 16, PAIRS_TERMS = 18 };
+       PAIRS_STRIDE = 4, PAIRS_TILE = 16, PAIRS_TERMS = 18, PAIRS_KINDS = 4 };
 
 typedef struct pairs_copy { int32_t from, to; } pairs_copy;       /* pixels of 32 channels */
 
@@ -129,6 +129,7 @@ typedef struct pairs_source {
 typedef struct pairs_group {
     int taps, tap[PAIRS_TAPS];            /* ky*kw + kx */
     int64_t offset[PAIRS_TAPS];           /* pixels */
+    int64_t row[PAIRS_TAPS], rows[PAIRS_TAPS];   /* row y reads row y + row of so many; of others it reads zeros */
     int64_t oh, ow, y0, x0, dy, dx;
 } pairs_group;
 
@@ -193,7 +194,18 @@ typedef struct pairs_memory {
                                  source */
     pairs_copy *copy;
     int64_t copies;
+    /* Where the level has lists: of each group's blocks which terms they have, NULL: all have all; of each group
+       [part][kind], parts as pairs_together says. */
+    uint8_t *kind;
+    pairs_terms *list;
+    pairs_term *term;
 } pairs_memory;
+/* Terms of a product of group g: about as many as the first-level cache has room for their weights. */
+int64_t pairs_together(const cpu_pairs *k, const pairs_shape *s, const pairs_group *g);
+static inline int64_t pairs_parts(const cpu_pairs *k, const pairs_shape *s, const pairs_group *g)
+{
+    return ceil_div(g->taps * s->source.runs, pairs_together(k, s, g));
+}
 pairs_memory pairs_memory_at(const cpu_pairs *k, const pairs_shape *s, void *memory);
 size_t pairs_memory_bytes(const cpu_pairs *k, const pairs_shape *s);
 void pairs_pack(const hz_work *w, const cpu_call *c);
