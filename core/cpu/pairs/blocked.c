@@ -3,9 +3,9 @@
    taps beyond the edge are left out instead of multiplied with zeros. What is left has the order it has in conv.c: the
    bits are the same, so the name is.
 
-   A task is some rows of 16 images, cut into bands of a few rows: then the rows that products read, the weights and the
-   sums stay in the second-level cache. Two outputs with the same taps are one block; a part of a band's terms, of some
-   runs of 32 channels, is multiplied for all blocks of a panel, whose weights stay in the first-level cache. */
+   A band is a few rows of 16 images: the rows that it reads, the weights and the sums stay in the second-level cache.
+   Two outputs with the same taps are one block; a part of a band's terms, of some runs of 32 channels, is multiplied
+   for all blocks of a panel, whose weights stay in the first-level cache. Each worker has a share of the bands. */
 #include "cpu/pairs/pairs.h"
 #include <stdatomic.h>
 #include <string.h>
@@ -17,13 +17,14 @@ enum { BAND_BYTES = 1 << 20, PIXEL = HZ_BLOCK_N * PAIRS };  /* of the rows that 
 /* Outputs along one axis and their taps: those of kind k have from[k]..to[k]-1. */
 typedef struct along {
     int kinds, from[KINDS], to[KINDS];
-    int64_t size, stride, before;         /* outputs; output i reads from i*stride - before on */
+    int64_t count[KINDS];                 /* outputs of the kind */
+    int64_t stride, before, taps, in;     /* output i reads from i*stride - before on; numbers of taps and of inputs */
 } along;
 
 typedef struct shape {
     cpu_window v;
     along y, x;
-    int64_t runs, panels, oc, groups;     /* of input channels; of output channels; of 16 images */
+    int64_t runs, panels, oc;             /* of 32 input channels; of 32 output channels; output channels */
     int64_t together;                     /* runs of a part */
     int64_t lead, rows, bands;            /* see band_begin */
     int64_t blocks, most;                 /* of all bands; of the largest one */
@@ -44,10 +45,10 @@ typedef struct own {
 /* ---- shape ---- */
 
 /* The kind of output i; -1 where there are too many, or it has no taps. */
-static int kind_of(along *a, int64_t i, int64_t taps, int64_t in)
+static int kind_of(along *a, int64_t i)
 {
     int64_t at = i * a->stride - a->before;
-    int from = (int)max(0, -at), to = (int)min(taps, in - at);
+    int from = (int)max(0, -at), to = (int)min(a->taps, a->in - at);
     for (int k = 0; k < a->kinds; k++)
         if (a->from[k] == from && a->to[k] == to)
             return k;
@@ -58,22 +59,16 @@ static int kind_of(along *a, int64_t i, int64_t taps, int64_t in)
     return a->kinds++;
 }
 
-static int along_axis(along *a, int64_t out, int64_t taps, int64_t stride, int64_t before, int64_t in)
+/* Counts the kinds of `out` outputs; 0 if they cannot be told. */
+static int count_kinds(along *a, int64_t out)
 {
-    *a = (along){ .size = out, .stride = stride, .before = before };
-    for (int64_t i = 0; i < out; i++)
-        if (kind_of(a, i, taps, in) < 0)
+    for (int64_t i = 0; i < out; i++) {
+        int kind = kind_of(a, i);
+        if (kind < 0)
             return 0;
+        a->count[kind]++;
+    }
     return 1;
-}
-
-/* Outputs from..to-1 that are of kind k. */
-static int64_t count_kind(along *a, int64_t from, int64_t to, int64_t taps, int64_t in, int k)
-{
-    int64_t n = 0;
-    for (int64_t i = from; i < to; i++)
-        n += kind_of(a, i, taps, in) == k;
-    return n;
 }
 
 /* Band b is rows band_begin(b)..band_begin(b + 1)-1: behind the first rows, whose kind is not that of the middle, an
@@ -86,8 +81,8 @@ static int64_t band_begin(const shape *s, int64_t band)
 static void cut_bands(shape *s)
 {
     int64_t middle = s->v.oh / 2;
-    int kind = kind_of(&s->y, middle, s->v.kh, s->v.h);
-    for (s->lead = middle; s->lead > 0 && kind_of(&s->y, s->lead - 1, s->v.kh, s->v.h) == kind;)
+    int kind = kind_of(&s->y, middle);
+    for (s->lead = middle; s->lead > 0 && kind_of(&s->y, s->lead - 1) == kind;)
         s->lead--;
     s->rows = round_up(ceil_div(2 * BLOCKS, s->v.ow), 2);
     s->bands = max(1, (s->v.oh - s->lead) / s->rows);
@@ -96,11 +91,12 @@ static void cut_bands(shape *s)
 /* Blocks of a band: two outputs of a kind, one where their number is odd. */
 static int64_t blocks_of(shape *s, int64_t band)
 {
-    int64_t n = 0, from = band_begin(s, band), to = band_begin(s, band + 1);
+    int64_t n = 0, rows[KINDS] = { 0 };
+    for (int64_t y = band_begin(s, band); y < band_begin(s, band + 1); y++)
+        rows[kind_of(&s->y, y)]++;
     for (int ky = 0; ky < s->y.kinds; ky++)
         for (int kx = 0; kx < s->x.kinds; kx++)
-            n += ceil_div(count_kind(&s->y, from, to, s->v.kh, s->v.h, ky)
-                          * count_kind(&s->x, 0, s->x.size, s->v.kw, s->v.w, kx), 2);
+            n += ceil_div(rows[ky] * s->x.count[kx], 2);
     return n;
 }
 
@@ -118,11 +114,10 @@ static int shape_of(const hz_work *w, const cpu_micro *m, shape *s)
     s->runs = in->shape[3] / PAIRS;
     s->oc = out->shape[3];
     s->panels = ceil_div(s->oc, PAIRS);
-    s->groups = in->shape[0] / HZ_BLOCK_N;
+    s->y = (along){ .stride = s->v.sh, .before = s->v.top, .taps = s->v.kh, .in = s->v.h };
+    s->x = (along){ .stride = s->v.sw, .before = s->v.left, .taps = s->v.kw, .in = s->v.w };
     if (taps_of(s) > PAIRS_TERMS || s->v.oh * s->v.ow < LEAST || s->v.h * s->v.w > INT32_MAX / PIXEL
-        || s->v.oh * s->v.ow > INT32_MAX / PIXEL
-        || !along_axis(&s->y, s->v.oh, s->v.kh, s->v.sh, s->v.top, s->v.h)
-        || !along_axis(&s->x, s->v.ow, s->v.kw, s->v.sw, s->v.left, s->v.w))
+        || s->v.oh * s->v.ow > INT32_MAX / PIXEL || !count_kinds(&s->y, s->v.oh) || !count_kinds(&s->x, s->v.ow))
         return 0;
     s->together = min(s->runs, max(1, TERMS / taps_of(s)));
     cut_bands(s);
@@ -202,7 +197,7 @@ static int64_t list_rows(shape *s, own *o, int64_t block, int k, int64_t y, int6
 {
     int half = 0;
     for (int64_t x = 0; x < s->v.ow; x++) {
-        if (kind_of(&s->x, x, s->v.kw, s->v.w) != k % s->x.kinds)
+        if (kind_of(&s->x, x) != k % s->x.kinds)
             continue;
         o->kind[block] = (uint8_t)k;
         put_output(s, o, block, half, y, x, blocked);
@@ -222,9 +217,9 @@ static void list_band(shape *s, own *o, int64_t band, int blocked)
     int64_t block = o->first[band], to = band_begin(s, band + 1);
     for (int k = 0; k < kinds_of(s); k++)
         for (int64_t y = band_begin(s, band); y < to; y++) {
-            if (kind_of(&s->y, y, s->v.kh, s->v.h) != k / s->x.kinds)
+            if (kind_of(&s->y, y) != k / s->x.kinds)
                 continue;
-            int two = y + 1 < to && kind_of(&s->y, y + 1, s->v.kh, s->v.h) == k / s->x.kinds;
+            int two = y + 1 < to && kind_of(&s->y, y + 1) == k / s->x.kinds;
             block = list_rows(s, o, block, k, y, y + two, blocked);
             y += two;
         }
@@ -406,13 +401,12 @@ static double cost(const hz_work *w, const cpu_micro *m)
     shape s;
     if (!shape_of(w, m, &s))
         return -1;
-    double taps = 0;
-    for (int64_t y = 0; y < s.v.oh; y++)
-        for (int64_t x = 0; x < s.v.ow; x++) {
-            int ky = kind_of(&s.y, y, s.v.kh, s.v.h), kx = kind_of(&s.x, x, s.v.kw, s.v.w);
-            taps += (double)(s.y.to[ky] - s.y.from[ky]) * (s.x.to[kx] - s.x.from[kx]);
-        }
-    double products = taps * (double)w->in[0].shape[0] * (double)(s.runs * PAIRS) * (double)(s.panels * PAIRS);
+    double down = 0, across = 0;
+    for (int k = 0; k < s.y.kinds; k++)
+        down += (double)((s.y.to[k] - s.y.from[k]) * s.y.count[k]);
+    for (int k = 0; k < s.x.kinds; k++)
+        across += (double)((s.x.to[k] - s.x.from[k]) * s.x.count[k]);
+    double products = down * across * (double)w->in[0].shape[0] * (double)(s.runs * PAIRS) * (double)(s.panels * PAIRS);
     return 1e-6 + 2 * products / (m->pairs_rate * 100e9);
 }
 
