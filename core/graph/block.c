@@ -1,6 +1,6 @@
 /* block.c: values that lie as kernels want them. What one convolution makes and convolutions alone read need not lie
-   image by image: blocked (hz_arg), 16 images side by side, it is made and read without a copy. Nobody else sees such a
-   value: it has no keeper and no view, and the backend runs the nodes at both ends of it so. */
+   image by image: blocked (hz_arg), 16 images within each other, it is made and read without a copy. Nobody else sees
+   such a value: it has no keeper and no view, and the backend runs the nodes at both ends of it so. */
 #include "graph/planner.h"
 
 /* Whether it could lie so at all. */

@@ -90,8 +90,9 @@ static hz_status build(hz_plan *p, const hz_plan_options *o)
     p->hard = hard_wanted();
     p->graph->exact = o && o->exact;
     p->graph->tf32 = o && o->tf32;
-    hz_status status = o && (o->no_fuse || o->keep) ? HZ_OK : graph_fuse(p->graph, p->backend);
-    if (!status && !(o && (o->no_fuse || o->keep)))
+    int as_described = o && (o->no_fuse || o->keep);
+    hz_status status = as_described ? HZ_OK : graph_fuse(p->graph, p->backend);
+    if (!status && !as_described)
         graph_block(p->graph, p->backend);
     status = status ? status : make_works(p);
     status = status ? status : place(p, o && o->keep);
@@ -398,8 +399,6 @@ uint64_t hz_plan_digest(const hz_plan *p)
         for (int k = 0; k < w->nin + w->nout; k++) {
             const hz_arg *a = k < w->nin ? &w->in[k] : &w->out[k - w->nin];
             h = fnv(h, &a->dtype, sizeof a->dtype);
-            if (a->blocked)
-                h = fnv(h, &a->blocked, sizeof a->blocked);
             if (k < w->nin)
                 h = fnv(h, a->shape, sizeof a->shape);
         }

@@ -2,7 +2,7 @@
    (pairs_test.c compares those with plain loops), for parts of a batch and any number of threads; and what the backend
    accepts. */
 #define _GNU_SOURCE
-#include "cpu_cases.h"
+#include "cpu_forced.h"
 
 static const char *const levels[] = { "amx" };
 static int has_level(const char *name) { return hz_cpu_set_isa(name) == HZ_OK; }
@@ -29,20 +29,6 @@ static void move(hz_arg *a, int back)
     free(to);
 }
 
-static void run(work *k, int64_t count)
-{
-    const char *kernel = "pairs";
-    const hz_backend *b = hz_backend_named("cpu");
-    hz_node_stat stat;
-    setenv("HZ_KERNEL", kernel, 1);
-    hz_program *p = b->program_new(&k->w, 1, 0);
-    unsetenv("HZ_KERNEL");
-    ck_assert_msg(p && b->stat(p, 0, &stat) == HZ_OK, "%s", hz_message());
-    ck_assert_str_eq(stat.kernel, kernel);
-    ck_assert_msg(b->run(p, 0, 1, &(hz_step){ .count = count, .version = 1 }, 0) == HZ_OK, "%s", hz_message());
-    b->program_free(p);
-}
-
 /* Which ends of the node lie blocked. */
 enum { IN = 1, OUT = 2 };
 
@@ -55,8 +41,8 @@ static void compare(const wcase *t, int ends, int64_t count)
     blocked.w.out[0].blocked = (ends & OUT) != 0;
     if (ends & IN)
         move(&blocked.w.in[0], 0);
-    run(&plain, count);
-    run(&blocked, count);
+    OK(run_by(&plain, "pairs", count));
+    OK(run_by(&blocked, "pairs", count));
     if (ends & OUT)
         move(&blocked.w.out[0], 1);
     const hz_arg *y = &plain.w.out[0];

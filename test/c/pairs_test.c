@@ -2,27 +2,12 @@
    against the plain loops in double over the same rounded numbers: the case table and random ones, part of a batch,
    the same bits for any number of threads. */
 #define _GNU_SOURCE
-#include "cpu_cases.h"
+#include "cpu_forced.h"
 
 static const char *const levels[] = { "avx512bf16", "amx" };
 static const int ops[] = { OP_conv2d, OP_conv2d_dx, OP_conv2d_dw, OP_dense, OP_dense_dx, OP_dense_dw };
 
 static int is_grad(int op) { return op == OP_conv2d_dw || op == OP_dense_dw; }
-
-/* Runs a node by the kernel of this name, which must take it. */
-static hz_status run_by(work *k, const char *kernel, int64_t count)
-{
-    const hz_backend *b = hz_backend_named("cpu");
-    hz_node_stat stat;
-    setenv("HZ_KERNEL", kernel, 1);
-    hz_program *p = b->program_new(&k->w, 1, 1);
-    unsetenv("HZ_KERNEL");
-    ck_assert_msg(p && b->stat(p, 0, &stat) == HZ_OK, "%s", hz_message());
-    ck_assert_str_eq(stat.kernel, kernel);
-    hz_status status = b->run(p, 0, 1, &(hz_step){ .seed = 1, .count = count, .rate = 0.1f, .version = 1 }, 0);
-    b->program_free(p);
-    return status;
-}
 
 /* Relative L2 error of one result; rows beyond count must be as they were. */
 static double error_of(const hz_arg *x, const hz_arg *y, size_t n)

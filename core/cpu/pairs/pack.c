@@ -144,12 +144,13 @@ static void list_outputs(const pairs_shape *s, int32_t *pixel, int32_t *tile)
 static uint64_t taps_of(const pairs_shape *s, const pairs_group *g, const int32_t *pixel)
 {
     uint64_t taps = 0;
-    for (int i = 0; i < PAIRS; i++)
-        for (int t = 0; t < g->taps && pixel[i] >= 0; t++) {
-            int64_t at = pixel[i] / (s->blocked ? HZ_BLOCK_N : 1) / s->ow % s->oh;
-            int64_t y = (at - g->y0) / g->dy + g->row[t];
-            taps |= (uint64_t)(y >= 0 && y < g->rows[t]) << t;
-        }
+    int64_t wide = s->ow * (s->blocked ? HZ_BLOCK_N : 1), last = -1;
+    for (int i = 0; i < PAIRS; i++) {
+        int64_t y = pixel[i] < 0 ? last : (pixel[i] / wide % s->oh - g->y0) / g->dy;
+        for (int t = 0; t < g->taps && y != last; t++)
+            taps |= (uint64_t)(y + g->row[t] >= 0 && y + g->row[t] < g->rows[t]) << t;
+        last = y;
+    }
     return taps;
 }
 

@@ -59,6 +59,13 @@ typedef struct pairs_finish {
     pairs_ahead *ahead;       /* with every PAIRS_STRIDE outputs; NULL: not here */
 } pairs_finish;
 
+/* Terms of a block that has not those of all others: outputs at the edge have fewer. */
+typedef struct pairs_term { int64_t offset, weight; } pairs_term;      /* elements of a and of b */
+typedef struct pairs_terms {
+    const pairs_term *at;     /* (terms) */
+    int terms, rows;                      /* rows: outputs of the block before that are stored with each term */
+} pairs_terms;
+
 /* For each block of 32 outputs: c[r][j] (+)= sum over terms t and k < 32 of a[offset[t] + r'*32 + k] * b[t][k][j],
    r < 32, j < 32, where r' counts from the block's first tile on, and for r >= 16 from its second. b[t] lies as
    (16, 32, 2): pairs of k side by side; a block of c as (2, 32, 16): the first half of all rows, then the second. The
@@ -66,13 +73,6 @@ typedef struct pairs_finish {
    become outputs at once are needed no longer: of those two blocks are kept, in turn. With `shift` it is b that
    differs from block to block, not a, and where there are several blocks all have 32 rows; with `kind` too, which only
    levels with `lists` know. */
-/* Where a block's terms do not begin with p->offset[0] and follow each other: as outputs at the edge have fewer. */
-typedef struct pairs_term { int64_t offset, weight; } pairs_term;      /* elements of a and of b */
-typedef struct pairs_terms {
-    const pairs_term *at;     /* (terms) */
-    int terms, rows;                      /* rows: outputs of the block before that are stored with each term */
-} pairs_terms;
-
 typedef struct pairs_product {
     const uint16_t *a;        /* pixels of 32 */
     const uint16_t *b;        /* (terms,16,32,2) */
